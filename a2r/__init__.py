@@ -1,0 +1,1 @@
+"""Adapt2Reward: a language-conditioned reward learned from video, in JAX."""

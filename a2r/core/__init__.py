@@ -1,0 +1,1 @@
+"""Parts everything else stands on: devices, optimizers, checkpoints."""

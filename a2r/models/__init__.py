@@ -1,0 +1,1 @@
+"""Video-language networks in flax.linen and their converters."""

@@ -1,0 +1,1 @@
+"""Data sets on disk and the tf.data pipeline that reads them."""

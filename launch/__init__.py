@@ -1,0 +1,1 @@
+"""Command lines, one main per verb."""
