@@ -1,0 +1,289 @@
+"""Analytic ray caster: MuJoCo's primitive shapes to pixels, in pure JAX.
+
+Every ray is intersected with every shape; the nearest hit is shaded with an
+ambient term, a headlight and one directional light with hard shadows. There is
+no graphics library and no callback, so pictures are made inside any jitted
+program on any XLA device. Letters as in `geometry`.
+"""
+
+import flax
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from a2r.sim import geometry
+
+_MISS = 1e10
+_NEAR = 1e-4  # Hits nearer than this (meters) are the surface itself.
+
+
+@flax.struct.dataclass
+class RenderOutput:
+  """One picture.
+
+  Attributes:
+    image: `[H, W, 3]` uint8.
+    depth: `[H, W]` meters along the viewing axis, 1e10 where nothing is hit.
+    segment: `[H, W]` int32 index of the geom, -1 where nothing is hit.
+  """
+
+  image: jax.Array
+  depth: jax.Array
+  segment: jax.Array
+
+
+def render(
+  types: tuple[int, ...],
+  geoms: geometry.Geoms,
+  camera: geometry.Camera,
+  light: geometry.Light,
+  *,
+  height: int,
+  width: int,
+  shadows: bool = True,
+) -> RenderOutput:
+  """One picture of the scene, unbatched (use `jax.vmap`).
+
+  Args:
+    types: static geom types, MuJoCo's numbers, in ascending order.
+    geoms: shapes, `[G, ...]`.
+    camera: where the picture is taken from.
+    light: lights and sky.
+    height: pixels.
+    width: pixels.
+    shadows: whether the directional light casts shadows (a second pass).
+
+  Raises:
+    ValueError: if `types` is unsorted, unknown or not one per geom.
+  """
+  _check_types(types, geoms.position.shape[0])
+  rays = _camera_rays(height, width, camera.fovy)
+  offset = jnp.einsum(
+    'gij,gi->gj', geoms.rotation, camera.position - geoms.position
+  )
+  turn = jnp.einsum('gij,ik->gjk', geoms.rotation, camera.rotation)
+  depth, segment = _nearest(types, geoms.size, offset, turn, rays)
+  hit = segment >= 0
+  index = jnp.maximum(segment, 0)
+  direction = jnp.einsum('ij,jp->ip', camera.rotation, rays)
+  point = camera.position[:, None] + jnp.where(hit, depth, 0.0) * direction
+  local, normal = _surface(types, geoms, index, point)
+  view = -direction / jnp.linalg.norm(direction, axis=0)
+  lit = jnp.maximum(-(light.direction @ normal), 0.0)
+  if shadows:
+    lit = jnp.where(_shadowed(types, geoms, light, point + 1e-3 * normal), 0, lit)
+  facing = jnp.maximum(jnp.sum(normal * view, axis=0), 0.0)
+  shade = light.ambient + light.headlight * facing + light.diffuse * lit
+  grain = 1.0 + geoms.pattern[index] * _grain(local)
+  color = jnp.where(
+    hit, geoms.rgb.T[:, index] * shade * grain, light.sky[:, None]
+  )
+  image = jnp.round(jnp.clip(color, 0.0, 1.0) * 255.0).astype(jnp.uint8)
+  return RenderOutput(
+    image=image.T.reshape(height, width, 3),
+    depth=depth.reshape(height, width),
+    segment=segment.reshape(height, width),
+  )
+
+
+def _check_types(types, num_geoms):
+  if len(types) != num_geoms:
+    raise ValueError(f'{len(types)} geom types for {num_geoms} geoms')
+  unknown = sorted(set(types) - set(_INTERSECT))
+  if unknown:
+    raise ValueError(
+      f'cannot draw geom types {unknown}; known: {sorted(_INTERSECT)}'
+    )
+  if list(types) != sorted(types):
+    raise ValueError(f'geom types must be in ascending order, got {types}')
+
+
+def _camera_rays(height, width, fovy):
+  """Directions `[3, P]` in the camera's frame, -1 along its viewing axis."""
+  half = jnp.tan(jnp.deg2rad(fovy) / 2)
+  y = 1.0 - 2.0 * (np.arange(height) + 0.5) / height
+  x = (2.0 * (np.arange(width) + 0.5) / width - 1.0) * width / height
+  x, y = np.meshgrid(x, y)
+  x, y = np.float32(x.ravel()), np.float32(y.ravel())
+  return jnp.stack([x * half, y * half, -jnp.ones_like(x)])
+
+
+def _groups(types):
+  """Runs of one type: (type, start, stop)."""
+  for kind in sorted(set(types)):
+    start = types.index(kind)
+    yield kind, start, start + types.count(kind)
+
+
+def _nearest(types, size, offset, turn, rays):
+  """Depth `[P]` and geom index `[P]` of the nearest hit of each camera ray.
+
+  Args:
+    types: static geom types.
+    size: `[G, 3]`.
+    offset: `[G, 3]` ray origin in each geom's frame.
+    turn: `[G, 3, 3]` from the camera's frame to each geom's.
+    rays: `[3, P]`.
+  """
+  depth = jnp.full(rays.shape[1:], _MISS)
+  segment = jnp.full(rays.shape[1:], -1, jnp.int32)
+  for kind, start, stop in _groups(types):
+
+    def closer(carry, geom, intersect=_INTERSECT[kind]):
+      depth, segment = carry
+      index, size, offset, turn = geom
+      t = intersect(size, offset, turn @ rays)
+      nearer = t < depth
+      return (
+        jnp.where(nearer, t, depth),
+        jnp.where(nearer, index, segment),
+      ), None
+
+    chosen = slice(start, stop)
+    index = jnp.arange(start, stop, dtype=jnp.int32)
+    (depth, segment), _ = jax.lax.scan(
+      closer,
+      (depth, segment),
+      (index, size[chosen], offset[chosen], turn[chosen]),
+    )
+  return depth, segment
+
+
+def _shadowed(types, geoms, light, point):
+  """Whether something stands between each `point` `[3, P]` and the light."""
+  dark = jnp.zeros(point.shape[1:], bool)
+  for kind, start, stop in _groups(types):
+    if kind == geometry.PLANE:
+      continue
+
+    def blocked(dark, geom, intersect=_INTERSECT[kind]):
+      position, rotation, size = geom
+      origin = rotation.T @ (point - position[:, None])
+      towards = -(light.direction @ rotation)
+      return dark | (intersect(size, origin, towards) < _MISS), None
+
+    chosen = slice(start, stop)
+    dark, _ = jax.lax.scan(
+      blocked,
+      dark,
+      (geoms.position[chosen], geoms.rotation[chosen], geoms.size[chosen]),
+    )
+  return dark
+
+
+def _surface(types, geoms, index, point):
+  """Local coordinates and world normals, both `[3, P]`, of the hit points."""
+  frame = geoms.rotation.reshape(-1, 9)[index].T.reshape(3, 3, -1)
+  center = geoms.position[index].T
+  size = geoms.size[index].T
+  kind = jnp.asarray(types)[index]
+  local = jnp.einsum('ijp,ip->jp', frame, point - center)
+  x, y, z = local
+  zero = jnp.zeros_like(x)
+  along = z - jnp.clip(z, -size[1], size[1])
+  on_cap = jnp.abs(z) > size[1] - 1e-4
+  share = jnp.abs(local) / jnp.maximum(size, 1e-6)
+  face = jnp.sign(local) * (share >= jnp.max(share, axis=0))
+  normals = {
+    geometry.PLANE: jnp.stack([zero, zero, zero + 1.0]),
+    geometry.SPHERE: local,
+    geometry.CAPSULE: jnp.stack([x, y, along]),
+    geometry.ELLIPSOID: local / jnp.maximum(size, 1e-6) ** 2,
+    geometry.CYLINDER: jnp.where(
+      on_cap, jnp.stack([zero, zero, z]), jnp.stack([x, y, zero])
+    ),
+    geometry.BOX: face,
+  }
+  normal = local
+  for present in set(types):
+    normal = jnp.where(kind == present, normals[present], normal)
+  normal = jnp.einsum('ijp,jp->ip', frame, normal)
+  return local, normal / (jnp.linalg.norm(normal, axis=0) + 1e-9)
+
+
+def _grain(local):
+  """A wood-like pattern in [-0.5, 0.5] from local coordinates `[3, P]`."""
+  x, y, z = local
+  wave = 38.0 * (x + z) + 2.5 * jnp.sin(7.0 * y + 3.0 * jnp.sin(5.0 * x))
+  return 0.35 * jnp.sin(wave) + 0.15 * jnp.sin(2.7 * wave + 11.0 * y)
+
+
+def _roots(a, b, c):
+  """Whether a t^2 + 2 b t + c has roots, and the smaller one."""
+  discriminant = b * b - a * c
+  root = jnp.sqrt(jnp.maximum(discriminant, 0.0))
+  return discriminant > 0, (-b - root) / jnp.where(a < 1e-12, 1e-12, a)
+
+
+def _nonzero(x):
+  return jnp.where(jnp.abs(x) < 1e-9, jnp.where(x < 0, -1e-9, 1e-9), x)
+
+
+def _plane(size, origin, ray):
+  t = -origin[2] / _nonzero(ray[2])
+  inside = (t > _NEAR) & (ray[2] < 0)
+  for i in range(2):
+    reach = jnp.abs(origin[i] + t * ray[i])
+    inside &= (size[i] <= 0) | (reach <= size[i])
+  return jnp.where(inside, t, _MISS)
+
+
+def _sphere(size, origin, ray):
+  a = ray[0] ** 2 + ray[1] ** 2 + ray[2] ** 2
+  b = origin[0] * ray[0] + origin[1] * ray[1] + origin[2] * ray[2]
+  c = origin[0] ** 2 + origin[1] ** 2 + origin[2] ** 2 - size[0] ** 2
+  exists, t = _roots(a, b, c)
+  return jnp.where(exists & (t > _NEAR), t, _MISS)
+
+
+def _ellipsoid(size, origin, ray):
+  scaled_origin = [origin[i] / size[i] for i in range(3)]
+  scaled_ray = [ray[i] / size[i] for i in range(3)]
+  return _sphere(jnp.ones(3), scaled_origin, scaled_ray)
+
+
+def _tube(size, origin, ray):
+  """The side of a cylinder about z, without its ends."""
+  a = ray[0] ** 2 + ray[1] ** 2
+  b = origin[0] * ray[0] + origin[1] * ray[1]
+  c = origin[0] ** 2 + origin[1] ** 2 - size[0] ** 2
+  exists, t = _roots(a, b, c)
+  inside = jnp.abs(origin[2] + t * ray[2]) <= size[1]
+  return jnp.where(exists & (t > _NEAR) & inside, t, _MISS)
+
+
+def _capsule(size, origin, ray):
+  t = _tube(size, origin, ray)
+  for end in (-size[1], size[1]):
+    ball = _sphere(size, (origin[0], origin[1], origin[2] - end), ray)
+    t = jnp.minimum(t, ball)
+  return t
+
+
+def _cylinder(size, origin, ray):
+  facing = jnp.where(ray[2] < 0, size[1], -size[1])
+  t = (facing - origin[2]) / _nonzero(ray[2])
+  x, y = origin[0] + t * ray[0], origin[1] + t * ray[1]
+  inside = (t > _NEAR) & (x * x + y * y <= size[0] ** 2)
+  cap = jnp.where(inside, t, _MISS)
+  return jnp.minimum(_tube(size, origin, ray), cap)
+
+
+def _box(size, origin, ray):
+  entry, leave = -_MISS, _MISS
+  for i in range(3):
+    inverse = 1.0 / _nonzero(ray[i])
+    middle, half = -origin[i] * inverse, size[i] * jnp.abs(inverse)
+    entry = jnp.maximum(entry, middle - half)
+    leave = jnp.minimum(leave, middle + half)
+  return jnp.where((entry <= leave) & (entry > _NEAR), entry, _MISS)
+
+
+_INTERSECT = {
+  geometry.PLANE: _plane,
+  geometry.SPHERE: _sphere,
+  geometry.CAPSULE: _capsule,
+  geometry.ELLIPSOID: _ellipsoid,
+  geometry.CYLINDER: _cylinder,
+  geometry.BOX: _box,
+}
