@@ -1,0 +1,254 @@
+"""Figures of a reward on labeled clips: can it tell success from failure?
+
+What a program calls at the end of a training run:
+
+  result = evaluate.evaluate_run(model, {'validation': clips, 'test': clips})
+  report.write(result, workdir, config=config, card=card)   # json and png
+  print(tables.summary(result))
+
+`model` is an `a2r.reward.Reward`, or anything with `.instructions`, `.form`
+and `.form_scores(frames, instructions) -> {form: [N, L]}`; the two values are
+`labeled.LabeledClips`, built with `labeled.label_clips` and
+`labeled.concatenate`. The form of the reward is chosen on the validation clips
+alone (`choose_form`) and is `result.form`; every figure of every form is in the
+result.
+
+Letters: N clips, T frames, L instructions. Pure numpy.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from a2r.evaluation import examples, metrics
+from a2r.evaluation.labeled import NEAR_MISS, RANDOM, LabeledClips
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+  """All figures of one evaluation.
+
+  Attributes:
+    form: the reward's form, the one chosen on validation.
+    validation: mean AUROC per form on the validation clips; {} without them.
+    rows: one dict per (form, environment, task).
+    summary: one dict per (form, environment): means over tasks, and
+      `auroc_interval`, the 95 % bootstrap interval of the mean AUROC.
+    examples: one `examples.Example` per environment that has both kinds of clip.
+    instructions: what retrieval picks from.
+  """
+
+  form: str
+  validation: dict[str, float]
+  rows: list[dict]
+  summary: list[dict]
+  examples: list[examples.Example]
+  instructions: list[str]
+
+
+def evaluate_run(
+  model, datasets: Mapping[str, LabeledClips], *, num_resamples=1000, seed=0
+) -> Report:
+  """Scores the clips in every form and returns all figures.
+
+  Args:
+    model: an `a2r.reward.Reward` (see the module's docstring for less).
+    datasets: {'test': clips, 'validation': clips}; without 'validation' the
+      form stays `model.form`.
+    num_resamples: bootstrap resamples behind each interval.
+    seed: of the bootstrap.
+
+  Raises:
+    ValueError: a set is missing, empty or not known.
+  """
+  if "test" not in datasets or set(datasets) - {"test", "validation"}:
+    raise ValueError(
+      f"got the sets {sorted(datasets)}; expected 'test' and, to choose the "
+      "reward's form, 'validation'"
+    )
+  for name, clips in datasets.items():
+    if not len(clips):
+      raise ValueError(f"the set {name!r} has no clips")
+  test = datasets["test"]
+  instructions = list(model.instructions)
+  for clips in datasets.values():
+    new = dict.fromkeys(clips.instruction)
+    instructions += [text for text in new if text not in instructions]
+
+  form, validation = model.form, {}
+  if "validation" in datasets:
+    clips = datasets["validation"]
+    scores = model.form_scores(clips.frames, instructions)
+    form, validation = choose_form(scores, clips, instructions)
+  scores = model.form_scores(test.frames, instructions)
+  rows, summary = [], []
+  for name, values in scores.items():
+    rows += [{"form": name, **r} for r in task_rows(values, test, instructions)]
+    summary += [
+      {"form": name, **row}
+      for row in environment_rows(
+        values, test, instructions, num_resamples=num_resamples, seed=seed
+      )
+    ]
+  shown = examples.make_examples(model, form, scores[form], test, instructions)
+  return Report(form, validation, rows, summary, shown, instructions)
+
+
+def choose_form(
+  scores: Mapping[str, np.ndarray],
+  clips: LabeledClips,
+  instructions: Sequence[str],
+) -> tuple[str, dict[str, float]]:
+  """The form with the highest AUROC, averaged over environments and tasks.
+
+  Args:
+    scores: per form `[N, L]`, the reward of each clip for each instruction.
+    clips: N validation clips.
+    instructions: L texts.
+
+  Returns:
+    The form's name (the first of `scores` among equals) and each form's AUROC.
+
+  Raises:
+    ValueError: no task has both successes and failures.
+  """
+  figures = {
+    form: _mean([r["auroc"] for r in task_rows(values, clips, instructions)])
+    for form, values in scores.items()
+  }
+  if None in figures.values():
+    raise ValueError(
+      "the form of the reward cannot be chosen: no task of the validation "
+      "clips has both successes and failures"
+    )
+  return max(figures, key=figures.get), figures
+
+
+def task_rows(
+  scores: np.ndarray, clips: LabeledClips, instructions: Sequence[str]
+) -> list[dict]:
+  """The figures of one form, one dict per environment and task, in order.
+
+  A figure is None where the clips it needs are not there. `auroc` sets the
+  successes against all failures, `auroc_near_miss` and `auroc_random` against
+  the failures of one source. `retrieval` is the share of successes whose own
+  instruction scores highest of all L, `retrieval_tasks` of those of the
+  evaluated tasks. `reward_<kind>` is a mean reward for the own instruction,
+  `reward_other_text` that of the successes for the other tasks' instructions.
+
+  Args:
+    scores: `[N, L]` the reward of each clip for each instruction.
+    clips: N clips.
+    instructions: L texts.
+  """
+  position = {text: i for i, text in enumerate(instructions)}
+  own_text = np.array([position[text] for text in clips.instruction])
+  evaluated = np.unique(own_text)
+  rows = []
+  for environment in dict.fromkeys(clips.environment):
+    here = clips.environment == environment
+    for task in dict.fromkeys(clips.task[here]):
+      at = np.flatnonzero(here & (clips.task == task))
+      figures = _task_figures(
+        scores[at], own_text[at[0]], evaluated, clips.success[at],
+        clips.source[at],
+      )  # fmt: skip
+      rows.append({"environment": environment, "task": task, **figures})
+  return rows
+
+
+def _task_figures(scores, own_text, evaluated, success, source) -> dict:
+  """The figures of one task in one environment (see `task_rows`)."""
+  own = scores[:, own_text]
+  failures = {
+    "": ~success,
+    "_near_miss": ~success & (source == NEAR_MISS),
+    "_random": ~success & (source == RANDOM),
+  }
+  good = scores[success]
+  others = np.setdiff1d(evaluated, own_text)
+  figures = {"num_success": int(success.sum())}
+  figures |= {f"num_failure{k}": int(m.sum()) for k, m in failures.items()}
+  figures |= {
+    f"auroc{kind}": _auroc(own[success], own[mask])
+    for kind, mask in failures.items()
+  }
+  figures["retrieval"] = _mean(good.argmax(1) == own_text)
+  best_task = evaluated[good[:, evaluated].argmax(1)]
+  figures["retrieval_tasks"] = _mean(best_task == own_text)
+  figures["reward_success"] = _mean(own[success])
+  figures["reward_other_text"] = _mean(good[:, others])
+  figures |= {
+    f"reward{kind}": _mean(own[mask]) for kind, mask in failures.items() if kind
+  }
+  return figures
+
+
+def environment_rows(
+  scores: np.ndarray,
+  clips: LabeledClips,
+  instructions: Sequence[str],
+  *,
+  num_resamples: int = 1000,
+  seed: int = 0,
+) -> list[dict]:
+  """Means of `task_rows` over the tasks of each environment.
+
+  `num_*` are sums. `auroc_interval` is the 2.5 % and 97.5 % points of the mean
+  AUROC when successes and failures are resampled within each task: the
+  uncertainty that comes from the clips, not from the training run.
+  """
+  position = {text: i for i, text in enumerate(instructions)}
+  rows = task_rows(scores, clips, instructions)
+  own_text = np.array([position[text] for text in clips.instruction])
+  own = scores[np.arange(len(clips)), own_text]
+  result = []
+  for environment in dict.fromkeys(clips.environment):
+    tasks = [r for r in rows if r["environment"] == environment]
+    row = {"environment": environment, "num_tasks": len(tasks)}
+    for key in (k for k in tasks[0] if k not in ("environment", "task")):
+      values = [r[key] for r in tasks]
+      row[key] = sum(values) if key.startswith("num_") else _mean(values)
+    here = clips.environment == environment
+    row["auroc_interval"] = _auroc_interval(
+      own[here], clips.success[here], clips.task[here], num_resamples, seed
+    )
+    result.append(row)
+  return result
+
+
+def _auroc_interval(scores, success, task, num_resamples, seed):
+  """95 % bootstrap interval of the mean AUROC over tasks, or None."""
+  rng = np.random.default_rng(seed)
+  draws = []
+  for name in dict.fromkeys(task):
+    good = scores[success & (task == name)].astype(np.float64)
+    bad = scores[~success & (task == name)].astype(np.float64)
+    if not len(good) or not len(bad):
+      continue
+    wins = 0.5 * (np.sign(good[:, None] - bad[None]) + 1.0)
+    weights = [
+      rng.multinomial(n, np.full(n, 1 / n), size=num_resamples) / n
+      for n in wins.shape
+    ]
+    draws.append(np.einsum("rg,gb,rb->r", weights[0], wins, weights[1]))
+  if not draws:
+    return None
+  return [float(x) for x in np.quantile(np.mean(draws, 0), (0.025, 0.975))]
+
+
+def _auroc(good: np.ndarray, bad: np.ndarray) -> float | None:
+  """AUROC of two groups of scores, None if one is empty."""
+  if not len(good) or not len(bad):
+    return None
+  labels = np.repeat([True, False], [len(good), len(bad)])
+  return float(metrics.auroc(np.concatenate([good, bad]), labels))
+
+
+def _mean(values) -> float | None:
+  """Mean of the values that are not None, or None where there are none."""
+  values = [
+    v for v in np.asarray(values, dtype=object).ravel() if v is not None
+  ]
+  return float(np.mean(np.asarray(values, float))) if values else None

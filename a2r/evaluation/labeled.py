@@ -1,0 +1,79 @@
+"""Clips with labels: what an evaluation scores.
+
+Letters: N clips, T frames.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+NEAR_MISS = "near_miss"
+RANDOM = "random"
+
+
+@dataclasses.dataclass(frozen=True)
+class LabeledClips:
+  """Clips with what is known of them; every field has N entries.
+
+  Attributes:
+    frames: `[N, T, H, W, 3]` uint8.
+    success: `[N]` bool, true where the clip does its own task.
+    source: `[N]` str, who acted: 'expert', 'near_miss' or 'random'.
+    task: `[N]` str, the name of the clip's task.
+    instruction: `[N]` str, the task's instruction.
+    environment: `[N]` str, such as 'tabletop/test1'.
+  """
+
+  frames: np.ndarray
+  success: np.ndarray
+  source: np.ndarray
+  task: np.ndarray
+  instruction: np.ndarray
+  environment: np.ndarray
+
+  def __post_init__(self):
+    sizes = {f.name: len(getattr(self, f.name)) for f in _fields()}
+    if len(set(sizes.values())) != 1:
+      raise ValueError(f"labeled clips differ in number: {sizes}")
+
+  def __len__(self) -> int:
+    return len(self.frames)
+
+  def __getitem__(self, index) -> "LabeledClips":
+    """The clips at `index`, a mask or an array of integers."""
+    return LabeledClips(*(getattr(self, f.name)[index] for f in _fields()))
+
+
+def _fields():
+  return dataclasses.fields(LabeledClips)
+
+
+def label_clips(clips, *, environment, task, instruction) -> LabeledClips:
+  """`LabeledClips` of one task in one environment.
+
+  Args:
+    clips: anything with `.frames` `[N, T, H, W, 3]`, `.success` `[N]` and
+      `.source` `[N]`.
+    environment: name of the environment.
+    task: name of the task.
+    instruction: the task's instruction.
+  """
+
+  def same(value):
+    return np.full(len(clips.frames), value, dtype=object)
+
+  return LabeledClips(
+    frames=np.asarray(clips.frames),
+    success=np.asarray(clips.success, bool),
+    source=np.asarray(clips.source, dtype=object),
+    task=same(task),
+    instruction=same(instruction),
+    environment=same(environment),
+  )
+
+
+def concatenate(parts: Sequence[LabeledClips]) -> LabeledClips:
+  """All clips of `parts`, in order."""
+  columns = ([getattr(p, f.name) for p in parts] for f in _fields())
+  return LabeledClips(*(np.concatenate(column) for column in columns))
