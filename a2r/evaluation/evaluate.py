@@ -35,7 +35,7 @@ class Report:
     rows: one dict per (form, environment, task).
     summary: one dict per (form, environment): means over tasks, and
       `auroc_interval`, the 95 % bootstrap interval of the mean AUROC.
-    examples: one `examples.Example` per environment that has both kinds of clip.
+    examples: one per environment that has both kinds of clip.
     instructions: what retrieval picks from.
   """
 
