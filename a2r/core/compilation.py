@@ -1,0 +1,40 @@
+"""The compilation cache that lasts between runs.
+
+XLA compiles a training step for tens of seconds. With the cache on, the second
+run of the same program reads what the first one compiled.
+"""
+
+import os
+import pathlib
+
+import jax
+
+_MIN_COMPILE_SECONDS = 0.5
+
+
+def cache_folder() -> pathlib.Path:
+  """Folder for all that is made once per user (XDG_CACHE_HOME respected)."""
+  root = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+  return pathlib.Path(root).expanduser() / "adapt2reward"
+
+
+def enable_cache(folder: str | pathlib.Path | None = None) -> pathlib.Path:
+  """Turns the compilation cache on, for programs that took 0.5 s and more.
+
+  A folder that the user chose for JAX (JAX_COMPILATION_CACHE_DIR) is kept.
+
+  Args:
+    folder: where to keep the programs; None: under the user's cache folder.
+
+  Returns:
+    The folder, made if it was missing.
+  """
+  chosen = folder or jax.config.jax_compilation_cache_dir
+  path = pathlib.Path(chosen or cache_folder() / "xla").expanduser()
+  path.mkdir(parents=True, exist_ok=True)
+  jax.config.update("jax_compilation_cache_dir", str(path))
+  jax.config.update(
+    "jax_persistent_cache_min_compile_time_secs", _MIN_COMPILE_SECONDS
+  )
+  jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+  return path

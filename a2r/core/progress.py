@@ -1,0 +1,72 @@
+"""What a run shows while it works.
+
+On a terminal: one bar with the loss terms, the speed and the time left. In a
+log file or a pipe: a plain line per report, for bars make bad logs.
+"""
+
+import sys
+import time
+from collections.abc import Mapping
+
+import tqdm
+
+
+class Progress:
+  """Shows how far a piece of work has come; use as a context manager."""
+
+  def __init__(self, total: int, *, start: int = 0, name: str = "train"):
+    """Starts to show.
+
+    Args:
+      total: the number of steps.
+      start: steps that were finished before.
+      name: what stands in front.
+    """
+    self._name = name
+    self._total = total
+    self._done = self._start = start
+    self._began = time.monotonic()
+    self._bar = None
+    if sys.stderr.isatty():
+      self._bar = tqdm.tqdm(
+        total=total,
+        initial=start,
+        desc=name,
+        unit="step",
+        dynamic_ncols=True,
+        smoothing=0.1,
+      )
+
+  def __enter__(self) -> "Progress":
+    return self
+
+  def __exit__(self, *exc_info):
+    if self._bar is not None:
+      self._bar.close()
+
+  def advance(self):
+    """One step is done."""
+    self._done += 1
+    if self._bar is not None:
+      self._bar.update()
+
+  def report(self, metrics: Mapping[str, float]):
+    """Shows numbers beside the bar, or as a line of their own."""
+    text = " ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+    if self._bar is not None:
+      self._bar.set_postfix_str(text)
+      return
+    seconds = time.monotonic() - self._began
+    finished = self._done - self._start
+    left = seconds / max(finished, 1) * (self._total - self._done)
+    self._line(f"{self._done}/{self._total} {text} ({left:.0f} s left)")
+
+  def say(self, text: str):
+    """A line that stays."""
+    self._line(text)
+
+  def _line(self, text: str):
+    if self._bar is not None:
+      self._bar.write(f"{self._name}: {text}", file=sys.stderr)
+    else:
+      print(f"{self._name}: {text}", file=sys.stderr, flush=True)

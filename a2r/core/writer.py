@@ -1,0 +1,94 @@
+"""A run's numbers: one JSON line per row, and TensorBoard events.
+
+`metrics.jsonl` is the record: a row `{"step": 20, "loss": 1.5, ...}` is on disk
+when `write` returns. A run that goes on from step S drops the rows after S, so
+that the file reads as if the run had never stopped.
+"""
+
+import json
+import math
+import os
+import pathlib
+from collections.abc import Mapping
+
+import tensorboardX
+
+FILE = "metrics.jsonl"
+
+
+class Writer:
+  """Writes rows of numbers; use as a context manager."""
+
+  def __init__(self, workdir: str | pathlib.Path, *, start_step: int = 0):
+    """Opens the run folder's records, to go on after `start_step`.
+
+    Args:
+      workdir: the run folder, made where missing.
+      start_step: rows of later steps are dropped.
+    """
+    workdir = pathlib.Path(workdir)
+    workdir.mkdir(parents=True, exist_ok=True)
+    path = workdir / FILE
+    _keep_until(path, start_step)
+    self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115
+    self._events = tensorboardX.SummaryWriter(
+      str(workdir / "events"), purge_step=start_step + 1
+    )
+
+  def __enter__(self) -> "Writer":
+    return self
+
+  def __exit__(self, *exc_info):
+    self.close()
+
+  def write(self, step: int, metrics: Mapping[str, float]):
+    """Appends a row.
+
+    Args:
+      step: number of finished training steps.
+      metrics: name -> number; what is not finite is stored as null.
+    """
+    row = {"step": int(step)}
+    for name, value in metrics.items():
+      value = float(value)
+      row[name] = value if math.isfinite(value) else None
+      self._events.add_scalar(name, value, int(step))
+    self._file.write(json.dumps(row, allow_nan=False) + "\n")
+    self._file.flush()
+
+  def flush(self):
+    """Returns when the rows are safe from a power cut too."""
+    self._file.flush()
+    os.fsync(self._file.fileno())
+    self._events.flush()
+
+  def close(self):
+    """Writes what is left and closes the files."""
+    self.flush()
+    self._file.close()
+    self._events.close()
+
+
+def read(workdir: str | pathlib.Path) -> list[dict]:
+  """Rows of a run's metrics.jsonl, oldest first; none if there is no file.
+
+  A last line that was cut off by a kill is left out.
+  """
+  path = pathlib.Path(workdir) / FILE
+  if not path.exists():
+    return []
+  lines = path.read_text(encoding="utf-8").split("\n")
+  # What follows the last line break was not written to its end.
+  return [json.loads(line) for line in lines[:-1] if line.strip()]
+
+
+def _keep_until(path: pathlib.Path, step: int):
+  """Drops the rows after `step`, all or nothing."""
+  if not path.exists():
+    return
+  rows = [row for row in read(path.parent) if row["step"] <= step]
+  partial = path.with_suffix(".partial")
+  partial.write_text(
+    "".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8"
+  )
+  os.replace(partial, path)

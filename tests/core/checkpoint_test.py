@@ -1,0 +1,162 @@
+"""Checkpoints: bit-equal, all or nothing, the newest and the best kept."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from a2r.core import checkpoint
+
+
+def _parts(seed=0):
+  rng = np.random.default_rng(seed)
+  params = {
+    "dense": {
+      "kernel": rng.normal(size=(3, 2)).astype(np.float32),
+      "bias": jnp.asarray(rng.normal(size=2), jnp.bfloat16),
+    },
+    "scale": np.float32(0.1 + seed),
+  }
+  optimizer = optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(1e-3))
+  return {
+    "params": params,
+    "opt_state": optimizer.init(params),
+    "extra": {"labels": np.arange(4, dtype=np.int32), "none": {}},
+  }
+
+
+def _assert_equal(tree, other):
+  assert jax.tree.structure(tree) == jax.tree.structure(other)
+  for a, b in zip(jax.tree.leaves(tree), jax.tree.leaves(other), strict=True):
+    assert np.asarray(a).dtype == np.asarray(b).dtype
+    assert np.asarray(a).tobytes() == np.asarray(b).tobytes()
+
+
+def test_restores_bit_equal_arrays_and_items(tmp_path):
+  parts = _parts()
+  items = {"config": {"a": [1, 2.5, None]}, "vocabulary": ["[PAD]", "é"]}
+  with checkpoint.Checkpoints(tmp_path) as checkpoints:
+    checkpoints.save(3, parts, items)
+  with checkpoint.Checkpoints(tmp_path) as checkpoints:
+    assert checkpoints.newest_step() == 3
+    back = checkpoints.restore(
+      3, _parts(seed=1), items=("config", "vocabulary")
+    )
+  assert back.step == 3
+  assert back.items == items
+  _assert_equal(back.parts, parts)
+
+
+def test_arrays_may_change_once_save_has_returned(tmp_path):
+  array = np.zeros(1000, np.float32)
+  with checkpoint.Checkpoints(tmp_path) as checkpoints:
+    checkpoints.save(1, {"params": {"a": array}})
+    array += 1
+  back = checkpoint.load(tmp_path)
+  np.testing.assert_array_equal(back.parts["params"]["a"], 0)
+
+
+def test_load_needs_no_template(tmp_path):
+  parts = _parts()
+  with checkpoint.Checkpoints(tmp_path) as checkpoints:
+    checkpoints.save(1, parts, {"config": {"x": 1}})
+  back = checkpoint.load(tmp_path, items=("config",))
+  _assert_equal(back.parts["params"], parts["params"])
+  assert set(back.parts) == {"params"}
+  assert back.items == {"config": {"x": 1}}
+  with pytest.raises(ValueError, match="no 'text'; it has: config, extra"):
+    checkpoint.load(tmp_path, items=("text",))
+
+
+@pytest.mark.parametrize(
+  "scores, kept, best",
+  [
+    ([None, None, None], [3], 3),
+    ([0.9, 0.1, 0.2], [1, 3], 1),
+    ([0.1, 0.9, 0.2], [2, 3], 2),
+    ([0.9, None, None], [1, 3], 1),
+    ([0.5, 0.5, None], [2, 3], 2),
+    ([0.5, np.nan, np.nan], [1, 3], 1),
+    ([0.1, 0.2, 0.3], [3], 3),
+  ],
+)
+def test_keeps_the_newest_and_the_best(tmp_path, scores, kept, best):
+  for step, score in enumerate(scores, start=1):
+    with checkpoint.Checkpoints(tmp_path) as checkpoints:
+      checkpoints.save(step, {"params": {"a": np.ones(2) * step}}, score=score)
+  with checkpoint.Checkpoints(tmp_path) as checkpoints:
+    assert checkpoints.steps() == kept
+    assert checkpoints.best_step() == best
+  assert checkpoint.load(tmp_path).parts["params"]["a"][0] == best
+  newest = checkpoint.load(tmp_path, which="newest")
+  assert newest.parts["params"]["a"][0] == 3
+  assert sorted(os.listdir(tmp_path / "checkpoints")) == [str(k) for k in kept]
+
+
+def test_missing_runs_are_named(tmp_path):
+  with pytest.raises(FileNotFoundError, match="no run in .*nowhere"):
+    checkpoint.load(tmp_path / "nowhere")
+  checkpoint.Checkpoints(tmp_path).close()
+  with pytest.raises(FileNotFoundError, match="no whole checkpoint"):
+    checkpoint.load(tmp_path)
+  with pytest.raises(ValueError, match="known"):
+    checkpoint.load(tmp_path, which="last")
+
+
+def test_a_wrong_tree_is_told_leaf_by_leaf(tmp_path):
+  parts = _parts()
+  with checkpoint.Checkpoints(tmp_path) as checkpoints:
+    checkpoints.save(1, parts)
+    wanted = _parts()["params"]
+    wanted["dense"]["kernel"] = np.zeros((3, 4), np.float32)
+    wanted["dense"]["gain"] = np.zeros(2, np.float32)
+    del wanted["scale"]
+    with pytest.raises(ValueError) as caught:
+      checkpoints.restore(1, {"params": wanted})
+  message = str(caught.value)
+  assert "only stored: scale" in message
+  assert "only in the model: dense/gain" in message
+  assert "kernel: stored float32[3, 2], the model has float32[3, 4]" in message
+
+
+_KILLED = """
+  import os, signal, sys
+  import numpy as np
+  from orbax.checkpoint import checkpoint_manager
+  from a2r.core import checkpoint
+  checkpoints = checkpoint.Checkpoints(sys.argv[1])
+  checkpoints.save(1, {'params': {'a': np.ones(1000)}})
+  checkpoints.wait()
+  # All files of the second are written; the rename is yet to come.
+  from orbax.checkpoint._src.path import atomicity
+  def kill(*args, **kwargs):
+    os.kill(os.getpid(), signal.SIGKILL)
+  atomicity.AtomicRenameTemporaryPath.finalize = kill
+  checkpoints.save(2, {'params': {'a': np.zeros(1000)}})
+  checkpoints.wait()
+"""
+
+
+def test_a_kill_while_writing_leaves_the_last_whole_one(tmp_path):
+  script = textwrap.dedent(_KILLED)
+  done = subprocess.run(
+    [sys.executable, "-c", script, str(tmp_path)], check=False
+  )
+  assert done.returncode == -signal.SIGKILL
+  left = os.listdir(tmp_path / "checkpoints")
+  assert any("tmp" in name for name in left), left
+  assert checkpoint.load(tmp_path).step == 1
+  with checkpoint.Checkpoints(tmp_path) as checkpoints:
+    assert checkpoints.steps() == [1]
+    checkpoints.save(2, {"params": {"a": np.full(1000, 2.0)}})
+  assert os.listdir(tmp_path / "checkpoints") == ["2"]
+  np.testing.assert_array_equal(
+    checkpoint.load(tmp_path).parts["params"]["a"], 2.0
+  )

@@ -1,0 +1,66 @@
+"""The run's numbers: appended, cut on resume, read back whole."""
+
+import json
+import math
+import subprocess
+import sys
+
+import tensorboardX.proto.event_pb2 as event_pb2
+
+from a2r.core import writer
+
+
+def test_rows_are_on_disk_at_once(tmp_path):
+  with writer.Writer(tmp_path) as out:
+    out.write(1, {"loss": 0.1})
+    assert writer.read(tmp_path) == [{"step": 1, "loss": 0.1}]
+    out.write(2, {"loss": math.nan, "speed": 3})
+  assert writer.read(tmp_path)[1] == {"step": 2, "loss": None, "speed": 3.0}
+
+
+def test_no_file_is_no_rows(tmp_path):
+  assert writer.read(tmp_path) == []
+
+
+def test_resume_drops_the_rows_after_the_restored_step(tmp_path):
+  with writer.Writer(tmp_path) as out:
+    for step in range(1, 6):
+      out.write(step, {"loss": step / 10})
+  before = (tmp_path / "metrics.jsonl").read_text()
+  with writer.Writer(tmp_path, start_step=3) as out:
+    assert [row["step"] for row in writer.read(tmp_path)] == [1, 2, 3]
+    for step in range(4, 6):
+      out.write(step, {"loss": step / 10})
+  assert (tmp_path / "metrics.jsonl").read_text() == before
+
+
+def test_a_line_that_a_kill_cut_off_is_dropped(tmp_path):
+  path = tmp_path / "metrics.jsonl"
+  path.write_text(json.dumps({"step": 1, "loss": 2.0}) + '\n{"step": 2, "lo')
+  assert writer.read(tmp_path) == [{"step": 1, "loss": 2.0}]
+  with writer.Writer(tmp_path, start_step=2) as out:
+    out.write(2, {"loss": 1.0})
+  assert [row["loss"] for row in writer.read(tmp_path)] == [2.0, 1.0]
+
+
+def test_tensorboard_events_hold_the_same_numbers(tmp_path):
+  with writer.Writer(tmp_path) as out:
+    out.write(7, {"loss/cdc": 0.5})
+  (path,) = (tmp_path / "events").iterdir()
+  found = {}
+  data = path.read_bytes()
+  while data:  # A record: length, its checksum, the event, its checksum.
+    size = int.from_bytes(data[:8], "little")
+    event = event_pb2.Event.FromString(data[12 : 12 + size])
+    for value in event.summary.value:
+      found[value.tag] = (event.step, value.simple_value)
+    data = data[16 + size :]
+  assert found == {"loss/cdc": (7, 0.5)}
+
+
+def test_tensorflow_is_not_imported():
+  code = (
+    "import sys; from a2r.core import writer, checkpoint, progress, signals;"
+    'assert not any(m.startswith("tensorflow") for m in sys.modules)'
+  )
+  subprocess.run([sys.executable, "-c", code], check=True)
