@@ -1,0 +1,239 @@
+"""What people do in the procedural clips: one row per SS-V2 template.
+
+A row moves one subject: a thing on the table, an opener (drawer or lidded box)
+or a faucet. For a thing the row gives its way through three key poses; for an
+opener and a faucet the state at the start and at the end. Adding a template is
+adding a row.
+"""
+
+import dataclasses
+
+from a2r.sim import props
+
+THING, OPENER, FAUCET = 0, 1, 2
+PUSH, GRASP, POKE = 0, 1, 2
+NO_TILT, TOPPLE, FLIP = 0, 1, 2
+ALONE, BESIDE, ONTO = 0, 1, 2
+
+NOUNS = (*props.THINGS, 'drawer', 'box', 'faucet')
+
+_STANDING = ('cup', 'box', 'bottle', 'can')
+_ANY = props.THINGS
+
+
+@dataclasses.dataclass(frozen=True)
+class Template:
+  """One human activity.
+
+  Attributes:
+    text: the SS-V2 template; 'something' stands for an object.
+    subject: THING, OPENER or FAUCET.
+    path: three key poses of a thing relative to its place, each
+      (right, away from the camera, up, along the line given by `toward`);
+      horizontal steps count in reaches, vertical ones in lifts.
+    state: start and end of an opener (0 closed, 1 open) or of a faucet
+      (0 to 1 turned).
+    grip: PUSH from behind the motion, GRASP from above, POKE and return.
+    tilt: NO_TILT, TOPPLE about the foot, or FLIP upside down.
+    partner: ALONE, BESIDE a second thing, or ONTO it.
+    toward: what the fourth coordinate follows: 'any' direction, the 'arm'.
+    carried: the hand holds the thing when the clip starts.
+    leaves: whether the hand goes away at the end; None is left to chance.
+    real: False if the hand goes through the motion and nothing follows.
+    released: the hand lets go halfway and the thing falls.
+    hand: False if nobody is seen.
+    edge: the table ends where the path's middle is.
+    things: which things may be the subject.
+  """
+
+  text: str
+  subject: int = THING
+  path: tuple = ((0, 0, 0, 0), (0, 0, 0, 0), (0, 0, 0, 0))
+  state: tuple = (0.0, 0.0)
+  grip: int = PUSH
+  tilt: int = NO_TILT
+  partner: int = ALONE
+  toward: str = 'any'
+  carried: bool = False
+  leaves: bool | None = None
+  real: bool = True
+  released: bool = False
+  hand: bool = True
+  edge: bool = False
+  things: tuple = _ANY
+
+
+def _line(start, end):
+  middle = tuple((a + b) / 2 for a, b in zip(start, end, strict=True))
+  return (start, middle, end)
+
+
+_REST = (0, 0, 0, 0)
+_UP = (0, 0, 1, 0)
+
+ROWS = (
+  Template('Closing something', OPENER, state=(1.0, 0.0)),
+  Template('Opening something', OPENER, state=(0.0, 1.0), grip=GRASP),
+  Template(
+    'Moving something away from the camera', path=_line(_REST, (0, 1, 0, 0))
+  ),
+  Template(
+    'Moving something towards the camera', path=_line(_REST, (0, -1, 0, 0))
+  ),
+  Template(
+    'Pushing something from left to right',
+    path=_line((-0.5, 0, 0, 0), (0.6, 0, 0, 0)),
+  ),
+  Template(
+    'Pushing something from right to left',
+    path=_line((0.5, 0, 0, 0), (-0.6, 0, 0, 0)),
+  ),
+  Template('Moving part of something', FAUCET, state=(0.0, 1.0)),
+  Template(
+    "Poking something so lightly that it doesn't or almost doesn't move",
+    grip=POKE,
+    leaves=True,
+  ),
+  Template(
+    'Poking something so it slightly moves',
+    path=_line(_REST, (0, 0, 0, -0.25)),
+    grip=POKE,
+    toward='arm',
+    leaves=True,
+  ),
+  Template(
+    'Poking something so that it falls over',
+    grip=POKE,
+    tilt=TOPPLE,
+    toward='arm',
+    leaves=True,
+    things=_STANDING,
+  ),
+  Template('Touching (without moving) part of something', FAUCET),
+  Template('Moving something up', path=_line(_REST, _UP), grip=GRASP),
+  Template(
+    'Moving something down', path=_line(_UP, _REST), grip=GRASP, carried=True
+  ),
+  Template(
+    'Lifting something up completely, then letting it drop down',
+    path=(_REST, _UP, _REST),
+    grip=GRASP,
+    released=True,
+    leaves=False,
+  ),
+  Template(
+    'Putting something on a surface',
+    path=((0, 0, 0.9, 2.2), (0, 0, 0.6, 0.6), _REST),
+    grip=GRASP,
+    toward='arm',
+    carried=True,
+    leaves=True,
+  ),
+  Template(
+    'Taking something from somewhere',
+    path=(_REST, (0, 0, 0.6, 0.6), (0, 0, 0.9, 2.2)),
+    grip=GRASP,
+    toward='arm',
+    leaves=False,
+  ),
+  Template(
+    'Pushing something so that it falls off the table',
+    path=(_REST, (0, 0, 0, 0.8), (0, 0, -4, 1.4)),
+    released=True,
+    edge=True,
+  ),
+  Template(
+    'Turning something upside down',
+    path=(_REST, _UP, _REST),
+    grip=GRASP,
+    tilt=FLIP,
+    things=('cup', 'bottle', 'book', 'box'),
+  ),
+  Template(
+    'Moving something closer to something',
+    path=_line((0, 0, 0, 1.3), _REST),
+    partner=BESIDE,
+  ),
+  Template(
+    'Moving something away from something',
+    path=_line(_REST, (0, 0, 0, 1.3)),
+    partner=BESIDE,
+  ),
+  Template(
+    'Putting something onto something',
+    path=((0, 0, 0, 1.4), (0, 0, 1.3, 0.6), _REST),
+    grip=GRASP,
+    partner=ONTO,
+    leaves=True,
+  ),
+  Template(
+    'Putting something next to something',
+    path=((0, 0, 0, 1.4), (0, 0, 1, 0.7), _REST),
+    grip=GRASP,
+    partner=BESIDE,
+    leaves=True,
+  ),
+  Template('Holding something', path=(_UP, _UP, _UP), grip=GRASP, carried=True),
+  Template(
+    'Pretending to pick something up',
+    path=_line(_REST, _UP),
+    grip=GRASP,
+    real=False,
+    leaves=False,
+  ),
+  Template(
+    'Pretending to close something without actually closing it',
+    OPENER,
+    state=(1.0, 0.0),
+    real=False,
+  ),
+  Template(
+    'Pretending to open something without actually opening it',
+    OPENER,
+    state=(0.0, 1.0),
+    grip=GRASP,
+    real=False,
+  ),
+  Template(
+    'Something falling like a rock',
+    path=((0, 0, 2.2, 0), (0, 0, 2.2, 0), _REST),
+    released=True,
+    hand=False,
+  ),
+)
+
+TEMPLATES = tuple(row.text for row in ROWS)
+
+OPPOSITES = (
+  ('Closing something', 'Opening something'),
+  (
+    'Moving something away from the camera',
+    'Moving something towards the camera',
+  ),
+  (
+    'Pushing something from left to right',
+    'Pushing something from right to left',
+  ),
+  ('Moving something up', 'Moving something down'),
+  ('Putting something on a surface', 'Taking something from somewhere'),
+  (
+    'Moving something closer to something',
+    'Moving something away from something',
+  ),
+)
+
+
+def caption(template: int, nouns) -> str:
+  """The text of template number `template` with its `nouns` filled in.
+
+  Args:
+    template: index into `TEMPLATES`.
+    nouns: indices into `NOUNS`; as many are used as the template has places.
+  """
+  text = TEMPLATES[template]
+  for noun in nouns:
+    for place in ('Something', 'something'):
+      if place in text:
+        text = text.replace(place, NOUNS[int(noun)], 1)
+        break
+  return text.lower()
