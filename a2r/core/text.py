@@ -1,0 +1,198 @@
+"""Text to token ids, the way the published models were trained.
+
+BERT's WordPiece over cleaned, lower-cased text: [CLS], the word pieces, then
+[PAD]. There is NO [SEP]: Singularity's own tokenizer adds none to a single
+sentence, unlike the tokenizers of `transformers`.
+
+Letters: N texts, L tokens.
+"""
+
+import collections
+import itertools
+import json
+import pathlib
+import re
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import tokenizers
+from tokenizers import models, normalizers, pre_tokenizers
+
+PAD, UNKNOWN, CLS, SEP, MASK = SPECIAL = (
+  "[PAD]",
+  "[UNK]",
+  "[CLS]",
+  "[SEP]",
+  "[MASK]",
+)
+_DELETED = re.compile(r"[,.'!?\"()*#:;~]")
+_SPACED = re.compile(r"[-/]")
+
+
+def pre_text(text: str) -> str:
+  """Lower case, without punctuation; `-` and `/` become spaces.
+
+  >>> pre_text('<person> push-push/right!')
+  'person push push right'
+  """
+  text = _SPACED.sub(" ", _DELETED.sub("", text.lower()))
+  return re.sub(r"\s+", " ", text.replace("<person>", "person")).strip()
+
+
+class Tokenizer:
+  """WordPiece ids of texts; made by `train`, `from_vocab` or `load`."""
+
+  def __init__(self, tokenizer: tokenizers.Tokenizer):
+    """Wraps a `tokenizers.Tokenizer` that has the special tokens."""
+    self._tokenizer = tokenizer
+    missing = [t for t in SPECIAL if tokenizer.token_to_id(t) is None]
+    if missing:
+      raise ValueError(f"the vocabulary lacks {missing}")
+    self._pad = tokenizer.token_to_id(PAD)
+    self._cls = tokenizer.token_to_id(CLS)
+
+  @classmethod
+  def train(cls, corpus: Iterable[str], *, vocab_size: int) -> "Tokenizer":
+    """A vocabulary of at most `vocab_size` pieces, learned from texts.
+
+    The same texts give the same vocabulary, in whatever order they come. With
+    room enough every word gets a piece of its own.
+
+    Raises:
+      ValueError: `vocab_size` has no room for the letters of the texts.
+    """
+    words = collections.Counter(
+      word for text in corpus for word in _words(pre_text(text))
+    )
+    return cls.from_vocab(_learn_vocab(words, vocab_size))
+
+  @classmethod
+  def from_vocab(cls, vocab: Sequence[str]) -> "Tokenizer":
+    """A tokenizer whose ids are the places in `vocab` (BERT's vocab.txt)."""
+    return cls(_bert_tokenizer({token: i for i, token in enumerate(vocab)}))
+
+  @classmethod
+  def load(cls, path: str | pathlib.Path) -> "Tokenizer":
+    """Reads what `save` wrote.
+
+    Raises:
+      FileNotFoundError: there is no such file.
+      ValueError: the file is not a tokenizer.
+    """
+    text = pathlib.Path(path).read_text(encoding="utf-8")
+    try:
+      json.loads(text)
+      return cls(tokenizers.Tokenizer.from_str(text))
+    # The library raises bare Exceptions on a file of another kind.
+    except Exception as e:
+      raise ValueError(f"{path} is not a tokenizer file: {e}") from e
+
+  def save(self, path: str | pathlib.Path) -> None:
+    """Writes one JSON file."""
+    text = self._tokenizer.to_str(pretty=True)
+    pathlib.Path(path).write_text(text, encoding="utf-8")
+
+  @property
+  def vocab_size(self) -> int:
+    """Number of pieces, special tokens included."""
+    return self._tokenizer.get_vocab_size()
+
+  def __call__(
+    self, texts: Sequence[str], max_length: int
+  ) -> tuple[np.ndarray, np.ndarray]:
+    """Token ids and mask of texts.
+
+    Args:
+      texts: N strings, cleaned by `pre_text` here.
+      max_length: L; longer texts are cut.
+
+    Returns:
+      `input_ids` and `attention_mask`, both `[N, L]` int32.
+
+    Raises:
+      TypeError: a single string instead of a list.
+    """
+    if isinstance(texts, str):
+      raise TypeError("texts must be a list of strings, got one string")
+    shape = (len(texts), max_length)
+    input_ids = np.full(shape, self._pad, np.int32)
+    attention_mask = np.zeros(shape, np.int32)
+    for row, text in enumerate(texts):
+      pieces = self._tokenizer.encode(pre_text(text), add_special_tokens=False)
+      ids = [self._cls, *pieces.ids][:max_length]
+      input_ids[row, : len(ids)] = ids
+      attention_mask[row, : len(ids)] = 1
+    return input_ids, attention_mask
+
+
+_NORMALIZER = normalizers.BertNormalizer(lowercase=True, strip_accents=True)
+_PRE_TOKENIZER = pre_tokenizers.BertPreTokenizer()
+
+
+def _bert_tokenizer(vocab: dict[str, int]) -> tokenizers.Tokenizer:
+  """An uncased BERT tokenizer that adds no token by itself."""
+  tokenizer = tokenizers.Tokenizer(
+    models.WordPiece(vocab, unk_token=UNKNOWN, max_input_chars_per_word=100)
+  )
+  tokenizer.normalizer = _NORMALIZER
+  tokenizer.pre_tokenizer = _PRE_TOKENIZER
+  return tokenizer
+
+
+def _words(text: str) -> list[str]:
+  """The words that BERT would look up piece by piece."""
+  normal = _NORMALIZER.normalize_str(text)
+  return [word for word, _ in _PRE_TOKENIZER.pre_tokenize_str(normal)]
+
+
+def _learn_vocab(words: dict[str, int], vocab_size: int) -> list[str]:
+  """Pieces of words by joining the commonest neighbors, again and again.
+
+  The library's own trainer breaks ties by the order of a hash map, so that two
+  runs give two vocabularies; here the first pair in the alphabet wins.
+
+  Args:
+    words: how often each word occurs.
+    vocab_size: the most pieces, special tokens included.
+
+  Returns:
+    Special tokens, letters in order, then joined pieces, commonest first.
+  """
+  pieces = {w: [w[0], *("##" + letter for letter in w[1:])] for w in words}
+  vocab = [*SPECIAL, *sorted({p for word in pieces.values() for p in word})]
+  if len(vocab) > vocab_size:
+    raise ValueError(
+      f"vocab_size {vocab_size} is too small: special tokens and letters "
+      f"alone are {len(vocab)}"
+    )
+  counts, places = collections.Counter(), collections.defaultdict(set)
+
+  def count(word, sign):
+    for pair in itertools.pairwise(pieces[word]):
+      counts[pair] += sign * words[word]
+      places[pair].add(word)
+
+  for word in words:
+    count(word, 1)
+  while len(vocab) < vocab_size and counts:
+    pair = min(counts, key=lambda p: (-counts[p], p))
+    joined = pair[0] + pair[1].removeprefix("##")
+    if joined not in vocab:
+      vocab.append(joined)
+    for word in places.pop(pair):
+      count(word, -1)
+      pieces[word] = _join(pieces[word], pair, joined)
+      count(word, 1)
+    counts = collections.Counter({p: n for p, n in counts.items() if n > 0})
+  return vocab
+
+
+def _join(pieces: list[str], pair: tuple[str, str], joined: str) -> list[str]:
+  """`pieces` with every neighboring `pair` replaced by `joined`."""
+  result = []
+  for piece in pieces:
+    if result and (result[-1], piece) == pair:
+      result[-1] = joined
+    else:
+      result.append(piece)
+  return result

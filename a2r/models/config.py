@@ -1,0 +1,136 @@
+"""Sizes and switches of the backbone."""
+
+import dataclasses
+
+_STEMS = ("patch", "conv")
+_WINDOWS = ("frame", "clip")
+_DTYPES = ("float32", "bfloat16")
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+  """Sizes and switches of `Singularity`; the defaults are the base model's.
+
+  Attributes:
+    image_size: side of the square picture, in pixels.
+    patch_size: side of a patch, for the stem 'patch'.
+    num_frames: frames of a clip that the temporal embeddings are made for.
+    stem: 'patch' as published, or 'conv' (see `stems.ConvStem`).
+    stem_features: channels of the convolutions of the stem 'conv'.
+    stem_window: what the stem 'conv' sees at once: 'frame' or 'clip'.
+    width: size D of every token.
+    num_heads: attention heads, in all encoders.
+    mlp_width: hidden size of every MLP.
+    vision_layers: BEiT blocks.
+    temporal_layers: layers of the temporal encoder.
+    text_layers: BERT layers, those of fusion included.
+    fusion_layer: index of the first fusion layer; text alone goes through the
+      layers before it.
+    vocab_size: rows of the word table.
+    max_positions: longest text in tokens, prompts included.
+    embed_dim: size E of the contrastive features.
+    dropout: rate in the text, fusion and temporal layers.
+    drop_path: stochastic depth of the last BEiT block.
+    layer_scale_init: first value of BEiT's layer scales.
+    temporal_feature: whether the contrastive feature has gone through the
+      temporal encoder. The published models say no, and cannot see order.
+    temporal_embeddings: whether frame embeddings are added.
+    itm: whether the fusion layers and the matching head are built.
+    dtype: compute type, 'float32' or 'bfloat16'; parameters, softmax,
+      LayerNorm statistics and outputs are float32.
+  """
+
+  image_size: int = 224
+  patch_size: int = 16
+  num_frames: int = 4
+  stem: str = "patch"
+  stem_features: tuple[int, ...] = (32, 64, 128, 128)
+  stem_window: str = "frame"
+  width: int = 768
+  num_heads: int = 12
+  mlp_width: int = 3072
+  vision_layers: int = 12
+  temporal_layers: int = 2
+  text_layers: int = 12
+  fusion_layer: int = 9
+  vocab_size: int = 30522
+  max_positions: int = 512
+  embed_dim: int = 256
+  dropout: float = 0.1
+  drop_path: float = 0.1
+  layer_scale_init: float = 0.1
+  temporal_feature: bool = True
+  temporal_embeddings: bool = True
+  itm: bool = True
+  dtype: str = "float32"
+
+  def __post_init__(self):
+    # Config files and JSON give lists; a module's fields must hash.
+    object.__setattr__(self, "stem_features", tuple(self.stem_features))
+    for name, known in (
+      ("stem", _STEMS),
+      ("stem_window", _WINDOWS),
+      ("dtype", _DTYPES),
+    ):
+      value = getattr(self, name)
+      if value not in known:
+        raise ValueError(f"unknown {name} {value!r}; known: {list(known)}")
+    for field in dataclasses.fields(self):
+      value = getattr(self, field.name)
+      least = 0 if field.name.endswith("_layers") else 1
+      if field.type is int and field.name != "fusion_layer" and value < least:
+        raise ValueError(f"{field.name} must be at least {least}, got {value}")
+    if self.width % self.num_heads:
+      raise ValueError(
+        f"width {self.width} is not a multiple of num_heads {self.num_heads}"
+      )
+    if self.stem == "conv" and not self.stem_features:
+      raise ValueError("stem_features is empty; the stem conv needs one entry")
+    if self.image_size % self._stride:
+      raise ValueError(
+        f"image_size {self.image_size} is not a multiple of the "
+        f"stem's stride {self._stride}"
+      )
+    if not 0 <= self.fusion_layer <= self.text_layers:
+      raise ValueError(
+        f"fusion_layer {self.fusion_layer} is not within text_layers "
+        f"{self.text_layers}"
+      )
+    if self.itm and self.fusion_layer == self.text_layers:
+      raise ValueError(
+        "itm needs fusion layers: fusion_layer must be below text_layers, "
+        f"both are {self.text_layers}"
+      )
+
+  @property
+  def _stride(self) -> int:
+    if self.stem == "patch":
+      return self.patch_size
+    return 2 ** len(self.stem_features)
+
+  @property
+  def grid(self) -> int:
+    """Patches along one side of the picture."""
+    return self.image_size // self._stride
+
+  @property
+  def tokens_per_frame(self) -> int:
+    """S: the CLS token and the patches."""
+    return self.grid**2 + 1
+
+  def uses_temporal(self, num_frames: int) -> bool:
+    """Whether the feature of a clip is the temporal encoder's."""
+    return self.temporal_feature and self.temporal_layers > 0 and num_frames > 1
+
+  def check_frames(self, shape: tuple[int, ...]) -> None:
+    """Raises a ValueError unless `shape` is `[B, T, size, size, 3]`."""
+    size = self.image_size
+    if len(shape) != 5 or shape[2:] != (size, size, 3):
+      raise ValueError(
+        f"frames must be [B, T, {size}, {size}, 3], got {list(shape)}"
+      )
+    whole_clip = self.stem == "conv" and self.stem_window == "clip"
+    if whole_clip and shape[1] != self.num_frames:
+      raise ValueError(
+        f"stem_window 'clip' takes {self.num_frames} frames, got {shape[1]}"
+      )

@@ -1,0 +1,229 @@
+"""Singularity-temporal, the video-language backbone.
+
+Lei et al., Revealing Single Frame Bias for Video-and-Language Learning,
+https://arxiv.org/abs/2206.03428: a BEiT tower per frame, a temporal encoder, a
+BERT text encoder, and BERT fusion layers that attend to the image tokens.
+
+Two features come out of the video. The tokens `image_embeds` have always gone
+through the temporal encoder. The contrastive feature has NOT in the published
+models: it is pooled before, so it cannot tell a clip from its reverse. With
+`temporal_feature` (the released code's `update_pooler_embed`) it is the CLS
+token of each frame after the temporal encoder.
+
+Letters: B clips, T frames, H W picture, S tokens of a frame, N texts, L tokens,
+P prompt tokens, D width, E feature size.
+"""
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from a2r.models import beit, bert, layers, stems, temporal
+from a2r.models.config import Config
+
+__all__ = ["Config", "Output", "Singularity"]
+
+
+@flax.struct.dataclass
+class Output:
+  """What the whole model returns.
+
+  Attributes:
+    image_embeds: `[B, T * S, D]` image tokens, frame by frame.
+    text_embeds: `[N, L, D]` text tokens before fusion.
+    image_feat: `[B, T, E]` unit feature of every frame.
+    text_feat: `[N, E]` unit feature of every text.
+    sim: `[B, N]` mean over frames of the cosines, over the temperature.
+    itm_logits: `[B, N, 2]` logits of (no match, match); None without `itm`.
+  """
+
+  image_embeds: jax.Array
+  text_embeds: jax.Array
+  image_feat: jax.Array
+  text_feat: jax.Array
+  sim: jax.Array
+  itm_logits: jax.Array | None
+
+
+class Singularity(nn.Module):
+  """The backbone; `model.apply(variables, frames, input_ids, mask)`."""
+
+  config: Config
+
+  def setup(self):
+    c = self.config
+    if c.stem == "patch":
+      self.stem = stems.PatchStem(c.width, c.patch_size, c.dtype)
+    else:
+      self.stem = stems.ConvStem(
+        c.width, c.stem_features, c.stem_window, c.dtype
+      )
+    self.vision = beit.Beit(
+      c.vision_layers,
+      c.grid,
+      c.num_heads,
+      c.mlp_width,
+      c.drop_path,
+      c.layer_scale_init,
+      c.dtype,
+    )
+    self.vision_layernorm = layers.LayerNorm(dtype=c.dtype)
+    self.temporal = temporal.TemporalEncoder(
+      c.temporal_layers,
+      c.num_frames,
+      c.num_heads,
+      c.mlp_width,
+      c.dropout,
+      c.temporal_embeddings,
+      c.dtype,
+    )
+    self.embeddings = bert.Embeddings(
+      c.vocab_size, c.max_positions, c.width, c.dropout, c.dtype
+    )
+    sizes = (c.num_heads, c.mlp_width, c.dropout)
+    self.text = [
+      bert.Layer(*sizes, dtype=c.dtype) for _ in range(c.fusion_layer)
+    ]
+    self.vision_proj = _head(c.embed_dim)
+    self.text_proj = _head(c.embed_dim)
+    self.temp = self.param("temp", nn.initializers.constant(0.07), ())
+    if c.itm:
+      self.fusion = [
+        bert.Layer(*sizes, cross_attention=True, dtype=c.dtype)
+        for _ in range(c.fusion_layer, c.text_layers)
+      ]
+      self.itm_head = _head(2)
+
+  def __call__(
+    self,
+    frames: jax.Array,
+    input_ids: jax.Array,
+    attention_mask: jax.Array,
+    deterministic: bool = True,
+  ) -> Output:
+    """Features and scores of every clip with every text.
+
+    Args:
+      frames: `[B, T, H, W, 3]` float in [-1, 1].
+      input_ids: `[N, L]` int, [CLS] first, padded.
+      attention_mask: `[N, L]`, one for tokens, zero for padding.
+      deterministic: no dropout; else a 'dropout' rng is needed.
+    """
+    image_embeds, image_feat = self.encode_video(frames, deterministic)
+    text_embeds, text_feat = self.encode_text(
+      input_ids, attention_mask, deterministic=deterministic
+    )
+    # The cosine of every frame, then their mean: not that of a mean feature.
+    cosine = jnp.einsum("bte,ne->bn", image_feat, text_feat)
+    sim = cosine / image_feat.shape[1] / self.temp
+    itm_logits = None
+    if self.config.itm:
+      num_clips, num_texts = sim.shape
+      pairs = self.match(
+        jnp.repeat(image_embeds, num_texts, axis=0),
+        jnp.tile(text_embeds, (num_clips, 1, 1)),
+        jnp.tile(attention_mask, (num_clips, 1)),
+        deterministic,
+      )
+      itm_logits = pairs.reshape(num_clips, num_texts, 2)
+    return Output(
+      image_embeds, text_embeds, image_feat, text_feat, sim, itm_logits
+    )
+
+  def encode_video(
+    self, frames: jax.Array, deterministic: bool = True
+  ) -> tuple[jax.Array, jax.Array]:
+    """Tokens and features of clips.
+
+    Args:
+      frames: `[B, T, H, W, 3]` float in [-1, 1], H = W = `config.image_size`.
+      deterministic: no dropout, no drop-path.
+
+    Returns:
+      `[B, T * S, D]` float32 tokens, and `[B, T, E]` float32 unit features.
+
+    Raises:
+      ValueError: frames of another shape than the config says.
+    """
+    self.config.check_frames(frames.shape)
+    batch, num_frames = frames.shape[:2]
+    x, pooled = self.vision(
+      self.stem(frames.astype(self.config.dtype)), deterministic
+    )
+    x = self.vision_layernorm(x).reshape(batch, num_frames, *x.shape[1:])
+    x = self.temporal(x, deterministic)
+    pooled = pooled.reshape(batch, num_frames, -1)
+    if self.config.uses_temporal(num_frames):
+      pooled = x[:, :, 0]
+    feature = self.vision_proj(pooled.astype(jnp.float32))
+    tokens = x.reshape(batch, -1, x.shape[-1]).astype(jnp.float32)
+    return tokens, layers.l2_normalize(feature)
+
+  def encode_text(
+    self,
+    input_ids: jax.Array,
+    attention_mask: jax.Array,
+    prompt: jax.Array | None = None,
+    deterministic: bool = True,
+  ) -> tuple[jax.Array, jax.Array]:
+    """Tokens and features of texts, with learned tokens if given.
+
+    Args:
+      input_ids: `[N, L]` int, [CLS] first, padded.
+      attention_mask: `[N, L]`, one for tokens, zero for padding.
+      prompt: `[N, P, D]` tokens put between [CLS] and the words; positions are
+        counted after that.
+      deterministic: no dropout.
+
+    Returns:
+      `[N, P + L, D]` float32 tokens, and `[N, E]` float32 unit features.
+    """
+    x = self.embeddings(input_ids, prompt, deterministic)
+    if prompt is not None:
+      ones = jnp.ones(prompt.shape[:2], attention_mask.dtype)
+      attention_mask = jnp.concatenate(
+        [attention_mask[:, :1], ones, attention_mask[:, 1:]], axis=1
+      )
+    bias = bert.mask_bias(attention_mask)
+    for layer in self.text:
+      x = layer(x, None, bias, deterministic)
+    x = x.astype(jnp.float32)
+    return x, layers.l2_normalize(self.text_proj(x[:, 0]))
+
+  def match(
+    self,
+    image_embeds: jax.Array,
+    text_embeds: jax.Array,
+    attention_mask: jax.Array,
+    deterministic: bool = True,
+  ) -> jax.Array:
+    """Image-text matching logits of aligned pairs; class 1 is a match.
+
+    Args:
+      image_embeds: `[N, T * S, D]` tokens of the clip of each pair.
+      text_embeds: `[N, L, D]` tokens of its text, from `encode_text`.
+      attention_mask: `[N, L]`.
+      deterministic: no dropout.
+
+    Returns:
+      `[N, 2]` float32.
+
+    Raises:
+      ValueError: the model was built without `itm`.
+    """
+    if not self.config.itm:
+      raise ValueError(
+        "this model has no matching head: its config has itm=False"
+      )
+    dtype = self.config.dtype
+    bias = bert.mask_bias(attention_mask)
+    x, image_embeds = text_embeds.astype(dtype), image_embeds.astype(dtype)
+    for layer in self.fusion:
+      x = layer(x, image_embeds, bias, deterministic)
+    return self.itm_head(x[:, 0].astype(jnp.float32))
+
+
+def _head(features: int) -> nn.Dense:
+  """A float32 projection with PyTorch's first values."""
+  return nn.Dense(features, kernel_init=layers.torch_linear_init)

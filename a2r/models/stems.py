@@ -1,0 +1,111 @@
+"""From normalized frames to patch embeddings.
+
+`PatchStem` is BEiT's; `ConvStem` is for training a small model from little:
+convolutions over each frame and its differences to the frame before and to
+the first frame, which show motion directly.
+
+Letters: B clips, T frames, H W picture, g side of the grid, D width.
+"""
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from a2r.models import layers
+
+
+class PatchStem(nn.Module):
+  """A linear map of every `patch_size` x `patch_size` square of a frame."""
+
+  width: int
+  patch_size: int
+  dtype: str
+
+  @nn.compact
+  def __call__(self, frames: jax.Array) -> jax.Array:
+    """`[B, T, H, W, 3]` -> `[B * T, g * g, D]`, patches row by row."""
+    size = self.patch_size
+    x = frames.reshape(-1, *frames.shape[2:])
+    x = nn.Conv(
+      self.width,
+      (size, size),
+      (size, size),
+      padding="VALID",
+      dtype=self.dtype,
+      kernel_init=layers.bert_init(self.width),
+      name="projection",
+    )(x)
+    return x.reshape(x.shape[0], -1, self.width)
+
+
+def with_differences(frames: jax.Array) -> jax.Array:
+  """Frames with their differences to the frame before and to the first.
+
+  Args:
+    frames: `[B, T, H, W, 3]`.
+
+  Returns:
+    `[B, T, H, W, 9]`: x_t, x_t - x_{t-1}, x_t - x_0; zero where there is no
+    frame before.
+  """
+  first = frames[:, :1]
+  previous = jnp.concatenate([first, frames[:, :-1]], axis=1)
+  return jnp.concatenate([frames, frames - previous, frames - first], axis=-1)
+
+
+class ConvStem(nn.Module):
+  """Convolutions of stride two over frames and their differences.
+
+  A 5x5 convolution, then a 3x3 one for every further entry of `features`, each
+  of stride 2, with LayerNorm over channels and gelu after it, then a 1x1 to D:
+  g = H / 2**len(features).
+
+  Attributes:
+    width: D.
+    features: channels of the convolutions.
+    window: 'frame' sees one frame with its differences; 'clip' sees all frames
+      at once, one trunk per clip, and its last layer makes the tokens of every
+      frame: about T times cheaper, for a fixed T.
+    dtype: compute type.
+  """
+
+  width: int
+  features: tuple[int, ...]
+  window: str
+  dtype: str
+
+  @nn.compact
+  def __call__(self, frames: jax.Array) -> jax.Array:
+    """`[B, T, H, W, 3]` -> `[B * T, g * g, D]`, patches row by row."""
+    batch, num_frames = frames.shape[:2]
+    x = with_differences(frames.astype(self.dtype))
+    if self.window == "clip":
+      x = jnp.moveaxis(x, 1, 3).reshape(batch, *x.shape[2:4], -1)
+    else:
+      x = x.reshape(-1, *x.shape[2:])
+    for i, features in enumerate(self.features):
+      size = 3 if i else 5
+      x = nn.Conv(
+        features,
+        (size, size),
+        (2, 2),
+        padding=size // 2,
+        dtype=self.dtype,
+        name=f"conv_{i}",
+      )(x)
+      # A flat picture has channels without variance: not BERT's epsilon here.
+      norm = layers.LayerNorm(
+        epsilon=1e-6, dtype=self.dtype, name=f"layernorm_{i}"
+      )
+      x = layers.gelu(norm(x))
+    per_clip = self.window == "clip"
+    x = nn.Dense(
+      self.width * (num_frames if per_clip else 1),
+      dtype=self.dtype,
+      name="projection",
+    )(x)
+    x = x.reshape(batch, -1, x.shape[1] * x.shape[2], x.shape[3])
+    if per_clip:
+      x = x.reshape(batch, -1, num_frames, self.width)
+      x = jnp.moveaxis(x, 2, 1)
+    return x.reshape(batch * num_frames, -1, self.width)
