@@ -1,0 +1,120 @@
+"""Data parallelism: one program on every device, batches split over them.
+
+The only file that knows how devices are addressed. A loss is written for the
+global batch: it gathers its features over the devices, each device computes
+the same scalar, and averaging the devices' gradients gives the gradient of
+that scalar exactly. `axis_name=None` stands for one device without an axis.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+AXIS = "devices"
+
+PyTree = Any
+
+
+def num_devices() -> int:
+  """Returns the number of devices over all hosts."""
+  return jax.device_count()
+
+
+def pmap_step(step_fn: Callable[..., Any]) -> Callable[..., Any]:
+  """Returns `step_fn(state, batch) -> (state, metrics)` run on all devices.
+
+  Args:
+    step_fn: one device's step; it may use collectives over `AXIS`.
+
+  Returns:
+    The same function of a replicated state and a sharded batch. The state's
+    memory is reused: it must not be read again after the call.
+  """
+  return jax.pmap(step_fn, axis_name=AXIS, donate_argnums=(0,))
+
+
+def all_gather(tree: PyTree, axis_name: str | None) -> PyTree:
+  """Returns `[B, ...]` leaves as `[devices * B, ...]`, in device order."""
+  if axis_name is None:
+    return tree
+  return jax.tree.map(
+    lambda x: jax.lax.all_gather(x, axis_name, axis=0, tiled=True), tree
+  )
+
+
+def pmean(tree: PyTree, axis_name: str | None) -> PyTree:
+  """Returns the leaves' means over the devices."""
+  return tree if axis_name is None else jax.lax.pmean(tree, axis_name)
+
+
+def axis_index(axis_name: str | None) -> jax.Array | int:
+  """Returns this device's number among all devices."""
+  return 0 if axis_name is None else jax.lax.axis_index(axis_name)
+
+
+def shard(batch: PyTree, num: int | None = None) -> PyTree:
+  """Returns this host's batch, split over its devices.
+
+  Args:
+    batch: `[B, ...]` arrays.
+    num: devices to use; all of this host's by default.
+
+  Returns:
+    `[num, B / num, ...]` arrays, one part on each device.
+
+  Raises:
+    ValueError: B is not a multiple of the number of devices.
+  """
+  devices = _devices(num)
+
+  def split(x):
+    x = np.asarray(x)
+    if x.shape[0] % len(devices):
+      raise ValueError(
+        f"a batch of {x.shape[0]} does not split over {len(devices)} devices; "
+        "choose a batch size that is a multiple of it"
+      )
+    return x.reshape(len(devices), -1, *x.shape[1:])
+
+  return jax.device_put(jax.tree.map(split, batch), _sharding(devices))
+
+
+def replicate(tree: PyTree, num: int | None = None) -> PyTree:
+  """Returns a copy of the tree on each of this host's devices.
+
+  Args:
+    tree: arrays of any shape.
+    num: devices to use; all of this host's by default.
+
+  Returns:
+    The arrays with a leading axis of `num`.
+  """
+  devices = _devices(num)
+  stacked = jax.tree.map(
+    lambda x: np.broadcast_to(x, (len(devices), *np.shape(x))), tree
+  )
+  return jax.device_put(stacked, _sharding(devices))
+
+
+def unreplicate(tree: PyTree) -> PyTree:
+  """Returns the first device's copy, as numpy arrays that own their memory."""
+
+  def first(x):
+    shards = getattr(x, "addressable_shards", None)
+    return np.array((shards[0].data if shards else x)[0])
+
+  return jax.tree.map(first, tree)
+
+
+def _devices(num):
+  devices = jax.local_devices()
+  if num is not None and num > len(devices):
+    raise ValueError(f"{num} devices asked for, this host has {len(devices)}")
+  return devices[:num]
+
+
+def _sharding(devices):
+  mesh = jax.sharding.Mesh(np.array(devices), (AXIS,))
+  return jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(AXIS))

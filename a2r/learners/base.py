@@ -1,0 +1,71 @@
+"""What a method is, and the update that all methods share."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import optax
+
+from a2r.core import parallel
+from a2r.core import rng as rng_lib
+from a2r.learners import state as state_lib
+
+PyTree = Any
+
+
+class Learner(NamedTuple):
+  """A method, as functions.
+
+  init: `init(rng) -> (params, extra)`; on the host, once, for a fresh run.
+  loss_fn: `loss_fn(params, extra, batch, rng, axis_name) -> (loss, metrics)`;
+    pure. The batch is one device's part, the loss that of the global batch,
+    rng is the step's and the same on every device.
+  on_epoch: `on_epoch(params, extra, epoch) -> (extra, metrics)`; on the host,
+    unreplicated, after each epoch. It depends on its arguments alone, so that
+    a resumed run repeats it. None: nothing happens.
+  """
+
+  init: Callable[[jax.Array], tuple[PyTree, PyTree]]
+  loss_fn: Callable[..., tuple[jax.Array, dict[str, jax.Array]]]
+  on_epoch: Callable[..., tuple[PyTree, dict[str, float]]] | None = None
+
+
+def make_step_fn(
+  loss_fn: Callable[..., Any],
+  optimizer: optax.GradientTransformation,
+  seed: int,
+  axis_name: str | None = parallel.AXIS,
+) -> Callable[..., Any]:
+  """Returns one device's `step_fn(state, batch) -> (state, metrics)`.
+
+  Args:
+    loss_fn: a learner's.
+    optimizer: makes updates from gradients.
+    seed: the run's; step n draws from `rng.step_key(seed, n)`.
+    axis_name: the devices' axis, or None for one device.
+
+  Returns:
+    A function for `parallel.pmap_step` (or, without an axis, for `jax.jit`).
+    Its metrics are the learner's and `loss` and `grad_norm`, averaged over the
+    devices.
+  """
+  grad_fn = jax.value_and_grad(loss_fn, has_aux=True)
+
+  def step_fn(state, batch):
+    rng = rng_lib.step_key(seed, state.step)
+    (loss, metrics), grads = grad_fn(
+      state.params, state.extra, batch, rng, axis_name
+    )
+    grads = parallel.pmean(grads, axis_name)
+    updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
+    metrics = parallel.pmean({"loss": loss, **metrics}, axis_name)
+    metrics["grad_norm"] = optax.global_norm(grads)
+    state = state_lib.TrainState(
+      step=state.step + 1,
+      params=optax.apply_updates(state.params, updates),
+      opt_state=opt_state,
+      extra=state.extra,
+    )
+    return state, metrics
+
+  return step_fn
