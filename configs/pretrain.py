@@ -1,0 +1,50 @@
+"""Stage 1 at `small`: a video-language backbone from procedural human clips.
+
+It plays the part of Singularity's 17M pre-training and its fine-tuning on
+Something-Something V2. Clips are drawn on the device while it trains, never the
+same twice; held-out clips show worlds it never saw.
+
+  python -m launch.pretrain --config=configs/pretrain.py
+
+writes a2r/assets/small_backbone.safetensors's successor to the run folder.
+"""
+
+from ml_collections import config_dict
+
+from configs import backbones
+
+
+def get_config(size: str = "small") -> config_dict.ConfigDict:
+  """Settings; `smoke` is a few steps of a tiny backbone."""
+  config = config_dict.create(
+    seed=0,
+    model=dict(backbone=backbones.small()),
+    loss=dict(caption_weight=0.5),
+    optim=dict(
+      learning_rate=1e-3,
+      warmup_steps=200,
+      weight_decay=0.05,
+      clip_norm=1.0,
+      b1=0.9,
+      b2=0.98,
+      floor=0.01,
+    ),
+    train=dict(
+      num_steps=6000,
+      epoch_steps=500,
+      batch_size=48,
+      log_every=50,
+      checkpoint_every=250,
+    ),
+    eval=dict(clips_per_template=20, best_metric="top1"),
+  )
+  if size == "smoke":
+    config.model.backbone = backbones.smoke()
+    config.optim.warmup_steps = 1
+    config.train.update(
+      num_steps=4, epoch_steps=2, batch_size=8, log_every=1, checkpoint_every=2
+    )
+    config.eval.clips_per_template = 1
+  elif size != "small":
+    raise ValueError(f"unknown size {size!r}; known: small, smoke")
+  return config
