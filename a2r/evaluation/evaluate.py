@@ -3,7 +3,7 @@
 What a program calls at the end of a training run:
 
   result = evaluate.evaluate_run(model, {'validation': clips, 'test': clips})
-  report.write(result, workdir, config=config, card=card)   # json and png
+  report.write(result, workdir, config=config.to_dict(), card=card)
   print(tables.summary(result))
 
 `model` is an `a2r.reward.Reward`, or anything with `.instructions`, `.form`
@@ -174,9 +174,10 @@ def _task_figures(scores, own_text, evaluated, success, source) -> dict:
     f"auroc{kind}": _auroc(own[success], own[mask])
     for kind, mask in failures.items()
   }
-  figures["retrieval"] = _mean(good.argmax(1) == own_text)
-  best_task = evaluated[good[:, evaluated].argmax(1)]
-  figures["retrieval_tasks"] = _mean(best_task == own_text)
+  figures["retrieval"] = _retrieval(good, own_text)
+  figures["retrieval_tasks"] = _retrieval(
+    good[:, evaluated], np.searchsorted(evaluated, own_text)
+  )
   figures["reward_success"] = _mean(own[success])
   figures["reward_other_text"] = _mean(good[:, others])
   figures |= {
@@ -244,6 +245,13 @@ def _auroc(good: np.ndarray, bad: np.ndarray) -> float | None:
     return None
   labels = np.repeat([True, False], [len(good), len(bad)])
   return float(metrics.auroc(np.concatenate([good, bad]), labels))
+
+
+def _retrieval(scores: np.ndarray, own_text: int) -> float | None:
+  """Share of clips whose own text scores highest, None without clips."""
+  if not len(scores):
+    return None
+  return metrics.retrieval_accuracy(scores, np.full(len(scores), own_text))
 
 
 def _mean(values) -> float | None:
