@@ -1,0 +1,214 @@
+"""Adapt2Reward: a video-language model adapted with human and robot clips.
+
+Yang et al., "Adapt2Reward: Adapting Video-Language Models to Generalizable
+Robotic Rewards via Failure Prompts" (https://arxiv.org/abs/2407.14872).
+
+Letters: B clips, T frames, H W picture, I instructions of the run, M of them
+with robot clips (the first ones, which have failure prompts), K failure
+prompts each, L tokens, E feature width.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from a2r.core import parallel
+from a2r.core import rng as rng_lib
+from a2r.learners import base, failure_clusters
+from a2r.learners import objective as objective_lib
+from a2r.models import frames as frames_lib
+from a2r.models import reward
+
+_HUMAN, _ROBOT = 0, 1
+
+
+def make_learner(
+  model: reward.Adapt2Reward,
+  *,
+  instruction_ids: np.ndarray,
+  instruction_mask: np.ndarray,
+  weights: Mapping[str, float],
+  temperature: float,
+  crop: float,
+  color: float,
+  exclude_self: bool = False,
+  initial_params: Any = None,
+  failure_frames: Any = None,
+  failure_task: np.ndarray | None = None,
+  chunk_size: int = 32,
+  num_iters: int = 25,
+) -> base.Learner:
+  """Returns the method.
+
+  Its extra is `{'centers': [M, K, E] float32, 'cluster_labels': [F] int32}`,
+  made from the starting weights and renewed by `on_epoch`.
+
+  Args:
+    model: the module; its sizes give M and K.
+    instruction_ids: `[I, L]` tokens of the run's instructions, in the order
+      that a batch's `task` counts; robot tasks first.
+    instruction_mask: `[I, L]` 1 for tokens, 0 for padding.
+    weights: of cdc, vlc, fvlc and bce; a term of weight 0 is not computed.
+    temperature: divisor of the cosines in all softmaxes.
+    crop: strength of `models.frames.augment`.
+    color: the same.
+    exclude_self: see `losses.cross_domain_contrastive`.
+    initial_params: `rng -> params` or the parameters to start from; random
+      by default.
+    failure_frames: the failed training clips `[F, T, H, W, 3]` uint8, or what
+      can be iterated over again and again to give them in parts `[n, T, H, W,
+      3]`; clip i is the one whose `record` is i. Needed where fvlc > 0.
+    failure_task: `[F]` the instruction that each clip failed at.
+    chunk_size: failed clips embedded at once.
+    num_iters: rounds of k-means.
+
+  Returns:
+    The learner; without the failure prompts' loss it has no `on_epoch`.
+
+  Raises:
+    ValueError: weights or clips that make no sense.
+  """
+  objective = objective_lib.Objective(
+    **weights, temperature=temperature, exclude_self=exclude_self
+  )
+  instruction_ids = np.asarray(instruction_ids, np.int32)
+  instruction_mask = np.asarray(instruction_mask, np.int32)
+  _check_instructions(model, instruction_ids, instruction_mask)
+  cluster_fn = None
+  if objective.fvlc:
+    cluster_fn = failure_clusters.make_cluster_fn(
+      model,
+      failure_frames,
+      failure_task,
+      chunk_size=chunk_size,
+      num_iters=num_iters,
+    )
+
+  def init(rng):
+    rng_params, rng_clusters = jax.random.split(rng)
+    params = initial_params
+    if callable(initial_params):
+      params = initial_params(rng_params)
+    elif initial_params is None:
+      params = init_params(model, rng_params, instruction_ids)
+    if cluster_fn is None:
+      num_clips = 0 if failure_task is None else len(failure_task)
+      return params, failure_clusters.unclustered(model, num_clips)
+    return params, cluster_fn(params, rng=rng_clusters)[0]
+
+  def loss_fn(params, extra, batch, rng, axis_name):
+    rng_clips, rng_text = jax.random.split(rng)
+    batch = {name: batch[name] for name in objective.groups}
+    video = _encode_clips(
+      model, params, batch, rng_clips, axis_name, crop=crop, color=color
+    )
+    texts = _encode_texts(
+      model,
+      params,
+      instruction_ids,
+      instruction_mask,
+      rng_text,
+      with_failures=objective.fvlc > 0,
+    )
+    indices = {
+      name: {key: part[key] for key in ("task", "record")}
+      for name, part in batch.items()
+    }
+    video, indices = parallel.all_gather((video, indices), axis_name)
+    return objective_lib.weighted_sum(
+      objective, video, texts, indices, extra["cluster_labels"]
+    )
+
+  def on_epoch(params, extra, epoch):
+    del epoch  # The centers so far are the start, nothing is drawn.
+    return cluster_fn(params, previous=extra)
+
+  return base.Learner(init, loss_fn, on_epoch if cluster_fn else None)
+
+
+def init_params(
+  model: reward.Adapt2Reward, rng: jax.Array, instruction_ids: np.ndarray
+) -> Any:
+  """Returns random parameters; `[I, L]` instructions give the text length."""
+  size = model.config.image_size
+  frames = jnp.zeros((1, model.config.num_frames, size, size, 3))
+  ids = jnp.asarray(instruction_ids[:1])
+  return model.init(rng, frames, ids, jnp.ones_like(ids))["params"]
+
+
+def _check_instructions(model, ids, mask):
+  """Fails before the first compile if the tables do not fit the model."""
+  if ids.ndim != 2 or ids.shape != mask.shape:
+    raise ValueError(
+      f"instruction ids and mask must be two [I, L] arrays, got {ids.shape} "
+      f"and {mask.shape}"
+    )
+  if len(ids) < model.num_tasks:
+    raise ValueError(
+      f"{len(ids)} instructions for a model of {model.num_tasks} robot tasks"
+    )
+  if (mask.sum(axis=1) < 2).any():
+    empty = np.flatnonzero(mask.sum(axis=1) < 2).tolist()
+    raise ValueError(f"instructions {empty} are empty")
+
+
+def _encode_clips(model, params, batch, rng, axis_name, *, crop, color):
+  """`[B, E]` features of each group's augmented clips, in one encoder call."""
+  rng_augment, rng_dropout = jax.random.split(rng)
+
+  def augment(rng, clip):
+    levels = frames_lib.augment(rng, clip[None], crop=crop, color=color)
+    return frames_lib.normalize(levels[0])
+
+  frames = []
+  for index, part in enumerate(batch.values()):
+    keys = rng_lib.row_keys(
+      jax.random.fold_in(rng_augment, index), len(part["frames"]), axis_name
+    )
+    frames.append(jax.vmap(augment)(keys, part["frames"]))
+  rng_dropout = jax.random.fold_in(rng_dropout, parallel.axis_index(axis_name))
+  features = model.apply(
+    {"params": params},
+    jnp.concatenate(frames),
+    deterministic=False,
+    method="video",
+    rngs={"dropout": rng_dropout},
+  )
+  ends = np.cumsum([len(part) for part in frames])[:-1]
+  return dict(zip(batch, jnp.split(features, ends), strict=True))
+
+
+def _encode_texts(model, params, ids, mask, rng, *, with_failures):
+  """Features of every text of the run, each encoded once.
+
+  Returns:
+    `human` `[I, E]`, `robot` `[M, E]` (no robot clip has another task) and,
+    if asked for, `failure` `[M, K, E]`.
+  """
+  rng_text, rng_failure = jax.random.split(rng)
+  num_tasks = model.num_tasks
+  domain = np.repeat([_HUMAN, _ROBOT], [len(ids), num_tasks]).astype(np.int32)
+  text = model.apply(
+    {"params": params},
+    np.concatenate([ids, ids[:num_tasks]]),
+    np.concatenate([mask, mask[:num_tasks]]),
+    domain,
+    deterministic=False,
+    method="text",
+    rngs={"dropout": rng_text},
+  )
+  texts = {"human": text[: len(ids)], "robot": text[len(ids) :]}
+  if with_failures:
+    texts["failure"] = model.apply(
+      {"params": params},
+      ids[:num_tasks],
+      mask[:num_tasks],
+      np.arange(num_tasks, dtype=np.int32),
+      deterministic=False,
+      method="failure_text",
+      rngs={"dropout": rng_failure},
+    )
+  return texts

@@ -1,0 +1,178 @@
+"""Which failure prompt each failed training clip belongs to.
+
+Letters: F failed clips, T frames, H W picture, M tasks, K clusters per task,
+E feature width.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import jax
+import numpy as np
+from absl import logging
+
+from a2r import clustering
+from a2r.models import frames as frames_lib
+from a2r.models import reward
+
+Extra = dict[str, Any]
+
+
+def unclustered(model: reward.Adapt2Reward, num_clips: int) -> Extra:
+  """Returns the extra of a run without failure prompts: no clip has one."""
+  shape = (model.num_tasks, model.num_failure_prompts, model.config.embed_dim)
+  return {
+    "centers": np.zeros(shape, np.float32),
+    "cluster_labels": np.full(num_clips, -1, np.int32),
+  }
+
+
+def make_cluster_fn(
+  model: reward.Adapt2Reward,
+  frames: np.ndarray | Iterable[np.ndarray],
+  task: np.ndarray,
+  *,
+  chunk_size: int,
+  num_iters: int,
+) -> Callable[..., tuple[Extra, dict[str, float]]]:
+  """Returns `cluster(params, *, rng=None, previous=None) -> (extra, metrics)`.
+
+  It embeds all failed clips and clusters those of each task into K (Adapt2-
+  Reward, https://arxiv.org/abs/2407.14872, eq. 6): from seeds drawn with
+  `rng`, or from the `previous` extra's centers, whose numbering it then keeps.
+  With `previous` it is a pure function of its arguments.
+
+  Args:
+    model: the module; its sizes give M and K.
+    frames: `[F, T, H, W, 3]` uint8, or parts `[n, T, H, W, 3]` of it that can
+      be iterated over again and again.
+    task: `[F]` in [0, M).
+    chunk_size: clips embedded at once.
+    num_iters: rounds of k-means.
+
+  Raises:
+    ValueError: no clips, or a task without any.
+  """
+  if frames is None or task is None:
+    raise ValueError(
+      "the failure prompts' loss needs failed clips: failure_frames and "
+      "failure_task; for a run without them set loss.weights.fvlc to 0"
+    )
+  task = np.asarray(task, np.int32)
+  _check_tasks(model, task)
+  masks = task[None] == np.arange(model.num_tasks)[:, None]
+
+  @jax.jit
+  def embed(params, clips):
+    return model.apply(
+      {"params": params}, frames_lib.normalize(clips), method="video"
+    )
+
+  @jax.jit
+  def seed(rng, features):
+    rngs = jax.random.split(rng, model.num_tasks)
+    return jax.vmap(
+      lambda rng, mask: clustering.spherical_kmeans(
+        rng,
+        features,
+        model.num_failure_prompts,
+        num_iters=num_iters,
+        mask=mask,
+      )
+    )(rngs, masks)
+
+  @jax.jit
+  def renew(features, centers):
+    def one(mask, centers):
+      clusters = clustering.spherical_kmeans(
+        jax.random.key(0),  # Nothing is drawn.
+        features,
+        model.num_failure_prompts,
+        num_iters=num_iters,
+        mask=mask,
+        initial_centers=centers,
+      )
+      return clustering.align_clusters(centers, clusters)
+
+    return jax.vmap(one)(masks, centers)
+
+  def cluster(params, *, rng=None, previous=None):
+    params = jax.device_put(params)
+    chunks = _chunks(frames, len(task), chunk_size)
+    parts = [np.asarray(embed(params, chunk)) for chunk in chunks]
+    features = np.concatenate(parts)[: len(task)]
+    if previous is None:
+      clusters = jax.device_get(seed(rng, features))
+    else:
+      clusters = jax.device_get(renew(features, previous["centers"]))
+    labels = clusters.labels[task, np.arange(len(task))]
+    metrics = {
+      "clusters/objective": float(np.mean(clusters.objective)),
+      "clusters/smallest": _smallest(labels, masks, model.num_failure_prompts),
+    }
+    if previous is not None:
+      changed = np.mean(labels != previous["cluster_labels"])
+      metrics["clusters/changed"] = float(changed)
+    return {"centers": clusters.centers, "cluster_labels": labels}, metrics
+
+  return cluster
+
+
+def _check_tasks(model, task):
+  num_tasks, num_clusters = model.num_tasks, model.num_failure_prompts
+  if num_clusters < 1:
+    raise ValueError(
+      "the failure prompts' loss needs at least one prompt per task, got "
+      f"{num_clusters}; for a run without them set loss.weights.fvlc to 0"
+    )
+  outside = sorted(set(task[(task < 0) | (task >= num_tasks)].tolist()))
+  if outside:
+    raise ValueError(
+      f"failed clips of the tasks {outside}, but only the tasks below "
+      f"{num_tasks} have failure prompts"
+    )
+  counts = np.bincount(task, minlength=num_tasks)
+  if not counts.all():
+    raise ValueError(
+      f"the tasks {np.flatnonzero(counts == 0).tolist()} have no failed clip; "
+      "give them some, or set loss.weights.fvlc to 0"
+    )
+  if counts.min() < num_clusters:
+    logging.warning(
+      "a task has %d failed clips for %d failure prompts: some prompts stay "
+      "without a clip",
+      counts.min(),
+      num_clusters,
+    )
+
+
+def _chunks(
+  frames: np.ndarray | Iterable[np.ndarray], num_clips: int, size: int
+) -> Iterator[np.ndarray]:
+  """Yields `[size, T, H, W, 3]` pieces; the last is filled up with zeros."""
+  parts = [frames] if isinstance(frames, np.ndarray) else frames
+  rest, count = None, 0
+  for part in parts:
+    count += len(part)
+    rest = part if rest is None else np.concatenate([rest, part])
+    while len(rest) >= size:
+      yield rest[:size]
+      rest = rest[size:]
+  if count != num_clips:
+    raise ValueError(
+      f"got the frames of {count} failed clips, but the tasks of {num_clips}; "
+      "an iterator gives its clips only once, an array or a list every time"
+    )
+  if len(rest):
+    filling = np.zeros((size - len(rest), *rest.shape[1:]), rest.dtype)
+    yield np.concatenate([rest, filling])
+
+
+def _smallest(labels, masks, num_clusters):
+  """Share of its task's clips that the smallest cluster of all has."""
+  return float(
+    min(
+      np.bincount(labels[mask], minlength=num_clusters).min() / mask.sum()
+      for mask in masks
+    )
+  )

@@ -1,0 +1,81 @@
+"""Warm-up, cosine, clipping and what weight decay leaves alone."""
+
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from a2r.core import optim
+
+SETTINGS = dict(
+  learning_rate=0.1,
+  warmup_steps=2,
+  num_steps=10,
+  weight_decay=0.5,
+  clip_norm=1.0,
+)
+
+
+def test_schedule_by_hand():
+  schedule = optim.make_schedule(
+    learning_rate=2.0, warmup_steps=4, num_steps=12, floor=0.1
+  )
+  # 8 steps of cosine from 2 to 0.2; half way is their mean.
+  values = [float(schedule(step)) for step in (0, 2, 4, 8, 12, 50)]
+  np.testing.assert_allclose(values, [0.2, 1.1, 2.0, 1.1, 0.2, 0.2], rtol=1e-5)
+
+
+def test_no_warmup_starts_at_the_peak():
+  schedule = optim.make_schedule(
+    learning_rate=2.0, warmup_steps=0, num_steps=5, floor=0.0
+  )
+  np.testing.assert_allclose([schedule(0), schedule(5)], [2.0, 0.0], atol=1e-7)
+
+
+def test_a_warmup_longer_than_the_run_is_an_error():
+  with pytest.raises(ValueError, match="warmup_steps=10 must be below"):
+    optim.make_optimizer(**SETTINGS | {"warmup_steps": 10})
+
+
+def test_decay_spares_biases_vectors_and_prompts():
+  params = {
+    "backbone": {
+      "dense": {"kernel": jnp.ones((2, 3)), "bias": jnp.ones((2, 3))},
+      "norm": {"scale": jnp.ones(3)},
+      "temp": jnp.ones(()),
+    },
+    "prompts": {"failure": jnp.ones((2, 3, 4, 5)), "human": jnp.ones((4, 5))},
+  }
+  mask = optim.decay_mask(params)
+  assert mask == {
+    "backbone": {
+      "dense": {"kernel": True, "bias": False},
+      "norm": {"scale": False},
+      "temp": False,
+    },
+    "prompts": {"failure": False, "human": False},
+  }
+
+
+def test_first_update_by_hand():
+  # Adam's first step is -sign(g); decay adds -0.5 p; both times the rate.
+  optimizer = optim.make_optimizer(**SETTINGS | {"warmup_steps": 0})
+  params = {"kernel": jnp.full((1, 2), 3.0), "bias": jnp.full((2,), 3.0)}
+  grads = {"kernel": jnp.array([[1.0, -2.0]]), "bias": jnp.array([4.0, 5.0])}
+  updates, _ = optimizer.update(grads, optimizer.init(params), params)
+  np.testing.assert_allclose(updates["kernel"], [[-0.25, -0.05]], rtol=1e-4)
+  np.testing.assert_allclose(updates["bias"], [-0.1, -0.1], rtol=1e-4)
+
+
+@pytest.mark.parametrize("clip_norm", [None, 0.5])
+def test_a_toy_problem_is_solved(clip_norm):
+  optimizer = optim.make_optimizer(
+    **SETTINGS | {"num_steps": 200, "weight_decay": 0.0, "clip_norm": clip_norm}
+  )
+  target = jnp.array([1.0, -2.0])
+  x = jnp.zeros(2)
+  state = optimizer.init(x)
+  for _ in range(200):
+    updates, state = optimizer.update(2 * (x - target), state, x)
+    x = optax.apply_updates(x, updates)
+  np.testing.assert_allclose(x, target, atol=0.02)
