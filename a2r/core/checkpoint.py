@@ -22,6 +22,8 @@ from etils import epath
 
 FOLDER = "checkpoints"
 _SCORE = "score"
+# Worse than all scores, and a number that JSON has.
+_UNSCORED = -1e300
 _DELETED = "deleted"
 
 
@@ -63,7 +65,6 @@ class Checkpoints:
         ocp.checkpoint_managers.BestN(
           n=1,
           get_metric_fn=lambda metrics: metrics[_SCORE],
-          keep_checkpoints_without_metrics=False,
         ),
       ]
     )
@@ -104,15 +105,9 @@ class Checkpoints:
     return self._manager.latest_step()
 
   def best_step(self) -> int | None:
-    """Step of the best checkpoint, of the newest where none has a score."""
-    scored = {}
-    for step in self.steps():
-      metrics = self._manager.metrics(step)
-      if metrics:
-        scored[step] = metrics[_SCORE]
-    if not scored:
-      return self.newest_step()
-    return max(scored, key=lambda step: (scored[step], step))
+    """Step of the best checkpoint (the newest where none has a score)."""
+    scores = {k: self._manager.metrics(k)[_SCORE] for k in self.steps()}
+    return max(scores, key=lambda k: (scores[k], k), default=None)
 
   def save(
     self,
@@ -128,8 +123,8 @@ class Checkpoints:
       step: number of finished training steps.
       parts: name -> pytree of arrays; copied before this returns.
       items: name -> JSON value.
-      score: what the best checkpoint has most of; None: not a candidate. NaN
-        counts as worse than all others.
+      score: what the best checkpoint has most of; None and NaN: worse than
+        all scores.
     """
     if step in self._manager.all_steps():
       return
@@ -142,11 +137,13 @@ class Checkpoints:
         args[name] = ocp.args.StandardSave(nested)
     for name, value in (items or {}).items():
       args[name] = ocp.args.JsonSave({"value": value})
-    metrics = None
-    if score is not None:
-      metrics = {_SCORE: float(np.nan_to_num(score, nan=-1e30))}
+    if score is None or np.isnan(score):
+      score = _UNSCORED
     self._manager.save(
-      step, args=ocp.args.Composite(**args), metrics=metrics, force=True
+      step,
+      args=ocp.args.Composite(**args),
+      metrics={_SCORE: float(score)},
+      force=True,
     )
 
   def restore(

@@ -4,11 +4,51 @@ On a terminal: one bar with the loss terms, the speed and the time left. In a
 log file or a pipe: a plain line per report, for bars make bad logs.
 """
 
+import contextlib
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import tqdm
+
+
+class Timer:
+  """Speed of a loop, and the share of its time that it waits for data."""
+
+  def __init__(self):
+    self.restart()
+
+  def restart(self) -> float:
+    """Returns the seconds since the last start, and counts anew."""
+    now = time.monotonic()
+    seconds = now - getattr(self, "_began", now)
+    self._began, self._waited, self._paused, self._steps = now, 0.0, 0.0, 0
+    return seconds
+
+  @contextlib.contextmanager
+  def waiting(self) -> Iterator[None]:
+    """Counts what is inside as one step's wait for data."""
+    began = time.monotonic()
+    yield
+    self._waited += time.monotonic() - began
+    self._steps += 1
+
+  @contextlib.contextmanager
+  def paused(self) -> Iterator[None]:
+    """Leaves what is inside out of the time."""
+    began = time.monotonic()
+    yield
+    self._paused += time.monotonic() - began
+
+  def rates(self) -> dict[str, float]:
+    """Returns the numbers since the last start, and counts anew."""
+    seconds = time.monotonic() - self._began - self._paused
+    rates = {
+      "steps_per_second": self._steps / max(seconds, 1e-9),
+      "data_wait": self._waited / max(seconds, 1e-9),
+    }
+    self.restart()
+    return rates
 
 
 class Progress:
@@ -41,6 +81,10 @@ class Progress:
     return self
 
   def __exit__(self, *exc_info):
+    self.close()
+
+  def close(self):
+    """Ends the bar."""
     if self._bar is not None:
       self._bar.close()
 
