@@ -1,0 +1,147 @@
+"""Video files to frames, by PyAV: mp4, webm, mkv, gif and what FFmpeg reads.
+
+Letters: T frames, H W picture size. Nothing here imports TensorFlow.
+"""
+
+import os
+from collections.abc import Iterator
+
+import av
+import numpy as np
+
+from a2r.core import frames as frame_rule
+
+_MIN_SHARE_OF_DURATION = 0.9  # Below it a file counts as cut short.
+
+
+class VideoError(ValueError):
+  """A video file that cannot be read; one line, beginning with the path."""
+
+
+def load_video(
+  path: str | os.PathLike,
+  *,
+  num_frames: int | None = None,
+  mode: str = 'ends',
+  rng: np.random.Generator | None = None,
+) -> np.ndarray:
+  """The frames of a video file as they are meant to be shown.
+
+  The display matrix (rotation and mirroring that phones write instead of
+  turning the pixels) is applied. With `num_frames` the file is decoded twice,
+  first to count, so that a long video does not fill the memory.
+
+  Args:
+    path: the file.
+    num_frames: how many frames to return; None returns all.
+    mode: which frames, a rule of `a2r.core.frames.frame_indices`.
+    rng: numpy generator, for the rule 'rand'.
+
+  Returns:
+    uint8 `[T, H, W, 3]`, RGB.
+
+  Raises:
+    VideoError: the file is missing, empty, not a video, damaged or cut short.
+  """
+  path = os.fspath(path)
+  if not os.path.isfile(path):
+    raise VideoError(f'{path}: no such file')
+  if os.path.getsize(path) == 0:
+    raise VideoError(f'{path}: the file is empty (0 bytes)')
+  if num_frames is None:
+    frames = [_to_rgb(frame) for frame in _decode(path)]
+  else:
+    num_available = sum(1 for _ in _decode(path))
+    indices = frame_rule.frame_indices(num_available, num_frames, mode, rng=rng)
+    wanted = {int(index) for index in indices}
+    decoded = {
+      index: _to_rgb(frame)
+      for index, frame in enumerate(_decode(path))
+      if index in wanted
+    }
+    frames = [decoded[int(index)] for index in indices]
+  sizes = sorted({frame.shape for frame in frames})
+  if len(sizes) > 1:
+    raise VideoError(
+      f'{path}: the picture size changes from {sizes[0][:2]} to {sizes[1][:2]}'
+    )
+  return np.stack(frames)
+
+
+def _decode(path: str) -> Iterator[av.VideoFrame]:
+  """Yields every frame of the first video stream, or raises VideoError."""
+  num_decoded, end = 0, 0.0
+  try:
+    with av.open(path) as container:
+      if not container.streams.video:
+        raise VideoError(f'{path}: holds no video stream')
+      stream = container.streams.video[0]
+      stream.thread_type = 'AUTO'
+      duration = _duration(container, stream)
+      for frame in container.decode(stream):
+        if frame.is_corrupt:
+          raise VideoError(f'{path}: frame {num_decoded} is damaged')
+        num_decoded += 1
+        end = max(end, (frame.time or 0.0) - (stream.start_time or 0)
+                  * float(stream.time_base or 0))
+        yield frame
+      end += 1.0 / float(stream.guessed_rate or 25)
+  except (av.error.FFmpegError, EOFError) as error:
+    raise VideoError(
+      f'{path}: not a readable video, after {num_decoded} frames: '
+      f'{error.strerror if hasattr(error, "strerror") else error}'
+    ) from error
+  if not num_decoded:
+    raise VideoError(f'{path}: the video stream holds no readable frame')
+  if end < _MIN_SHARE_OF_DURATION * duration:
+    raise VideoError(
+      f'{path}: cut short, {num_decoded} frames end at {end:.2f} s of '
+      f'{duration:.2f} s'
+    )
+
+
+def _duration(container, stream) -> float:
+  """Length of the stream in seconds; 0 where the file does not say."""
+  if stream.duration and stream.time_base:
+    return float(stream.duration * stream.time_base)
+  stated = stream.metadata.get('DURATION', '')
+  if stated.count(':') == 2:
+    hours, minutes, seconds = stated.split(':')
+    return 3600 * int(hours) + 60 * int(minutes) + float(seconds)
+  if len(container.streams) == 1 and container.duration:
+    return container.duration / av.time_base
+  return 0.0
+
+
+def _to_rgb(frame: av.VideoFrame) -> np.ndarray:
+  """One decoded frame as uint8 `[H, W, 3]`, turned as its file asks."""
+  pixels = frame.to_ndarray(format='rgb24')
+  for side_data in frame.side_data:
+    if side_data.type == av.sidedata.sidedata.Type.DISPLAYMATRIX:
+      matrix = np.frombuffer(bytes(side_data), '<i4').reshape(3, 3)
+      return np.ascontiguousarray(_turn(pixels, matrix))
+  return pixels
+
+
+def _turn(pixels: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+  """Applies a display matrix, to the nearest quarter turn, with mirroring.
+
+  A pixel in column p and row q is shown in column a p + c q and row b p + d q
+  (up to a shift), where a, b, c, d are matrix[0, 0], [0, 1], [1, 0], [1, 1].
+
+  Args:
+    pixels: `[H, W, 3]` as stored.
+    matrix: `[3, 3]`, FFmpeg's AV_PKT_DATA_DISPLAYMATRIX.
+
+  Returns:
+    `[H, W, 3]` or `[W, H, 3]`.
+  """
+  (a, b), (c, d) = matrix[:2, :2].astype(np.int64)
+  if abs(b) > abs(a):
+    pixels = pixels.swapaxes(0, 1)
+    a, d = c, b
+  if a < 0:
+    pixels = pixels[:, ::-1]
+  if d < 0:
+    pixels = pixels[::-1]
+  return pixels
