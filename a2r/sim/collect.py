@@ -1,0 +1,130 @@
+"""Labeled robot clips: scripted behavior, simulated, judged and drawn.
+
+Letters: N clips, T stored frames, H W image.
+"""
+
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from a2r.core import frames
+from a2r.sim import drawing, physics, policies, tasks, variants
+
+_BATCH = 32  # Episodes simulated by one call.
+_MAX_DRAWS = 400  # Episodes per asked clip before giving up, at least 4000.
+
+
+class Clips(NamedTuple):
+  """Clips of one environment, task and source.
+
+  Attributes:
+    frames: uint8 `[N, T, H, W, 3]`, evenly spaced, first and last included.
+    success: bool `[N]`, read off the state.
+    source: str `[N]`.
+    seeds: int `[N]`, the number of the draw; with the seed it names the clip.
+    log: float32 `[N, 61, 13]`, DVD's state at every control step.
+  """
+
+  frames: np.ndarray
+  success: np.ndarray
+  source: np.ndarray
+  seeds: np.ndarray
+  log: np.ndarray
+
+
+def collect(
+  environment: str,
+  task: str,
+  source: str,
+  seed: int,
+  num_clips: int,
+  *,
+  num_frames: int = 8,
+  image_size: int = 64,
+  want: bool | None = None,
+  engine: str = "auto",
+) -> Clips:
+  """Simulates and draws clips, labeled by their state and never by the script.
+
+  Draw i depends on the other arguments and on i alone; clip n is the n-th draw
+  that is wanted, whatever `num_clips` is.
+
+  Args:
+    environment: a name of `sim.ENVIRONMENTS`.
+    task: a name of `sim.TASKS`; it chooses the script and judges success.
+    source: 'expert', 'near_miss' or 'random'.
+    seed: of all randomness.
+    num_clips: N.
+    num_frames: T.
+    image_size: H = W in pixels.
+    want: keep only successes (True), only failures (False), or all (None).
+    engine: 'auto', 'c' or 'mjx', see `physics.rollout`.
+
+  Returns:
+    The clips.
+
+  Raises:
+    KeyError: if a name is unknown; the known are listed.
+    RuntimeError: if wanted clips hardly ever come up.
+  """
+  row = tasks.get(task)
+  model = physics.load(environment)
+  keys = [
+    seed,
+    variants.ENVIRONMENTS.index(environment),
+    list(tasks.TASKS).index(task),
+  ]
+  kept = []
+  drawn = 0
+  while sum(len(batch[0]) for batch in kept) < num_clips or not kept:
+    _check_progress(kept, drawn, num_clips, (environment, task, source, want))
+    draws = np.arange(drawn, drawn + _BATCH)
+    drawn += _BATCH
+    kept.append(_simulate(model, row, source, keys, draws, want, engine))
+  draws, success, log, qpos = (
+    np.concatenate(column)[:num_clips] for column in zip(*kept, strict=True)
+  )
+  last = log.shape[1] - 1
+  stored = frames.frame_indices(last + 1, num_frames, "ends")
+  look = drawing.Look(model.variant, model.mj)
+  images = drawing.draw_frames(
+    look, model.mj, qpos[:, stored], image_size=image_size
+  )
+  source_names = np.full(len(draws), source)
+  return Clips(images, success, source_names, draws, log)
+
+
+def _simulate(model, task, source, keys, draws, want, engine):
+  """Draw numbers, labels, logs and joint positions of the wanted episodes."""
+  actions = np.stack(
+    [
+      policies.sample(
+        np.random.default_rng([*keys, policies.source_index(source), draw]),
+        source,
+        task.name,
+        model.variant,
+      )
+      for draw in draws
+    ]
+  )
+  trajectory = physics.rollout(model, actions, physics=engine)
+  success = np.asarray(_judge(task.success, trajectory.log))
+  rows = np.flatnonzero(
+    np.ones_like(success) if want is None else success == want
+  )
+  log, qpos = np.asarray(trajectory.log), np.asarray(trajectory.qpos)
+  return draws[rows], success[rows], log[rows], qpos[rows]
+
+
+def _judge(success, logs):
+  return jax.jit(jax.vmap(success))(logs)
+
+
+def _check_progress(kept, drawn, num_clips, asked):
+  found = sum(len(batch[0]) for batch in kept)
+  if drawn >= max(4000, _MAX_DRAWS * num_clips):
+    raise RuntimeError(
+      f"only {found} of {num_clips} clips in {drawn} episodes for"
+      f" (environment, task, source, want) = {asked}"
+    )
