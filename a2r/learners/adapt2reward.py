@@ -20,9 +20,7 @@ from a2r.core import rng as rng_lib
 from a2r.learners import base, failure_clusters
 from a2r.learners import objective as objective_lib
 from a2r.models import frames as frames_lib
-from a2r.models import reward
-
-_HUMAN, _ROBOT = 0, 1
+from a2r.models import prompts, reward
 
 
 def make_learner(
@@ -136,7 +134,7 @@ def init_params(
   size = model.config.image_size
   frames = jnp.zeros((1, model.config.num_frames, size, size, 3))
   ids = jnp.asarray(instruction_ids[:1])
-  return model.init(rng, frames, ids, jnp.ones_like(ids))["params"]
+  return jax.jit(model.init)(rng, frames, ids, jnp.ones_like(ids))["params"]
 
 
 def _check_instructions(model, ids, mask):
@@ -190,7 +188,9 @@ def _encode_texts(model, params, ids, mask, rng, *, with_failures):
   """
   rng_text, rng_failure = jax.random.split(rng)
   num_tasks = model.num_tasks
-  domain = np.repeat([_HUMAN, _ROBOT], [len(ids), num_tasks]).astype(np.int32)
+  domain = np.repeat(
+    [prompts.HUMAN, prompts.ROBOT], [len(ids), num_tasks]
+  ).astype(np.int32)
   text = model.apply(
     {"params": params},
     np.concatenate([ids, ids[:num_tasks]]),

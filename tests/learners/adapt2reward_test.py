@@ -1,0 +1,276 @@
+"""The learner on a tiny model: devices, switches, clusters, learning."""
+
+import functools
+
+import chex
+import jax
+import numpy as np
+import optax
+import pytest
+
+from a2r.core import parallel
+from a2r.learners import adapt2reward, base
+from a2r.learners import state as state_lib
+from a2r.models import config as config_lib
+from a2r.models import reward
+
+M, K, NUM_FAILURES = 2, 2, 10
+CONFIG = config_lib.Config(
+  image_size=8,
+  num_frames=2,
+  stem="conv",
+  stem_features=(8,),
+  width=8,
+  num_heads=2,
+  mlp_width=16,
+  vision_layers=1,
+  temporal_layers=1,
+  text_layers=1,
+  fusion_layer=1,
+  vocab_size=12,
+  max_positions=12,
+  embed_dim=8,
+  dropout=0.0,
+  drop_path=0.0,
+  itm=False,
+)
+IDS = np.array([[1, 4, 5], [1, 6, 0], [1, 7, 8], [1, 9, 5]], np.int32)
+MASK = (IDS > 0).astype(np.int32)
+WEIGHTS = dict(cdc=1.0, vlc=0.5, fvlc=2.0, bce=0.25)
+TASKS = np.arange(NUM_FAILURES) % M
+# Failures of a task are of two looks: dark and bright.
+LOOKS = np.arange(NUM_FAILURES) // M % 2
+
+
+def failed_clips():
+  draw = np.random.default_rng(0)
+  shape = (NUM_FAILURES, 2, 8, 8, 3)
+  base_level = np.where(LOOKS, 200, 20).reshape(-1, 1, 1, 1, 1)
+  return (base_level + draw.integers(0, 20, shape)).astype(np.uint8)
+
+
+def make_learner(num_failure_prompts=K, **kwargs):
+  model = reward.Adapt2Reward(
+    CONFIG,
+    M,
+    num_failure_prompts,
+    failure_prompt_length=2,
+    domain_prompt_length=2,
+  )
+  settings = dict(
+    instruction_ids=IDS,
+    instruction_mask=MASK,
+    weights=WEIGHTS,
+    temperature=0.1,
+    crop=0.2,
+    color=0.3,
+    failure_frames=failed_clips(),
+    failure_task=TASKS,
+    chunk_size=4,
+  )
+  return adapt2reward.make_learner(model, **settings | kwargs)
+
+
+def make_batch(size=8):
+  draw = np.random.default_rng(1)
+
+  def part(num_tasks):
+    return {
+      "frames": draw.integers(0, 256, (size, 2, 8, 8, 3)).astype(np.uint8),
+      "task": draw.integers(0, num_tasks, size).astype(np.int32),
+      "record": draw.integers(0, NUM_FAILURES, size).astype(np.int32),
+    }
+
+  batch = {"human": part(len(IDS)), "robot": part(M), "failure": part(M)}
+  batch["failure"]["task"] = TASKS[batch["failure"]["record"]]
+  return batch
+
+
+@functools.cache
+def fresh():
+  learner = make_learner()
+  return learner, *learner.init(jax.random.key(0))
+
+
+def run(learner, params, extra, num_devices, num_steps, learning_rate):
+  """Metrics of each step, the last state and the number of traces."""
+  traces = []
+
+  def loss_fn(*args):
+    traces.append(1)
+    return learner.loss_fn(*args)
+
+  optimizer = optax.sgd(learning_rate)
+  step_fn = parallel.pmap_step(base.make_step_fn(loss_fn, optimizer, seed=0))
+  state = state_lib.create(params, extra, optimizer)
+  state = parallel.replicate(state, num_devices)
+  batch = parallel.shard(make_batch(), num_devices)
+  history = []
+  for _ in range(num_steps):
+    state, metrics = step_fn(state, batch)
+    history.append(parallel.unreplicate(metrics))
+  return history, state, len(traces)
+
+
+def test_eight_devices_equal_one_and_training_learns():
+  learner, params, extra = fresh()
+  rate = 1e-3
+  (eight,), state, _ = run(learner, params, extra, 8, 1, rate)
+  copies = jax.device_get(state.params)
+  chex.assert_trees_all_equal(
+    jax.tree.map(lambda x: x[0], copies), jax.tree.map(lambda x: x[7], copies)
+  )
+  after = parallel.unreplicate(state.params)
+  (one,), state, _ = run(learner, params, extra, 1, 1, rate)
+  for name in one:
+    np.testing.assert_allclose(eight[name], one[name], rtol=1e-5, err_msg=name)
+  compare = functools.partial(_assert_close_gradients, rate=rate)
+  jax.tree.map(compare, params, after, parallel.unreplicate(state.params))
+
+  history, _, num_traces = run(learner, params, extra, 1, 30, rate)
+  assert num_traces == 1
+  losses = [row["loss"] for row in history]
+  assert np.mean(losses[-5:]) < 0.9 * np.mean(losses[:5])
+  weighted = sum(WEIGHTS[name] * one[name] for name in WEIGHTS)
+  np.testing.assert_allclose(one["loss"], weighted, rtol=1e-6)
+
+
+def _assert_close_gradients(before, left, right, rate):
+  left, right = (np.asarray(before) - left) / rate, (before - right) / rate
+  scale = max(np.abs(right).max(), 1.0)
+  # The difference of parameters rounds them at 6e-8 / rate.
+  np.testing.assert_allclose(left, right, atol=1e-4 * scale + 1e-4)
+
+
+def test_every_parameter_learns():
+  learner, params, extra = fresh()
+
+  def loss(params):
+    return learner.loss_fn(
+      params, extra, make_batch(4), jax.random.key(3), None
+    )[0]
+
+  grads = jax.jit(jax.grad(loss))(params)
+  chex.assert_tree_all_finite(grads)
+  idle = {
+    jax.tree_util.keystr(path, simple=True, separator="/")
+    for path, grad in jax.tree_util.tree_leaves_with_path(grads)
+    if not np.abs(grad).any()
+  }
+  # The backbone's own temperature and pooler are for other scores, and a key
+  # bias shifts all logits of a softmax alike.
+  known = ("/temp", "pooler", "key/bias", "fusion", "itm")
+  assert not {n for n in idle if not any(k in n for k in known)}, idle
+
+
+@pytest.mark.parametrize(
+  "weights, terms",
+  [
+    (dict(cdc=1, vlc=1, fvlc=0, bce=0), {"cdc", "vlc"}),
+    (dict(cdc=1, vlc=1, fvlc=0, bce=1), {"cdc", "vlc", "bce"}),
+    (dict(cdc=1, vlc=1, fvlc=1, bce=0), {"cdc", "vlc", "fvlc"}),
+    (dict(cdc=0, vlc=1, fvlc=1, bce=1), {"vlc", "fvlc", "bce"}),
+  ],
+)
+def test_a_weight_of_zero_skips_the_term(weights, terms):
+  # A model without failure prompts raises if it is asked for their texts.
+  num_failure_prompts = K if weights["fvlc"] else 0
+  learner = make_learner(num_failure_prompts, weights=weights)
+  batch = make_batch(2)
+  if not {"fvlc", "bce"} & terms:
+    del batch["failure"]
+  params, extra = fresh()[1:]
+  params = dict(params)
+  if not num_failure_prompts:
+    params["prompts"] = {
+      k: v for k, v in params["prompts"].items() if k != "failure"
+    }
+  loss, metrics = jax.eval_shape(
+    lambda: learner.loss_fn(params, extra, batch, jax.random.key(0), None)
+  )
+  assert loss.shape == () and loss.dtype == np.float32
+  names = {"accuracy", "temperature"} | terms
+  names |= {"failure_accuracy"} & (
+    {"failure_accuracy"} if "fvlc" in terms else set()
+  )
+  assert set(metrics) == names
+  assert (learner.on_epoch is None) == (weights["fvlc"] == 0)
+
+
+def test_without_failure_prompts_extra_says_so():
+  _, params, _ = fresh()
+  weights = WEIGHTS | {"fvlc": 0.0}
+  learner = make_learner(weights=weights, initial_params=params)
+  same, extra = learner.init(jax.random.key(1))
+  assert same is params
+  np.testing.assert_array_equal(extra["cluster_labels"], [-1] * NUM_FAILURES)
+  assert extra["centers"].shape == (M, K, 8)
+
+
+def test_first_clusters_find_the_looks():
+  _, _, extra = fresh()
+  assert extra["centers"].shape == (M, K, 8)
+  assert extra["centers"].dtype == np.float32
+  labels = extra["cluster_labels"]
+  assert labels.dtype == np.int32 and labels.shape == (NUM_FAILURES,)
+  for task in range(M):
+    looks, found = LOOKS[task == TASKS], labels[task == TASKS]
+    assert (found == looks).all() or (found == 1 - looks).all()
+
+
+def test_epoch_keeps_clusters_and_follows_a_renumbering():
+  learner, params, extra = fresh()
+  again, metrics = learner.on_epoch(params, extra, 1)
+  chex.assert_trees_all_close(again, extra, atol=1e-5)
+  chex.assert_trees_all_equal_shapes_and_dtypes(again, extra)
+  assert metrics["clusters/changed"] == 0.0
+  assert metrics["clusters/smallest"] == 0.4  # Two of a task's five clips.
+  assert 0 <= metrics["clusters/objective"] < 1
+  swapped = {
+    "centers": extra["centers"][:, ::-1],
+    "cluster_labels": 1 - extra["cluster_labels"],
+  }
+  again, metrics = learner.on_epoch(params, swapped, 1)
+  np.testing.assert_array_equal(
+    again["cluster_labels"], swapped["cluster_labels"]
+  )
+  assert metrics["clusters/changed"] == 0.0
+
+
+def test_clips_in_parts_cluster_like_an_array():
+  _, params, extra = fresh()
+  clips = failed_clips()
+  learner = make_learner(
+    initial_params=params, failure_frames=[clips[:3], clips[3:4], clips[4:]]
+  )
+  again, _ = learner.on_epoch(params, extra, 1)
+  chex.assert_trees_all_close(again, extra, atol=1e-5)
+
+
+def test_mistakes_are_named():
+  with pytest.raises(ValueError, match="not all 0"):
+    make_learner(weights=dict(cdc=0, vlc=0, fvlc=0, bce=0))
+  with pytest.raises(ValueError, match="temperature must be > 0"):
+    make_learner(temperature=0)
+  with pytest.raises(TypeError, match="fvlcc"):
+    make_learner(weights=WEIGHTS | {"fvlcc": 1})
+  with pytest.raises(ValueError, match="needs failed clips"):
+    make_learner(failure_frames=None)
+  with pytest.raises(ValueError, match=r"tasks \[1\] have no failed clip"):
+    make_learner(failure_task=np.zeros(NUM_FAILURES, int))
+  with pytest.raises(ValueError, match=r"of the tasks \[2\]"):
+    make_learner(failure_task=np.arange(NUM_FAILURES) % 3)
+  with pytest.raises(ValueError, match="1 instructions for a model of 2"):
+    make_learner(instruction_ids=IDS[:1], instruction_mask=MASK[:1])
+  with pytest.raises(ValueError, match=r"instructions \[1\] are empty"):
+    mask = MASK.copy()
+    mask[1, 1:] = 0
+    make_learner(instruction_mask=mask)
+
+
+def test_an_iterator_that_ran_dry_is_an_error():
+  learner, params, extra = fresh()
+  learner = make_learner(failure_frames=iter([failed_clips()]))
+  learner.on_epoch(params, extra, 1)
+  with pytest.raises(ValueError, match="gives its clips only once"):
+    learner.on_epoch(params, extra, 2)
