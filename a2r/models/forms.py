@@ -45,7 +45,7 @@ class Texts(NamedTuple):
 def cosine(video: jax.Array, texts: Texts, temperature: float) -> jax.Array:
   """`[B, N]` cosine similarities in [-1, 1]; the temperature has no part."""
   del temperature
-  return video @ texts.text.T
+  return _cosines(video, texts.text)
 
 
 def softmax(video: jax.Array, texts: Texts, temperature: float) -> jax.Array:
@@ -60,7 +60,7 @@ def softmax(video: jax.Array, texts: Texts, temperature: float) -> jax.Array:
     temperature: that of training.
   """
   own, failures = _own_and_failures(video, texts, temperature)
-  known = video @ texts.known.T / temperature
+  known = _cosines(video, texts.known) / temperature
   is_self = texts.index[:, None] == jnp.arange(texts.known.shape[0])
   known = jnp.where(is_self, -jnp.inf, known[:, None])
   return _probability(own, jnp.concatenate([known, failures], -1))
@@ -94,7 +94,7 @@ def failure_modes(
     temperature: that of training.
   """
   candidates = jnp.concatenate([text[None], failure])
-  return jax.nn.softmax(video @ candidates.T / temperature)
+  return jax.nn.softmax(_cosines(video, candidates) / temperature)
 
 
 # The first form is the default and wins ties.
@@ -105,10 +105,16 @@ FORMS = {
 }
 
 
+def _cosines(video: jax.Array, text: jax.Array) -> jax.Array:
+  """`[B, E]` and `[..., E]` to `[B, ...]`, exact on accelerators too."""
+  precision = jax.lax.Precision.HIGHEST
+  return jnp.einsum("be,...e->b...", video, text, precision=precision)
+
+
 def _own_and_failures(video, texts, temperature):
   """Logits `[B, N]` and `[B, N, K]`, the latter -inf where there are none."""
-  own = video @ texts.text.T / temperature
-  failures = jnp.einsum("be,nke->bnk", video, texts.failure) / temperature
+  own = _cosines(video, texts.text) / temperature
+  failures = _cosines(video, texts.failure) / temperature
   has_failure = texts.has_failure[:, None]
   return own, jnp.where(has_failure, failures, -jnp.inf)
 

@@ -1,0 +1,301 @@
+"""The learned reward: how well does a video show an instruction?
+
+  model = reward.load('runs/envgen')
+  model.score(clips, 'close the drawer')   # uint8 [B, T, H, W, 3] -> [B]
+
+A run folder is what `launch.train` wrote. Clips may have any number of frames
+and any size: the model's few frames are taken evenly, first and last included,
+and resized to the model's picture. Neither TensorFlow nor MuJoCo is needed.
+
+An instruction is one of the known ones if it reads the same but for case,
+punctuation, articles and the verb's -ing form (`models/wording.py`);
+`Reward.read` tells, and the log does once. Any other text is scored as it
+stands.
+
+Letters: B clips, T frames, N instructions asked for, L known instructions, M
+trained instructions (those with robot data, the first of the known ones), K
+failure prompts per trained instruction, E embedding.
+"""
+
+import functools
+import json
+import pathlib
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl import logging
+
+from a2r.core import checkpoint as checkpoints
+from a2r.core import frames as frame_rule
+from a2r.core import text as text_lib
+from a2r.models import encoders, forms, singularity, wording
+from a2r.models import reward as reward_model
+
+SPEC_FILE = "reward.json"
+_BUCKETS = (1, 4, 16, 64)
+
+
+class Reward:
+  """A trained reward; `load` makes it.
+
+  Programs are compiled for batches of 1, 4, 16 and 64 clips, when first met;
+  a batch is padded to the next of these and a larger one cut into 64s. A
+  picture size that is new compiles one small program more.
+  """
+
+  def __init__(
+    self,
+    model: encoders.Encoders,
+    *,
+    instructions: Sequence[str],
+    num_trained: int,
+    form: str,
+    temperature: float,
+    failure_prompts: bool = True,
+  ):
+    """Wraps an encoder.
+
+    Args:
+      model: functions to features.
+      instructions: L known instructions, the trained ones first.
+      num_trained: M, how many of them have robot data.
+      form: one of `forms.FORMS`, what `score` returns.
+      temperature: that of training.
+      failure_prompts: whether the failure prompts were trained; they have no
+        part in anything otherwise.
+    """
+    self._encoders = model
+    self._instructions = tuple(instructions)
+    self._num_trained = num_trained
+    self._num_prompted = num_trained if failure_prompts else 0
+    if form not in forms.FORMS:
+      raise ValueError(f"unknown form {form!r}; known: {list(forms.FORMS)}")
+    self._form = form
+    self._temperature = float(temperature)
+    self._texts = functools.lru_cache(maxsize=64)(self._make_texts)
+    self._known = functools.lru_cache(maxsize=1024)(self._read_and_tell)
+
+  @property
+  def instructions(self) -> list[str]:
+    """The L known instructions, the trained ones first."""
+    return list(self._instructions)
+
+  @property
+  def trained_instructions(self) -> list[str]:
+    """The M instructions that the run has robot data of."""
+    return list(self._instructions[: self._num_trained])
+
+  @property
+  def form(self) -> str:
+    """The form of the reward that `score` returns (see `models/forms.py`)."""
+    return self._form
+
+  def read(self, instruction: str) -> str:
+    """The known instruction that `instruction` is read as, or itself."""
+    index = wording.find(instruction, self._instructions)
+    return instruction if index is None else self._instructions[index]
+
+  def score(
+    self, clips: np.ndarray, instructions: str | Sequence[str]
+  ) -> np.ndarray:
+    """The reward of each clip for its instruction.
+
+    Args:
+      clips: `[B, T, H, W, 3]` uint8 RGB, any T, H and W.
+      instructions: one text for all clips, or B texts.
+
+    Returns:
+      `[B]` float32; higher is better. In [-1, 1] for the form 'cosine', a
+      probability for the others.
+
+    Raises:
+      ValueError: clips of another type or rank, an empty instruction, or a
+        number of instructions that is not B.
+    """
+    clips = _check_clips(clips)
+    if isinstance(instructions, str):
+      return self.scores(clips, [instructions])[:, 0]
+    texts = list(instructions)
+    if len(texts) != len(clips):
+      raise ValueError(
+        f"got {len(clips)} clips and {len(texts)} instructions; give one "
+        "instruction, or one per clip"
+      )
+    unique = list(dict.fromkeys(texts))
+    scores = self.scores(clips, unique)
+    column = [unique.index(text) for text in texts]
+    return scores[np.arange(len(clips)), column]
+
+  def scores(self, clips: np.ndarray, instructions: Sequence[str]):
+    """`[B, N]` float32 rewards of every clip for every instruction."""
+    return self.form_scores(clips, instructions)[self._form]
+
+  def similarities(self, clips: np.ndarray, instructions: Sequence[str]):
+    """`[B, N]` float32 cosine similarities of clips and instructions."""
+    return self.form_scores(clips, instructions)["cosine"]
+
+  def form_scores(
+    self, clips: np.ndarray, instructions: Sequence[str]
+  ) -> dict[str, np.ndarray]:
+    """`[B, N]` float32 rewards in every form (see `models/forms.py`).
+
+    Args:
+      clips: `[B, T, H, W, 3]` uint8.
+      instructions: N texts.
+    """
+    if isinstance(instructions, str):
+      raise ValueError(f"expected a list of texts, got {instructions!r}")
+    texts = self._texts(tuple(self._known(t) for t in instructions))
+    scores = self._apply(clips, _form_scores, texts)
+    return {form: scores[form] for form in forms.FORMS}
+
+  def failure_modes(self, clips: np.ndarray, instruction: str) -> np.ndarray:
+    """How likely each clip is a success, and each failure mode.
+
+    Args:
+      clips: `[B, T, H, W, 3]` uint8.
+      instruction: a trained instruction.
+
+    Returns:
+      `[B, 1 + K]` float32 probabilities: success, then each failure prompt.
+
+    Raises:
+      KeyError: the instruction is not a trained one.
+    """
+    known = self._known(instruction)
+    if known not in self._instructions[: self._num_prompted]:
+      why = "" if self._num_prompted else " (but none of them with failures)"
+      raise KeyError(
+        f"{instruction!r} has no failure prompts; trained instructions{why}: "
+        f"{self.trained_instructions}"
+      )
+    texts = self._texts((known,))
+    return self._apply(clips, _failure_modes, texts.text[0], texts.failure[0])
+
+  def _apply(self, clips, score_fn, *args):
+    """`score_fn(features, *args, temperature)`, for chunks of all clips."""
+    clips = _check_clips(clips)
+    index = frame_rule.frame_indices(
+      clips.shape[1], self._encoders.num_frames, "ends"
+    )
+    bucket = next((b for b in _BUCKETS if len(clips) <= b), _BUCKETS[-1])
+    parts = []
+    for start in range(0, len(clips), bucket):
+      chunk = clips[start : start + bucket, index]
+      padding = [(0, bucket - len(chunk))] + [(0, 0)] * 4
+      video = self._encoders.video(np.pad(chunk, padding))
+      parts.append(jax.device_get(score_fn(video, *args, self._temperature)))
+    return jax.tree.map(lambda *x: np.concatenate(x)[: len(clips)], *parts)
+
+  def _read_and_tell(self, instruction: str) -> str:
+    """`read`, which the log tells of where the words differ."""
+    known = self.read(instruction)
+    if text_lib.pre_text(known) != text_lib.pre_text(instruction):
+      logging.info("instruction %r read as %r", instruction, known)
+    return known
+
+  @functools.cached_property
+  def _known_features(self) -> tuple[np.ndarray, np.ndarray]:
+    """`[L, E]` of the known instructions, `[M, K, E]` of their failures."""
+    known = np.asarray(self._encoders.text(self.instructions))
+    if not self._num_prompted:
+      return known, np.zeros((1, 1, known.shape[-1]), known.dtype)
+    failures = self._encoders.failure_text(self.trained_instructions)
+    return known, np.asarray(failures)
+
+  def _make_texts(self, asked: tuple[str, ...]) -> forms.Texts:
+    """Features of the instructions asked for and of their competitors."""
+    known, failures = self._known_features
+    place = {text: i for i, text in enumerate(self._instructions)}
+    index = np.array([place.get(text, -1) for text in asked])
+    new = [text for text in asked if text not in place]
+    text = known[index]
+    if new:
+      text[index < 0] = np.asarray(self._encoders.text(new))
+    prompted = (index >= 0) & (index < self._num_prompted)
+    return forms.Texts(
+      text=jnp.asarray(text),
+      known=jnp.asarray(known),
+      index=jnp.asarray(index),
+      failure=jnp.asarray(failures[np.where(prompted, index, 0)]),
+      has_failure=jnp.asarray(prompted),
+    )
+
+
+@jax.jit
+def _form_scores(video, texts, temperature):
+  return {f: fn(video, texts, temperature) for f, fn in forms.FORMS.items()}
+
+
+_failure_modes = jax.jit(forms.failure_modes)
+
+
+def load(run_folder: str | pathlib.Path, checkpoint: str = "best") -> Reward:
+  """The reward that a run trained.
+
+  Args:
+    run_folder: what `launch.train` wrote.
+    checkpoint: 'best' or 'newest'.
+
+  Raises:
+    FileNotFoundError: no such run, or nothing saved in it yet.
+    ValueError: the run's files do not fit each other.
+  """
+  folder = pathlib.Path(run_folder).expanduser()
+  spec = _read_json(folder, SPEC_FILE)
+  settings = _read_json(folder, "config.json")
+  config, loss = settings["model"], settings["loss"]
+  backbone = singularity.Config(**config["backbone"])
+  model = reward_model.Adapt2Reward(
+    backbone,
+    num_tasks=spec["num_trained"],
+    num_failure_prompts=config["num_failure_prompts"],
+    failure_prompt_length=config["failure_prompt_length"],
+    domain_prompt_length=config["domain_prompt_length"],
+  )
+  stored = checkpoints.load(folder, which=checkpoint)
+  return Reward(
+    encoders.make_encoders(
+      model,
+      stored.parts["params"],
+      text_lib.Tokenizer.load(folder / "tokenizer.json"),
+    ),
+    instructions=spec["instructions"],
+    num_trained=spec["num_trained"],
+    form=spec["form"],
+    temperature=loss["temperature"],
+    failure_prompts=loss["weights"]["fvlc"] > 0,
+  )
+
+
+def _read_json(folder: pathlib.Path, name: str) -> dict:
+  """The JSON file `name` of a run folder."""
+  path = folder / name
+  if not path.is_file():
+    parent = folder.parent
+    runs = sorted(str(p.parent) for p in parent.glob(f"*/{SPEC_FILE}"))
+    why = f"has no {name}" if folder.is_dir() else "is not there"
+    raise FileNotFoundError(
+      f"no trained run: {folder} {why}; "
+      + (f"runs: {', '.join(runs)}" if runs else "train one: launch.train")
+    )
+  try:
+    return json.loads(path.read_text(encoding="utf-8"))
+  except json.JSONDecodeError as error:
+    raise ValueError(f"{path} is not JSON: {error}") from error
+
+
+def _check_clips(clips: np.ndarray) -> np.ndarray:
+  """`clips` as a numpy array, or a ValueError that says what it should be."""
+  clips = np.asarray(clips)
+  got = f"got {clips.dtype} {list(clips.shape)}"
+  expected = "clips are uint8 RGB [B, T, H, W, 3]"
+  if clips.dtype != np.uint8:
+    raise ValueError(f"{expected}, {got}")
+  if clips.ndim == 4:
+    raise ValueError(f"{expected}, {got}; pass one clip as clip[None]")
+  if clips.ndim != 5 or clips.shape[-1] != 3 or not clips.size:
+    raise ValueError(f"{expected}, none of them zero, {got}")
+  return clips

@@ -1,0 +1,264 @@
+"""Tests of the public reward: on known features, and on a saved tiny run."""
+
+import json
+import logging
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+
+from a2r import reward
+from a2r.core import checkpoint, text
+from a2r.models import encoders, forms, singularity, wording
+from a2r.models import frames as pictures
+from a2r.models import reward as reward_model
+
+KNOWN = ["closing drawer", "moving cup away from the camera", "opening box"]
+AXES = {KNOWN[0]: 0, KNOWN[1]: 1, KNOWN[2]: 2, "juggling": 3}
+
+
+def make_fake(form="cosine", **changes):
+  """A reward whose clip feature is told by the first pixel of the last frame.
+
+  Level i means axis i; each instruction has its own axis, each failure text
+  the axis after it. `seen` gathers the shapes that the video encoder met.
+  """
+  eye = np.eye(5, dtype=np.float32)
+  seen = []
+
+  def video(frames):
+    seen.append(frames.shape)
+    return eye[frames[:, -1, 0, 0, 0]]
+
+  fake = encoders.Encoders(
+    video=video,
+    text=lambda texts: eye[[AXES[t] for t in texts]],
+    failure_text=lambda texts: eye[[[AXES[t] + 1, 4] for t in texts]],
+    num_frames=2,
+  )
+  options = dict(instructions=KNOWN, num_trained=2, form=form, temperature=1.0)
+  return reward.Reward(fake, **options | changes), seen
+
+
+def make_clips(levels, num_frames=3, height=4, width=6):
+  clips = np.zeros((len(levels), num_frames, height, width, 3), np.uint8)
+  clips[:, -1, 0, 0, 0] = levels
+  return clips
+
+
+class TestReward:
+  def test_one_instruction_and_one_per_clip(self):
+    model, _ = make_fake()
+    clips = make_clips([0, 1, 1])
+    score = model.score(clips, KNOWN[1])
+    np.testing.assert_array_equal(score, [0, 1, 1])
+    assert score.dtype == np.float32
+    per_clip = model.score(clips, [KNOWN[0], KNOWN[0], KNOWN[1]])
+    np.testing.assert_array_equal(per_clip, [1, 0, 1])
+
+  def test_scores_of_known_and_new_texts(self):
+    model, _ = make_fake()
+    scores = model.scores(make_clips([3]), ["juggling", *KNOWN])
+    np.testing.assert_array_equal(scores, [[1, 0, 0, 0]])
+
+  def test_forms(self):
+    e = np.e
+    expected = {
+      # Own text, two other known ones, two own failure texts.
+      "softmax": e / (e + 4),
+      "own_failures": e / (e + 2),
+      "cosine": 1.0,
+    }
+    for form, value in expected.items():
+      model, _ = make_fake(form)
+      score = model.score(make_clips([0]), KNOWN[0])
+      np.testing.assert_allclose(score, value, rtol=1e-6)
+      assert model.form == form
+    np.testing.assert_allclose(
+      model.similarities(make_clips([0]), KNOWN), [[1, 0, 0]]
+    )
+    assert list(model.form_scores(make_clips([0]), KNOWN)) == list(forms.FORMS)
+
+  def test_failure_modes(self):
+    model, _ = make_fake()
+    modes = model.failure_modes(make_clips([0, 4]), "Close the drawer!")
+    e = np.e
+    expected = np.array([[e, 1, 1], [1, 1, e]]) / (e + 2)
+    np.testing.assert_allclose(modes, expected, rtol=1e-6)
+    with pytest.raises(KeyError, match="moving cup away from the camera"):
+      model.failure_modes(make_clips([0]), KNOWN[2])
+
+  def test_prompts_that_were_not_trained_have_no_part(self):
+    model, _ = make_fake("own_failures", failure_prompts=False)
+    score = model.score(make_clips([0]), KNOWN[0])
+    np.testing.assert_allclose(score, np.e / (np.e + 2), rtol=1e-6)
+    with pytest.raises(KeyError, match="none of them with failures"):
+      model.failure_modes(make_clips([0]), KNOWN[0])
+
+  def test_few_batch_sizes_reach_the_model(self):
+    model, seen = make_fake()
+    levels = np.arange(130) % 4
+    scores = model.score(make_clips(levels), KNOWN[2])
+    np.testing.assert_array_equal(scores, levels == 2)
+    for num in (1, 3, 4, 5, 16, 17):
+      model.score(make_clips(levels[:num]), KNOWN[2])
+    sizes = [shape[0] for shape in seen]
+    assert sizes == [64] * 3 + [1, 4, 4, 16, 16, 64]
+    assert {shape[1:] for shape in seen} == {(2, 4, 6, 3)}
+
+  def test_short_clips_repeat_their_frame(self):
+    model, _ = make_fake()
+    assert model.score(make_clips([1], num_frames=1), KNOWN[1]) == [1]
+
+  def test_faults_are_named(self):
+    model, _ = make_fake()
+    clips = make_clips([0, 1])
+    faults = [
+      (clips.astype(np.float32), KNOWN[0], "uint8 .* got float32"),
+      (clips[0], KNOWN[0], r"clip\[None\]"),
+      (clips[..., :1], KNOWN[0], r"\[B, T, H, W, 3\]"),
+      (clips[:0], KNOWN[0], "none of them zero"),
+      (clips, "", "instruction is empty"),
+      (clips, " ?!", "instruction is empty"),
+      (clips, KNOWN[:1], "2 clips and 1 instructions"),
+      (clips, [KNOWN[0], 3], "an instruction is a str"),
+    ]
+    for bad, instructions, message in faults:
+      with pytest.raises(ValueError, match=message):
+        model.score(bad, instructions)
+    with pytest.raises(ValueError, match="unknown form 'cos'"):
+      make_fake("cos")
+
+  def test_reading_is_told(self, caplog):
+    model, _ = make_fake()
+    with caplog.at_level(logging.INFO, logger="absl"):
+      model.score(make_clips([0]), "close the drawer")
+      model.score(make_clips([0]), "close the drawer")
+      model.score(make_clips([0]), "Closing drawer.")
+    told = [r for r in caplog.records if "read as" in r.getMessage()]
+    assert len(told) == 1
+    assert model.read("juggling") == "juggling"
+
+
+@pytest.mark.parametrize(
+  ("asked", "expected"),
+  [
+    ("closing drawer", 0),
+    ("Closing the drawer!", 0),
+    ("close drawer", 0),
+    ("put a cup on the table", 1),
+    ("run", 2),
+    ("poking cup", 3),
+    ("cut rope", None),  # Twice there.
+    ("closing box", None),
+    ("drawer closing", None),
+    ("the", None),
+    ("closed drawer", None),
+  ],
+)
+def test_wording(asked, expected):
+  known = ["closing drawer", "putting cup on table", "running", "poke the cup"]
+  known += ["cutting rope", "cuting rope"]
+  assert wording.find(asked, known) == expected
+
+
+def make_run(folder, image_size=16):
+  """A run folder with a tiny untrained model; the newest is not the best."""
+  backbone = dict(
+    image_size=image_size, num_frames=2, stem="conv", stem_features=[4, 8],
+    stem_window="clip", width=8, num_heads=2, mlp_width=8, vision_layers=1,
+    temporal_layers=1, text_layers=1, fusion_layer=1, vocab_size=60,
+    max_positions=12, embed_dim=8, itm=False,
+  )  # fmt: skip
+  settings = dict(
+    num_failure_prompts=2, failure_prompt_length=1, domain_prompt_length=1
+  )
+  model = reward_model.Adapt2Reward(
+    singularity.Config(**backbone), num_tasks=2, **settings
+  )
+  tokenizer = text.Tokenizer.train(KNOWN, vocab_size=60)
+  ids, mask = tokenizer(KNOWN, 10)
+  frames = np.zeros((1, 2, image_size, image_size, 3), np.float32)
+  variables = jax.jit(model.init)(jax.random.key(0), frames, ids, mask)
+  params = variables["params"]
+  best = jax.tree.map(lambda x: x + 0.1, params)
+  folder.mkdir()
+  tokenizer.save(folder / "tokenizer.json")
+  spec = {"instructions": KNOWN, "num_trained": 2, "form": "softmax"}
+  config = {
+    "model": {"backbone": backbone} | settings,
+    "loss": {"temperature": 0.1, "weights": {"fvlc": 1.0}},
+  }
+  (folder / "reward.json").write_text(json.dumps(spec))
+  (folder / "config.json").write_text(json.dumps(config))
+  with checkpoint.Checkpoints(folder) as saved:
+    saved.save(3, {"params": best}, score=0.9)
+    saved.save(5, {"params": params}, score=0.4)
+  return model, params, tokenizer
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+  folder = tmp_path_factory.mktemp("runs") / "tiny"
+  return folder, *make_run(folder)
+
+
+@pytest.fixture(scope="module")
+def clips():
+  return np.random.default_rng(0).integers(
+    0, 256, (3, 5, 24, 20, 3), dtype=np.uint8
+  )
+
+
+class TestLoad:
+  def test_features_are_the_model_s(self, run, clips):
+    folder, model, params, tokenizer = run
+    loaded = reward.load(folder, "newest")
+    assert loaded.instructions == KNOWN
+    assert loaded.trained_instructions == KNOWN[:2]
+    small = pictures.resize(clips[:, [0, 4]], 16)
+    ids, mask = tokenizer(KNOWN, 10)
+    variables = {"params": params}
+    expected = jax.jit(model.apply)(
+      variables, pictures.normalize(small), ids, mask
+    )
+    np.testing.assert_allclose(
+      loaded.similarities(clips, KNOWN), expected, atol=1e-5
+    )
+    modes = loaded.failure_modes(clips, KNOWN[1])
+    assert modes.shape == (3, 3)
+    np.testing.assert_allclose(modes.sum(1), 1, rtol=1e-5)
+    # Same text, one that is new, and one that has too many words.
+    same = loaded.similarities(clips, ["Close the drawer", "opening jar"])
+    np.testing.assert_allclose(same[:, 0], expected[:, 0], atol=1e-5)
+    with pytest.raises(ValueError, match="more than the model's 10 tokens"):
+      loaded.score(clips, "moving " * 40)
+
+  def test_best_is_not_the_newest(self, run, clips):
+    best, newest = (
+      reward.load(run[0], w).score(clips, KNOWN[0]) for w in ("best", "newest")
+    )
+    assert np.abs(best - newest).max() > 1e-4
+
+  def test_other_runs_are_listed(self, run, tmp_path):
+    folder = run[0]
+    with pytest.raises(FileNotFoundError, match="runs: .*tiny"):
+      reward.load(folder.parent / "other")
+    with pytest.raises(FileNotFoundError, match="launch.train"):
+      reward.load(tmp_path / "none")
+    (tmp_path / "reward.json").write_text("{")
+    with pytest.raises(ValueError, match="not JSON"):
+      reward.load(tmp_path)
+
+
+def test_import_is_light():
+  code = (
+    "import sys, a2r.reward; heavy = {'tensorflow', 'mujoco', 'matplotlib',"
+    " 'brax'} & set(sys.modules); sys.exit(', '.join(heavy) or 0)"
+  )
+  done = subprocess.run(
+    [sys.executable, "-c", code], capture_output=True, text=True
+  )
+  assert done.returncode == 0, done.stderr
