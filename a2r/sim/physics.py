@@ -160,11 +160,13 @@ def _place_objects(variant, data):
 def _tidy(qpos, qvel):
   """Ends a control step in place: `[B, nq]` and `[B, nv]`."""
   qpos[:, scene.MUG_QUAT] = (1, 0, 0, 0)
-  qpos[:, scene.DRAWER] = qpos[:, scene.DRAWER].clip(*scene.DRAWER_RANGE)
+  qvel[:, scene.MUG_SPIN] = 0.0
   qvel[:, scene.MUG_SPEED] = qvel[:, scene.MUG_SPEED].clip(
     scene.MUG_SLOWEST, scene.MUG_FASTEST
   )
-  qvel[:, scene.MUG_SPIN] = 0.0
+  drawer = qpos[:, scene.DRAWER].clip(*scene.DRAWER_RANGE)
+  qpos[:, scene.DRAWER] = drawer
+  qvel[drawer > -scene.DRAWER_LATCH, scene.DRAWER_SPEED] = 0.0
 
 
 @functools.cache

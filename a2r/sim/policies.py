@@ -191,11 +191,14 @@ def _path(rng, points, durations):
 
 
 def _actions(path, gripper):
-  """Actions `[60, 5]` that move the mocap along `path` `[61, 3]`."""
+  """Actions `[60, 5]` with which the mocap follows `path` `[61, 3]`."""
   path = np.clip(path, _LOW, _HIGH)
   actions = np.zeros((len(path) - 1, 5), np.float32)
-  actions[:, :3] = np.diff(path, axis=0) / physics.ACTION_SCALE
   actions[:, 4] = gripper
+  mocap = path[0]
+  for action, goal in zip(actions, path[1:], strict=True):
+    action[:3] = np.clip((goal - mocap) / physics.ACTION_SCALE, -1, 1)
+    mocap = physics.move_mocap(mocap, action)
   return actions
 
 
@@ -255,7 +258,7 @@ def _poke_cup(rng, layout):
   """From behind or from either side with closed fingers, then away."""
   x, y = layout.mug
   z = rng.uniform(0.025, 0.045)
-  depth = rng.uniform(-0.002, 0.003)
+  depth = rng.uniform(0.002, 0.006)
   side = rng.choice([-1, 0, 0, 1])
   if side == 0:
     touch = _point(
@@ -289,9 +292,7 @@ def _close_drawer(rng, layout):
   ready = touch - _point(0, rng.uniform(0.02, 0.05), 0)
   end = touch + _point(0, rng.uniform(0.06, 0.085), 0)
   via = [_point(ready[0] * rng.uniform(0.4, 0.7), rng.uniform(0.43, 0.48), 0.1)]
-  leave = rng.choice([0, 1]) * _point(
-    0, -rng.uniform(0.04, 0.1), rng.uniform(0, 0.05)
-  )
+  leave = rng.choice([0, 1]) * _point(0, -rng.uniform(0.04, 0.1), 0)
   aside = _point(-rng.uniform(0.16, 0.19), 0, 0)
   return Stroke(via, ready, touch, end, leave, gripper, aside)
 

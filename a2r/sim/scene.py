@@ -24,7 +24,9 @@ ARM = slice(0, 7)
 MUG = slice(9, 12)
 MUG_QUAT = slice(12, 16)
 DRAWER, BUTTON, FAUCET = 16, 17, 18
-MUG_SPEED, MUG_SPIN = slice(9, 12), slice(12, 15)  # In qvel.
+MUG_SPEED, MUG_SPIN, DRAWER_SPEED = slice(9, 12), slice(12, 15), 15  # In qvel.
+# A drawer this near to closed stops, so that it does not bounce off its limit.
+DRAWER_LATCH = 0.003
 # A mug squeezed against the table would be shot away: its speed is limited.
 MUG_SLOWEST, MUG_FASTEST = (-1.0, -1.0, -1.0), (1.0, 1.0, 0.2)
 DRAWER_RANGE = (-0.16, 0.0)
