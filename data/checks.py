@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from data import pipeline, text
-from data.dataset import Dataset
+from data import text
+from data.dataset import Dataset, label_rows
 
 
 def check_data(
@@ -19,7 +19,7 @@ def check_data(
   instructions: Sequence[str],
   num_trained: int,
   use_failures: bool = True,
-  label_by: str = 'instruction',
+  label_by: str = "instruction",
 ):
   """Everything that can be wrong with the clips of a training run.
 
@@ -29,7 +29,7 @@ def check_data(
     instructions: the run's labels, robot tasks first.
     num_trained: how many of them are robot tasks.
     use_failures: whether failed robot clips are trained on.
-    label_by: 'instruction' or 'template', see `pipeline.make_batches`.
+    label_by: 'instruction' or 'template', see `data.pipeline`.
 
   Raises:
     ValueError: the first fault found.
@@ -44,14 +44,14 @@ def check_data(
   if human is not None:
     check_clips(human)
     check_human(human)
-    pipeline.label_rows(human, instructions, label_by)
+    label_rows(human, instructions, label_by)
   if len(set(instructions)) != len(instructions):
     twice = next(i for i in instructions if list(instructions).count(i) > 1)
-    raise ValueError(f'the instruction {twice!r} is listed twice')
+    raise ValueError(f"the instruction {twice!r} is listed twice")
   if len(instructions) < 2:
     raise ValueError(
-      f'one class only ({list(instructions)}): every pair of clips would be a '
-      'positive one; add a second task or human clips of other templates'
+      f"one class only ({list(instructions)}): every pair of clips would be a "
+      "positive one; add a second task or human clips of other templates"
     )
 
 
@@ -63,11 +63,11 @@ def check_clips(dataset: Dataset):
       template's, a task with two instructions, or pictures of several sizes.
   """
   if not len(dataset):
-    raise ValueError(f'{dataset.files[0].parent}: no clips')
+    raise ValueError(f"{dataset.files[0].parent}: no clips")
   dataset.picture_size()
   empty = [not str(words).strip() for words in dataset.instruction]
   if any(empty):
-    raise dataset.error(empty.index(True), 'its instruction is empty')
+    raise dataset.error(empty.index(True), "its instruction is empty")
   pairs = zip(dataset.template, dataset.instruction, strict=True)
   fitting = {pair: text.fits(*map(str, pair)) for pair in set(pairs)}
   for (template, instruction), fit in fitting.items():
@@ -77,8 +77,8 @@ def check_clips(dataset: Dataset):
       )
       raise dataset.error(
         int(np.flatnonzero(wrong)[0]),
-        f'its instruction {str(instruction)!r} is not its template '
-        f'{str(template)!r} filled',
+        f"its instruction {str(instruction)!r} is not its template "
+        f"{str(template)!r} filled",
       )
   _check_one_instruction_per_task(dataset)
 
@@ -88,7 +88,7 @@ def check_tasks(
   *,
   instructions: Sequence[str],
   use_failures: bool = True,
-  label_by: str = 'instruction',
+  label_by: str = "instruction",
 ):
   """Every task has successes, and failures where they are used.
 
@@ -99,21 +99,21 @@ def check_tasks(
     label_by: 'instruction' or 'template'.
   """
   folder = robot.files[0].parent
-  labels = pipeline.label_rows(robot, instructions, label_by)
+  labels = label_rows(robot, instructions, label_by)
   for place, instruction in enumerate(instructions):
     of_task = robot.success[labels == place]
     num_successes, num_failures = int(of_task.sum()), int((~of_task).sum())
-    counts = f'{num_successes} successes and {num_failures} failures'
+    counts = f"{num_successes} successes and {num_failures} failures"
     if not num_successes:
       raise ValueError(
-        f'{folder}: {instruction!r} has {counts}: without a success there is '
-        'nothing to learn it from; add successful clips or drop the task'
+        f"{folder}: {instruction!r} has {counts}: without a success there is "
+        "nothing to learn it from; add successful clips or drop the task"
       )
     if use_failures and not num_failures:
       raise ValueError(
-        f'{folder}: {instruction!r} has {counts}: failure prompts need '
-        'failures; add failed clips or train without any '
-        '(--config.train.batch.failure=0)'
+        f"{folder}: {instruction!r} has {counts}: failure prompts need "
+        "failures; add failed clips or train without any "
+        "(--config.train.batch.failure=0)"
       )
 
 
@@ -121,7 +121,7 @@ def check_human(human: Dataset):
   """Human clips show what their instruction says, all of them."""
   if not human.success.all():
     row = int(np.flatnonzero(~human.success)[0])
-    raise human.error(row, 'a human clip marked as a failure')
+    raise human.error(row, "a human clip marked as a failure")
 
 
 def _check_one_instruction_per_task(dataset: Dataset):
@@ -136,6 +136,6 @@ def _check_one_instruction_per_task(dataset: Dataset):
       file, number = dataset.where(known)
       raise dataset.error(
         row,
-        f'task {str(task)!r} has the instruction {str(words)!r} here and '
-        f'{str(dataset.instruction[known])!r} in {file.name}, record {number}',
+        f"task {str(task)!r} has the instruction {str(words)!r} here and "
+        f"{str(dataset.instruction[known])!r} in {file.name}, record {number}",
       )

@@ -37,7 +37,7 @@ def decode_in_order(
   Raises:
     tf.errors.OpError: from `next`, if reading or decoding an element failed.
   """
-  tf.config.set_visible_devices([], 'GPU')  # A GPU's memory is for JAX.
+  tf.config.set_visible_devices([], "GPU")  # A GPU's memory is for JAX.
   counts = [count for count, _ in sizes]
 
   def read(element):
@@ -67,7 +67,7 @@ def _decode(jpegs, stored):
   """JPEG files `[F]` to `[F, H, W, 3]` uint8."""
 
   def decode(jpeg):
-    picture = tf.io.decode_jpeg(jpeg, 3, dct_method='INTEGER_ACCURATE')
+    picture = tf.io.decode_jpeg(jpeg, 3, dct_method="INTEGER_ACCURATE")
     return tf.ensure_shape(picture, [*stored, 3])
 
   spec = tf.TensorSpec([*stored, 3], tf.uint8)

@@ -19,10 +19,10 @@ from typing import Any
 
 from data import images, video
 
-_REQUIRED = ('video', 'instruction', 'success')
-_OPTIONAL = ('task', 'template', 'environment', 'source')
-_TRUE = ('true', 'yes', '1', 'success')
-_FALSE = ('false', 'no', '0', 'failure')
+_REQUIRED = ("video", "instruction", "success")
+_OPTIONAL = ("task", "template", "environment", "source")
+_TRUE = ("true", "yes", "1", "success")
+_FALSE = ("false", "no", "0", "failure")
 _CLIPS_PER_SHARD = 64
 
 
@@ -49,10 +49,10 @@ class Entry:
   instruction: str
   success: bool
   line: int
-  task: str = ''
-  template: str = ''
-  environment: str = ''
-  source: str = 'video'
+  task: str = ""
+  template: str = ""
+  environment: str = ""
+  source: str = "video"
 
 
 def load_manifest(path) -> list[Entry]:
@@ -65,17 +65,17 @@ def load_manifest(path) -> list[Entry]:
   """
   path = pathlib.Path(path).expanduser()
   if not path.is_file():
-    raise ManifestError(f'{path}: no such manifest')
-  readers = {'.csv': _csv_rows, '.jsonl': _jsonl_rows}
+    raise ManifestError(f"{path}: no such manifest")
+  readers = {".csv": _csv_rows, ".jsonl": _jsonl_rows}
   if path.suffix.lower() not in readers:
-    raise ManifestError(f'{path}: a manifest is one of {sorted(readers)}')
+    raise ManifestError(f"{path}: a manifest is one of {sorted(readers)}")
   try:
     rows = list(readers[path.suffix.lower()](path))
   except UnicodeDecodeError as error:
-    raise ManifestError(f'{path}: not a UTF-8 text ({error.reason})') from error
+    raise ManifestError(f"{path}: not a UTF-8 text ({error.reason})") from error
   entries = [_entry(path, line, row) for line, row in rows]
   if not entries:
-    raise ManifestError(f'{path}: lists no video')
+    raise ManifestError(f"{path}: lists no video")
   return entries
 
 
@@ -85,7 +85,7 @@ def store(
   *,
   num_frames: int,
   image_size: int,
-  name: str = 'robot',
+  name: str = "robot",
 ) -> pathlib.Path:
   """Stores the videos of a manifest as TFRecord shards; returns their folder.
 
@@ -107,10 +107,10 @@ def store(
 
   entries = load_manifest(manifest)
   spec = {
-    'format': records.FORMAT,
-    'num_frames': num_frames,
-    'image_size': image_size,
-    'videos': [_identity(entry) for entry in entries],
+    "format": records.FORMAT,
+    "num_frames": num_frames,
+    "image_size": image_size,
+    "videos": [_identity(entry) for entry in entries],
   }
 
   def make(shard):
@@ -133,30 +133,30 @@ def store(
 
 
 def _csv_rows(path: pathlib.Path) -> Iterator[tuple[int, dict[str, Any]]]:
-  with path.open(encoding='utf-8-sig', newline='') as stream:
+  with path.open(encoding="utf-8-sig", newline="") as stream:
     reader = csv.DictReader(stream, skipinitialspace=True)
     _check_columns(path, 1, reader.fieldnames or ())
     for row in reader:
       if None in row or None in row.values():
         raise ManifestError(
-          f'{path}, line {reader.line_num}: {len(reader.fieldnames)} columns '
-          'expected; put quotes around a text that holds a comma'
+          f"{path}, line {reader.line_num}: {len(reader.fieldnames)} columns "
+          "expected; put quotes around a text that holds a comma"
         )
       yield reader.line_num, row
 
 
 def _jsonl_rows(path: pathlib.Path) -> Iterator[tuple[int, dict[str, Any]]]:
   for line, words in enumerate(
-    path.read_text(encoding='utf-8-sig').splitlines(), 1
+    path.read_text(encoding="utf-8-sig").splitlines(), 1
   ):
     if not words.strip():
       continue
     try:
       row = json.loads(words)
     except ValueError as error:
-      raise ManifestError(f'{path}, line {line}: not JSON ({error})') from error
+      raise ManifestError(f"{path}, line {line}: not JSON ({error})") from error
     if not isinstance(row, dict):
-      raise ManifestError(f'{path}, line {line}: not a JSON object')
+      raise ManifestError(f"{path}, line {line}: not a JSON object")
     _check_columns(path, line, row)
     yield line, row
 
@@ -165,32 +165,32 @@ def _check_columns(path: pathlib.Path, line: int, columns: Sequence[str]):
   for name in _REQUIRED:
     if name not in columns:
       raise ManifestError(
-        f'{path}, line {line}: no {name!r} among {sorted(columns)}'
+        f"{path}, line {line}: no {name!r} among {sorted(columns)}"
       )
   unknown = sorted(set(columns) - {*_REQUIRED, *_OPTIONAL})
   if unknown:
     raise ManifestError(
-      f'{path}, line {line}: unknown column {unknown[0]!r}; known: '
-      f'{[*_REQUIRED, *_OPTIONAL]}'
+      f"{path}, line {line}: unknown column {unknown[0]!r}; known: "
+      f"{[*_REQUIRED, *_OPTIONAL]}"
     )
 
 
 def _entry(path: pathlib.Path, line: int, row: dict[str, Any]) -> Entry:
   """One row, checked."""
   texts = {}
-  for name in ('video', 'instruction', *_OPTIONAL):
-    value = row.get(name) or ''
+  for name in ("video", "instruction", *_OPTIONAL):
+    value = row.get(name) or ""
     if not isinstance(value, str):
-      raise ManifestError(f'{path}, line {line}: {name} is not a text')
-    texts[name] = ' '.join(value.split()) if name != 'video' else value.strip()
-  if not texts['instruction']:
-    raise ManifestError(f'{path}, line {line}: the instruction is empty')
-  file = path.parent / pathlib.Path(texts.pop('video')).expanduser()
+      raise ManifestError(f"{path}, line {line}: {name} is not a text")
+    texts[name] = " ".join(value.split()) if name != "video" else value.strip()
+  if not texts["instruction"]:
+    raise ManifestError(f"{path}, line {line}: the instruction is empty")
+  file = path.parent / pathlib.Path(texts.pop("video")).expanduser()
   if not file.is_file():
-    raise ManifestError(f'{path}, line {line}: no such video: {file}')
-  texts['task'] = texts['task'] or texts['instruction']
-  texts['source'] = texts['source'] or 'video'
-  success = _boolean(path, line, row['success'])
+    raise ManifestError(f"{path}, line {line}: no such video: {file}")
+  texts["task"] = texts["task"] or texts["instruction"]
+  texts["source"] = texts["source"] or "video"
+  success = _boolean(path, line, row["success"])
   return Entry(video=file, success=success, line=line, **texts)
 
 
@@ -198,7 +198,7 @@ def _boolean(path: pathlib.Path, line: int, value: Any) -> bool:
   words = str(value).strip().lower()
   if words not in _TRUE + _FALSE:
     raise ManifestError(
-      f'{path}, line {line}: success is {value!r}, neither true nor false'
+      f"{path}, line {line}: success is {value!r}, neither true nor false"
     )
   return words in _TRUE
 
@@ -207,7 +207,7 @@ def _identity(entry: Entry) -> dict[str, Any]:
   """All of an entry that decides its record; a changed video changes it."""
   stat = entry.video.stat()
   return dataclasses.asdict(entry) | {
-    'video': str(entry.video.resolve()),
-    'size': stat.st_size,
-    'modified': stat.st_mtime_ns,
+    "video": str(entry.video.resolve()),
+    "size": stat.st_size,
+    "modified": stat.st_mtime_ns,
   }

@@ -53,7 +53,10 @@ def resize(frames: np.ndarray, new_size: int) -> np.ndarray:
   rows = bicubic_matrix(height, new_size)
   columns = bicubic_matrix(width, new_size)
   resized = np.einsum(
-    'sh,...hwc,uw->...suc', rows, frames.astype(np.float32), columns,
+    "sh,...hwc,uw->...suc",
+    rows,
+    frames.astype(np.float32),
+    columns,
     optimize=True,
   )
   return resized.clip(0, 255).round().astype(np.uint8)

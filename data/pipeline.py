@@ -16,9 +16,9 @@ import tensorflow as tf
 from a2r.core import frames as frame_rule
 from a2r.core import text
 from data import decoding, samplers
-from data.dataset import Dataset
+from data.dataset import Dataset, label_rows
 
-PARTS = ('human', 'robot', 'failure')
+PARTS = ("human", "robot", "failure")
 Batch = dict[str, dict[str, np.ndarray]]
 
 
@@ -75,8 +75,8 @@ def make_batches(
   num_steps: int,
   start_step: int = 0,
   max_length: int = 32,
-  mode: str = 'ends',
-  label_by: str = 'instruction',
+  mode: str = "ends",
+  label_by: str = "instruction",
   process_index: int = 0,
   process_count: int = 1,
   num_threads: int = 2,
@@ -117,23 +117,23 @@ def make_batches(
     RecordError: a clip that cannot be read, when its turn comes.
   """
   successes, failures = robot.split()
-  host = {'process_index': process_index, 'process_count': process_count}
+  host = {"process_index": process_index, "process_count": process_count}
   parts = {}
   for name, dataset in (
-    ('human', human),
-    ('robot', successes),
-    ('failure', failures),
+    ("human", human),
+    ("robot", successes),
+    ("failure", failures),
   ):
     size = batch_sizes[name]
     if size and not (dataset is not None and len(dataset)):
-      raise ValueError(f'no {name} clip to fill a batch of {size} with')
+      raise ValueError(f"no {name} clip to fill a batch of {size} with")
     used = dataset if size else None
     columns = _columns(used, instructions, tokenizer, max_length, label_by)
     places_fn = functools.partial(
       samplers.batch_places, batch_size=size, **host
     )
     draw_fn = _make_draw(
-      used, places_fn, columns['task'], name, seed, num_frames, mode
+      used, places_fn, columns["task"], name, seed, num_frames, mode
     )
     parts[name] = _Part(used, len(places_fn(0)), columns, draw_fn)
 
@@ -152,7 +152,7 @@ def load_clips(
   *,
   num_frames: int,
   image_size: int,
-  mode: str = 'ends',
+  mode: str = "ends",
   num_threads: int = 2,
 ) -> Clips:
   """All clips of a data set, decoded and resized as `make_batches` does.
@@ -164,6 +164,7 @@ def load_clips(
     mode: which frames; a rule without randomness.
     num_threads: threads that read and decode.
   """
+
   def read(row):
     available = int(dataset.num_frames[row])
     indices = frame_rule.frame_indices(available, num_frames, mode)
@@ -188,51 +189,26 @@ def load_clips(
   return Clips(frames, *(getattr(dataset, name) for name in names))
 
 
-def label_rows(
-  dataset: Dataset, instructions: Sequence[str], label_by: str = 'instruction'
-) -> np.ndarray:
-  """`[N]` int32, the place of each clip's label in `instructions`.
-
-  Raises:
-    ValueError: naming the first clip whose label is not there.
-  """
-  if label_by not in ('instruction', 'template'):
-    raise ValueError(
-      f"label_by is {label_by!r}; known: 'instruction', 'template'"
-    )
-  places = {label: place for place, label in enumerate(instructions)}
-  labels = np.full(len(dataset), -1, np.int32)
-  for row, label in enumerate(getattr(dataset, label_by)):
-    labels[row] = places.get(str(label), -1)
-    if labels[row] < 0:
-      file, number = dataset.where(row)
-      raise ValueError(
-        f'{file}, record {number}: its {label_by} {str(label)!r} is not one '
-        f'of the {len(places)} known: {sorted(places)}'
-      )
-  return labels
-
-
 def _columns(dataset, instructions, tokenizer, max_length, label_by):
   """What a batch holds of each clip besides its frames, for all N clips."""
   if dataset is None:
-    labels, texts, inverse = np.zeros([0], np.int32), [''], []
+    labels, texts, inverse = np.zeros([0], np.int32), [""], []
   else:
     labels = label_rows(dataset, instructions, label_by)
     texts, inverse = np.unique(dataset.instruction, return_inverse=True)
   ids, mask = tokenizer([str(text) for text in texts], max_length)
   inverse = np.asarray(inverse, np.int32)
   return {
-    'input_ids': ids[inverse],
-    'attention_mask': mask[inverse],
-    'task': labels,
+    "input_ids": ids[inverse],
+    "attention_mask": mask[inverse],
+    "task": labels,
   }
 
 
 def _make_draw(dataset, places_fn, labels, name, seed, num_frames, mode):
   """The function from a step to its rows and to the frames of each."""
   stream = PARTS.index(name)
-  groups = np.zeros_like(labels) if name == 'human' else labels
+  groups = np.zeros_like(labels) if name == "human" else labels
   sample = samplers.make_sampler(groups, seed=seed, stream=stream)
 
   def draw(step):
@@ -288,9 +264,9 @@ def _assemble(parts, frames, step, num_frames):
       end = begin + part.share * num_frames
       shape = (part.share, num_frames, *pictures.shape[1:])
       batch[name] = {
-        'frames': pictures[begin:end].reshape(shape),
+        "frames": pictures[begin:end].reshape(shape),
         **{key: column[rows[name]] for key, column in part.columns.items()},
-        'record': rows[name],
+        "record": rows[name],
       }
       begin = end
     yield batch

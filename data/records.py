@@ -26,9 +26,9 @@ import tensorflow as tf
 from PIL import Image
 
 FORMAT = 1  # Part of every spec: raise it when the bytes of a record change.
-INDEX_FILE = 'index.json'
-SPEC_FILE = 'spec.json'
-REMEDY = 'delete the file and run the same command: it is made again'
+INDEX_FILE = "index.json"
+SPEC_FILE = "spec.json"
+REMEDY = "delete the file and run the same command: it is made again"
 _JPEG_QUALITY = 95
 _CHUNK = 1 << 22
 
@@ -44,8 +44,8 @@ class RecordError(ValueError):
   def __init__(self, file, record, problem, *, remedy=REMEDY):
     self.file = pathlib.Path(file)
     self.record = record
-    where = f'{file}' if record is None else f'{file}, record {record}'
-    super().__init__(f'{where}: {problem}; {remedy}')
+    where = f"{file}" if record is None else f"{file}, record {record}"
+    super().__init__(f"{where}: {problem}; {remedy}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,11 +66,11 @@ class Record:
 
   frames: np.ndarray
   instruction: str
-  template: str = ''
-  task: str = ''
+  template: str = ""
+  task: str = ""
   success: bool = True
-  source: str = ''
-  environment: str = ''
+  source: str = ""
+  environment: str = ""
   seed: int = 0
   log: np.ndarray = dataclasses.field(
     default_factory=lambda: np.zeros([0], np.float32)
@@ -81,21 +81,21 @@ def encode(record: Record) -> bytes:
   """The serialized tf.train.Example of a clip; equal clips, equal bytes."""
   text = {
     name: getattr(record, name).encode()
-    for name in ('instruction', 'template', 'task', 'source', 'environment')
+    for name in ("instruction", "template", "task", "source", "environment")
   }
   values: dict[str, Any] = {name: [value] for name, value in text.items()}
-  values['frames'] = [encode_jpeg(frame) for frame in record.frames]
+  values["frames"] = [encode_jpeg(frame) for frame in record.frames]
   feature = {
     name: tf.train.Feature(bytes_list=tf.train.BytesList(value=value))
     for name, value in values.items()
   }
-  for name in ('success', 'seed'):
+  for name in ("success", "seed"):
     number = [int(getattr(record, name))]
     feature[name] = tf.train.Feature(
       int64_list=tf.train.Int64List(value=number)
     )
   log = np.asarray(record.log, np.float32).ravel()
-  feature['log'] = tf.train.Feature(float_list=tf.train.FloatList(value=log))
+  feature["log"] = tf.train.Feature(float_list=tf.train.FloatList(value=log))
   example = tf.train.Example(features=tf.train.Features(feature=feature))
   return example.SerializeToString(deterministic=True)
 
@@ -104,21 +104,21 @@ def encode_jpeg(frame: np.ndarray) -> bytes:
   """JPEG of a `[H, W, 3]` uint8 picture, colors at full resolution."""
   stream = io.BytesIO()
   Image.fromarray(frame).save(
-    stream, 'JPEG', quality=_JPEG_QUALITY, subsampling=0, optimize=True
+    stream, "JPEG", quality=_JPEG_QUALITY, subsampling=0, optimize=True
   )
   return stream.getvalue()
 
 
 def shard_path(folder, name: str, shard: int, num_shards: int) -> pathlib.Path:
   """Path of one shard."""
-  file = f'{name}-{shard:05d}-of-{num_shards:05d}.tfrecord'
+  file = f"{name}-{shard:05d}-of-{num_shards:05d}.tfrecord"
   return pathlib.Path(folder) / file
 
 
 def spec_folder(root, name: str, spec: Mapping[str, Any]) -> pathlib.Path:
   """The folder under `root` that belongs to this spec and to no other."""
   digest = hashlib.sha256(_canonical(spec).encode()).hexdigest()[:10]
-  return pathlib.Path(root).expanduser() / f'{name}-{digest}'
+  return pathlib.Path(root).expanduser() / f"{name}-{digest}"
 
 
 def missing_shards(folder, name: str, num_shards: int) -> list[int]:
@@ -157,7 +157,7 @@ def write_shards(
     missing = missing_shards(folder, name, num_shards)
     if not missing and (folder / INDEX_FILE).exists():
       return folder
-    for leftover in folder.glob('.*.tmp'):
+    for leftover in folder.glob(".*.tmp"):
       leftover.unlink()
     for shard in missing:
       _write_shard(shard_path(folder, name, shard, num_shards), make_fn(shard))
@@ -169,10 +169,10 @@ def write_shards(
 def shard_entry(file: pathlib.Path) -> dict[str, Any]:
   """The index's line on a shard: file name, size and zlib's crc32."""
   crc, size = 0, 0
-  with file.open('rb') as stream:
+  with file.open("rb") as stream:
     while chunk := stream.read(_CHUNK):
       crc, size = zlib.crc32(chunk, crc), size + len(chunk)
-  return {'file': file.name, 'size': size, 'crc32': f'{crc:08x}'}
+  return {"file": file.name, "size": size, "crc32": f"{crc:08x}"}
 
 
 def load_index(folder) -> dict[str, Any] | None:
@@ -182,9 +182,9 @@ def load_index(folder) -> dict[str, Any] | None:
     return None
   try:
     index = json.loads(file.read_text())
-    return {'spec': index['spec'], 'shards': list(index['shards'])}
+    return {"spec": index["spec"], "shards": list(index["shards"])}
   except (ValueError, KeyError, TypeError) as error:
-    raise RecordError(file, None, f'not an index ({error})') from error
+    raise RecordError(file, None, f"not an index ({error})") from error
 
 
 def _write_shard(path: pathlib.Path, clips: Iterable[Record]):
@@ -196,15 +196,15 @@ def _write_shard(path: pathlib.Path, clips: Iterable[Record]):
 def _write_index(folder, spec, shards):
   known = load_index(folder)
   if known is not None:
-    for old, new in zip(known['shards'], shards, strict=False):
+    for old, new in zip(known["shards"], shards, strict=False):
       if old != new:
         raise RecordError(
-          folder / new['file'],
+          folder / new["file"],
           None,
-          f'made again, it differs from {INDEX_FILE}',
-          remedy='the program that makes it has changed: delete the folder',
+          f"made again, it differs from {INDEX_FILE}",
+          remedy="the program that makes it has changed: delete the folder",
         )
-  _write_json(folder / INDEX_FILE, {'spec': spec, 'shards': shards})
+  _write_json(folder / INDEX_FILE, {"spec": spec, "shards": shards})
 
 
 def _check_spec(folder: pathlib.Path, spec: Mapping[str, Any]):
@@ -216,9 +216,9 @@ def _check_spec(folder: pathlib.Path, spec: Mapping[str, Any]):
     old, new = json.loads(stored), json.loads(_canonical(spec))
     keys = [k for k in sorted(old | new) if old.get(k) != new.get(k)]
     raise ValueError(
-      f'{folder} holds data of another spec: {keys[0]} is '
-      f'{old.get(keys[0])!r} there and {new.get(keys[0])!r} is asked for; '
-      'choose another folder or delete this one'
+      f"{folder} holds data of another spec: {keys[0]} is "
+      f"{old.get(keys[0])!r} there and {new.get(keys[0])!r} is asked for; "
+      "choose another folder or delete this one"
     )
 
 
@@ -234,7 +234,7 @@ def _write_json(path: pathlib.Path, value):
 @contextlib.contextmanager
 def _replacing(path: pathlib.Path) -> Iterator[str]:
   """Gives a temporary name; at the end it is flushed and takes `path`."""
-  temporary = path.with_name(f'.{path.name}.tmp')
+  temporary = path.with_name(f".{path.name}.tmp")
   yield str(temporary)
   for target in (temporary, None):
     if target is None:
@@ -248,6 +248,6 @@ def _replacing(path: pathlib.Path) -> Iterator[str]:
 @contextlib.contextmanager
 def _lock(folder: pathlib.Path) -> Iterator[None]:
   """Waits until no other process writes in the folder; ends with it."""
-  with (folder / '.lock').open('w') as stream:
+  with (folder / ".lock").open("w") as stream:
     fcntl.flock(stream, fcntl.LOCK_EX)
     yield

@@ -72,8 +72,8 @@ def batch_places(
   """
   if batch_size % process_count:
     raise ValueError(
-      f'a batch of {batch_size} clips cannot be divided among '
-      f'{process_count} hosts'
+      f"a batch of {batch_size} clips cannot be divided among "
+      f"{process_count} hosts"
     )
   share = batch_size // process_count
   return step * batch_size + process_index * share + np.arange(share)

@@ -7,7 +7,7 @@ ones say it in brackets: 'Putting [something] into [something]'.
 import re
 from collections.abc import Iterable, Sequence
 
-_PLACE = re.compile(r'\[[^\]]*\]|\b[Ss]omething\b')
+_PLACE = re.compile(r"\[[^\]]*\]|\b[Ss]omething\b")
 
 
 def num_places(template: str) -> int:
@@ -26,8 +26,8 @@ def fill(template: str, nouns: Sequence[str]) -> str:
   """
   if len(nouns) != num_places(template):
     raise ValueError(
-      f'{template!r} has {num_places(template)} places for objects, got '
-      f'{len(nouns)}: {list(nouns)}'
+      f"{template!r} has {num_places(template)} places for objects, got "
+      f"{len(nouns)}: {list(nouns)}"
     )
   words = iter(nouns)
   return _PLACE.sub(lambda _: next(words), template).lower()
@@ -36,7 +36,7 @@ def fill(template: str, nouns: Sequence[str]) -> str:
 def fits(template: str, instruction: str) -> bool:
   """Whether an instruction is the template with its places filled."""
   fixed = (re.escape(part) for part in _PLACE.split(template.lower()))
-  return re.fullmatch('.+'.join(fixed), instruction.lower()) is not None
+  return re.fullmatch(".+".join(fixed), instruction.lower()) is not None
 
 
 def corpus(templates: Iterable[str], nouns: Iterable[str]) -> list[str]:

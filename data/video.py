@@ -22,7 +22,7 @@ def load_video(
   path: str | os.PathLike,
   *,
   num_frames: int | None = None,
-  mode: str = 'ends',
+  mode: str = "ends",
   rng: np.random.Generator | None = None,
 ) -> np.ndarray:
   """The frames of a video file as they are meant to be shown.
@@ -45,9 +45,9 @@ def load_video(
   """
   path = os.fspath(path)
   if not os.path.isfile(path):
-    raise VideoError(f'{path}: no such file')
+    raise VideoError(f"{path}: no such file")
   if os.path.getsize(path) == 0:
-    raise VideoError(f'{path}: the file is empty (0 bytes)')
+    raise VideoError(f"{path}: the file is empty (0 bytes)")
   if num_frames is None:
     frames = [_to_rgb(frame) for frame in _decode(path)]
   else:
@@ -63,7 +63,7 @@ def load_video(
   sizes = sorted({frame.shape for frame in frames})
   if len(sizes) > 1:
     raise VideoError(
-      f'{path}: the picture size changes from {sizes[0][:2]} to {sizes[1][:2]}'
+      f"{path}: the picture size changes from {sizes[0][:2]} to {sizes[1][:2]}"
     )
   return np.stack(frames)
 
@@ -74,29 +74,32 @@ def _decode(path: str) -> Iterator[av.VideoFrame]:
   try:
     with av.open(path) as container:
       if not container.streams.video:
-        raise VideoError(f'{path}: holds no video stream')
+        raise VideoError(f"{path}: holds no video stream")
       stream = container.streams.video[0]
-      stream.thread_type = 'AUTO'
+      stream.thread_type = "AUTO"
       duration = _duration(container, stream)
       for frame in container.decode(stream):
         if frame.is_corrupt:
-          raise VideoError(f'{path}: frame {num_decoded} is damaged')
+          raise VideoError(f"{path}: frame {num_decoded} is damaged")
         num_decoded += 1
-        end = max(end, (frame.time or 0.0) - (stream.start_time or 0)
-                  * float(stream.time_base or 0))
+        end = max(
+          end,
+          (frame.time or 0.0)
+          - (stream.start_time or 0) * float(stream.time_base or 0),
+        )
         yield frame
       end += 1.0 / float(stream.guessed_rate or 25)
   except (av.error.FFmpegError, EOFError) as error:
     raise VideoError(
-      f'{path}: not a readable video, after {num_decoded} frames: '
-      f'{error.strerror if hasattr(error, "strerror") else error}'
+      f"{path}: not a readable video, after {num_decoded} frames: "
+      f"{error.strerror if hasattr(error, 'strerror') else error}"
     ) from error
   if not num_decoded:
-    raise VideoError(f'{path}: the video stream holds no readable frame')
+    raise VideoError(f"{path}: the video stream holds no readable frame")
   if end < _MIN_SHARE_OF_DURATION * duration:
     raise VideoError(
-      f'{path}: cut short, {num_decoded} frames end at {end:.2f} s of '
-      f'{duration:.2f} s'
+      f"{path}: cut short, {num_decoded} frames end at {end:.2f} s of "
+      f"{duration:.2f} s"
     )
 
 
@@ -104,9 +107,9 @@ def _duration(container, stream) -> float:
   """Length of the stream in seconds; 0 where the file does not say."""
   if stream.duration and stream.time_base:
     return float(stream.duration * stream.time_base)
-  stated = stream.metadata.get('DURATION', '')
-  if stated.count(':') == 2:
-    hours, minutes, seconds = stated.split(':')
+  stated = stream.metadata.get("DURATION", "")
+  if stated.count(":") == 2:
+    hours, minutes, seconds = stated.split(":")
     return 3600 * int(hours) + 60 * int(minutes) + float(seconds)
   if len(container.streams) == 1 and container.duration:
     return container.duration / av.time_base
@@ -115,10 +118,10 @@ def _duration(container, stream) -> float:
 
 def _to_rgb(frame: av.VideoFrame) -> np.ndarray:
   """One decoded frame as uint8 `[H, W, 3]`, turned as its file asks."""
-  pixels = frame.to_ndarray(format='rgb24')
+  pixels = frame.to_ndarray(format="rgb24")
   for side_data in frame.side_data:
     if side_data.type == av.sidedata.sidedata.Type.DISPLAYMATRIX:
-      matrix = np.frombuffer(bytes(side_data), '<i4').reshape(3, 3)
+      matrix = np.frombuffer(bytes(side_data), "<i4").reshape(3, 3)
       return np.ascontiguousarray(_turn(pixels, matrix))
   return pixels
 

@@ -1,0 +1,291 @@
+"""Data sets of clips, made in the simulator where they are not at hand yet.
+
+Every data set has a folder of its own under a root, named after its spec: the
+second call finds what the first one made, a call that was killed goes on where
+it stopped. The simulator is introduced to the TFRecords here.
+
+Letters: T frames, S picture size.
+"""
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from a2r import sim
+from a2r.core import progress
+from a2r.sim import humans
+from data import records
+from data.dataset import Dataset, open_dataset
+from data.records import Record
+from launch import fingerprint
+
+PURPOSES = ("train", "validation", "test")
+_CLIPS_PER_SHARD = 64
+_HUMANS_PER_SHARD = 256
+_HUMANS_PER_CALL = 16
+_DRAW_BITS = 20  # A clip's seed is its shard's, and below it the draw's number.
+
+
+@dataclasses.dataclass(frozen=True)
+class RobotSpec:
+  """Robot clips of some tasks in one environment.
+
+  Attributes:
+    environment: such as 'tabletop/train'.
+    tasks: names in `sim.TASKS`.
+    successes: clips per task that do the task, by the expert.
+    failures: clips per task that do not.
+    near_miss_fraction: share of the failures that nearly do; the others are
+      random exploration.
+    purpose: 'train', 'validation' or 'test': no two share a draw.
+    seed: of the experiment.
+    num_frames: T, frames stored.
+    image_size: S, stored.
+  """
+
+  environment: str
+  tasks: tuple[str, ...]
+  successes: int
+  failures: int
+  near_miss_fraction: float = 0.5
+  purpose: str = "train"
+  seed: int = 0
+  num_frames: int = 8
+  image_size: int = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class HumanSpec:
+  """Procedural human clips of some templates.
+
+  Attributes:
+    templates: of `humans.TEMPLATES`.
+    clips_per_template: clips of each.
+    seed: of the experiment.
+    num_frames: T, frames stored.
+    image_size: S, stored.
+  """
+
+  templates: tuple[str, ...]
+  clips_per_template: int
+  seed: int = 0
+  num_frames: int = 8
+  image_size: int = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class _Shard:
+  """Clips of one task and one source, made by one call of the simulator."""
+
+  task: str
+  source: str
+  success: bool
+  num_clips: int
+  seed: int
+
+
+def collect_robot(
+  spec: RobotSpec,
+  root,
+  *,
+  collect_fn: Callable[..., Any] = sim.collect,
+) -> Dataset:
+  """The robot clips of a spec, made if they are not there.
+
+  Args:
+    spec: what to collect.
+    root: folder of all data sets.
+    collect_fn: the simulator, `sim.collect`.
+
+  Raises:
+    ValueError: a spec that cannot be met.
+    RecordError: stored clips that are damaged.
+  """
+  _check_robot(spec)
+  shards = _robot_shards(spec)
+
+  def make(shard: _Shard) -> Iterator[Record]:
+    task = sim.TASKS[shard.task]
+    clips = collect_fn(
+      spec.environment,
+      shard.task,
+      shard.source,
+      shard.seed,
+      shard.num_clips,
+      num_frames=spec.num_frames,
+      image_size=spec.image_size,
+      want=shard.success,
+    )
+    for row in range(shard.num_clips):
+      yield Record(
+        frames=np.asarray(clips.frames[row]),
+        instruction=task.instruction,
+        template=task.template,
+        task=shard.task,
+        success=bool(clips.success[row]),
+        source=str(clips.source[row]),
+        environment=spec.environment,
+        seed=(shard.seed << _DRAW_BITS) + int(clips.seeds[row]),
+        log=np.asarray(clips.log[row]),
+      )
+
+  return _collect(
+    root,
+    "robot",
+    spec,
+    "a2r.sim.collect",
+    [shard.num_clips for shard in shards],
+    lambda number: make(shards[number]),
+  )
+
+
+def collect_human(
+  spec: HumanSpec,
+  root,
+  *,
+  sample_fn: Callable[..., Any] = humans.sample_clips,
+) -> Dataset:
+  """The human clips of a spec, made if they are not there.
+
+  Args:
+    spec: what to make.
+    root: folder of all data sets.
+    sample_fn: the generator, `humans.sample_clips`.
+
+  Raises:
+    ValueError: an unknown template.
+    RecordError: stored clips that are damaged.
+  """
+  unknown = [t for t in spec.templates if t not in humans.TEMPLATES]
+  if unknown or not spec.templates:
+    raise ValueError(
+      f"unknown templates {unknown}; known: {list(humans.TEMPLATES)}"
+    )
+  labels = np.array([humans.TEMPLATES.index(t) for t in spec.templates])
+  num_clips = spec.clips_per_template * len(labels)
+  starts = range(0, num_clips, _HUMANS_PER_SHARD)
+  counts = [min(_HUMANS_PER_SHARD, num_clips - start) for start in starts]
+
+  def make(shard: int) -> Iterator[Record]:
+    for first in range(0, counts[shard], _HUMANS_PER_CALL):
+      begin = starts[shard] + first
+      clips = np.arange(begin, begin + _HUMANS_PER_CALL)
+      template = labels[clips % len(labels)]
+      rng = jax.random.fold_in(jax.random.key(spec.seed), begin)
+      frames, nouns = jax.device_get(
+        sample_fn(
+          rng,
+          template.astype(np.int32),
+          num_frames=spec.num_frames,
+          image_size=spec.image_size,
+        )
+      )
+      for row in range(min(_HUMANS_PER_CALL, counts[shard] - first)):
+        yield Record(
+          frames=frames[row],
+          instruction=humans.caption(template[row], nouns[row]),
+          template=humans.TEMPLATES[template[row]],
+          source="human",
+          environment="human",
+          seed=int(clips[row]),
+        )
+
+  return _collect(root, "human", spec, "a2r.sim.humans", counts, make)
+
+
+def _collect(
+  root,
+  name: str,
+  spec,
+  module: str,
+  counts: Sequence[int],
+  make_fn: Callable[[int], Iterator[Record]],
+) -> Dataset:
+  """Makes the missing shards with progress shown, then opens them all."""
+  stored = _plain(spec, module)
+  folder = records.spec_folder(root, name, stored)
+  missing = records.missing_shards(folder, name, len(counts))
+  total, left = sum(counts), sum(counts[shard] for shard in missing)
+  if not left and (folder / records.INDEX_FILE).exists():
+    return open_dataset(folder, name)
+  started = time.monotonic()
+  with progress.Progress(
+    total, start=total - left, name=f"{name} clips"
+  ) as bar:
+    done = 0
+
+    def make(shard):
+      nonlocal done
+      for record in make_fn(shard):
+        yield record
+        bar.advance()
+      done += counts[shard]
+      bar.report({"clips/s": done / (time.monotonic() - started)})
+
+    records.write_shards(folder, name, stored, len(counts), make)
+  return open_dataset(folder, name)
+
+
+def _plain(spec, module: str) -> dict[str, Any]:
+  """All that decides the bytes of a data set, as JSON values."""
+  values = {
+    key: list(value) if isinstance(value, tuple) else value
+    for key, value in dataclasses.asdict(spec).items()
+  }
+  return values | {
+    "format": records.FORMAT,
+    "made_by": module,
+    "code": fingerprint.source_digest(module),
+  }
+
+
+def _check_robot(spec: RobotSpec):
+  if spec.purpose not in PURPOSES:
+    raise ValueError(f"unknown purpose {spec.purpose!r}; known: {PURPOSES}")
+  if spec.environment not in sim.ENVIRONMENTS:
+    raise ValueError(
+      f"unknown environment {spec.environment!r}; "
+      f"known: {list(sim.ENVIRONMENTS)}"
+    )
+  unknown = [task for task in spec.tasks if task not in sim.TASKS]
+  if unknown or not spec.tasks:
+    raise ValueError(f"unknown tasks {unknown}; known: {list(sim.TASKS)}")
+  if not 0 <= spec.near_miss_fraction <= 1:
+    raise ValueError(
+      f"near_miss_fraction must be in [0, 1], got {spec.near_miss_fraction}"
+    )
+  if spec.successes + spec.failures < 1:
+    raise ValueError("no clips asked for: successes and failures are both 0")
+
+
+def _robot_shards(spec: RobotSpec) -> list[_Shard]:
+  """One shard or more per task and source, with seeds of their own."""
+  near = round(spec.failures * spec.near_miss_fraction)
+  shards = []
+  for task in spec.tasks:
+    for source, success, count in (
+      ("expert", True, spec.successes),
+      ("near_miss", False, near),
+      ("random", False, spec.failures - near),
+    ):
+      for part in range(math.ceil(count / _CLIPS_PER_SHARD)):
+        seed = _mix(
+          spec.seed, spec.environment, spec.purpose, task, source, part
+        )
+        num = min(_CLIPS_PER_SHARD, count - part * _CLIPS_PER_SHARD)
+        shards.append(_Shard(task, source, success, num, seed))
+  return shards
+
+
+def _mix(*parts) -> int:
+  """A seed below 2**31 from numbers and names; other parts, other seed."""
+  words = [
+    p if isinstance(p, int) else int.from_bytes(str(p).encode(), "big")
+    for p in parts
+  ]
+  return int(np.random.SeedSequence(words).generate_state(1)[0] >> 1)

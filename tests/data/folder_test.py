@@ -1,0 +1,144 @@
+"""Manifests of own videos: good ones, faulty ones, and what is stored."""
+
+import json
+import subprocess
+import sys
+
+import imageio
+import numpy as np
+import pytest
+
+from data import folder, images, video
+
+
+@pytest.fixture
+def clips(tmp_path):
+  """A folder with two small videos."""
+  rng = np.random.default_rng(0)
+  for name in ("a.gif", "b.gif"):
+    coarse = rng.integers(0, 256, (12, 3, 4, 3)).astype(np.uint8)
+    pictures = coarse.repeat(8, 1).repeat(8, 2)
+    imageio.mimwrite(tmp_path / name, list(pictures), duration=100)
+  return tmp_path
+
+
+def _write(clips, lines, name="manifest.csv"):
+  path = clips / name
+  path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+  return path
+
+
+GOOD = [
+  "video,instruction,success",
+  "a.gif,closing drawer,true",
+  'b.gif," closing  drawer ",No',
+]
+
+
+def test_csv(clips):
+  entries = folder.load_manifest(_write(clips, GOOD))
+  assert [entry.success for entry in entries] == [True, False]
+  assert [entry.line for entry in entries] == [2, 3]
+  assert {entry.instruction for entry in entries} == {"closing drawer"}
+  assert {entry.task for entry in entries} == {"closing drawer"}
+  assert entries[0].video == clips / "a.gif"
+
+
+def test_json_lines_and_optional_columns(clips):
+  rows = [
+    {"video": "a.gif", "instruction": "closing it", "success": True},
+    {
+      "video": str(clips / "b.gif"),
+      "instruction": "closing drawer",
+      "success": 0,
+      "task": "close",
+      "environment": "kitchen",
+    },
+  ]
+  lines = [json.dumps(rows[0]), "", json.dumps(rows[1])]
+  entries = folder.load_manifest(_write(clips, lines, "m.jsonl"))
+  assert [entry.line for entry in entries] == [1, 3]
+  assert (entries[1].task, entries[1].environment) == ("close", "kitchen")
+  assert not entries[1].success
+
+
+@pytest.mark.parametrize(
+  "lines, message",
+  [
+    (["video,success"], "line 1: no 'instruction' among"),
+    ([GOOD[0] + ",color"], "line 1: unknown column 'color'"),
+    (GOOD[:1], "lists no video"),
+    ([*GOOD, "a.gif,,true"], "line 4: the instruction is empty"),
+    ([*GOOD, "a.gif,closing,maybe"], "line 4: success is 'maybe', neither"),
+    ([*GOOD, "c.gif,closing,true"], "line 4: no such video: .*c.gif"),
+    ([*GOOD, ",closing,true"], "line 4: no such video"),
+    ([*GOOD, "a.gif,true"], "line 4: 3 columns expected"),
+    ([*GOOD, "a.gif,closing, then opening,true"], "line 4: 3 columns expected"),
+  ],
+)
+def test_csv_faults(clips, lines, message):
+  path = _write(clips, lines)
+  with pytest.raises(folder.ManifestError, match=message) as caught:
+    folder.load_manifest(path)
+  assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+  "line, message",
+  [
+    ("{", "line 1: not JSON"),
+    ("[1]", "line 1: not a JSON object"),
+    ('{"video": "a.gif"}', "line 1: no 'instruction' among"),
+    (
+      '{"video": "a.gif", "instruction": 3, "success": 1}',
+      "line 1: instruction is not a text",
+    ),
+  ],
+)
+def test_json_faults(clips, line, message):
+  with pytest.raises(folder.ManifestError, match=message):
+    folder.load_manifest(_write(clips, [line], "m.jsonl"))
+
+
+def test_missing_and_unknown_manifests(clips):
+  with pytest.raises(folder.ManifestError, match="no such manifest"):
+    folder.load_manifest(clips / "none.csv")
+  with pytest.raises(
+    folder.ManifestError, match=r"one of \['.csv', '.jsonl'\]"
+  ):
+    folder.load_manifest(_write(clips, GOOD, "m.txt"))
+  (clips / "m.csv").write_bytes(b"video,\xff\xfe")
+  with pytest.raises(folder.ManifestError, match="not a UTF-8 text"):
+    folder.load_manifest(clips / "m.csv")
+
+
+def test_stored_clips_are_the_videos(clips, tmp_path, dataset):
+  manifest = _write(clips, GOOD)
+  root = tmp_path / "sets"
+  stored = folder.store(manifest, root, num_frames=8, image_size=16)
+  opened = dataset.open_dataset(stored, "robot")
+  assert opened.success.tolist() == [True, False]
+  assert opened.picture_size() == (16, 16)
+  frames = video.load_video(clips / "a.gif", num_frames=8)
+  expected = images.resize(frames, 16).astype(int)
+  assert np.abs(opened.read(0).frames - expected).mean() < 6
+  before = stored.stat().st_mtime_ns
+  again = folder.store(manifest, root, num_frames=8, image_size=16)
+  assert again == stored and stored.stat().st_mtime_ns == before
+  other = folder.store(manifest, root, num_frames=4, image_size=16)
+  assert other != stored
+
+
+def test_unreadable_video_is_named(clips, tmp_path):
+  (clips / "b.gif").write_bytes(b"nothing")
+  manifest = _write(clips, GOOD)
+  with pytest.raises(video.VideoError, match="b.gif: not a readable video"):
+    folder.store(manifest, tmp_path / "sets", num_frames=8, image_size=16)
+
+
+def test_no_tensorflow_on_import():
+  program = (
+    "import sys; from data import folder, video; "
+    "sys.exit('tensorflow' in sys.modules)"
+  )
+  subprocess.run([sys.executable, "-c", program], check=True)

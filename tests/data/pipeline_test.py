@@ -1,0 +1,216 @@
+"""Batches: what they hold, that they repeat, and faults under way."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from a2r.core.text import Tokenizer
+from data import images, samplers
+
+INSTRUCTIONS = ["closing drawer", "opening drawer", "moving part of faucet"]
+PARTS = ("human", "robot", "failure")
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+  return Tokenizer.train(INSTRUCTIONS, vocab_size=60)
+
+
+@pytest.fixture
+def batches(pipeline, robot, human, tokenizer):
+  """Function of changed arguments to a list of batches."""
+
+  def make(robot=robot, human=human, **changes):
+    arguments = {
+      "instructions": INSTRUCTIONS,
+      "tokenizer": tokenizer,
+      "batch_sizes": {"human": 4, "robot": 6, "failure": 3},
+      "num_frames": 4,
+      "image_size": 16,
+      "seed": 0,
+      "num_steps": 5,
+      "max_length": 7,
+    }
+    return list(pipeline.make_batches(robot, human, **arguments | changes))
+
+  return make
+
+
+def _assert_equal(left, right):
+  assert len(left) == len(right)
+  for a, b in zip(left, right, strict=True):
+    for part in PARTS:
+      for key in a[part]:
+        np.testing.assert_array_equal(a[part][key], b[part][key], key)
+
+
+def test_shapes_and_content(batches, robot, human, tokenizer):
+  datasets = dict(zip(PARTS, (human, *robot.split()), strict=True))
+  ids, mask = tokenizer(INSTRUCTIONS, 7)
+  for batch in batches(num_steps=2):
+    assert tuple(batch) == PARTS
+    for part, size in (("human", 4), ("robot", 6), ("failure", 3)):
+      fields = batch[part]
+      assert fields["frames"].shape == (size, 4, 16, 16, 3)
+      assert fields["frames"].dtype == np.uint8
+      for key in ("task", "record", "input_ids", "attention_mask"):
+        assert fields[key].dtype == np.int32 and len(fields[key]) == size
+      np.testing.assert_array_equal(fields["input_ids"], ids[fields["task"]])
+      np.testing.assert_array_equal(
+        fields["attention_mask"], mask[fields["task"]]
+      )
+      for row, record in enumerate(fields["record"]):
+        clip = datasets[part].read(record)
+        assert clip.instruction == INSTRUCTIONS[fields["task"][row]]
+        assert clip.success == (part != "failure")
+        np.testing.assert_allclose(
+          fields["frames"][row], clip.frames[[0, 2, 5, 7]], atol=2
+        )
+
+
+def test_same_seed_same_batches(batches):
+  first = batches()
+  _assert_equal(first, batches())
+  _assert_equal(first, batches(num_threads=1))
+  other = batches(seed=1)
+  rows = [b["robot"]["record"].tolist() for b in first]
+  assert rows != [b["robot"]["record"].tolist() for b in other]
+
+
+@pytest.mark.parametrize("mode", ["ends", "rand"])
+def test_starting_at_a_step_equals_having_come_there(batches, mode):
+  _assert_equal(batches(mode=mode)[3:], batches(mode=mode, start_step=3))
+  assert batches(start_step=5) == []
+
+
+def test_random_frames_are_of_the_clip(batches, robot):
+  successes, _ = robot.split()
+  chosen = set()
+  for batch in batches(mode="rand", num_frames=2):
+    for row, record in enumerate(batch["robot"]["record"]):
+      frames = successes.read(record).frames.astype(int)
+      clip = batch["robot"]["frames"][row].astype(int)
+      distance = np.abs(clip[:, None] - frames[None]).mean((2, 3, 4))
+      assert distance.min(1).max() < 1
+      chosen.add(tuple(distance.argmin(1)))
+  assert len(chosen) > 1
+  assert all(list(indices) == sorted(indices) for indices in chosen)
+
+
+def test_balance_and_epochs(batches):
+  run = batches(num_steps=26)
+  for part, share in (("robot", 2), ("failure", 1)):
+    for batch in run:
+      counts = np.bincount(batch[part]["task"], minlength=3)
+      np.testing.assert_array_equal(counts, share)
+  rows = np.concatenate([b["robot"]["record"] for b in run])
+  epochs = rows[: len(rows) // 12 * 12].reshape(-1, 12)
+  np.testing.assert_array_equal(np.sort(epochs), [np.arange(12)] * 13)
+  rows = np.concatenate([b["human"]["record"] for b in run])
+  np.testing.assert_array_equal(
+    np.sort(rows.reshape(-1, 13)), [np.arange(13)] * 8
+  )
+
+
+def test_hosts_share_the_batch_of_one(batches):
+  sizes = {"human": 4, "robot": 6, "failure": 2}
+  whole = batches(batch_sizes=sizes)
+  hosts = [
+    batches(batch_sizes=sizes, process_index=i, process_count=2)
+    for i in range(2)
+  ]
+  for step, part in itertools.product(range(5), PARTS):
+    for key, value in whole[step][part].items():
+      shares = [host[step][part][key] for host in hosts]
+      np.testing.assert_array_equal(np.concatenate(shares), value)
+
+
+def test_resized_in_the_pipeline(batches):
+  for small, full in zip(batches(image_size=12), batches(), strict=True):
+    for part in PARTS:
+      np.testing.assert_allclose(
+        small[part]["frames"].astype(int),
+        images.resize(full[part]["frames"], 12),
+        atol=1,
+      )
+
+
+def test_unused_parts_have_no_rows(batches):
+  sizes = {"human": 0, "robot": 3, "failure": 0}
+  (batch,) = batches(human=None, batch_sizes=sizes, num_steps=1)
+  assert batch["human"]["frames"].shape == (0, 4, 16, 16, 3)
+  assert batch["failure"]["input_ids"].shape == (0, 7)
+  assert batch["robot"]["record"].shape == (3,)
+
+
+def test_label_by_template(batches, human, make_clip, store, tmp_path):
+  clips = [
+    make_clip(
+      i,
+      instruction=f"closing {noun}",
+      success=True,
+      task="",
+      template="Closing something",
+    )
+    for i, noun in enumerate(("drawer", "box", "drawer", "box"))
+  ]
+  mixed = store(tmp_path, clips, "human")
+  templates = [
+    "Closing something",
+    "Opening something",
+    "Moving part of something",
+  ]
+  (batch,) = batches(
+    human=mixed, instructions=templates, label_by="template", num_steps=1
+  )
+  assert set(batch["human"]["task"]) == {0}
+  assert len(np.unique(batch["human"]["input_ids"], axis=0)) == 2
+
+
+@pytest.mark.parametrize(
+  "changes, message",
+  [
+    (
+      {"instructions": INSTRUCTIONS[:2]},
+      "human-00000-of-.*record 2: its instruction 'moving part of faucet' is "
+      "not one of the 2 known",
+    ),
+    ({"human": None}, "no human clip to fill a batch of 4 with"),
+    ({"process_count": 4}, "a batch of 6 clips cannot be divided among 4"),
+    ({"label_by": "task"}, "label_by is 'task'; known"),
+  ],
+)
+def test_mistakes_are_told_at_once(batches, changes, message):
+  with pytest.raises(ValueError, match=message):
+    batches(**changes, num_steps=0)
+
+
+def test_damage_under_way_is_named(batches, make_clip, store, tmp_path):
+  damaged = store(tmp_path, (make_clip(i) for i in range(24)))
+  file = damaged.files[1]
+  data = bytearray(file.read_bytes())
+  data[int(damaged.offset[6]) + 300] ^= 1
+  file.write_bytes(data)
+  with pytest.raises(ValueError, match=f"{file}, record 1: changed on disk"):
+    batches(robot=damaged, num_steps=10)
+
+
+def test_load_clips_keeps_the_order(pipeline, robot):
+  _, failures = robot.split()
+  clips = pipeline.load_clips(failures, num_frames=3, image_size=12)
+  assert clips.frames.shape == (12, 3, 12, 12, 3)
+  np.testing.assert_array_equal(clips.instruction, failures.instruction)
+  for row in (0, 11):
+    frames = failures.read(row).frames[[0, 4, 7]]
+    np.testing.assert_allclose(
+      clips.frames[row].astype(int), images.resize(frames, 12), atol=3
+    )
+  assert not clips.success.any()
+
+
+def test_frame_rng_depends_on_the_place_alone():
+  draws = [
+    samplers.frame_rng(0, 1, place).integers(1 << 30) for place in (3, 4, 3)
+  ]
+  assert draws[0] == draws[2] != draws[1]
