@@ -80,6 +80,10 @@ class Config:
       least = 0 if field.name.endswith("_layers") else 1
       if field.type is int and field.name != "fusion_layer" and value < least:
         raise ValueError(f"{field.name} must be at least {least}, got {value}")
+    for name in ("dropout", "drop_path"):
+      value = getattr(self, name)
+      if not 0 <= value < 1:
+        raise ValueError(f"{name} must be in [0, 1), got {value}")
     if self.width % self.num_heads:
       raise ValueError(
         f"width {self.width} is not a multiple of num_heads {self.num_heads}"

@@ -148,9 +148,7 @@ class Singularity(nn.Module):
     """
     self.config.check_frames(frames.shape)
     batch, num_frames = frames.shape[:2]
-    x, pooled = self.vision(
-      self.stem(frames.astype(self.config.dtype)), deterministic
-    )
+    x, pooled = self.vision(self.stem(frames), deterministic)
     x = self.vision_layernorm(x).reshape(batch, num_frames, *x.shape[1:])
     x = self.temporal(x, deterministic)
     pooled = pooled.reshape(batch, num_frames, -1)

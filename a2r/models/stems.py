@@ -53,6 +53,23 @@ def with_differences(frames: jax.Array) -> jax.Array:
   return jnp.concatenate([frames, frames - previous, frames - first], axis=-1)
 
 
+def as_motion(frames: jax.Array) -> jax.Array:
+  """A whole clip as one picture: where it starts and how it changes.
+
+  Args:
+    frames: `[B, T, H, W, 3]`.
+
+  Returns:
+    `[B, H, W, 3 (T + 1)]`: x_0, every x_t - x_{t-1}, and x_{T-1} - x_0. All
+    further differences are sums of these, and would only cost time.
+  """
+  steps = frames[:, 1:] - frames[:, :-1]
+  whole = frames[:, -1:] - frames[:, :1]
+  x = jnp.concatenate([frames[:, :1], steps, whole], axis=1)
+  x = jnp.moveaxis(x, 1, 3)
+  return x.reshape(*x.shape[:3], -1)
+
+
 class ConvStem(nn.Module):
   """Convolutions of stride two over frames and their differences.
 
@@ -63,9 +80,9 @@ class ConvStem(nn.Module):
   Attributes:
     width: D.
     features: channels of the convolutions.
-    window: 'frame' sees one frame with its differences; 'clip' sees all frames
-      at once, one trunk per clip, and its last layer makes the tokens of every
-      frame: about T times cheaper, for a fixed T.
+    window: 'frame' sees one frame with its differences; 'clip' sees the whole
+      clip at once (`as_motion`), one trunk per clip, and its last layer makes
+      the tokens of every frame: about T times cheaper, for a fixed T.
     dtype: compute type.
   """
 
@@ -78,11 +95,12 @@ class ConvStem(nn.Module):
   def __call__(self, frames: jax.Array) -> jax.Array:
     """`[B, T, H, W, 3]` -> `[B * T, g * g, D]`, patches row by row."""
     batch, num_frames = frames.shape[:2]
-    x = with_differences(frames.astype(self.dtype))
     if self.window == "clip":
-      x = jnp.moveaxis(x, 1, 3).reshape(batch, *x.shape[2:4], -1)
+      x = as_motion(frames)
     else:
+      x = with_differences(frames)
       x = x.reshape(-1, *x.shape[2:])
+    x = x.astype(self.dtype)
     for i, features in enumerate(self.features):
       size = 3 if i else 5
       x = nn.Conv(

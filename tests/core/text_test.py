@@ -1,0 +1,72 @@
+"""Token ids against the published tokenizer; vocabularies that repeat."""
+
+import json
+import pathlib
+
+import numpy as np
+import pytest
+
+from a2r.core import text
+
+CORPUS = [
+  "Pushing something from left to right",
+  "Pulling something from right to left",
+  "Poking something so lightly that it doesn't or almost doesn't move",
+  "Closing something",
+]
+
+
+@pytest.fixture(scope="module")
+def cases():
+  folder = pathlib.Path(__file__).parents[1] / "golden"
+  return json.loads((folder / "tokenizer_cases.json").read_text("utf-8"))
+
+
+def test_ids_equal_published_tokenizer(cases):
+  tokenizer = text.Tokenizer.from_vocab(cases["vocab"])
+  raw = [case["raw"] for case in cases["cases"]]
+  input_ids, mask = tokenizer(raw, cases["max_length"])
+  assert input_ids.dtype == mask.dtype == np.int32
+  for row, case in enumerate(cases["cases"]):
+    assert text.pre_text(case["raw"]) == case["pre_text"]
+    np.testing.assert_array_equal(input_ids[row], case["input_ids"])
+    np.testing.assert_array_equal(mask[row], case["attention_mask"])
+
+
+def test_trained_tokenizer_knows_every_word_of_its_corpus(tmp_path):
+  tokenizer = text.Tokenizer.train(CORPUS, vocab_size=500)
+  input_ids, mask = tokenizer(CORPUS, 20)
+  # One piece per word and [CLS]; 1 is [UNK].
+  words = [len(text.pre_text(t).split()) for t in CORPUS]
+  np.testing.assert_array_equal(mask.sum(axis=1), np.array(words) + 1)
+  assert (input_ids != 1).all() and tokenizer.vocab_size < 500
+  tokenizer.save(tmp_path / "tokenizer.json")
+  loaded = text.Tokenizer.load(tmp_path / "tokenizer.json")
+  np.testing.assert_array_equal(loaded(CORPUS, 20)[0], input_ids)
+  # A new word of known letters is spelled, one of new letters is unknown.
+  ids = loaded(["push qqq"], 8)[0][0]
+  assert ids[1] != 1 and 1 in ids
+
+
+@pytest.mark.parametrize("vocab_size", [60, 100])
+def test_vocabulary_depends_on_neither_run_nor_order(vocab_size, tmp_path):
+  files = []
+  for i, corpus in enumerate((CORPUS, CORPUS[::-1])):
+    path = tmp_path / f"{i}.json"
+    text.Tokenizer.train(iter(corpus), vocab_size=vocab_size).save(path)
+    files.append(path.read_text("utf-8"))
+  assert files[0] == files[1]
+
+
+def test_errors_say_what_is_wrong(tmp_path):
+  with pytest.raises(ValueError, match="vocab_size 10 is too small"):
+    text.Tokenizer.train(CORPUS, vocab_size=10)
+  with pytest.raises(ValueError, match=r"lacks \['\[CLS\]'"):
+    text.Tokenizer.from_vocab(["[PAD]", "[UNK]", "a"])
+  tokenizer = text.Tokenizer.train(CORPUS, vocab_size=100)
+  with pytest.raises(TypeError, match="a list of strings"):
+    tokenizer("pushing", 5)
+  path = tmp_path / "tokenizer.json"
+  path.write_text("{}")
+  with pytest.raises(ValueError, match="not a tokenizer file"):
+    text.Tokenizer.load(path)

@@ -1,0 +1,126 @@
+"""Prompts steer the text feature, and a backbone drops in as it is."""
+
+import jax
+import numpy as np
+import pytest
+
+from a2r.models import reward, singularity
+
+M, K = 2, 3
+
+
+@pytest.fixture(scope="module")
+def model(make_config):
+  return reward.Adapt2Reward(make_config(), M, K, 2, 3)
+
+
+@pytest.fixture(scope="module")
+def params(model, make_params, inputs):
+  return make_params(model, *inputs)
+
+
+def _apply(model, params, *args, method):
+  apply = jax.jit(lambda p, *x: model.apply(p, *x, method=method))
+  return np.asarray(apply(params, *args))
+
+
+def test_tree_of_parameters(model, params, inputs):
+  tree = params["params"]
+  assert set(tree) == {"backbone", "prompts"}
+  shapes = jax.tree.map(np.shape, tree["prompts"])
+  assert shapes == {
+    "human": (3, 16),
+    "robot": (3, 16),
+    "failure": (M, K, 2, 16),
+  }
+  backbone = singularity.Singularity(model.config)
+  alone = jax.eval_shape(backbone.init, jax.random.key(0), *inputs)["params"]
+  assert jax.tree.structure(alone) == jax.tree.structure(tree["backbone"])
+  jax.tree.map(
+    lambda a, b: np.testing.assert_equal(a.shape, b.shape),
+    alone,
+    tree["backbone"],
+  )
+
+
+def test_video_feature_is_the_unit_mean_of_the_backbones(model, params, inputs):
+  frames = inputs[0]
+  feature = _apply(model, params, frames, method="video")
+  backbone = singularity.Singularity(model.config)
+  per_frame = _apply(
+    backbone,
+    {"params": params["params"]["backbone"]},
+    frames,
+    method=lambda m, x: m.encode_video(x)[1],
+  )
+  mean = per_frame.mean(axis=1)
+  expected = mean / np.linalg.norm(mean, axis=-1, keepdims=True)
+  np.testing.assert_allclose(feature, expected, atol=1e-6)
+
+
+def test_domain_prompt_changes_the_feature(model, params, inputs):
+  _, input_ids, mask = inputs
+  args = input_ids, mask
+  human = _apply(model, params, *args, np.array([0, 0, 0]), method="text")
+  mixed = _apply(model, params, *args, np.array([0, 1, 0]), method="text")
+  np.testing.assert_allclose(human[[0, 2]], mixed[[0, 2]], atol=1e-6)
+  assert np.abs(human[1] - mixed[1]).max() > 1e-3
+  np.testing.assert_allclose(np.linalg.norm(mixed, axis=-1), 1, atol=1e-6)
+
+
+def test_failure_prompts_differ_by_cluster_and_task(model, params, inputs):
+  _, input_ids, mask = inputs
+  same = np.repeat(input_ids[:1], 3, axis=0), np.repeat(mask[:1], 3, axis=0)
+  task = np.array([0, 0, 1])
+  feature = _apply(model, params, *same, task, method="failure_text")
+  assert feature.shape == (3, K, 8)
+  np.testing.assert_allclose(feature[0], feature[1], atol=1e-6)
+  assert np.abs(feature[0] - feature[2]).max() > 1e-3
+  assert np.abs(feature[0, 0] - feature[0, 1]).max() > 1e-3
+
+
+def test_failure_context_is_cls_robot_failure_words(model, params, inputs):
+  _, input_ids, mask = inputs
+  tree = params["params"]["prompts"]
+  prompt = np.concatenate([tree["robot"], tree["failure"][1, 2]])[None]
+  backbone = singularity.Singularity(model.config)
+  expected = _apply(
+    backbone,
+    {"params": params["params"]["backbone"]},
+    input_ids[1:2],
+    mask[1:2],
+    prompt,
+    method=lambda m, *x: m.encode_text(*x)[1],
+  )
+  actual = _apply(
+    model, params, input_ids, mask, np.array([0, 1, 0]), method="failure_text"
+  )
+  np.testing.assert_allclose(actual[1, 2], expected[0], atol=1e-6)
+
+
+def test_without_prompts_the_text_is_the_backbones(make_config, params, inputs):
+  _, input_ids, mask = inputs
+  model = reward.Adapt2Reward(make_config(), 0, 0, 0, 0)
+  shapes = jax.eval_shape(model.init, jax.random.key(0), *inputs)
+  assert set(shapes["params"]) == {"backbone"}
+  domain = np.ones(3, np.int32)
+  bare = {"params": {"backbone": params["params"]["backbone"]}}
+  actual = _apply(model, bare, input_ids, mask, domain, method="text")
+  backbone = singularity.Singularity(model.config)
+  expected = _apply(
+    backbone,
+    {"params": bare["params"]["backbone"]},
+    input_ids,
+    mask,
+    method=lambda m, *x: m.encode_text(*x)[1],
+  )
+  np.testing.assert_allclose(actual, expected, atol=1e-6)
+  with pytest.raises(ValueError, match="no failure prompts"):
+    model.apply(bare, input_ids, mask, domain, method="failure_text")
+
+
+def test_too_long_a_text_is_named(model, params, inputs):
+  input_ids = np.ones((1, 18), np.int32)
+  domain = np.ones(1, np.int32)
+  with pytest.raises(ValueError, match="21 tokens .* max_positions=20"):
+    model.apply(params, input_ids, input_ids, domain, method="text")

@@ -1,0 +1,154 @@
+"""What the backbone must and must not depend on."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from a2r.models import singularity
+
+PATCH = {"stem": "patch"}
+FRAME = {"stem": "conv", "stem_window": "frame"}
+CLIP = {"stem": "conv", "stem_window": "clip"}
+
+
+def _video(model, params, frames):
+  apply = jax.jit(lambda p, x: model.apply(p, x, method="encode_video"))
+  return apply(params, frames)
+
+
+@pytest.mark.parametrize("stem", [PATCH, FRAME, CLIP], ids=str)
+def test_temporal_feature_sees_the_order(
+  make_config, make_params, inputs, stem
+):
+  model = singularity.Singularity(make_config(**stem))
+  frames = inputs[0]
+  params = make_params(model, *inputs)
+  both = np.concatenate([frames, frames[:, ::-1]])
+  tokens, feature = _video(model, params, both)
+  per_frame = model.config.tokens_per_frame
+  assert tokens.shape == (4, 4 * per_frame, 16)
+  np.testing.assert_allclose(jnp.linalg.norm(feature, axis=-1), 1, atol=1e-6)
+  forward, backward = np.split(feature.mean(axis=1), 2)
+  assert np.abs(forward - backward).max() > 1e-3
+
+
+def test_published_feature_does_not_see_the_order(
+  make_config, make_params, inputs
+):
+  model = singularity.Singularity(make_config(temporal_feature=False))
+  frames = inputs[0]
+  params = make_params(model, *inputs)
+  both = np.concatenate([frames, frames[:, ::-1]])
+  tokens, feature = _video(model, params, both)
+  forward, backward = np.split(feature.mean(axis=1), 2)
+  np.testing.assert_allclose(forward, backward, atol=1e-6)
+  forward, backward = np.split(tokens.mean(axis=1), 2)
+  assert np.abs(forward - backward).max() > 1e-3
+
+
+def test_padding_changes_no_text_feature(make_config, make_params, inputs):
+  model = singularity.Singularity(make_config())
+  _, input_ids, mask = inputs
+  params = make_params(model, *inputs)
+  encode = jax.jit(lambda p, *x: model.apply(p, *x, method="encode_text"))
+  _, feature = encode(params, input_ids, mask)
+  garbage = np.where(mask == 1, input_ids, 7)
+  _, same = encode(params, garbage, mask)
+  np.testing.assert_allclose(feature, same, atol=1e-6)
+  _, shorter = encode(params, input_ids[1:2, :4], mask[1:2, :4])
+  np.testing.assert_allclose(feature[1:2], shorter, atol=1e-6)
+  _, other = encode(params, np.roll(input_ids, 1, axis=1), mask)
+  assert np.abs(feature - other).max() > 1e-3
+
+
+def test_bfloat16_keeps_outputs_in_float32(make_config, make_params, inputs):
+  config = make_config()
+  params = make_params(singularity.Singularity(config), *inputs)
+  outputs = []
+  for dtype in ("float32", "bfloat16"):
+    model = singularity.Singularity(make_config(dtype=dtype))
+    outputs.append(jax.jit(model.apply)(params, *inputs))
+  exact, rough = outputs
+  assert all(x.dtype == jnp.float32 for x in jax.tree.leaves(rough))
+  np.testing.assert_allclose(exact.image_feat, rough.image_feat, atol=0.1)
+  np.testing.assert_allclose(exact.text_feat, rough.text_feat, atol=0.1)
+
+
+def test_base_model_has_the_published_number_of_parameters():
+  model = singularity.Singularity(singularity.Config())
+  frames = jax.ShapeDtypeStruct((1, 4, 224, 224, 3), jnp.float32)
+  ids = jax.ShapeDtypeStruct((1, 8), jnp.int32)
+  shapes = jax.eval_shape(model.init, jax.random.key(0), frames, ids, ids)
+  assert sum(x.size for x in jax.tree.leaves(shapes)) == 216_320_963
+
+
+def test_parameters_do_not_depend_on_the_clip_they_are_made_with(
+  make_config, inputs
+):
+  frames, input_ids, mask = inputs
+  model = singularity.Singularity(make_config())
+  rng = jax.random.key(0)
+  whole = jax.eval_shape(model.init, rng, frames, input_ids, mask)
+  one = jax.eval_shape(model.init, rng, frames[:, :1], input_ids, mask)
+  assert whole == one
+
+
+def test_without_itm_nothing_of_it_is_built(make_config, inputs):
+  model = singularity.Singularity(make_config(itm=False, text_layers=1))
+  rng = jax.random.key(0)
+  shapes = jax.eval_shape(model.init, rng, *inputs)
+  assert not [k for k in shapes["params"] if "fusion" in k or "itm" in k]
+  assert jax.eval_shape(model.apply, shapes, *inputs).itm_logits is None
+  with pytest.raises(ValueError, match="itm=False"):
+    model.apply(shapes, *inputs, method="match")
+
+
+def test_dropout_needs_and_uses_its_rng(make_config, make_params, inputs):
+  model = singularity.Singularity(make_config(dropout=0.5, drop_path=0.5))
+  params = make_params(model, *inputs)
+
+  @jax.jit
+  def encode(rng):
+    rngs = {"dropout": rng}
+    return model.apply(params, *inputs, False, rngs=rngs).sim
+
+  first, second = encode(jax.random.key(0)), encode(jax.random.key(1))
+  assert np.abs(first - second).max() > 1e-3
+  np.testing.assert_array_equal(first, encode(jax.random.key(0)))
+
+
+@pytest.mark.parametrize(
+  "fields, message",
+  [
+    ({"stem": "linear"}, "unknown stem 'linear'; known: "),
+    ({"stem_window": "video"}, "unknown stem_window 'video'"),
+    ({"dtype": "float16"}, "unknown dtype 'float16'"),
+    ({"width": 15}, "width 15 is not a multiple of num_heads 2"),
+    ({"image_size": 20}, "image_size 20 is not a multiple"),
+    ({"stem": "conv", "stem_features": ()}, "stem_features is empty"),
+    ({"fusion_layer": 3}, "fusion_layer 3 is not within text_layers 2"),
+    ({"fusion_layer": 2}, "itm needs fusion layers"),
+    ({"vocab_size": 0}, "vocab_size must be at least 1, got 0"),
+    ({"temporal_layers": -1}, "temporal_layers must be at least 0, got -1"),
+    ({"dropout": 1.0}, r"dropout must be in \[0, 1\), got 1.0"),
+  ],
+)
+def test_wrong_config_is_one_clear_line(make_config, fields, message):
+  with pytest.raises(ValueError, match=message) as error:
+    make_config(**fields)
+  assert "\n" not in str(error.value)
+
+
+def test_wrong_frames_are_named(make_config, make_params, inputs):
+  frames, *texts = inputs
+  model = singularity.Singularity(make_config(**CLIP))
+  with pytest.raises(ValueError, match=r"\[B, T, 16, 16, 3\], got \[2, 4, 8"):
+    model.init(jax.random.key(0), frames[:, :, :8], *texts)
+  with pytest.raises(ValueError, match="'clip' takes 4 frames, got 2"):
+    model.init(jax.random.key(0), frames[:, :2], *texts)
+
+
+def test_config_takes_a_list_and_stays_hashable(make_config):
+  config = make_config(stem_features=[4, 8])
+  assert config == make_config() and hash(config) == hash(make_config())

@@ -1,0 +1,14 @@
+"""Temporal embeddings for clips of other lengths."""
+
+import numpy as np
+import pytest
+
+from a2r.models import temporal
+
+
+@pytest.mark.parametrize("num_frames", [2, 6, 8, 12])
+def test_resampling_equals_published_code(golden, num_frames):
+  old = golden["aux/temporal/old"]
+  actual = temporal.resample_embeddings(old, num_frames)
+  expected = golden[f"aux/temporal/interp{num_frames}"]
+  np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-6)
