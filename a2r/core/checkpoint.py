@@ -132,7 +132,7 @@ class Checkpoints:
     self._sweep()
     args = {}
     for name, tree in parts.items():
-      nested = _nest({k: np.array(v) for k, v in _flatten(tree).items()})
+      nested = nest({k: np.array(v) for k, v in flatten(tree).items()})
       if nested:
         args[name] = ocp.args.StandardSave(nested)
     for name, value in (items or {}).items():
@@ -190,7 +190,7 @@ class Checkpoints:
     trees = {name: restored[name] for name in parts}
     for name, template in templates.items():
       tree = restored[name] if name in args else {}
-      trees[name] = _fill(template, tree, f"{self._folder / str(step)}: {name}")
+      trees[name] = fit(template, tree, f"{self._folder / str(step)}: {name}")
     values = {name: restored[name]["value"] for name in items}
     return Checkpoint(step, trees, values)
 
@@ -247,7 +247,7 @@ def load(
     return checkpoints.restore(step, parts=parts, items=items)
 
 
-def _flatten(tree: Any) -> dict[str, Any]:
+def flatten(tree: Any) -> dict[str, Any]:
   """A pytree's leaves by their path, like `0/mu/dense/kernel`."""
   leaves = jax.tree_util.tree_leaves_with_path(tree)
   return {
@@ -256,7 +256,7 @@ def _flatten(tree: Any) -> dict[str, Any]:
   }
 
 
-def _nest(flat: Mapping[str, Any]) -> dict[str, Any]:
+def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
   """Nested dicts of leaves named by path."""
   nested = {}
   for path, leaf in flat.items():
@@ -268,9 +268,18 @@ def _nest(flat: Mapping[str, Any]) -> dict[str, Any]:
   return nested
 
 
-def _fill(template: Any, tree: Mapping[str, Any], where: str) -> Any:
-  """`template` with the leaves of the nested dicts `tree`."""
-  stored, wanted = _flatten(tree), _flatten(template)
+def fit(template: Any, tree: Mapping[str, Any], where: str) -> Any:
+  """Returns `template` with the leaves of the nested dicts `tree`.
+
+  Args:
+    template: pytree with the structure, shapes and dtypes that are wanted.
+    tree: nested dicts of arrays.
+    where: where `tree` comes from, for the error.
+
+  Raises:
+    ValueError: they differ; lists all differences.
+  """
+  stored, wanted = flatten(tree), flatten(template)
   faults = [f"  only stored: {k}" for k in stored if k not in wanted]
   faults += [f"  only in the model: {k}" for k in wanted if k not in stored]
   for name, leaf in wanted.items():

@@ -1,0 +1,165 @@
+"""What all programs share: one manner to start, to fail and to stop.
+
+A program ends with exit code 0 when it is done or was asked to stop (SIGTERM,
+Ctrl-C), and with 2 and one line on stderr at a mistake of its user.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import pathlib
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from absl import flags
+
+from a2r.core import compilation, signals
+
+_TRACEBACK = flags.DEFINE_bool(
+  "traceback", False, "Show where an error comes from, not only what it is."
+)
+
+# What a user can mend. JAX's own faults are TypeErrors and RuntimeErrors.
+_MISTAKES = (ValueError, KeyError, OSError, FloatingPointError)
+# May differ between a run and its continuation: length, clocks and places.
+_FREE_KEYS = (
+  "train.num_steps",
+  "train.log_every",
+  "train.checkpoint_every",
+  "data.dir",
+  "eval.environments",
+  "eval.tasks",
+  "eval.successes",
+  "eval.failures",
+)
+
+
+def run(main: Callable[[], None]):
+  """Parses the flags and runs `main`, with the compilation cache on.
+
+  Args:
+    main: reads its flags itself; may raise `signals.Stopped`.
+  """
+  # Before TensorFlow is imported, which reads it then.
+  os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+  try:
+    with signals.raising():
+      _parse()
+      compilation.enable_cache()
+      main()
+  except signals.Stopped as stopped:
+    print(
+      f"Stopped ({stopped}). The same command goes on from there.",
+      file=sys.stderr,
+      flush=True,
+    )
+  except (*_MISTAKES, flags.Error, AttributeError) as error:
+    # ml_collections raises AttributeErrors at a wrong key while parsing.
+    own = not isinstance(error, AttributeError) or not flags.FLAGS.is_parsed()
+    if not own or "--traceback" in sys.argv:
+      raise
+    print(f"{_program()}: {_one_line(error)}", file=sys.stderr, flush=True)
+    sys.exit(2)
+
+
+def _parse():
+  """Parses the command line, or prints the help and ends."""
+  if {"--help", "-h", "-help"} & set(sys.argv[1:]):
+    print(sys.modules["__main__"].__doc__)
+    print(flags.FLAGS.main_module_help())
+    print("Settings are changed one by one: --config.train.num_steps=500")
+    sys.exit(0)
+  rest = flags.FLAGS(sys.argv)[1:]
+  if rest:
+    raise ValueError(f"unexpected argument {rest[0]!r}; see --help")
+
+
+def _program() -> str:
+  return pathlib.Path(sys.argv[0]).stem
+
+
+def _one_line(error: BaseException) -> str:
+  """What an error says, in one line."""
+  text = str(error)
+  if isinstance(error, KeyError | AttributeError) and error.args:
+    text = str(error.args[0])
+  lines = [line.strip() for line in text.split("\n") if line.strip()]
+  if "Traceback (most recent call last):" in lines:
+    lines = lines[-1:]
+  return " ".join(lines) or type(error).__name__
+
+
+def default_workdir(flag: str, argv: list[str]) -> str:
+  """runs/<experiment> for the default size, runs/<experiment>_<size> else."""
+  value = next(
+    (a.split("=", 1)[1] for a in argv if a.lstrip("-").startswith(flag)),
+    "run",
+  )
+  path, _, size = value.partition(":")
+  name = pathlib.Path(path).stem
+  return f"runs/{name}_{size}" if size not in ("", "small") else f"runs/{name}"
+
+
+@contextlib.contextmanager
+def locked(workdir: pathlib.Path) -> Iterator[None]:
+  """Makes the run folder and holds it, so that no second process writes there.
+
+  Raises:
+    ValueError: another process holds it.
+  """
+  workdir.mkdir(parents=True, exist_ok=True)
+  with open(workdir / ".lock", "w") as stream:
+    try:
+      fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+      raise ValueError(
+        f"another process is writing in {workdir}; wait for it to end, or "
+        "choose another --workdir"
+      ) from None
+    yield
+
+
+def store_config(workdir: pathlib.Path, config: Mapping[str, Any]):
+  """Writes config.json, or checks that a run goes on with the one it had.
+
+  Args:
+    workdir: the run folder.
+    config: nested plain values.
+
+  Raises:
+    ValueError: the run began with other settings; names the keys that differ.
+  """
+  path = workdir / "config.json"
+  config = json.loads(json.dumps(config))
+  if path.exists():
+    old, new = _flat(json.loads(path.read_text())), _flat(config)
+    differ = [
+      f"{key} was {json.dumps(old.get(key))}, now {json.dumps(new.get(key))}"
+      for key in sorted(old.keys() | new.keys())
+      if old.get(key) != new.get(key) and key not in _FREE_KEYS
+    ]
+    if differ:
+      raise ValueError(
+        f"{workdir} holds a run with other settings ({'; '.join(differ)}): "
+        "choose another --workdir, or delete it"
+      )
+  write_json(path, config)
+
+
+def write_json(path: pathlib.Path, value: Any):
+  """Writes a JSON file, all or nothing."""
+  partial = path.with_name(f"{path.name}.partial")
+  partial.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+  os.replace(partial, path)
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+  """Nested dicts as one, keyed `a.b.c`."""
+  if not isinstance(value, dict):
+    return {prefix: value}
+  flat = {}
+  for key, inner in value.items():
+    flat |= _flat(inner, f"{prefix}.{key}" if prefix else key)
+  return flat

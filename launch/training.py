@@ -1,0 +1,182 @@
+"""One training run, from the settings to the table at its end."""
+
+import json
+import pathlib
+from typing import Any
+
+import jax
+import numpy as np
+
+from a2r import reward
+from a2r.core import optim, signals
+from a2r.evaluation import evaluate, report, tables
+from a2r.learners import adapt2reward, loop
+from data import pipeline
+from launch import common, initial, prepare, validation
+
+
+def run(config: Any, workdir: pathlib.Path):
+  """Trains, evaluates and prints the summary.
+
+  Args:
+    config: the settings, as configs/envgen.py gives them.
+    workdir: the run folder; a run that was stopped there goes on.
+
+  Raises:
+    ValueError: settings or clips that make no sense.
+    signals.Stopped: the process was asked to stop; all is saved.
+  """
+  check(config)
+  groups = _groups(config)
+  data = prepare.open_data(
+    config.data, seed=config.seed, use_failures="failure" in groups
+  )
+  start = initial.make_start(config.model, data)
+  start.tokenizer.save(workdir / "tokenizer.json")
+  _write_spec(workdir, config, data, start, form="cosine")
+  tokens = start.tokenizer(data.texts, start.max_length)
+
+  result = loop.train(
+    _make_learner(config, data, start, tokens),
+    optim.make_optimizer(num_steps=config.train.num_steps, **config.optim),
+    lambda step: _batches(config, data, start, groups, step),
+    workdir=str(workdir),
+    seed=config.seed,
+    num_steps=config.train.num_steps,
+    epoch_steps=config.train.epoch_steps,
+    log_every=config.train.log_every,
+    checkpoint_every=config.train.checkpoint_every,
+    validate_fn=validation.make_validate_fn(
+      start.model,
+      data.validation,
+      data.texts[: data.num_trained],
+      tuple(part[: data.num_trained] for part in tokens),
+    ),
+    best_metric=config.eval.best_metric,
+    items={
+      "config": json.loads(json.dumps(config.to_dict())),
+      "tokenizer": json.loads((workdir / "tokenizer.json").read_text()),
+    },
+  )
+  if not result.finished:
+    step = int(result.state.step)
+    raise signals.Stopped(f"after step {step} of {config.train.num_steps}")
+  _evaluate(config, workdir, data, start)
+
+
+def check(config: Any):
+  """Finds what is wrong with the settings before anything is made.
+
+  Raises:
+    ValueError: says which key, and what it should be.
+  """
+  prepare.check_names(config)
+  num_devices = jax.device_count()
+  for name, size in config.train.batch.items():
+    if size % num_devices:
+      raise ValueError(
+        f"train.batch.{name}={size} does not split over {num_devices} "
+        f"devices: make it a multiple of {num_devices}"
+      )
+  for name in ("num_steps", "epoch_steps", "log_every", "checkpoint_every"):
+    if config.train[name] < 1:
+      raise ValueError(
+        f"train.{name} must be at least 1, got {config.train[name]}"
+      )
+  for name in ("human", "robot"):
+    if config.train.batch[name] < 1:
+      raise ValueError(f"train.batch.{name} must be at least 1")
+  if config.data.human.source == "none":
+    raise ValueError(
+      "data.human.source='none': the losses contrast robot with human clips; "
+      "known: procedural, ssv2, records, folder"
+    )
+  weights = config.loss.weights
+  if not config.train.batch.failure and (weights.fvlc or weights.bce):
+    raise ValueError(
+      "train.batch.failure=0 needs loss.weights.fvlc=0 and loss.weights.bce=0, "
+      f"got {weights.fvlc} and {weights.bce}"
+    )
+
+
+def _groups(config: Any) -> tuple[str, ...]:
+  """The parts of a batch that the losses look at."""
+  uses_failures = config.loss.weights.fvlc or config.loss.weights.bce
+  return ("human", "robot") + ("failure",) * bool(uses_failures)
+
+
+def _make_learner(config, data, start, tokens):
+  _, failures = data.robot.split()
+  clips = None
+  if config.loss.weights.fvlc:
+    clips = pipeline.load_clips(
+      failures,
+      num_frames=start.model.config.num_frames,
+      image_size=start.model.config.image_size,
+    )
+  return adapt2reward.make_learner(
+    start.model,
+    instruction_ids=tokens[0],
+    instruction_mask=tokens[1],
+    weights=config.loss.weights.to_dict(),
+    temperature=config.loss.temperature,
+    crop=config.train.crop,
+    color=config.train.color,
+    initial_params=start.init_fn,
+    failure_frames=None if clips is None else clips.frames,
+    failure_task=pipeline.label_rows(failures, data.labels, data.label_by),
+  )
+
+
+def _batches(config, data, start, groups, step):
+  """Batches from `step` on, without what the learner does not look at."""
+  sizes = config.train.batch.to_dict()
+  batches = pipeline.make_batches(
+    data.robot,
+    data.human,
+    instructions=data.labels,
+    tokenizer=start.tokenizer,
+    batch_sizes={k: sizes[k] if k in groups else 0 for k in sizes},
+    num_frames=start.model.config.num_frames,
+    image_size=start.model.config.image_size,
+    seed=config.seed,
+    start_step=step,
+    num_steps=config.train.num_steps,
+    max_length=start.max_length,
+    label_by=data.label_by,
+    process_index=jax.process_index(),
+    process_count=jax.process_count(),
+  )
+  keys = ("frames", "task", "record")
+  for batch in batches:
+    yield {name: {k: batch[name][k] for k in keys} for name in groups}
+
+
+def _write_spec(workdir, config, data, start, form):
+  """What `a2r.reward.load` needs besides the settings and the weights."""
+  common.write_json(
+    workdir / reward.SPEC_FILE,
+    {
+      "instructions": data.texts,
+      "labels": data.labels,
+      "num_trained": data.num_trained,
+      "form": form,
+      "temperature": config.loss.temperature,
+      "max_length": start.max_length,
+    },
+  )
+
+
+def _evaluate(config, workdir, data, start):
+  """Scores the test clips with the best checkpoint; writes and prints."""
+  test = prepare.open_test(config)
+  datasets = {"test": data.validation if test is None else test}
+  counts = np.unique(data.validation.success)
+  if len(counts) == 2:
+    datasets["validation"] = data.validation
+  result = evaluate.evaluate_run(reward.load(workdir), datasets)
+  _write_spec(workdir, config, data, start, form=result.form)
+  report.write(result, workdir, config=config.to_dict(), card=start.card)
+  print(tables.summary(result))
+  print(f"\nReport: {workdir / report.JSON_FILE}. Use the reward:")
+  print(f"  python -m launch.score --run={workdir} --help")

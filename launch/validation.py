@@ -1,0 +1,79 @@
+"""How well the reward tells success from failure while it is being trained.
+
+Letters: N clips, T frames, M robot tasks, L tokens, E feature width.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from a2r.core import frames as frame_rule
+from a2r.evaluation import labeled, metrics
+from a2r.models import frames as pictures
+from a2r.models import prompts, reward
+
+_CHUNK = 40
+
+
+def make_validate_fn(
+  model: reward.Adapt2Reward,
+  clips: labeled.LabeledClips,
+  texts: Sequence[str],
+  tokens: tuple[np.ndarray, np.ndarray],
+) -> Callable[[Any, Any], dict[str, float]]:
+  """Returns `validate(params, extra) -> metrics`.
+
+  The metrics: `auroc/<task>`, for the cosine with the task's instruction, and
+  `auroc`, their mean. A task with one outcome only has none.
+
+  Args:
+    model: the module.
+    clips: N robot clips, successes and failures.
+    texts: M instructions of the robot tasks.
+    tokens: their ids and mask, `[M, L]` each.
+  """
+  config = model.config
+  index = frame_rule.frame_indices(
+    clips.frames.shape[1], config.num_frames, "ends"
+  )
+  frames = clips.frames[:, index]
+  row = np.array([list(texts).index(text) for text in clips.instruction])
+
+  @jax.jit
+  def encode_video(params, frames):
+    frames = pictures.normalize(pictures.resize(frames, config.image_size))
+    return model.apply({"params": params}, frames, method="video")
+
+  @jax.jit
+  def encode_text(params):
+    ids, mask = map(jnp.asarray, tokens)
+    domain = jnp.full(len(ids), prompts.ROBOT)
+    return model.apply({"params": params}, ids, mask, domain, method="text")
+
+  def validate(params, extra):
+    del extra
+    params = jax.device_put(params)
+    video = np.concatenate(
+      [np.asarray(encode_video(params, x)) for x in _chunks(frames)]
+    )[: len(frames)]
+    text = np.asarray(encode_text(params))
+    scores = np.einsum("ne,ne->n", video, text[row])
+    values = {}
+    for task in dict.fromkeys(clips.task.tolist()):
+      at = clips.task == task
+      if len(set(clips.success[at].tolist())) == 2:
+        values[f"auroc/{task}"] = metrics.auroc(scores[at], clips.success[at])
+    mean = float(np.mean(list(values.values()))) if values else float("nan")
+    return {"auroc": mean, **values}
+
+  return validate
+
+
+def _chunks(frames: np.ndarray):
+  """Pieces of one size; the last is filled up with its last clip."""
+  padding = -len(frames) % _CHUNK
+  frames = np.concatenate([frames, np.repeat(frames[-1:], padding, axis=0)])
+  return np.split(frames, len(frames) // _CHUNK)
