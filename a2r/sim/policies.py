@@ -288,9 +288,9 @@ def _close_drawer(rng, layout):
   """Pushes the handle home with the fingertips."""
   gripper = rng.choice([_OPEN, _CLOSED])
   touch = _handle(layout) - _point(0, _TIP + _BAR_RADIUS, 0)
-  touch += rng.uniform([-0.025, 0, -0.006], [0.025, 0, 0.008])
+  touch += rng.uniform([-0.025, 0, -0.004], [0.025, 0, 0.004])
   ready = touch - _point(0, rng.uniform(0.02, 0.05), 0)
-  end = touch + _point(0, rng.uniform(0.06, 0.085), 0)
+  end = touch + _point(0, rng.uniform(0.055, 0.07), 0)
   via = [_point(ready[0] * rng.uniform(0.4, 0.7), rng.uniform(0.43, 0.48), 0.1)]
   leave = rng.choice([0, 1]) * _point(0, -rng.uniform(0.04, 0.1), 0)
   aside = _point(-rng.uniform(0.16, 0.19), 0, 0)
