@@ -1,28 +1,24 @@
 """Data sets of clips, made in the simulator where they are not at hand yet.
 
-Every data set has a folder of its own under a root, named after its spec: the
-second call finds what the first one made, a call that was killed goes on where
-it stopped. The simulator is introduced to the TFRecords here.
+The simulator is introduced to the TFRecords here; see `launch.stores` for what
+happens when a set is there already or half made.
 
 Letters: T frames, S picture size.
 """
 
 import dataclasses
 import math
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
 import numpy as np
 
 from a2r import sim
-from a2r.core import progress
 from a2r.sim import humans
-from data import records
-from data.dataset import Dataset, open_dataset
+from data.dataset import Dataset
 from data.records import Record
-from launch import fingerprint
+from launch import stores
 
 PURPOSES = ("train", "validation", "test")
 _CLIPS_PER_SHARD = 64
@@ -134,7 +130,7 @@ def collect_robot(
         log=np.asarray(clips.log[row]),
       )
 
-  return _collect(
+  return stores.make_dataset(
     root,
     "robot",
     spec,
@@ -168,6 +164,8 @@ def collect_human(
     )
   labels = np.array([humans.TEMPLATES.index(t) for t in spec.templates])
   num_clips = spec.clips_per_template * len(labels)
+  if num_clips < 1:
+    raise ValueError("no clips asked for: clips_per_template is 0")
   starts = range(0, num_clips, _HUMANS_PER_SHARD)
   counts = [min(_HUMANS_PER_SHARD, num_clips - start) for start in starts]
 
@@ -195,53 +193,9 @@ def collect_human(
           seed=int(clips[row]),
         )
 
-  return _collect(root, "human", spec, "a2r.sim.humans", counts, make)
-
-
-def _collect(
-  root,
-  name: str,
-  spec,
-  module: str,
-  counts: Sequence[int],
-  make_fn: Callable[[int], Iterator[Record]],
-) -> Dataset:
-  """Makes the missing shards with progress shown, then opens them all."""
-  stored = _plain(spec, module)
-  folder = records.spec_folder(root, name, stored)
-  missing = records.missing_shards(folder, name, len(counts))
-  total, left = sum(counts), sum(counts[shard] for shard in missing)
-  if not left and (folder / records.INDEX_FILE).exists():
-    return open_dataset(folder, name)
-  started = time.monotonic()
-  with progress.Progress(
-    total, start=total - left, name=f"{name} clips"
-  ) as bar:
-    done = 0
-
-    def make(shard):
-      nonlocal done
-      for record in make_fn(shard):
-        yield record
-        bar.advance()
-      done += counts[shard]
-      bar.report({"clips/s": done / (time.monotonic() - started)})
-
-    records.write_shards(folder, name, stored, len(counts), make)
-  return open_dataset(folder, name)
-
-
-def _plain(spec, module: str) -> dict[str, Any]:
-  """All that decides the bytes of a data set, as JSON values."""
-  values = {
-    key: list(value) if isinstance(value, tuple) else value
-    for key, value in dataclasses.asdict(spec).items()
-  }
-  return values | {
-    "format": records.FORMAT,
-    "made_by": module,
-    "code": fingerprint.source_digest(module),
-  }
+  return stores.make_dataset(
+    root, "human", spec, "a2r.sim.humans", counts, make
+  )
 
 
 def _check_robot(spec: RobotSpec):
@@ -259,8 +213,13 @@ def _check_robot(spec: RobotSpec):
     raise ValueError(
       f"near_miss_fraction must be in [0, 1], got {spec.near_miss_fraction}"
     )
-  if spec.successes + spec.failures < 1:
-    raise ValueError("no clips asked for: successes and failures are both 0")
+  if min(spec.successes, spec.failures) < 0 or not (
+    spec.successes or spec.failures
+  ):
+    raise ValueError(
+      f"no clips asked for: successes {spec.successes}, failures "
+      f"{spec.failures}"
+    )
 
 
 def _robot_shards(spec: RobotSpec) -> list[_Shard]:

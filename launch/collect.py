@@ -1,0 +1,122 @@
+"""Makes the clips of an experiment, or of one environment, as TFRecords.
+
+  python -m launch.collect --config=configs/envgen.py
+  python -m launch.collect --environment=tabletop/test1 --tasks=close_drawer \
+    --successes=50 --failures=50 --out=datasets
+  python -m launch.collect --human --templates="Closing something" --clips=100
+
+With --config, everything that launch.train would make: robot clips for
+training, validation and test, and human clips. What is there already is found;
+a collection that was stopped or killed goes on with the same command. Each data
+set has its own folder under --out, which holds its shards, spec.json and
+index.json; metrics.jsonl beside them has the figures of the table shown last.
+"""
+
+import json
+import pathlib
+
+from absl import flags
+from ml_collections import config_flags
+
+from launch import common
+
+_CONFIG = config_flags.DEFINE_config_file(
+  "config", None, "Settings of an experiment: make all the clips it needs."
+)
+_OUT = flags.DEFINE_string(
+  "out", None, "Folder of the data sets; the experiment's, or datasets."
+)
+_ENVIRONMENT = flags.DEFINE_string(
+  "environment", "tabletop/train", "Where the robot is."
+)
+_TASKS = flags.DEFINE_list(
+  "tasks", [], "Names of robot tasks; the four target tasks if none."
+)
+_SUCCESSES = flags.DEFINE_integer("successes", 90, "Successes per task.")
+_FAILURES = flags.DEFINE_integer("failures", 90, "Failures per task.")
+_NEAR_MISSES = flags.DEFINE_float(
+  "near_miss_fraction", 0.5, "Share of the failures that nearly succeed."
+)
+_PURPOSE = flags.DEFINE_enum(
+  "purpose",
+  "train",
+  ["train", "validation", "test"],
+  "Clips of different purposes share no draw.",
+)
+_HUMAN = flags.DEFINE_bool("human", False, "Human clips instead of robot ones.")
+_TEMPLATES = flags.DEFINE_multi_string(
+  "templates", [], "Templates of the human clips, one flag each; all if none."
+)
+_CLIPS = flags.DEFINE_integer("clips", 120, "Human clips per template.")
+_SEED = flags.DEFINE_integer("seed", 0, "Of all randomness.")
+_NUM_FRAMES = flags.DEFINE_integer("num_frames", 8, "Frames per clip.")
+_IMAGE_SIZE = flags.DEFINE_integer("image_size", 64, "Pixels, either side.")
+
+
+def main():
+  """Reads the flags and collects."""
+  # The simulator and TensorFlow take seconds to import: a wrong flag is told
+  # before.
+  from launch import collecting, stores
+
+  out = _OUT.value or "datasets"
+  if _CONFIG.value is not None:
+    out = _collect_experiment()
+  elif _HUMAN.value:
+    collecting.collect_human(_human_spec(collecting), out)
+  else:
+    collecting.collect_robot(_robot_spec(collecting), out)
+  rows = stores.summary(out)
+  path = pathlib.Path(out).expanduser() / "metrics.jsonl"
+  path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+  print(f"{'data set':24} {'clips':>6} {'bytes/clip':>10} {'MB':>7}  content")
+  for row in rows:
+    print(
+      f"{row['folder']:24} {row['clips']:6} {row['bytes_per_clip']:10.0f} "
+      f"{row['bytes'] / 1e6:7.1f}  {row['content']}"
+    )
+
+
+def _collect_experiment() -> str:
+  """Makes what launch.train would make; returns the folder."""
+  from launch import prepare
+
+  config = _CONFIG.value.copy_and_resolve_references()
+  if _OUT.value:
+    config.data.dir = _OUT.value
+  prepare.check_names(config)
+  prepare.open_data(
+    config.data,
+    seed=config.seed,
+    use_failures=config.train.batch.failure > 0,
+  )
+  prepare.open_test(config)
+  return config.data.dir
+
+
+def _human_spec(collecting):
+  return collecting.HumanSpec(
+    templates=tuple(_TEMPLATES.value or collecting.humans.TEMPLATES),
+    clips_per_template=_CLIPS.value,
+    seed=_SEED.value,
+    num_frames=_NUM_FRAMES.value,
+    image_size=_IMAGE_SIZE.value,
+  )
+
+
+def _robot_spec(collecting):
+  return collecting.RobotSpec(
+    environment=_ENVIRONMENT.value,
+    tasks=tuple(_TASKS.value or collecting.sim.TARGETS),
+    successes=_SUCCESSES.value,
+    failures=_FAILURES.value,
+    near_miss_fraction=_NEAR_MISSES.value,
+    purpose=_PURPOSE.value,
+    seed=_SEED.value,
+    num_frames=_NUM_FRAMES.value,
+    image_size=_IMAGE_SIZE.value,
+  )
+
+
+if __name__ == "__main__":
+  common.run(main)

@@ -1,0 +1,214 @@
+"""Data sets made by a simulator, here one that draws at once."""
+
+import dataclasses
+import subprocess
+import sys
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+
+class _Clips(NamedTuple):
+  frames: np.ndarray
+  success: np.ndarray
+  source: np.ndarray
+  seeds: np.ndarray
+  log: np.ndarray
+
+
+@pytest.fixture(scope="module")
+def collecting():
+  from launch import collecting
+
+  return collecting
+
+
+@pytest.fixture
+def simulator():
+  """A simulator that remembers its calls and is quick."""
+  calls = []
+
+  def collect(environment, task, source, seed, num_clips, **options):
+    calls.append((environment, task, source, seed, num_clips, options))
+    rng = np.random.default_rng(seed)
+    size = options["image_size"]
+    shape = (num_clips, options["num_frames"], size, size, 3)
+    return _Clips(
+      frames=rng.integers(0, 256, shape).astype(np.uint8),
+      success=np.full(num_clips, options["want"]),
+      source=np.full(num_clips, source),
+      seeds=np.arange(num_clips),
+      log=np.zeros((num_clips, 61, 13), np.float32),
+    )
+
+  collect.calls = calls
+  return collect
+
+
+@pytest.fixture
+def spec(collecting):
+  return collecting.RobotSpec(
+    environment="tabletop/train",
+    tasks=("close_drawer", "move_faucet"),
+    successes=3,
+    failures=5,
+    num_frames=2,
+    image_size=8,
+  )
+
+
+def _bytes(dataset):
+  return [file.read_bytes() for file in dataset.files]
+
+
+def test_robot_clips_by_task_source_and_outcome(
+  collecting, simulator, spec, tmp_path
+):
+  robot = collecting.collect_robot(spec, tmp_path, collect_fn=simulator)
+  rows = list(zip(robot.task, robot.source, robot.success, strict=True))
+  for task in spec.tasks:
+    assert rows.count((task, "expert", True)) == 3
+    assert rows.count((task, "near_miss", False)) == 2
+    assert rows.count((task, "random", False)) == 3
+  assert set(robot.instruction) == {"closing drawer", "moving part of faucet"}
+  assert set(robot.environment) == {"tabletop/train"}
+  assert len(set(robot.seed)) == len(robot)
+  assert robot.read(0).log.size == 61 * 13
+
+
+def test_found_again_and_mended(collecting, simulator, spec, tmp_path):
+  first = collecting.collect_robot(spec, tmp_path, collect_fn=simulator)
+  before, num_calls = _bytes(first), len(simulator.calls)
+  again = collecting.collect_robot(spec, tmp_path, collect_fn=simulator)
+  assert again.files == first.files and len(simulator.calls) == num_calls
+  first.files[2].unlink()
+  mended = collecting.collect_robot(spec, tmp_path, collect_fn=simulator)
+  assert len(simulator.calls) == num_calls + 1
+  assert _bytes(mended) == before
+
+
+@pytest.mark.parametrize(
+  "change",
+  [
+    {"seed": 1},
+    {"purpose": "validation"},
+    {"environment": "tabletop/test1"},
+  ],
+)
+def test_other_specs_share_no_draw(
+  collecting, simulator, spec, tmp_path, change
+):
+  first = collecting.collect_robot(spec, tmp_path, collect_fn=simulator)
+  other = dataclasses.replace(spec, **change)
+  second = collecting.collect_robot(other, tmp_path, collect_fn=simulator)
+  assert first.files[0].parent != second.files[0].parent
+  assert not set(first.seed) & set(second.seed)
+
+
+def test_many_clips_are_several_shards(collecting, simulator, spec, tmp_path):
+  spec = dataclasses.replace(spec, tasks=("close_drawer",), successes=70)
+  robot = collecting.collect_robot(spec, tmp_path, collect_fn=simulator)
+  assert [call[4] for call in simulator.calls] == [64, 6, 2, 3]
+  assert int(robot.success.sum()) == 70
+
+
+@pytest.mark.parametrize(
+  "change, message",
+  [
+    ({"tasks": ("push",)}, r"unknown tasks \['push'\]; known: .*close_drawer"),
+    ({"environment": "kitchen"}, "unknown environment 'kitchen'; known: "),
+    ({"purpose": "play"}, "unknown purpose 'play'"),
+    ({"near_miss_fraction": 2.0}, r"must be in \[0, 1\], got 2.0"),
+    ({"successes": 0, "failures": 0}, "no clips asked for"),
+  ],
+)
+def test_robot_mistakes(collecting, spec, tmp_path, change, message):
+  with pytest.raises(ValueError, match=message):
+    collecting.collect_robot(dataclasses.replace(spec, **change), tmp_path)
+
+
+def test_human_clips(collecting, tmp_path, monkeypatch):
+  monkeypatch.setattr(collecting, "_HUMANS_PER_SHARD", 32)
+
+  def sample(rng, labels, *, num_frames, image_size):
+    import jax
+
+    shape = (len(labels), num_frames, image_size, image_size, 3)
+    frames = jax.random.randint(rng, shape, 0, 256).astype(np.uint8)
+    return frames, np.zeros((len(labels), 2), np.int32)
+
+  spec = collecting.HumanSpec(
+    templates=("Opening something", "Closing something"),
+    clips_per_template=20,
+    num_frames=2,
+    image_size=8,
+  )
+  human = collecting.collect_human(spec, tmp_path, sample_fn=sample)
+  assert len(human) == 40 and len(human.files) == 2
+  assert (human.template == "Opening something").sum() == 20
+  assert set(human.instruction) == {"closing cup", "opening cup"}
+  pictures = {human.read(row).frames.tobytes() for row in range(40)}
+  assert len(pictures) == 40
+  before = _bytes(human)
+  human.files[1].unlink()
+  again = collecting.collect_human(spec, tmp_path, sample_fn=sample)
+  assert _bytes(again) == before
+  strange = dataclasses.replace(spec, templates=("Singing something",))
+  with pytest.raises(ValueError, match="unknown templates .*'Singing"):
+    collecting.collect_human(strange, tmp_path)
+
+
+def test_summary(collecting, simulator, spec, tmp_path):
+  from launch import stores
+
+  collecting.collect_robot(spec, tmp_path, collect_fn=simulator)
+  (row,) = stores.summary(tmp_path)
+  assert (row["clips"], row["successes"]) == (16, 6)
+  assert row["content"] == "tabletop/train train 0"
+  assert row["bytes"] == 16 * row["bytes_per_clip"]
+
+
+def test_digest_sees_code_and_not_comments(tmp_path, monkeypatch):
+  from launch import fingerprint
+
+  package = tmp_path / "a2r"
+  package.mkdir()
+  main, other = package / "main.py", package / "other.py"
+  monkeypatch.setattr(
+    fingerprint, "__file__", str(tmp_path / "launch" / "fingerprint.py")
+  )
+  main.write_text("from a2r import other\nX = other.Y\n")
+  other.write_text("Y = 1\n")
+  digest = fingerprint.source_digest("a2r.main")
+  main.write_text('"""Words."""\nfrom a2r import other  # Why.\nX = other.Y\n')
+  assert fingerprint.source_digest("a2r.main") == digest
+  other.write_text("Y = 2\n")
+  assert fingerprint.source_digest("a2r.main") != digest
+
+
+def _run(*arguments):
+  return subprocess.run(
+    [sys.executable, "-m", "launch.collect", *arguments],
+    capture_output=True,
+    text=True,
+  )
+
+
+@pytest.mark.slow
+def test_command_line(tmp_path):
+  arguments = [
+    "--tasks=close_drawer",
+    "--successes=1",
+    "--failures=2",
+    "--num_frames=2",
+    "--image_size=16",
+    f"--out={tmp_path}",
+  ]
+  done = _run(*arguments)
+  assert done.returncode == 0, done.stderr
+  assert "tabletop/train train 0" in done.stdout
+  assert len((tmp_path / "metrics.jsonl").read_text().splitlines()) == 1
+  wrong = _run("--tasks=push", f"--out={tmp_path}")
+  assert wrong.returncode == 2 and "Traceback" not in wrong.stderr
+  assert "unknown tasks ['push']" in wrong.stderr.splitlines()[-1]
