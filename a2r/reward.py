@@ -88,6 +88,16 @@ class Reward:
     return list(self._instructions[: self._num_trained])
 
   @property
+  def prompted_instructions(self) -> list[str]:
+    """The instructions with trained failure prompts, all M or none."""
+    return list(self._instructions[: self._num_prompted])
+
+  @property
+  def num_frames(self) -> int:
+    """Frames of a clip that the model looks at."""
+    return self._encoders.num_frames
+
+  @property
   def form(self) -> str:
     """The form of the reward that `score` returns (see `models/forms.py`)."""
     return self._form
@@ -114,7 +124,7 @@ class Reward:
       ValueError: clips of another type or rank, an empty instruction, or a
         number of instructions that is not B.
     """
-    clips = _check_clips(clips)
+    clips = encoders.check_clips(clips)
     if isinstance(instructions, str):
       return self.scores(clips, [instructions])[:, 0]
     texts = list(instructions)
@@ -165,18 +175,18 @@ class Reward:
       KeyError: the instruction is not a trained one.
     """
     known = self._known(instruction)
-    if known not in self._instructions[: self._num_prompted]:
-      why = "" if self._num_prompted else " (but none of them with failures)"
+    if known not in self.prompted_instructions:
+      why = "" if self._num_prompted else ", none of them with failure prompts"
       raise KeyError(
-        f"{instruction!r} has no failure prompts; trained instructions{why}: "
-        f"{self.trained_instructions}"
+        f"{instruction!r} has no failure prompts; trained instructions: "
+        f"{self.trained_instructions}{why}"
       )
     texts = self._texts((known,))
     return self._apply(clips, _failure_modes, texts.text[0], texts.failure[0])
 
   def _apply(self, clips, score_fn, *args):
     """`score_fn(features, *args, temperature)`, for chunks of all clips."""
-    clips = _check_clips(clips)
+    clips = encoders.check_clips(clips)
     index = frame_rule.frame_indices(
       clips.shape[1], self._encoders.num_frames, "ends"
     )
@@ -285,17 +295,3 @@ def _read_json(folder: pathlib.Path, name: str) -> dict:
     return json.loads(path.read_text(encoding="utf-8"))
   except json.JSONDecodeError as error:
     raise ValueError(f"{path} is not JSON: {error}") from error
-
-
-def _check_clips(clips: np.ndarray) -> np.ndarray:
-  """`clips` as a numpy array, or a ValueError that says what it should be."""
-  clips = np.asarray(clips)
-  got = f"got {clips.dtype} {list(clips.shape)}"
-  expected = "clips are uint8 RGB [B, T, H, W, 3]"
-  if clips.dtype != np.uint8:
-    raise ValueError(f"{expected}, {got}")
-  if clips.ndim == 4:
-    raise ValueError(f"{expected}, {got}; pass one clip as clip[None]")
-  if clips.ndim != 5 or clips.shape[-1] != 3 or not clips.size:
-    raise ValueError(f"{expected}, none of them zero, {got}")
-  return clips

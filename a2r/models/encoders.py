@@ -35,6 +35,20 @@ class Encoders(NamedTuple):
   num_frames: int
 
 
+def check_clips(clips: np.ndarray) -> np.ndarray:
+  """`clips` as a numpy array, or a ValueError that says what it should be."""
+  clips = np.asarray(clips)
+  got = f"got {clips.dtype} {list(clips.shape)}"
+  expected = "clips are uint8 RGB [B, T, H, W, 3]"
+  if clips.dtype != np.uint8:
+    raise ValueError(f"{expected}, {got}")
+  if clips.ndim == 4:
+    raise ValueError(f"{expected}, {got}; pass one clip as clip[None]")
+  if clips.ndim != 5 or clips.shape[-1] != 3 or not clips.size:
+    raise ValueError(f"{expected}, none of them zero, {got}")
+  return clips
+
+
 def make_encoders(
   model: reward.Adapt2Reward,
   params: Any,

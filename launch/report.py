@@ -1,0 +1,34 @@
+"""Writes one HTML page of a run: tables, pictures, training curves.
+
+  python -m launch.report --run=runs/envgen
+
+The page needs no other file and no network. A run that is still being trained
+has its curves, a finished one everything.
+"""
+
+import pathlib
+
+from absl import flags
+
+from a2r.evaluation import page
+from launch import common
+
+_RUN = flags.DEFINE_string("run", None, "Run folder that launch.train wrote.")
+_OUT = flags.DEFINE_string(
+  "out", None, "The page; report.html in the run folder by default."
+)
+
+
+def main():
+  """Reads the flags and writes the page."""
+  if _RUN.value is None:
+    raise ValueError("--run is missing, such as --run=runs/envgen")
+  workdir = pathlib.Path(_RUN.value).expanduser()
+  text = page.render(workdir)
+  path = pathlib.Path(_OUT.value or workdir / "report.html").expanduser()
+  path.write_text(text, encoding="utf-8")
+  print(f"Page: {path}")
+
+
+if __name__ == "__main__":
+  common.run(main)

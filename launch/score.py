@@ -1,0 +1,71 @@
+"""Prints the reward of a video for an instruction.
+
+  python -m launch.score --run=runs/envgen --video=clip.mp4 \
+      --instruction="close the drawer"
+
+Beside it stand the rewards of all instructions that the run knows, and, for an
+instruction it was trained on with failures, how likely each failure mode is.
+Any video file will do; the model takes a few of its frames, evenly spaced,
+first and last included.
+"""
+
+import pathlib
+
+from absl import flags, logging
+
+from a2r import reward
+from a2r.core import text
+from a2r.evaluation import description, examples
+from data import video
+from launch import common
+
+_RUN = flags.DEFINE_string("run", None, "Run folder that launch.train wrote.")
+_VIDEO = flags.DEFINE_string("video", None, "The video file.")
+_INSTRUCTION = flags.DEFINE_string(
+  "instruction", None, "What the video should show, in your words."
+)
+_CHECKPOINT = flags.DEFINE_enum(
+  "checkpoint", "best", ["best", "newest"], "Which weights of the run."
+)
+_FIGURE = flags.DEFINE_string(
+  "figure", None, "Also draw the video and its reward over time to this PNG."
+)
+_FIGURE_FRAMES = 8
+
+
+def main():
+  """Reads the flags, scores and prints."""
+  logging.set_verbosity(logging.ERROR)
+  for flag in (_RUN, _VIDEO, _INSTRUCTION):
+    if flag.value is None:
+      raise ValueError(f"--{flag.name} is missing; see --help")
+  instruction = _INSTRUCTION.value
+  if not text.pre_text(instruction):
+    raise ValueError(f"the instruction is empty: {instruction!r}")
+  model = reward.load(_RUN.value, _CHECKPOINT.value)
+  clip = video.load_video(_VIDEO.value, num_frames=model.num_frames)
+  print(description.describe(model, clip, instruction))
+  if _FIGURE.value:
+    draw(model, instruction)
+
+
+def draw(model: reward.Reward, instruction: str):
+  """Draws the video's frames and its reward over time."""
+  # Matplotlib takes longer to import than a clip to score.
+  from a2r.evaluation import figures
+
+  clip = video.load_video(_VIDEO.value, num_frames=_FIGURE_FRAMES)
+  known = model.read(instruction)
+  example = examples.Example(
+    environment=pathlib.Path(_VIDEO.value).name,
+    instruction=known,
+    kinds=("video",),
+    frames=(clip,),
+    curves=(examples.reward_curve(model, model.form, clip, known),),
+  )
+  figures.filmstrips([example], form=model.form, path=_FIGURE.value)
+  print(f"\nFigure: {_FIGURE.value}")
+
+
+if __name__ == "__main__":
+  common.run(main)
