@@ -9,7 +9,7 @@ import jax
 import mujoco
 import numpy as np
 
-from a2r.sim import geometry, render, scene, variants
+from a2r.sim import c_engine, geometry, render, scene, variants
 
 CHUNK = 32  # Frames rendered by one call of the compiled renderer.
 
@@ -74,7 +74,7 @@ def draw_frames(
   images = np.empty((num_frames, image_size, image_size, 3), np.uint8)
   for start in range(0, num_frames, CHUNK):
     rows = np.arange(start, start + CHUNK).clip(max=num_frames - 1)
-    position, rotation = geom_poses(model, flat[rows], look.geom_ids)
+    position, rotation = c_engine.geom_poses(model, flat[rows], look.geom_ids)
     chunk = _draw_chunk(
       look.types,
       geometry.Geoms(position, rotation, look.size, look.rgb, look.pattern),
@@ -84,21 +84,6 @@ def draw_frames(
     )
     images[start : start + CHUNK] = chunk[: num_frames - start]
   return images.reshape(*qpos.shape[:-1], image_size, image_size, 3)
-
-
-def geom_poses(
-  model: mujoco.MjModel, qpos: np.ndarray, geom_ids: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-  """World poses of geoms: `[N, nq]` to `[N, G, 3]` and `[N, G, 3, 3]`."""
-  data = mujoco.MjData(model)
-  position = np.empty((len(qpos), len(geom_ids), 3), np.float32)
-  rotation = np.empty((len(qpos), len(geom_ids), 9), np.float32)
-  for row, joints in enumerate(qpos):
-    data.qpos[:] = joints
-    mujoco.mj_kinematics(model, data)
-    position[row] = data.geom_xpos[geom_ids]
-    rotation[row] = data.geom_xmat[geom_ids]
-  return position, rotation.reshape(*rotation.shape[:2], 3, 3)
 
 
 def _draw(types, geoms, camera, light, image_size):

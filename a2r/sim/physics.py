@@ -1,9 +1,9 @@
 """The tabletop's dynamics: action sequences to trajectories.
 
-`rollout` has two engines behind one signature: C MuJoCo on all cores, which is
-ten times faster on a CPU, and MJX, which runs and compiles on any XLA device.
-Both start from the same state and follow the control of DVD's environment:
-an action moves the mocap body, five substeps follow, the mug is set upright.
+Two engines stand behind one signature: C MuJoCo on all cores, which is ten
+times faster on a CPU, and MJX, which runs on any XLA device. Both start from
+the same state and follow the control of DVD's environment: an action moves the
+mocap body, five substeps follow, the mug is set upright.
 
 Letters: B batch, T control steps. An action `[5]` is (dx, dy, dz, rotation,
 gripper): 1 in x, y or z moves the mocap by 5 cm, the rotation has no effect,
@@ -14,14 +14,14 @@ import dataclasses
 import functools
 from typing import NamedTuple
 
+import flax
 import jax
 import jax.numpy as jnp
 import mujoco
 import numpy as np
 from mujoco import mjx
-from mujoco import rollout as c_rollout
 
-from a2r.sim import scene, variants
+from a2r.sim import c_engine, mjx_engine, scene, variants
 
 ACTION_SIZE = 5
 ACTION_LOW = np.array([-1, -1, -1, -np.pi, -1], np.float32)
@@ -30,29 +30,38 @@ ACTION_SCALE = 1 / 20
 NUM_STEPS = 60
 LOG_SIZE = 13
 PHYSICS = ("auto", "c", "mjx")
-_START_MOCAP = np.array([0.0, 0.5, 0.02])
+_START_MOCAP = np.array([0.0, 0.5, 0.02], np.float32)
 _START_DRAWER = -0.07
 _START_ARM = (0.1916, -0.53, 2.6142, 2.5618, -2.0943, 1.4821, -2.9768)
 _SETTLE_STEPS = 100
-_FULL = mujoco.mjtState.mjSTATE_FULLPHYSICS
-_CONTROL = (
-  mujoco.mjtState.mjSTATE_CTRL
-  | mujoco.mjtState.mjSTATE_MOCAP_POS
-  | mujoco.mjtState.mjSTATE_MOCAP_QUAT
-)
 
 
 class Trajectory(NamedTuple):
   """What a rollout leaves behind; row 0 is the start.
 
   Attributes:
-    qpos: `[B, T+1, nq]` joint positions.
-    log: `[B, T+1, 13]` DVD's low-dimensional state: hand xyz, mug xyz, mug
-      quaternion, drawer, coffee button, faucet.
+    qpos: `[B, T+1, nq]` float32 joint positions.
+    log: `[B, T+1, 13]` float32, DVD's low-dimensional state: hand xyz, mug
+      xyz, mug quaternion, drawer, coffee button, faucet.
   """
 
   qpos: np.ndarray | jax.Array
   log: np.ndarray | jax.Array
+
+
+@flax.struct.dataclass
+class SimState:
+  """All that a control step reads and changes.
+
+  Attributes:
+    qpos: `[nq]` joint positions.
+    qvel: `[nv]` joint velocities.
+    mocap: `[3]` position of the mocap body.
+  """
+
+  qpos: jax.Array
+  qvel: jax.Array
+  mocap: jax.Array
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -62,7 +71,7 @@ class Model:
   Attributes:
     variant: the environment.
     mj: its compiled model.
-    qpos, qvel: `[nq]`, `[nv]` at reset.
+    qpos, qvel: `[nq]`, `[nv]` float32 at the start.
   """
 
   variant: variants.Variant
@@ -73,7 +82,12 @@ class Model:
   @functools.cached_property
   def mjx(self) -> mjx.Model:
     """The same model for MJX."""
-    return mjx.put_model(self.mj, impl="jax")
+    with jax.ensure_compile_time_eval():
+      return mjx_engine.put_model(self.mj)
+
+  def start(self) -> SimState:
+    """The state that every episode starts from."""
+    return SimState(*map(jnp.asarray, (self.qpos, self.qvel, _START_MOCAP)))
 
 
 @functools.cache
@@ -82,28 +96,34 @@ def load(name: str) -> Model:
 
   As in DVD: 100 control steps with the mocap held at the start and the claws
   driven open, 100 more at rest, then the objects are put in place.
+
+  Raises:
+    KeyError: if there is none; the known are listed.
   """
   variant = variants.get(name)
   model = variants.make_model(variant)
   data = mujoco.MjData(model)
   data.qpos[scene.ARM] = _START_ARM
+  data.mocap_pos[0], data.mocap_quat[0] = _START_MOCAP, scene.HAND_QUAT
   for gripper in (-1.0, 0.0):
+    data.ctrl[:] = (gripper, -gripper)
     for _ in range(_SETTLE_STEPS):
-      _set_control(data, _START_MOCAP, gripper)
       _place_objects(variant, data)
       mujoco.mj_step(model, data, scene.FRAME_SKIP)
   _place_objects(variant, data)
-  return Model(variant, model, data.qpos.copy(), data.qvel.copy())
+  return Model(variant, model, np.float32(data.qpos), np.float32(data.qvel))
 
 
-def rollout(model: Model, actions, *, physics: str = "auto") -> Trajectory:
+def rollout(
+  model: Model, actions: np.ndarray | jax.Array, *, physics: str = "auto"
+) -> Trajectory:
   """Plays action sequences from the start.
 
   Args:
     model: from `load`.
     actions: `[B, T, 5]`; clipped to the action box.
     physics: 'c', 'mjx', or 'auto': C where JAX's default device is a CPU, else
-      MJX.
+      MJX. MJX compiles once per (B, T), for all environments.
 
   Returns:
     A trajectory, numpy arrays from C and JAX arrays from MJX.
@@ -116,8 +136,58 @@ def rollout(model: Model, actions, *, physics: str = "auto") -> Trajectory:
       f"actions must be [batch, steps, 5], got {np.shape(actions)}"
     )
   if resolve(physics) == "c":
-    return _rollout_c(model, np.asarray(actions, np.float64))
-  return _rollout_mjx(model, jnp.asarray(actions, jnp.float32))
+    return _rollout_c(model, np.asarray(actions, np.float32))
+  actions = jnp.asarray(actions, jnp.float32)
+  return _mjx_rollout()(model.mjx, model.start(), actions)
+
+
+def step(
+  model: Model, state: SimState, action: jax.Array, *, physics: str = "auto"
+) -> SimState:
+  """The state after one control step; unbatched, works under jit and vmap.
+
+  With C the step is a host callback that takes a whole batch at once.
+
+  Args:
+    model: from `load`.
+    state: before.
+    action: `[5]`, clipped to the action box.
+    physics: as in `rollout`.
+  """
+  mocap = move_mocap(state.mocap, action, jnp)
+  gripper = jnp.clip(action[4], -1.0, 1.0)
+  args = (state.qpos, state.qvel, mocap, gripper)
+  if resolve(physics) == "mjx":
+    qpos, qvel = mjx_engine.step(model.mjx, *args)
+  else:
+    qpos, qvel = _call_host(
+      functools.partial(c_engine.step, model.mj), args, (state.qpos, state.qvel)
+    )
+  return SimState(qpos, qvel, mocap)
+
+
+def log_state(model: Model, state: SimState, *, physics: str = "auto"):
+  """DVD's state `[13]` of `state`; unbatched, works under jit and vmap."""
+  if resolve(physics) == "mjx":
+    hand = mjx_engine.hand_position(model.mjx, state.qpos)
+  else:
+
+    def hands(qpos):
+      return (c_engine.hand_positions(model.mj, qpos),)
+
+    (hand,) = _call_host(hands, (state.qpos,), (state.mocap,))
+  return jnp.concatenate([hand, state.qpos[scene.MUG.start :]])
+
+
+def geom_poses(model: Model, qpos: jax.Array, geom_ids, *, physics="auto"):
+  """Poses `[G, 3]`, `[G, 3, 3]` of `qpos` `[nq]`; works under jit and vmap."""
+  if resolve(physics) == "mjx":
+    return mjx_engine.geom_poses(model.mjx, qpos, geom_ids)
+  size = len(geom_ids)
+  like = (jnp.zeros((size, 3)), jnp.zeros((size, 3, 3)))
+  return _call_host(
+    lambda qpos: c_engine.geom_poses(model.mj, qpos, geom_ids), (qpos,), like
+  )
 
 
 def resolve(physics: str) -> str:
@@ -127,7 +197,9 @@ def resolve(physics: str) -> str:
     ValueError: if `physics` is unknown.
   """
   if physics not in PHYSICS:
-    raise ValueError(f"unknown physics {physics!r}; known: {PHYSICS}")
+    raise ValueError(
+      f"unknown physics {physics!r}; known: {', '.join(PHYSICS)}"
+    )
   if physics == "auto":
     return "c" if jax.default_backend() == "cpu" else "mjx"
   return physics
@@ -135,16 +207,9 @@ def resolve(physics: str) -> str:
 
 def move_mocap(mocap, action, xp=np):
   """The mocap position `[..., 3]` after `action` `[..., 5]`."""
-  delta = xp.clip(action[..., :3], -1.0, 1.0) * ACTION_SCALE
-  return xp.clip(
-    mocap + delta, xp.array(scene.HAND_LOW), xp.array(scene.HAND_HIGH)
-  )
-
-
-def _set_control(data, mocap, gripper):
-  data.mocap_pos[0] = mocap
-  data.mocap_quat[0] = scene.HAND_QUAT
-  data.ctrl[:] = (gripper, -gripper)
+  low, high = xp.asarray(scene.HAND_LOW), xp.asarray(scene.HAND_HIGH)
+  moved = mocap + xp.clip(action[..., :3], -1.0, 1.0) * ACTION_SCALE
+  return xp.clip(moved, low, high).astype(mocap.dtype)
 
 
 def _place_objects(variant, data):
@@ -154,68 +219,64 @@ def _place_objects(variant, data):
   data.qpos[scene.DRAWER] = _START_DRAWER
   data.qpos[scene.BUTTON] = 0.0
   data.qpos[scene.FAUCET] = 0.0
-  data.qvel[9:] = 0.0
-
-
-def _tidy(qpos, qvel):
-  """Ends a control step in place: `[B, nq]` and `[B, nv]`."""
-  qpos[:, scene.MUG_QUAT] = (1, 0, 0, 0)
-  qvel[:, scene.MUG_SPIN] = 0.0
-  qvel[:, scene.MUG_SPEED] = qvel[:, scene.MUG_SPEED].clip(
-    scene.MUG_SLOWEST, scene.MUG_FASTEST
-  )
-  drawer = qpos[:, scene.DRAWER].clip(*scene.DRAWER_RANGE)
-  qpos[:, scene.DRAWER] = drawer
-  qvel[drawer > -scene.DRAWER_LATCH, scene.DRAWER_SPEED] = 0.0
-
-
-@functools.cache
-def _pool() -> c_rollout.Rollout:
-  return c_rollout.Rollout(nthread=_num_threads())
-
-
-def _num_threads() -> int:
-  import os
-
-  return len(os.sched_getaffinity(0))
+  data.qvel[scene.MUG_SPEED.start :] = 0.0
 
 
 def _rollout_c(model: Model, actions: np.ndarray) -> Trajectory:
-  batch, steps, _ = actions.shape
-  nq, nv = model.mj.nq, model.mj.nv
-  state = np.zeros((batch, mujoco.mj_stateSize(model.mj, _FULL)))
-  state[:, 1 : 1 + nq] = model.qpos
-  state[:, 1 + nq : 1 + nq + nv] = model.qvel
-  mocap = np.tile(_START_MOCAP, (batch, 1))
-  quat = np.tile(scene.HAND_QUAT, (batch, 1))
-  qpos = np.empty((batch, steps + 1, nq))
-  qpos[:, 0] = model.qpos
-  data = [mujoco.MjData(model.mj) for _ in range(_num_threads())]
-  for step in range(steps):
-    mocap = move_mocap(mocap, actions[:, step])
-    gripper = np.clip(actions[:, step, 4:], -1.0, 1.0)
-    control = np.concatenate([gripper, -gripper, mocap, quat], axis=-1)
-    states, _ = _pool().rollout(
-      model.mj,
-      data,
-      state,
-      np.repeat(control[:, None], scene.FRAME_SKIP, axis=1),
-      control_spec=_CONTROL,
+  batch, num_steps, _ = actions.shape
+  qpos, qvel, mocap = (
+    np.tile(start, (batch, 1))
+    for start in (model.qpos, model.qvel, _START_MOCAP)
+  )
+  path = [qpos]
+  for action in np.moveaxis(actions, 1, 0):
+    mocap = move_mocap(mocap, action)
+    gripper = np.clip(action[:, 4], -1.0, 1.0)
+    qpos, qvel = c_engine.step(model.mj, qpos, qvel, mocap, gripper)
+    path.append(qpos)
+  path = np.stack(path, axis=1)
+  hands = c_engine.hand_positions(model.mj, path.reshape(-1, scene.NQ))
+  hands = hands.reshape(batch, num_steps + 1, 3)
+  log = np.concatenate([hands, path[..., scene.MUG.start :]], axis=-1)
+  return Trajectory(np.float32(path), np.float32(log))
+
+
+@functools.cache
+def _mjx_rollout():
+  """The jitted rollout of MJX: (model, start, actions) to a trajectory."""
+
+  def play(model, start, actions):
+    def body(state, action):
+      mocap = move_mocap(state.mocap, action, jnp)
+      gripper = jnp.clip(action[4], -1.0, 1.0)
+      qpos, qvel = mjx_engine.step(
+        model, state.qpos, state.qvel, mocap, gripper
+      )
+      return SimState(qpos, qvel, mocap), qpos
+
+    _, path = jax.lax.scan(body, start, actions)
+    path = jnp.concatenate([start.qpos[None], path])
+    hands = jax.vmap(mjx_engine.hand_position, in_axes=(None, 0))(model, path)
+    return Trajectory(
+      path, jnp.concatenate([hands, path[:, scene.MUG.start :]], axis=-1)
     )
-    state = states[:, -1]
-    _tidy(state[:, 1 : 1 + nq], state[:, 1 + nq : 1 + nq + nv])
-    qpos[:, step + 1] = state[:, 1 : 1 + nq]
-  return Trajectory(qpos, _log(model.mj, qpos))
+
+  return mjx_engine.jit(jax.vmap(play, in_axes=(None, None, 0)))
 
 
-def _log(model: mujoco.MjModel, qpos: np.ndarray) -> np.ndarray:
-  """DVD's state `[B, T, 13]` float32 of joint positions `[B, T, nq]`."""
-  data = mujoco.MjData(model)
-  hand = model.body("hand").id
-  log = np.empty((*qpos.shape[:-1], LOG_SIZE), np.float32)
-  log[..., 3:] = qpos[..., 9:]
-  for index in np.ndindex(qpos.shape[:-1]):
-    data.qpos[:] = qpos[index]
-    mujoco.mj_kinematics(model, data)
-    log[(*index, slice(3))] = data.xpos[hand]
-  return log
+def _call_host(function, args, like):
+  """Calls numpy `function` of `[B, ...]` arrays with unbatched JAX `args`."""
+
+  def on_batch(*args):
+    lead = np.shape(args[0])[:-1]
+    flat = [
+      np.asarray(arg, np.float64).reshape(-1, *np.shape(arg)[len(lead) :])
+      for arg in args
+    ]
+    return tuple(
+      np.asarray(out, np.float32).reshape(*lead, *out.shape[1:])
+      for out in function(*flat)
+    )
+
+  shapes = tuple(jax.ShapeDtypeStruct(x.shape, jnp.float32) for x in like)
+  return jax.pure_callback(on_batch, shapes, *args, vmap_method="broadcast_all")

@@ -24,12 +24,10 @@ ARM = slice(0, 7)
 MUG = slice(9, 12)
 MUG_QUAT = slice(12, 16)
 DRAWER, BUTTON, FAUCET = 16, 17, 18
-MUG_SPEED, MUG_SPIN, DRAWER_SPEED = slice(9, 12), slice(12, 15), 15  # In qvel.
-# A drawer this near to closed stops, so that it does not bounce off its limit.
-DRAWER_LATCH = 0.003
-# A mug squeezed against the table would be shot away: its speed is limited.
-MUG_SLOWEST, MUG_FASTEST = (-1.0, -1.0, -1.0), (1.0, 1.0, 0.2)
+MUG_SPEED, DRAWER_SPEED = slice(9, 12), 15  # In qvel.
 DRAWER_RANGE = (-0.16, 0.0)
+_DRAWER_LATCH = 0.003  # As good as closed.
+_MUG_SLOWEST, _MUG_FASTEST = (1.0, 1.0, 1.0), (1.0, 1.0, 0.2)  # m/s.
 HAND_LOW = (-0.4, 0.4, 0.0)
 HAND_HIGH = (0.4, 0.8, 0.2)
 HAND_QUAT = (0.70710678, 0.0, 0.0, 0.70710678)
@@ -219,3 +217,48 @@ def make_xml() -> str:
 def make_model() -> mujoco.MjModel:
   """Returns the compiled model; `a2r.sim.variants` places and colors it."""
   return mujoco.MjModel.from_xml_string(make_xml())
+
+
+def tidy(qpos, qvel, xp):
+  """Ends a control step; `xp` is numpy or jax.numpy.
+
+  The mug is set upright, as DVD does; its spin is dropped and its speed
+  limited, for a mug squeezed against the table would be shot away. The drawer
+  keeps within its range and stops where it is closed, so that it does not
+  bounce.
+
+  Args:
+    qpos: `[..., nq]`.
+    qvel: `[..., nv]`.
+    xp: the array module.
+
+  Returns:
+    The next `qpos` and `qvel`.
+  """
+  drawer = xp.clip(qpos[..., DRAWER : DRAWER + 1], *DRAWER_RANGE)
+  upright = xp.broadcast_to(
+    xp.asarray((1.0, 0.0, 0.0, 0.0), qpos.dtype), (*qpos.shape[:-1], 4)
+  )
+  speed = xp.clip(
+    qvel[..., MUG_SPEED],
+    -xp.asarray(_MUG_SLOWEST, qvel.dtype),
+    xp.asarray(_MUG_FASTEST, qvel.dtype),
+  )
+  spin = xp.zeros_like(speed)
+  slide = qvel[..., DRAWER_SPEED : DRAWER_SPEED + 1]
+  slide = xp.where(drawer > -_DRAWER_LATCH, 0.0, slide)
+  return (
+    xp.concatenate(
+      [qpos[..., : MUG.stop], upright, drawer, qpos[..., BUTTON:]], axis=-1
+    ),
+    xp.concatenate(
+      [
+        qvel[..., : MUG_SPEED.start],
+        speed,
+        spin,
+        slide,
+        qvel[..., DRAWER_SPEED + 1 :],
+      ],
+      axis=-1,
+    ),
+  )
