@@ -9,12 +9,12 @@ def small() -> config_dict.ConfigDict:
     image_size=64,
     num_frames=4,
     stem="conv",
-    stem_features=(32, 64, 128),
+    stem_features=(32, 64, 128, 128),
     stem_window="clip",
     width=128,
     num_heads=4,
     mlp_width=256,
-    vision_layers=2,
+    vision_layers=1,
     temporal_layers=1,
     text_layers=2,
     fusion_layer=2,
@@ -25,6 +25,7 @@ def small() -> config_dict.ConfigDict:
     drop_path=0.0,
     layer_scale_init=1.0,
     temporal_feature=True,
+    pooling="flat",
     temporal_embeddings=True,
     itm=False,
     dtype="float32",
@@ -62,7 +63,7 @@ def smoke() -> config_dict.ConfigDict:
   """The smallest backbone that has all parts, for tests."""
   config = small()
   config.update(
-    stem_features=(8, 16, 16),
+    stem_features=(8, 16, 16, 16),
     width=16,
     num_heads=2,
     mlp_width=32,

@@ -6,7 +6,7 @@ same twice; held-out clips show worlds it never saw.
 
   python -m launch.pretrain --config=configs/pretrain.py
 
-writes a2r/assets/small_backbone.safetensors's successor to the run folder.
+writes small_backbone.safetensors and its card to the run folder.
 """
 
 from ml_collections import config_dict
@@ -22,7 +22,7 @@ def get_config(size: str = "small") -> config_dict.ConfigDict:
     loss=dict(caption_weight=0.5),
     optim=dict(
       learning_rate=1e-3,
-      warmup_steps=200,
+      warmup_steps=60,
       weight_decay=0.05,
       clip_norm=1.0,
       b1=0.9,
@@ -30,11 +30,11 @@ def get_config(size: str = "small") -> config_dict.ConfigDict:
       floor=0.01,
     ),
     train=dict(
-      num_steps=6000,
-      epoch_steps=500,
+      num_steps=3600,
+      epoch_steps=300,
       batch_size=48,
       log_every=50,
-      checkpoint_every=250,
+      checkpoint_every=100,
     ),
     eval=dict(clips_per_template=20, best_metric="top1"),
   )

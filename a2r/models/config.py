@@ -4,6 +4,7 @@ import dataclasses
 
 _STEMS = ("patch", "conv")
 _WINDOWS = ("frame", "clip")
+_POOLINGS = ("cls", "mean", "flat")
 _DTYPES = ("float32", "bfloat16")
 
 
@@ -34,6 +35,10 @@ class Config:
     layer_scale_init: first value of BEiT's layer scales.
     temporal_feature: whether the contrastive feature has gone through the
       temporal encoder. The published models say no, and cannot see order.
+    pooling: how a frame's and a text's tokens become one feature: 'cls' as
+      published; 'mean' over patches and over words; 'flat' the same for words
+      and a dense layer over all places of the frame. Trained from nothing,
+      the CLS tokens of all texts start out nearly equal and stay so for long.
     temporal_embeddings: whether frame embeddings are added.
     itm: whether the fusion layers and the matching head are built.
     dtype: compute type, 'float32' or 'bfloat16'; parameters, softmax,
@@ -60,6 +65,7 @@ class Config:
   drop_path: float = 0.1
   layer_scale_init: float = 0.1
   temporal_feature: bool = True
+  pooling: str = "cls"
   temporal_embeddings: bool = True
   itm: bool = True
   dtype: str = "float32"
@@ -70,6 +76,7 @@ class Config:
     for name, known in (
       ("stem", _STEMS),
       ("stem_window", _WINDOWS),
+      ("pooling", _POOLINGS),
       ("dtype", _DTYPES),
     ):
       value = getattr(self, name)

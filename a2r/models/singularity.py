@@ -85,6 +85,8 @@ class Singularity(nn.Module):
     self.text = [
       bert.Layer(*sizes, dtype=c.dtype) for _ in range(c.fusion_layer)
     ]
+    if c.pooling == "flat":
+      self.pooler = _FlatPooler(c.width)
     self.vision_proj = _head(c.embed_dim)
     self.text_proj = _head(c.embed_dim)
     self.temp = self.param("temp", nn.initializers.constant(0.07), ())
@@ -153,7 +155,7 @@ class Singularity(nn.Module):
     x = self.temporal(x, deterministic)
     pooled = pooled.reshape(batch, num_frames, -1)
     if self.config.uses_temporal(num_frames):
-      pooled = x[:, :, 0]
+      pooled = self._pool_frames(x)
     feature = self.vision_proj(pooled.astype(jnp.float32))
     tokens = x.reshape(batch, -1, x.shape[-1]).astype(jnp.float32)
     return tokens, layers.l2_normalize(feature)
@@ -187,7 +189,18 @@ class Singularity(nn.Module):
     for layer in self.text:
       x = layer(x, None, bias, deterministic)
     x = x.astype(jnp.float32)
-    return x, layers.l2_normalize(self.text_proj(x[:, 0]))
+    if self.config.pooling == "cls":
+      pooled = x[:, 0]
+    else:
+      weight = attention_mask[..., None] / attention_mask.sum(-1)[:, None, None]
+      pooled = jnp.sum(x * weight, axis=1)
+    return x, layers.l2_normalize(self.text_proj(pooled))
+
+  def _pool_frames(self, x: jax.Array) -> jax.Array:
+    """`[B, T, S, D]` tokens -> `[B, T, D]`."""
+    if self.config.pooling == "flat":
+      return self.pooler(x[:, :, 1:])
+    return x[:, :, 0] if self.config.pooling == "cls" else x[:, :, 1:].mean(2)
 
   def match(
     self,
@@ -220,6 +233,19 @@ class Singularity(nn.Module):
     for layer in self.fusion:
       x = layer(x, image_embeds, bias, deterministic)
     return self.itm_head(x[:, 0].astype(jnp.float32))
+
+
+class _FlatPooler(nn.Module):
+  """A dense layer over all patches of a frame: it knows where they are."""
+
+  width: int
+
+  @nn.compact
+  def __call__(self, x: jax.Array) -> jax.Array:
+    """`[B, T, S, D]` -> `[B, T, D]`."""
+    x = nn.Dense(self.width // 4, name="reduce")(x.astype(jnp.float32))
+    x = nn.Dense(self.width, name="dense")(x.reshape(*x.shape[:2], -1))
+    return layers.gelu(layers.LayerNorm(epsilon=1e-6, name="layernorm")(x))
 
 
 def _head(features: int) -> nn.Dense:

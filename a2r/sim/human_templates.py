@@ -15,9 +15,9 @@ PUSH, GRASP, POKE = 0, 1, 2
 NO_TILT, TOPPLE, FLIP = 0, 1, 2
 ALONE, BESIDE, ONTO = 0, 1, 2
 
-NOUNS = (*props.THINGS, 'drawer', 'box', 'faucet')
+NOUNS = (*props.THINGS, "drawer", "box", "faucet")
 
-_STANDING = ('cup', 'box', 'bottle', 'can')
+_STANDING = ("cup", "box", "bottle", "can")
 _ANY = props.THINGS
 
 
@@ -53,7 +53,7 @@ class Template:
   grip: int = PUSH
   tilt: int = NO_TILT
   partner: int = ALONE
-  toward: str = 'any'
+  toward: str = "any"
   carried: bool = False
   leaves: bool | None = None
   real: bool = True
@@ -72,130 +72,130 @@ _REST = (0, 0, 0, 0)
 _UP = (0, 0, 1, 0)
 
 ROWS = (
-  Template('Closing something', OPENER, state=(1.0, 0.0)),
-  Template('Opening something', OPENER, state=(0.0, 1.0), grip=GRASP),
+  Template("Closing something", OPENER, state=(1.0, 0.0)),
+  Template("Opening something", OPENER, state=(0.0, 1.0), grip=GRASP),
   Template(
-    'Moving something away from the camera', path=_line(_REST, (0, 1, 0, 0))
+    "Moving something away from the camera", path=_line(_REST, (0, 1, 0, 0))
   ),
   Template(
-    'Moving something towards the camera', path=_line(_REST, (0, -1, 0, 0))
+    "Moving something towards the camera", path=_line(_REST, (0, -1, 0, 0))
   ),
   Template(
-    'Pushing something from left to right',
+    "Pushing something from left to right",
     path=_line((-0.5, 0, 0, 0), (0.6, 0, 0, 0)),
   ),
   Template(
-    'Pushing something from right to left',
+    "Pushing something from right to left",
     path=_line((0.5, 0, 0, 0), (-0.6, 0, 0, 0)),
   ),
-  Template('Moving part of something', FAUCET, state=(0.0, 1.0)),
+  Template("Moving part of something", FAUCET, state=(0.0, 1.0)),
   Template(
     "Poking something so lightly that it doesn't or almost doesn't move",
     grip=POKE,
     leaves=True,
   ),
   Template(
-    'Poking something so it slightly moves',
+    "Poking something so it slightly moves",
     path=_line(_REST, (0, 0, 0, -0.25)),
     grip=POKE,
-    toward='arm',
+    toward="arm",
     leaves=True,
   ),
   Template(
-    'Poking something so that it falls over',
+    "Poking something so that it falls over",
     grip=POKE,
     tilt=TOPPLE,
-    toward='arm',
+    toward="arm",
     leaves=True,
     things=_STANDING,
   ),
-  Template('Touching (without moving) part of something', FAUCET),
-  Template('Moving something up', path=_line(_REST, _UP), grip=GRASP),
+  Template("Touching (without moving) part of something", FAUCET),
+  Template("Moving something up", path=_line(_REST, _UP), grip=GRASP),
   Template(
-    'Moving something down', path=_line(_UP, _REST), grip=GRASP, carried=True
+    "Moving something down", path=_line(_UP, _REST), grip=GRASP, carried=True
   ),
   Template(
-    'Lifting something up completely, then letting it drop down',
+    "Lifting something up completely, then letting it drop down",
     path=(_REST, _UP, _REST),
     grip=GRASP,
     released=True,
     leaves=False,
   ),
   Template(
-    'Putting something on a surface',
+    "Putting something on a surface",
     path=((0, 0, 0.9, 2.2), (0, 0, 0.6, 0.6), _REST),
     grip=GRASP,
-    toward='arm',
+    toward="arm",
     carried=True,
     leaves=True,
   ),
   Template(
-    'Taking something from somewhere',
+    "Taking something from somewhere",
     path=(_REST, (0, 0, 0.6, 0.6), (0, 0, 0.9, 2.2)),
     grip=GRASP,
-    toward='arm',
+    toward="arm",
     leaves=False,
   ),
   Template(
-    'Pushing something so that it falls off the table',
+    "Pushing something so that it falls off the table",
     path=(_REST, (0, 0, 0, 0.8), (0, 0, -4, 1.4)),
     released=True,
     edge=True,
   ),
   Template(
-    'Turning something upside down',
+    "Turning something upside down",
     path=(_REST, _UP, _REST),
     grip=GRASP,
     tilt=FLIP,
-    things=('cup', 'bottle', 'book', 'box'),
+    things=("cup", "bottle", "book", "box"),
   ),
   Template(
-    'Moving something closer to something',
+    "Moving something closer to something",
     path=_line((0, 0, 0, 1.3), _REST),
     partner=BESIDE,
   ),
   Template(
-    'Moving something away from something',
+    "Moving something away from something",
     path=_line(_REST, (0, 0, 0, 1.3)),
     partner=BESIDE,
   ),
   Template(
-    'Putting something onto something',
+    "Putting something onto something",
     path=((0, 0, 0, 1.4), (0, 0, 1.3, 0.6), _REST),
     grip=GRASP,
     partner=ONTO,
     leaves=True,
   ),
   Template(
-    'Putting something next to something',
+    "Putting something next to something",
     path=((0, 0, 0, 1.4), (0, 0, 1, 0.7), _REST),
     grip=GRASP,
     partner=BESIDE,
     leaves=True,
   ),
-  Template('Holding something', path=(_UP, _UP, _UP), grip=GRASP, carried=True),
+  Template("Holding something", path=(_UP, _UP, _UP), grip=GRASP, carried=True),
   Template(
-    'Pretending to pick something up',
+    "Pretending to pick something up",
     path=_line(_REST, _UP),
     grip=GRASP,
     real=False,
     leaves=False,
   ),
   Template(
-    'Pretending to close something without actually closing it',
+    "Pretending to close something without actually closing it",
     OPENER,
     state=(1.0, 0.0),
     real=False,
   ),
   Template(
-    'Pretending to open something without actually opening it',
+    "Pretending to open something without actually opening it",
     OPENER,
     state=(0.0, 1.0),
     grip=GRASP,
     real=False,
   ),
   Template(
-    'Something falling like a rock',
+    "Something falling like a rock",
     path=((0, 0, 2.2, 0), (0, 0, 2.2, 0), _REST),
     released=True,
     hand=False,
@@ -205,20 +205,20 @@ ROWS = (
 TEMPLATES = tuple(row.text for row in ROWS)
 
 OPPOSITES = (
-  ('Closing something', 'Opening something'),
+  ("Closing something", "Opening something"),
   (
-    'Moving something away from the camera',
-    'Moving something towards the camera',
+    "Moving something away from the camera",
+    "Moving something towards the camera",
   ),
   (
-    'Pushing something from left to right',
-    'Pushing something from right to left',
+    "Pushing something from left to right",
+    "Pushing something from right to left",
   ),
-  ('Moving something up', 'Moving something down'),
-  ('Putting something on a surface', 'Taking something from somewhere'),
+  ("Moving something up", "Moving something down"),
+  ("Putting something on a surface", "Taking something from somewhere"),
   (
-    'Moving something closer to something',
-    'Moving something away from something',
+    "Moving something closer to something",
+    "Moving something away from something",
   ),
 )
 
@@ -232,7 +232,7 @@ def caption(template: int, nouns) -> str:
   """
   text = TEMPLATES[template]
   for noun in nouns:
-    for place in ('Something', 'something'):
+    for place in ("Something", "something"):
       if place in text:
         text = text.replace(place, NOUNS[int(noun)], 1)
         break

@@ -17,7 +17,7 @@ _LID_SWING = 1.9  # How far a lid opens, in radians.
 
 # What can be moved about. Rows: cylinder (radius, half height), box half
 # sizes, capsule (radius, half length, center x, center z); 0 hides a part.
-THINGS = ('cup', 'box', 'book', 'bottle', 'can', 'ball')
+THINGS = ("cup", "box", "book", "bottle", "can", "ball")
 _CYLINDERS = np.array(
   [[0.036, 0.045], [0, 0], [0, 0], [0.03, 0.07], [0.03, 0.05], [0, 0]],
   np.float32,
@@ -45,7 +45,14 @@ def assemble(parts) -> tuple[tuple[int, ...], geometry.Geoms]:
 def _part(kind, position, rotation, size, rgb, pattern=0.0):
   size = jnp.stack([jnp.asarray(s, jnp.float32) for s in size])
   pattern = jnp.asarray(pattern, jnp.float32)
-  return (kind, jnp.asarray(position, jnp.float32), rotation, size, rgb, pattern)
+  return (
+    kind,
+    jnp.asarray(position, jnp.float32),
+    rotation,
+    size,
+    rgb,
+    pattern,
+  )
 
 
 def block(position, rotation, half_sizes, rgb, pattern=0.0):
@@ -79,7 +86,9 @@ def select(first_chosen, first, second):
   """Parts of `first` where the flag is set, else those of `second`."""
   return [
     (a[0],)
-    + tuple(jnp.where(first_chosen, x, y) for x, y in zip(a[1:], b[1:], strict=True))
+    + tuple(
+      jnp.where(first_chosen, x, y) for x, y in zip(a[1:], b[1:], strict=True)
+    )
     for a, b in zip(first, second, strict=True)
   ]
 
@@ -152,7 +161,9 @@ def lidded_box(origin, rotation, scale, opening, rgb, lid_rgb):
     wall(at(0.0, 0.085, 0.06), rotation, 0.11, 0.006, 0.06),
     wall(at(0.0, 0.0, 0.006), rotation, 0.11, 0.085, 0.006, color=rgb * 0.7),
     wall(on_lid(0.0, -0.09, 0.0), lid_turn, 0.116, 0.095, 0.006, color=lid_rgb),
-    wall(on_lid(-0.1, -0.09, -0.012), lid_turn, 0.01, 0.09, 0.01, color=lid_rgb),
+    wall(
+      on_lid(-0.1, -0.09, -0.012), lid_turn, 0.01, 0.09, 0.01, color=lid_rgb
+    ),
     wall(on_lid(0.1, -0.09, -0.012), lid_turn, 0.01, 0.09, 0.01, color=lid_rgb),
   ]
   edge = on_lid(0.0, -0.185, 0.0)
@@ -257,5 +268,5 @@ def arm(fingertip, root, width, spread, skin_rgb, sleeve_rgb):
     thumb,
     hand,
     rod(wrist, cuff, 0.026 * width, skin_rgb),
-    rod(cuff, cuff - 0.8 * forward, 0.042 * width, sleeve_rgb),
+    rod(cuff, cuff - 0.5 * forward, 0.036 * width, sleeve_rgb),
   ]

@@ -59,19 +59,21 @@ def render(
   _check_types(types, geoms.position.shape[0])
   rays = _camera_rays(height, width, camera.fovy)
   offset = jnp.einsum(
-    'gij,gi->gj', geoms.rotation, camera.position - geoms.position
+    "gij,gi->gj", geoms.rotation, camera.position - geoms.position
   )
-  turn = jnp.einsum('gij,ik->gjk', geoms.rotation, camera.rotation)
+  turn = jnp.einsum("gij,ik->gjk", geoms.rotation, camera.rotation)
   depth, segment = _nearest(types, geoms.size, offset, turn, rays)
   hit = segment >= 0
   index = jnp.maximum(segment, 0)
-  direction = jnp.einsum('ij,jp->ip', camera.rotation, rays)
+  direction = jnp.einsum("ij,jp->ip", camera.rotation, rays)
   point = camera.position[:, None] + jnp.where(hit, depth, 0.0) * direction
   local, normal = _surface(types, geoms, index, point)
   view = -direction / jnp.linalg.norm(direction, axis=0)
   lit = jnp.maximum(-(light.direction @ normal), 0.0)
   if shadows:
-    lit = jnp.where(_shadowed(types, geoms, light, point + 1e-3 * normal), 0, lit)
+    lit = jnp.where(
+      _shadowed(types, geoms, light, point + 1e-3 * normal), 0, lit
+    )
   facing = jnp.maximum(jnp.sum(normal * view, axis=0), 0.0)
   shade = light.ambient + light.headlight * facing + light.diffuse * lit
   grain = 1.0 + geoms.pattern[index] * _grain(local)
@@ -88,14 +90,14 @@ def render(
 
 def _check_types(types, num_geoms):
   if len(types) != num_geoms:
-    raise ValueError(f'{len(types)} geom types for {num_geoms} geoms')
+    raise ValueError(f"{len(types)} geom types for {num_geoms} geoms")
   unknown = sorted(set(types) - set(_INTERSECT))
   if unknown:
     raise ValueError(
-      f'cannot draw geom types {unknown}; known: {sorted(_INTERSECT)}'
+      f"cannot draw geom types {unknown}; known: {sorted(_INTERSECT)}"
     )
   if list(types) != sorted(types):
-    raise ValueError(f'geom types must be in ascending order, got {types}')
+    raise ValueError(f"geom types must be in ascending order, got {types}")
 
 
 def _camera_rays(height, width, fovy):
@@ -132,7 +134,7 @@ def _nearest(types, size, offset, turn, rays):
     def closer(carry, geom, intersect=_INTERSECT[kind]):
       depth, segment = carry
       index, size, offset, turn = geom
-      t = intersect(size, offset, turn @ rays)
+      t = intersect(size, offset, _turned(turn, rays))
       nearer = t < depth
       return (
         jnp.where(nearer, t, depth),
@@ -145,8 +147,14 @@ def _nearest(types, size, offset, turn, rays):
       closer,
       (depth, segment),
       (index, size[chosen], offset[chosen], turn[chosen]),
+      unroll=4,
     )
   return depth, segment
+
+
+def _turned(matrix, vectors):
+  """`matrix` `[3, 3]` times `[3, P]`, elementwise so that it fuses."""
+  return [sum(matrix[i, j] * vectors[j] for j in range(3)) for i in range(3)]
 
 
 def _shadowed(types, geoms, light, point):
@@ -158,7 +166,7 @@ def _shadowed(types, geoms, light, point):
 
     def blocked(dark, geom, intersect=_INTERSECT[kind]):
       position, rotation, size = geom
-      origin = rotation.T @ (point - position[:, None])
+      origin = _turned(rotation.T, point - position[:, None])
       towards = -(light.direction @ rotation)
       return dark | (intersect(size, origin, towards) < _MISS), None
 
@@ -167,6 +175,7 @@ def _shadowed(types, geoms, light, point):
       blocked,
       dark,
       (geoms.position[chosen], geoms.rotation[chosen], geoms.size[chosen]),
+      unroll=4,
     )
   return dark
 
@@ -177,7 +186,7 @@ def _surface(types, geoms, index, point):
   center = geoms.position[index].T
   size = geoms.size[index].T
   kind = jnp.asarray(types)[index]
-  local = jnp.einsum('ijp,ip->jp', frame, point - center)
+  local = jnp.einsum("ijp,ip->jp", frame, point - center)
   x, y, z = local
   zero = jnp.zeros_like(x)
   along = z - jnp.clip(z, -size[1], size[1])
@@ -197,7 +206,7 @@ def _surface(types, geoms, index, point):
   normal = local
   for present in set(types):
     normal = jnp.where(kind == present, normals[present], normal)
-  normal = jnp.einsum('ijp,jp->ip', frame, normal)
+  normal = jnp.einsum("ijp,jp->ip", frame, normal)
   return local, normal / (jnp.linalg.norm(normal, axis=0) + 1e-9)
 
 
