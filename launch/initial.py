@@ -13,7 +13,7 @@ import safetensors.numpy
 import tokenizers
 
 from a2r import assets
-from a2r.core import checkpoint, text
+from a2r.core import checkpoint, text, trees
 from a2r.learners import adapt2reward
 from a2r.models import reward, singularity
 from a2r.sim import humans
@@ -89,7 +89,7 @@ def make_start(config: Any, data: prepare.Data) -> Start:
     params = jax.jit(lambda rng: adapt2reward.init_params(model, rng, ids))(rng)
     if backbone.params is None:
       return params
-    fitted = checkpoint.fit(
+    fitted = trees.fit(
       params["backbone"], backbone.params, f"model.init={config.init}"
     )
     return params | {"backbone": fitted}
@@ -139,7 +139,7 @@ def save_backbone(
     tokenizer_file: what `Tokenizer.save` wrote; goes into the file.
     card: plain values: data, steps, seed, accuracy, command.
   """
-  flat = {k: np.asarray(v) for k, v in checkpoint.flatten(params).items()}
+  flat = {k: np.asarray(v) for k, v in trees.flatten(params).items()}
   metadata = {
     "tokenizer": tokenizer_file.read_text(encoding="utf-8"),
     "card": json.dumps(card),
@@ -166,4 +166,4 @@ def load_backbone(
   tokenizer = text.Tokenizer(
     tokenizers.Tokenizer.from_str(metadata["tokenizer"])
   )
-  return checkpoint.nest(flat), tokenizer, json.loads(metadata["card"])
+  return trees.nest(flat), tokenizer, json.loads(metadata["card"])

@@ -10,6 +10,7 @@ Leaves are stored under their path in the tree (`params/dense/kernel`). A part
 is restored into a template, or without one as nested dicts.
 """
 
+import json
 import pathlib
 import shutil
 from collections.abc import Mapping
@@ -18,7 +19,10 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
+from absl import logging
 from etils import epath
+
+from a2r.core import trees
 
 FOLDER = "checkpoints"
 _SCORE = "score"
@@ -68,18 +72,23 @@ class Checkpoints:
         ),
       ]
     )
-    self._manager = ocp.CheckpointManager(
-      self._folder,
-      options=ocp.CheckpointManagerOptions(
-        preservation_policy=policy,
-        best_fn=lambda metrics: metrics[_SCORE],
-        cleanup_tmp_directories=not read_only,
-        create=not read_only,
-        read_only=read_only,
-        # A rename is all or nothing, a recursive removal is not.
-        todelete_subdir=_DELETED,
-      ),
+    options = ocp.CheckpointManagerOptions(
+      preservation_policy=policy,
+      best_fn=lambda metrics: metrics[_SCORE],
+      cleanup_tmp_directories=not read_only,
+      create=not read_only,
+      read_only=read_only,
+      save_interval_steps=0 if read_only else 1,
+      # A rename is all or nothing, a recursive removal is not.
+      todelete_subdir=None if read_only else _DELETED,
     )
+    verbosity = logging.get_verbosity()
+    try:
+      # Orbax warns that a folder to be read only is read only.
+      logging.set_verbosity(logging.ERROR)
+      self._manager = ocp.CheckpointManager(self._folder, options=options)
+    finally:
+      logging.set_verbosity(verbosity)
 
   def __enter__(self) -> "Checkpoints":
     return self
@@ -122,7 +131,7 @@ class Checkpoints:
     Args:
       step: number of finished training steps.
       parts: name -> pytree of arrays; copied before this returns.
-      items: name -> JSON value.
+      items: name -> JSON value; copied too.
       score: what the best checkpoint has most of; None and NaN: worse than
         all scores.
     """
@@ -132,10 +141,14 @@ class Checkpoints:
     self._sweep()
     args = {}
     for name, tree in parts.items():
-      nested = nest({k: np.array(v) for k, v in flatten(tree).items()})
+      nested = trees.nest(
+        {k: np.array(v) for k, v in trees.flatten(tree).items()}
+      )
       if nested:
         args[name] = ocp.args.StandardSave(nested)
     for name, value in (items or {}).items():
+      # A copy: it is written after this function has returned.
+      value = json.loads(json.dumps(value))
       args[name] = ocp.args.JsonSave({"value": value})
     if score is None or np.isnan(score):
       score = _UNSCORED
@@ -172,7 +185,10 @@ class Checkpoints:
     """
     self.wait()
     templates = dict(templates or {})
-    stored = set(self._manager.item_metadata(step).keys())
+    folder = self._folder / str(step)
+    if not folder.exists():
+      raise ValueError(f"no checkpoint of step {step}; known: {self.steps()}")
+    stored = {path.name for path in folder.iterdir() if path.is_dir()}
     args, restored = {}, {}
     for name in (*templates, *parts):
       if name in stored:
@@ -187,15 +203,15 @@ class Checkpoints:
       args[name] = ocp.args.JsonRestore()
     if args:
       restored = self._manager.restore(step, args=ocp.args.Composite(**args))
-    trees = {name: restored[name] for name in parts}
+    found = {name: restored[name] for name in parts}
     for name, template in templates.items():
       tree = restored[name] if name in args else {}
-      trees[name] = fit(template, tree, f"{self._folder / str(step)}: {name}")
+      found[name] = trees.fit(template, tree, f"{folder}: {name}")
     values = {name: restored[name]["value"] for name in items}
-    return Checkpoint(step, trees, values)
+    return Checkpoint(step, found, values)
 
   def _missing(self, step: int, name: str, stored: set[str]) -> str:
-    known = ", ".join(sorted(stored))
+    known = ", ".join(sorted(stored - {"metrics"}))
     return (
       f"the checkpoint {self._folder / str(step)} has no {name!r}; it has:"
       f" {known}"
@@ -245,57 +261,3 @@ def load(
         " first save; start it again with the same command"
       )
     return checkpoints.restore(step, parts=parts, items=items)
-
-
-def flatten(tree: Any) -> dict[str, Any]:
-  """A pytree's leaves by their path, like `0/mu/dense/kernel`."""
-  leaves = jax.tree_util.tree_leaves_with_path(tree)
-  return {
-    jax.tree_util.keystr(path, simple=True, separator="/"): leaf
-    for path, leaf in leaves
-  }
-
-
-def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
-  """Nested dicts of leaves named by path."""
-  nested = {}
-  for path, leaf in flat.items():
-    *parents, last = path.split("/")
-    node = nested
-    for name in parents:
-      node = node.setdefault(name, {})
-    node[last] = leaf
-  return nested
-
-
-def fit(template: Any, tree: Mapping[str, Any], where: str) -> Any:
-  """Returns `template` with the leaves of the nested dicts `tree`.
-
-  Args:
-    template: pytree with the structure, shapes and dtypes that are wanted.
-    tree: nested dicts of arrays.
-    where: where `tree` comes from, for the error.
-
-  Raises:
-    ValueError: they differ; lists all differences.
-  """
-  stored, wanted = flatten(tree), flatten(template)
-  faults = [f"  only stored: {k}" for k in stored if k not in wanted]
-  faults += [f"  only in the model: {k}" for k in wanted if k not in stored]
-  for name, leaf in wanted.items():
-    if name in stored:
-      got, want = _signature(stored[name]), _signature(leaf)
-      if got != want:
-        faults.append(f"  {name}: stored {got}, the model has {want}")
-  if faults:
-    listed = "\n".join(faults[:20])
-    more = f"\n  ... and {len(faults) - 20} more" if len(faults) > 20 else ""
-    raise ValueError(f"{where} does not fit the model:\n{listed}{more}")
-  leaves = [np.asarray(stored[name]) for name in wanted]
-  return jax.tree.unflatten(jax.tree.structure(template), leaves)
-
-
-def _signature(leaf: Any) -> str:
-  shape = tuple(np.shape(leaf))
-  dtype = getattr(leaf, "dtype", None) or np.asarray(leaf).dtype
-  return f"{np.dtype(dtype).name}{list(shape)}"

@@ -41,7 +41,12 @@ class Timer:
     self._paused += time.monotonic() - began
 
   def rates(self) -> dict[str, float]:
-    """Returns the numbers since the last start, and counts anew."""
+    """Returns the numbers since the last start, and counts anew.
+
+    Nothing if no step was made.
+    """
+    if not self._steps:
+      return {}
     seconds = time.monotonic() - self._began - self._paused
     rates = {
       "steps_per_second": self._steps / max(seconds, 1e-9),
@@ -64,8 +69,9 @@ class Progress:
     """
     self._name = name
     self._total = total
-    self._done = self._start = start
-    self._began = time.monotonic()
+    self._done = start
+    # The first step is left out of the speed: it is compiled.
+    self._first, self._began = None, None
     self._bar = None
     if sys.stderr.isatty():
       self._bar = tqdm.tqdm(
@@ -91,6 +97,8 @@ class Progress:
   def advance(self):
     """One step is done."""
     self._done += 1
+    if self._first is None:
+      self._first, self._began = self._done, time.monotonic()
     if self._bar is not None:
       self._bar.update()
 
@@ -100,10 +108,10 @@ class Progress:
     if self._bar is not None:
       self._bar.set_postfix_str(text)
       return
-    seconds = time.monotonic() - self._began
-    finished = self._done - self._start
-    left = seconds / max(finished, 1) * (self._total - self._done)
-    self._line(f"{self._done}/{self._total} {text} ({left:.0f} s left)")
+    if self._first is not None and self._done > self._first:
+      speed = (self._done - self._first) / (time.monotonic() - self._began)
+      text += f" ({(self._total - self._done) / speed:.0f} s left)"
+    self._line(f"{self._done}/{self._total} {text}")
 
   def say(self, text: str):
     """A line that stays."""

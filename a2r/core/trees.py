@@ -1,0 +1,61 @@
+"""Trees of arrays as flat tables of names, and back."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+
+def flatten(tree: Any) -> dict[str, Any]:
+  """A pytree's leaves by their path, like `0/mu/dense/kernel`."""
+  leaves = jax.tree_util.tree_leaves_with_path(tree)
+  return {
+    jax.tree_util.keystr(path, simple=True, separator="/"): leaf
+    for path, leaf in leaves
+  }
+
+
+def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
+  """Nested dicts of leaves named by path."""
+  nested = {}
+  for path, leaf in flat.items():
+    *parents, last = path.split("/")
+    node = nested
+    for name in parents:
+      node = node.setdefault(name, {})
+    node[last] = leaf
+  return nested
+
+
+def fit(template: Any, tree: Mapping[str, Any], where: str) -> Any:
+  """Returns `template` with the leaves of the nested dicts `tree`.
+
+  Args:
+    template: pytree with the structure, shapes and dtypes that are wanted.
+    tree: nested dicts of arrays.
+    where: where `tree` comes from, for the error.
+
+  Raises:
+    ValueError: they differ; lists all differences.
+  """
+  stored, wanted = flatten(tree), flatten(template)
+  faults = [f"  only stored: {k}" for k in stored if k not in wanted]
+  faults += [f"  only in the model: {k}" for k in wanted if k not in stored]
+  for name, leaf in wanted.items():
+    if name in stored:
+      got, want = _signature(stored[name]), _signature(leaf)
+      if got != want:
+        faults.append(f"  {name}: stored {got}, the model has {want}")
+  if faults:
+    listed = "\n".join(faults[:20])
+    more = f"\n  ... and {len(faults) - 20} more" if len(faults) > 20 else ""
+    raise ValueError(f"{where} does not fit the model:\n{listed}{more}")
+  leaves = [np.asarray(stored[name]) for name in wanted]
+  return jax.tree.unflatten(jax.tree.structure(template), leaves)
+
+
+def _signature(leaf: Any) -> str:
+  shape = tuple(np.shape(leaf))
+  dtype = getattr(leaf, "dtype", None) or np.asarray(leaf).dtype
+  return f"{np.dtype(dtype).name}{list(shape)}"

@@ -1,0 +1,30 @@
+"""Trees by name."""
+
+import jax
+import numpy as np
+import optax
+import pytest
+
+from a2r.core import trees
+
+
+def test_names_and_back():
+  tree = {"b": {"kernel": np.ones(2)}, "a": np.zeros(3)}
+  flat = trees.flatten(tree)
+  assert set(flat) == {"a", "b/kernel"}
+  jax.tree.map(np.testing.assert_array_equal, trees.nest(flat), tree)
+
+
+def test_fit_restores_tuples_and_empty_parts():
+  params = {"w": np.ones(2, np.float32)}
+  state = optax.chain(optax.clip(1.0), optax.adam(1e-3)).init(params)
+  nested = trees.nest(trees.flatten(state))
+  back = trees.fit(state, nested, "here")
+  assert jax.tree.structure(back) == jax.tree.structure(state)
+
+
+def test_fit_tells_where_and_what():
+  with pytest.raises(ValueError, match="here does not fit.*\n.*only stored: b"):
+    trees.fit({"a": np.ones(2)}, {"a": np.ones(2), "b": np.ones(1)}, "here")
+  with pytest.raises(ValueError, match=r"a: stored float32\[2\], .*float64"):
+    trees.fit({"a": np.ones(2)}, {"a": np.ones(2, np.float32)}, "here")
