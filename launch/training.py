@@ -27,15 +27,20 @@ def run(config: Any, workdir: pathlib.Path):
     signals.Stopped: the process was asked to stop; all is saved.
   """
   check(config)
-  groups = _groups(config)
   data = prepare.open_data(
-    config.data, seed=config.seed, use_failures="failure" in groups
+    config.data, seed=config.seed, use_failures="failure" in _groups(config)
   )
   start = initial.make_start(config.model, data)
   start.tokenizer.save(workdir / "tokenizer.json")
   _write_spec(workdir, config, data, start, form="cosine")
-  tokens = start.tokenizer(data.texts, start.max_length)
+  if not loop.is_finished(str(workdir), config.train.num_steps):
+    _train(config, workdir, data, start)
+  _evaluate(config, workdir, data, start)
 
+
+def _train(config, workdir, data, start):
+  groups = _groups(config)
+  tokens = start.tokenizer(data.texts, start.max_length)
   result = loop.train(
     _make_learner(config, data, start, tokens),
     optim.make_optimizer(num_steps=config.train.num_steps, **config.optim),
@@ -61,7 +66,6 @@ def run(config: Any, workdir: pathlib.Path):
   if not result.finished:
     step = int(result.state.step)
     raise signals.Stopped(f"after step {step} of {config.train.num_steps}")
-  _evaluate(config, workdir, data, start)
 
 
 def check(config: Any):
@@ -162,7 +166,6 @@ def _write_spec(workdir, config, data, start, form):
       "num_trained": data.num_trained,
       "form": form,
       "temperature": config.loss.temperature,
-      "max_length": start.max_length,
     },
   )
 

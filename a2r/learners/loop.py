@@ -131,6 +131,15 @@ def train(
     return Result(parallel.unreplicate(state), finished=step >= num_steps)
 
 
+def is_finished(workdir: str, num_steps: int) -> bool:
+  """Whether the run has a checkpoint of its last step or a later one."""
+  try:
+    newest = checkpoint.load(workdir, which="newest", parts=()).step
+  except FileNotFoundError:
+    return False
+  return newest >= num_steps
+
+
 class _Window:
   """Metrics of the steps since the last row, on the device until asked for."""
 

@@ -142,6 +142,12 @@ def test_a_request_to_stop_ends_the_step_and_is_resumed(whole, tmp_path, step):
   _assert_same_run(*whole[:2], tmp_path, _train(tmp_path))
 
 
+def test_a_run_is_finished_at_its_last_step(whole, tmp_path):
+  assert loop.is_finished(whole[0], 16)
+  assert not loop.is_finished(whole[0], 17)
+  assert not loop.is_finished(tmp_path, 1)
+
+
 def test_a_longer_run_goes_on_where_a_shorter_ended(whole, tmp_path):
   # The schedule is constant here; the short run ends at an epoch.
   assert _train(tmp_path, num_steps=8).finished
