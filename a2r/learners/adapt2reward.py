@@ -161,21 +161,23 @@ def _encode_clips(model, params, batch, rng, axis_name, *, crop, color):
     levels = frames_lib.augment(rng, clip[None], crop=crop, color=color)
     return frames_lib.normalize(levels[0])
 
-  frames = []
+  keys, sizes = [], []
   for index, part in enumerate(batch.values()):
-    keys = rng_lib.row_keys(
-      jax.random.fold_in(rng_augment, index), len(part["frames"]), axis_name
-    )
-    frames.append(jax.vmap(augment)(keys, part["frames"]))
+    sizes.append(len(part["frames"]))
+    rng_group = jax.random.fold_in(rng_augment, index)
+    keys.append(rng_lib.row_keys(rng_group, sizes[-1], axis_name))
+  frames = jnp.concatenate([part["frames"] for part in batch.values()])
+  frames = jax.vmap(augment)(jnp.concatenate(keys), frames)
+
   rng_dropout = jax.random.fold_in(rng_dropout, parallel.axis_index(axis_name))
   features = model.apply(
     {"params": params},
-    jnp.concatenate(frames),
+    frames,
     deterministic=False,
     method="video",
     rngs={"dropout": rng_dropout},
   )
-  ends = np.cumsum([len(part) for part in frames])[:-1]
+  ends = np.cumsum(sizes)[:-1]
   return dict(zip(batch, jnp.split(features, ends), strict=True))
 
 

@@ -4,6 +4,7 @@ Letters: F failed clips, T frames, H W picture, M tasks, K clusters per task,
 E feature width.
 """
 
+import functools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -40,7 +41,7 @@ def make_cluster_fn(
   It embeds all failed clips and clusters those of each task into K (Adapt2-
   Reward, https://arxiv.org/abs/2407.14872, eq. 6): from seeds drawn with
   `rng`, or from the `previous` extra's centers, whose numbering it then keeps.
-  With `previous` it is a pure function of its arguments.
+  With `previous` nothing is drawn.
 
   Args:
     model: the module; its sizes give M and K.
@@ -60,55 +61,23 @@ def make_cluster_fn(
     )
   task = np.asarray(task, np.int32)
   _check_tasks(model, task)
-  masks = task[None] == np.arange(model.num_tasks)[:, None]
-
-  @jax.jit
-  def embed(params, clips):
-    return model.apply(
-      {"params": params}, frames_lib.normalize(clips), method="video"
-    )
-
-  @jax.jit
-  def seed(rng, features):
-    rngs = jax.random.split(rng, model.num_tasks)
-    return jax.vmap(
-      lambda rng, mask: clustering.spherical_kmeans(
-        rng,
-        features,
-        model.num_failure_prompts,
-        num_iters=num_iters,
-        mask=mask,
-      )
-    )(rngs, masks)
-
-  @jax.jit
-  def renew(features, centers):
-    def one(mask, centers):
-      clusters = clustering.spherical_kmeans(
-        jax.random.key(0),  # Nothing is drawn.
-        features,
-        model.num_failure_prompts,
-        num_iters=num_iters,
-        mask=mask,
-        initial_centers=centers,
-      )
-      return clustering.align_clusters(centers, clusters)
-
-    return jax.vmap(one)(masks, centers)
+  num_tasks, num_clusters = model.num_tasks, model.num_failure_prompts
+  masks = task[None] == np.arange(num_tasks)[:, None]
 
   def cluster(params, *, rng=None, previous=None):
+    rng = jax.random.key(0) if rng is None else rng
     params = jax.device_put(params)
     chunks = _chunks(frames, len(task), chunk_size)
-    parts = [np.asarray(embed(params, chunk)) for chunk in chunks]
+    parts = [np.asarray(_embed(model, params, chunk)) for chunk in chunks]
     features = np.concatenate(parts)[: len(task)]
-    if previous is None:
-      clusters = jax.device_get(seed(rng, features))
-    else:
-      clusters = jax.device_get(renew(features, previous["centers"]))
+    start = None if previous is None else previous["centers"]
+    clusters = jax.device_get(
+      _cluster(features, masks, start, rng, num_clusters, num_iters)
+    )
     labels = clusters.labels[task, np.arange(len(task))]
     metrics = {
       "clusters/objective": float(np.mean(clusters.objective)),
-      "clusters/smallest": _smallest(labels, masks, model.num_failure_prompts),
+      "clusters/smallest": _smallest(labels, masks, num_clusters),
     }
     if previous is not None:
       changed = np.mean(labels != previous["cluster_labels"])
@@ -116,6 +85,39 @@ def make_cluster_fn(
     return {"centers": clusters.centers, "cluster_labels": labels}, metrics
 
   return cluster
+
+
+@functools.partial(jax.jit, static_argnames="model")
+def _embed(model, params, clips):
+  """`[n, E]` unit features of `[n, T, H, W, 3]` uint8 clips."""
+  return model.apply(
+    {"params": params}, frames_lib.normalize(clips), method="video"
+  )
+
+
+@functools.partial(jax.jit, static_argnames=("num_clusters", "num_iters"))
+def _cluster(features, masks, start, rng, num_clusters, num_iters):
+  """Clusters `[F, E]` within each of the `[M, F]` masks, from `[M, K, E]`.
+
+  Without a start (None) the seeds are drawn; with one, nothing is, and the
+  clusters keep its numbering.
+  """
+
+  def one(mask, start, rng):
+    clusters = clustering.spherical_kmeans(
+      rng,
+      features,
+      num_clusters,
+      num_iters=num_iters,
+      mask=mask,
+      initial_centers=start,
+    )
+    if start is None:
+      return clusters
+    return clustering.align_clusters(start, clusters)
+
+  rngs = jax.random.split(rng, len(masks))
+  return jax.vmap(one)(masks, start, rngs)
 
 
 def _check_tasks(model, task):

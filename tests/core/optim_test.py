@@ -1,5 +1,6 @@
 """Warm-up, cosine, clipping and what weight decay leaves alone."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -62,7 +63,8 @@ def test_first_update_by_hand():
   optimizer = optim.make_optimizer(**SETTINGS | {"warmup_steps": 0})
   params = {"kernel": jnp.full((1, 2), 3.0), "bias": jnp.full((2,), 3.0)}
   grads = {"kernel": jnp.array([[1.0, -2.0]]), "bias": jnp.array([4.0, 5.0])}
-  updates, _ = optimizer.update(grads, optimizer.init(params), params)
+  state = optimizer.init(params)
+  updates, _ = jax.jit(optimizer.update)(grads, state, params)
   np.testing.assert_allclose(updates["kernel"], [[-0.25, -0.05]], rtol=1e-4)
   np.testing.assert_allclose(updates["bias"], [-0.1, -0.1], rtol=1e-4)
 
@@ -75,7 +77,13 @@ def test_a_toy_problem_is_solved(clip_norm):
   target = jnp.array([1.0, -2.0])
   x = jnp.zeros(2)
   state = optimizer.init(x)
-  for _ in range(200):
+
+  def step(_, carry):
+    x, state = carry
     updates, state = optimizer.update(2 * (x - target), state, x)
-    x = optax.apply_updates(x, updates)
+    return optax.apply_updates(x, updates), state
+
+  x, _ = jax.jit(lambda *carry: jax.lax.fori_loop(0, 200, step, carry))(
+    x, state
+  )
   np.testing.assert_allclose(x, target, atol=0.02)

@@ -18,13 +18,12 @@ M, K, NUM_FAILURES = 2, 2, 10
 CONFIG = config_lib.Config(
   image_size=8,
   num_frames=2,
-  stem="conv",
-  stem_features=(8,),
+  patch_size=4,
   width=8,
   num_heads=2,
   mlp_width=16,
-  vision_layers=1,
-  temporal_layers=1,
+  vision_layers=0,
+  temporal_layers=0,
   text_layers=1,
   fusion_layer=1,
   vocab_size=12,
@@ -49,14 +48,17 @@ def failed_clips():
   return (base_level + draw.integers(0, 20, shape)).astype(np.uint8)
 
 
-def make_learner(num_failure_prompts=K, **kwargs):
-  model = reward.Adapt2Reward(
+def make_model(num_failure_prompts=K):
+  return reward.Adapt2Reward(
     CONFIG,
     M,
     num_failure_prompts,
     failure_prompt_length=2,
     domain_prompt_length=2,
   )
+
+
+def make_learner(num_failure_prompts=K, **kwargs):
   settings = dict(
     instruction_ids=IDS,
     instruction_mask=MASK,
@@ -68,6 +70,7 @@ def make_learner(num_failure_prompts=K, **kwargs):
     failure_task=TASKS,
     chunk_size=4,
   )
+  model = make_model(num_failure_prompts)
   return adapt2reward.make_learner(model, **settings | kwargs)
 
 
@@ -88,78 +91,86 @@ def make_batch(size=8):
 
 @functools.cache
 def fresh():
-  learner = make_learner()
+  """Learner, parameters and extra; numpy draws faster than flax compiles."""
+  model = make_model()
+  shapes = jax.eval_shape(
+    lambda: adapt2reward.init_params(model, jax.random.key(0), IDS)
+  )
+  draw = np.random.default_rng(2)
+  params = jax.tree.map(
+    lambda x: 0.3 * draw.normal(size=x.shape).astype(np.float32), shapes
+  )
+  learner = make_learner(initial_params=lambda rng: params)
   return learner, *learner.init(jax.random.key(0))
 
 
-def run(learner, params, extra, num_devices, num_steps, learning_rate):
-  """Metrics of each step, the last state and the number of traces."""
+def make_runner(learner, params, extra, num_devices, rate):
+  """Returns `run(num_steps) -> (rows of metrics, params)` and its traces."""
   traces = []
 
   def loss_fn(*args):
     traces.append(1)
     return learner.loss_fn(*args)
 
-  optimizer = optax.sgd(learning_rate)
+  optimizer = optax.sgd(rate)
   step_fn = parallel.pmap_step(base.make_step_fn(loss_fn, optimizer, seed=0))
-  state = state_lib.create(params, extra, optimizer)
-  state = parallel.replicate(state, num_devices)
   batch = parallel.shard(make_batch(), num_devices)
-  history = []
-  for _ in range(num_steps):
-    state, metrics = step_fn(state, batch)
-    history.append(parallel.unreplicate(metrics))
-  return history, state, len(traces)
+
+  def run(num_steps):
+    state = state_lib.create(params, extra, optimizer)
+    state = parallel.replicate(state, num_devices)
+    history = []
+    for _ in range(num_steps):
+      state, metrics = step_fn(state, batch)
+      history.append(parallel.unreplicate(metrics))
+    return history, jax.device_get(state.params)
+
+  return run, traces
 
 
 def test_eight_devices_equal_one_and_training_learns():
   learner, params, extra = fresh()
   rate = 1e-3
-  (eight,), state, _ = run(learner, params, extra, 8, 1, rate)
-  copies = jax.device_get(state.params)
-  chex.assert_trees_all_equal(
-    jax.tree.map(lambda x: x[0], copies), jax.tree.map(lambda x: x[7], copies)
-  )
-  after = parallel.unreplicate(state.params)
-  (one,), state, _ = run(learner, params, extra, 1, 1, rate)
+  run, _ = make_runner(learner, params, extra, 8, rate)
+  (eight,), copies = run(1)
+  after = jax.tree.map(lambda x: x[0], copies)
+  chex.assert_trees_all_equal(after, jax.tree.map(lambda x: x[7], copies))
+
+  run, traces = make_runner(learner, params, extra, 1, rate)
+  (one,), copies = run(1)
+  alone = jax.tree.map(lambda x: x[0], copies)
   for name in one:
     np.testing.assert_allclose(eight[name], one[name], rtol=1e-5, err_msg=name)
-  compare = functools.partial(_assert_close_gradients, rate=rate)
-  jax.tree.map(compare, params, after, parallel.unreplicate(state.params))
-
-  history, _, num_traces = run(learner, params, extra, 1, 30, rate)
-  assert num_traces == 1
-  losses = [row["loss"] for row in history]
-  assert np.mean(losses[-5:]) < 0.9 * np.mean(losses[:5])
+  gradients = [
+    jax.tree.map(lambda x, y: (x - y) / rate, params, tree)
+    for tree in (after, alone)
+  ]
+  jax.tree.map(_assert_close_gradients, *gradients)
+  _assert_no_idle_parameters(gradients[1])
   weighted = sum(WEIGHTS[name] * one[name] for name in WEIGHTS)
   np.testing.assert_allclose(one["loss"], weighted, rtol=1e-6)
 
+  history, _ = run(30)
+  assert len(traces) == 1
+  losses = [row["loss"] for row in history]
+  assert np.mean(losses[-5:]) < 0.85 * losses[0]
 
-def _assert_close_gradients(before, left, right, rate):
-  left, right = (np.asarray(before) - left) / rate, (before - right) / rate
+
+def _assert_close_gradients(left, right):
+  # A difference of parameters rounds them: some 1e-7 / rate.
   scale = max(np.abs(right).max(), 1.0)
-  # The difference of parameters rounds them at 6e-8 / rate.
   np.testing.assert_allclose(left, right, atol=1e-4 * scale + 1e-4)
 
 
-def test_every_parameter_learns():
-  learner, params, extra = fresh()
-
-  def loss(params):
-    return learner.loss_fn(
-      params, extra, make_batch(4), jax.random.key(3), None
-    )[0]
-
-  grads = jax.jit(jax.grad(loss))(params)
-  chex.assert_tree_all_finite(grads)
+def _assert_no_idle_parameters(gradients):
   idle = {
     jax.tree_util.keystr(path, simple=True, separator="/")
-    for path, grad in jax.tree_util.tree_leaves_with_path(grads)
-    if not np.abs(grad).any()
+    for path, gradient in jax.tree_util.tree_leaves_with_path(gradients)
+    if np.abs(gradient).max() < 1e-3
   }
-  # The backbone's own temperature and pooler are for other scores, and a key
-  # bias shifts all logits of a softmax alike.
-  known = ("/temp", "pooler", "key/bias", "fusion", "itm")
+  # What the reward does not look at, and a key's bias, which shifts all
+  # logits of a softmax alike.
+  known = ("backbone/temp", "vision_layernorm", "cls_token", "key/bias")
   assert not {n for n in idle if not any(k in n for k in known)}, idle
 
 
@@ -186,13 +197,16 @@ def test_a_weight_of_zero_skips_the_term(weights, terms):
       k: v for k, v in params["prompts"].items() if k != "failure"
     }
   loss, metrics = jax.eval_shape(
-    lambda: learner.loss_fn(params, extra, batch, jax.random.key(0), None)
+    lambda *args: learner.loss_fn(*args, None),
+    params,
+    extra,
+    batch,
+    jax.random.key(0),
   )
   assert loss.shape == () and loss.dtype == np.float32
   names = {"accuracy", "temperature"} | terms
-  names |= {"failure_accuracy"} & (
-    {"failure_accuracy"} if "fvlc" in terms else set()
-  )
+  if "fvlc" in terms:
+    names.add("failure_accuracy")
   assert set(metrics) == names
   assert (learner.on_epoch is None) == (weights["fvlc"] == 0)
 

@@ -13,6 +13,12 @@ from a2r import losses
 TAU = 0.5
 E1, E2 = math.exp(1 / TAU), math.exp(0 / TAU)  # Cosine 1 and 0.
 
+# One compilation per shape, rather than one per operation and shape.
+jitted_cdc = jax.jit(
+  losses.cross_domain_contrastive, static_argnames="exclude_self"
+)
+jitted_vlc = jax.jit(losses.video_language_contrastive)
+
 
 def unit(seed, *shape):
   x = np.random.default_rng(seed).normal(size=shape)
@@ -20,7 +26,7 @@ def unit(seed, *shape):
 
 
 def cdc(robot, human, robot_task, human_task, tau=TAU, **kwargs):
-  return losses.cross_domain_contrastive(
+  return jitted_cdc(
     jnp.asarray(robot, jnp.float32),
     jnp.asarray(human, jnp.float32),
     jnp.asarray(robot_task),
@@ -31,7 +37,7 @@ def cdc(robot, human, robot_task, human_task, tau=TAU, **kwargs):
 
 
 def vlc(video, text, tau=TAU, **kwargs):
-  return losses.video_language_contrastive(
+  return jitted_vlc(
     jnp.asarray(video, jnp.float32),
     jnp.asarray(text, jnp.float32),
     temperature=tau,
@@ -108,8 +114,17 @@ class TestCrossDomain:
     # Task 5 is alone: without itself it has no positive at all.
     robot, human = unit(0, 2, 5), unit(1, 2, 5)
 
+    robot_task, human_task = jnp.array([0, 5]), jnp.array([0, 1])
+
     def loss(robot):
-      return cdc(robot, human, [0, 5], [0, 1], 0.01, exclude_self=exclude_self)
+      return losses.cross_domain_contrastive(
+        robot,
+        human,
+        robot_task,
+        human_task,
+        temperature=0.01,
+        exclude_self=exclude_self,
+      )
 
     value, grad = jax.value_and_grad(loss)(robot)
     chex.assert_tree_all_finite(grad)
@@ -217,7 +232,9 @@ class TestVideoLanguage:
 
     def loss(video, text, failure):
       mask = jnp.array([True, False, True])
-      return vlc(video, text, 0.01, failure_text=failure, has_failure=mask)
+      return losses.video_language_contrastive(
+        video, text, temperature=0.01, failure_text=failure, has_failure=mask
+      )
 
     grad_fn = jax.value_and_grad(loss, argnums=(0, 1, 2))
     out = grad_fn(video, text, failure)
