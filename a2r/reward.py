@@ -30,6 +30,7 @@ from absl import logging
 from a2r.core import checkpoint as checkpoints
 from a2r.core import frames as frame_rule
 from a2r.core import text as text_lib
+from a2r.core import trees
 from a2r.models import encoders, forms, singularity, wording
 from a2r.models import reward as reward_model
 
@@ -124,7 +125,6 @@ class Reward:
       ValueError: clips of another type or rank, an empty instruction, or a
         number of instructions that is not B.
     """
-    clips = encoders.check_clips(clips)
     if isinstance(instructions, str):
       return self.scores(clips, [instructions])[:, 0]
     texts = list(instructions)
@@ -266,10 +266,13 @@ def load(run_folder: str | pathlib.Path, checkpoint: str = "best") -> Reward:
     domain_prompt_length=config["domain_prompt_length"],
   )
   stored = checkpoints.load(folder, which=checkpoint)
+  params = trees.fit(
+    encoders.params_like(model), stored.parts["params"], str(folder)
+  )
   return Reward(
     encoders.make_encoders(
       model,
-      stored.parts["params"],
+      params,
       text_lib.Tokenizer.load(folder / "tokenizer.json"),
     ),
     instructions=spec["instructions"],
@@ -284,8 +287,8 @@ def _read_json(folder: pathlib.Path, name: str) -> dict:
   """The JSON file `name` of a run folder."""
   path = folder / name
   if not path.is_file():
-    parent = folder.parent
-    runs = sorted(str(p.parent) for p in parent.glob(f"*/{SPEC_FILE}"))
+    found = folder.parent.glob(f"*/{SPEC_FILE}")
+    runs = sorted(str(path.parent) for path in found)
     why = f"has no {name}" if folder.is_dir() else "is not there"
     raise FileNotFoundError(
       f"no trained run: {folder} {why}; "

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from a2r.core import text as text_lib
@@ -47,6 +48,15 @@ def check_clips(clips: np.ndarray) -> np.ndarray:
   if clips.ndim != 5 or clips.shape[-1] != 3 or not clips.size:
     raise ValueError(f"{expected}, none of them zero, {got}")
   return clips
+
+
+def params_like(model: reward.Adapt2Reward) -> Any:
+  """Shapes and dtypes of the model's parameters, without making any."""
+  size = model.config.image_size
+  frames = jnp.zeros((1, model.config.num_frames, size, size, 3))
+  ids = jnp.zeros((1, 2), jnp.int32)
+  make = functools.partial(model.init, jax.random.key(0))
+  return jax.eval_shape(make, frames, ids, ids)["params"]
 
 
 def make_encoders(
