@@ -15,7 +15,7 @@ from typing import Any
 
 from absl import flags
 
-from a2r.core import compilation, signals
+from a2r.core import checkpoint, compilation, signals
 
 _TRACEBACK = flags.DEFINE_bool(
   "traceback", False, "Show where an error comes from, not only what it is."
@@ -122,7 +122,7 @@ def locked(workdir: pathlib.Path) -> Iterator[None]:
 
 
 def store_config(workdir: pathlib.Path, config: Mapping[str, Any]):
-  """Writes config.json, or checks that a run goes on with the one it had.
+  """Writes config.json; a run that has begun must go on with the one it had.
 
   Args:
     workdir: the run folder.
@@ -133,7 +133,7 @@ def store_config(workdir: pathlib.Path, config: Mapping[str, Any]):
   """
   path = workdir / "config.json"
   config = json.loads(json.dumps(config))
-  if path.exists():
+  if path.exists() and checkpoint.exists(workdir):
     old, new = _flat(json.loads(path.read_text())), _flat(config)
     differ = [
       f"{key} was {json.dumps(old.get(key))}, now {json.dumps(new.get(key))}"

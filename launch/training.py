@@ -157,7 +157,7 @@ def _batches(config, data, start, groups, step):
 
 
 def _write_spec(workdir, config, data, start, form):
-  """What `a2r.reward.load` needs besides the settings and the weights."""
+  """What `a2r.reward.load` needs besides settings, texts and weights."""
   common.write_json(
     workdir / reward.SPEC_FILE,
     {
@@ -165,7 +165,6 @@ def _write_spec(workdir, config, data, start, form):
       "labels": data.labels,
       "num_trained": data.num_trained,
       "form": form,
-      "temperature": config.loss.temperature,
     },
   )
 

@@ -223,6 +223,13 @@ class Checkpoints:
       shutil.rmtree(self._folder / _DELETED, ignore_errors=True)
 
 
+def exists(workdir: str | pathlib.Path) -> bool:
+  """Whether a run folder holds a whole checkpoint."""
+  folder = pathlib.Path(workdir).expanduser() / FOLDER
+  # What is not whole, or set aside, has another name than its step.
+  return any(path.name.isdigit() for path in folder.glob("*"))
+
+
 def load(
   workdir: str | pathlib.Path,
   *,

@@ -106,6 +106,7 @@ def test_missing_runs_are_named(tmp_path):
   with pytest.raises(FileNotFoundError, match="no run in .*nowhere"):
     checkpoint.load(tmp_path / "nowhere")
   checkpoint.Checkpoints(tmp_path).close()
+  assert not checkpoint.exists(tmp_path)
   with pytest.raises(FileNotFoundError, match="no whole checkpoint"):
     checkpoint.load(tmp_path)
   with pytest.raises(ValueError, match="known"):
@@ -154,6 +155,7 @@ def test_a_kill_while_writing_leaves_the_last_whole_one(tmp_path):
   assert done.returncode == -signal.SIGKILL
   left = os.listdir(tmp_path / "checkpoints")
   assert any("tmp" in name for name in left), left
+  assert checkpoint.exists(tmp_path)
   assert checkpoint.load(tmp_path).step == 1
   with checkpoint.Checkpoints(tmp_path) as checkpoints:
     assert checkpoints.steps() == [1]

@@ -68,6 +68,9 @@ def test_a_run_keeps_its_settings(tmp_path):
   stored = json.loads((tmp_path / "config.json").read_text())
   assert stored["train"]["num_steps"] == 500
   config.optim.learning_rate = 1.0
+  common.store_config(tmp_path, config.to_dict())  # Nothing is trained yet.
+  (tmp_path / "checkpoints" / "3").mkdir(parents=True)
+  config.optim.learning_rate = 2.0
   config.model.backbone.width = 64
   with pytest.raises(ValueError) as info:
     common.store_config(tmp_path, config.to_dict())
