@@ -43,13 +43,13 @@ def make_config():
 
 @pytest.fixture(scope="session")
 def make_params():
-  """A function of (model, *inputs) -> variables drawn from N(0, 0.3)."""
+  """A function of (model, *inputs) -> variables drawn from N(0, 0.5)."""
 
   def draw(model, *inputs):
     shapes = jax.eval_shape(model.init, jax.random.key(0), *inputs)
     rng = np.random.default_rng(0)
     return jax.tree.map(
-      lambda s: (0.3 * rng.standard_normal(s.shape)).astype(s.dtype), shapes
+      lambda s: (0.5 * rng.standard_normal(s.shape)).astype(s.dtype), shapes
     )
 
   return draw

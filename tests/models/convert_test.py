@@ -105,6 +105,7 @@ def test_variant_equals_published_code(golden, converted, variant, fields):
   np.testing.assert_allclose(feature, expected, rtol=0, atol=FEATURES)
 
 
+@pytest.mark.slow
 def test_gradients_equal_published_code(golden, converted):
   model, params = converted
   mask = golden["in/attention_mask"]

@@ -30,7 +30,7 @@ def test_temporal_feature_sees_the_order(
   assert tokens.shape == (4, 4 * per_frame, 16)
   np.testing.assert_allclose(jnp.linalg.norm(feature, axis=-1), 1, atol=1e-6)
   forward, backward = np.split(feature.mean(axis=1), 2)
-  assert np.abs(forward - backward).max() > 1e-3
+  assert np.abs(forward - backward).max() > 1e-4
 
 
 def test_published_feature_does_not_see_the_order(
@@ -63,16 +63,14 @@ def test_padding_changes_no_text_feature(make_config, make_params, inputs):
 
 
 def test_bfloat16_keeps_outputs_in_float32(make_config, make_params, inputs):
-  config = make_config()
-  params = make_params(singularity.Singularity(config), *inputs)
-  outputs = []
-  for dtype in ("float32", "bfloat16"):
-    model = singularity.Singularity(make_config(dtype=dtype))
-    outputs.append(jax.jit(model.apply)(params, *inputs))
-  exact, rough = outputs
-  assert all(x.dtype == jnp.float32 for x in jax.tree.leaves(rough))
-  np.testing.assert_allclose(exact.image_feat, rough.image_feat, atol=0.1)
-  np.testing.assert_allclose(exact.text_feat, rough.text_feat, atol=0.1)
+  exact_model = singularity.Singularity(make_config())
+  model = singularity.Singularity(make_config(dtype="bfloat16"))
+  params = make_params(model, *inputs)
+  for out in jax.tree.leaves(jax.eval_shape(model.apply, params, *inputs)):
+    assert out.dtype == jnp.float32
+  _, exact = _video(exact_model, params, inputs[0])
+  _, rough = _video(model, params, inputs[0])
+  assert 0 < np.abs(exact - rough).max() < 0.1
 
 
 def test_base_model_has_the_published_number_of_parameters():
@@ -111,7 +109,8 @@ def test_dropout_needs_and_uses_its_rng(make_config, make_params, inputs):
   @jax.jit
   def encode(rng):
     rngs = {"dropout": rng}
-    return model.apply(params, *inputs, False, rngs=rngs).sim
+    method = "encode_video"
+    return model.apply(params, inputs[0], False, rngs=rngs, method=method)[1]
 
   first, second = encode(jax.random.key(0)), encode(jax.random.key(1))
   assert np.abs(first - second).max() > 1e-3
