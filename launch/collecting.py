@@ -134,7 +134,7 @@ def collect_robot(
     root,
     "robot",
     spec,
-    "a2r.sim.collect",
+    "a2r.sim.clips",
     [shard.num_clips for shard in shards],
     lambda number: make(shards[number]),
   )

@@ -1,7 +1,26 @@
-"""The simulated tabletop: environments, tasks, robot clips."""
+"""The simulated tabletop: environments, tasks, robot clips.
 
-from a2r.sim.collect import Clips, collect
-from a2r.sim.tasks import TARGETS, TASKS
-from a2r.sim.variants import ENVIRONMENTS
+The names are looked up when they are first used, so that the renderer and the
+human clips can be had without the physics engine.
+"""
 
-__all__ = ["ENVIRONMENTS", "TARGETS", "TASKS", "Clips", "collect"]
+import importlib
+
+_HOME = {
+  "make": "env",
+  "collect": "clips",
+  "Clips": "clips",
+  "TARGETS": "tasks",
+  "TASKS": "tasks",
+  "ENVIRONMENTS": "variants",
+}
+
+__all__ = list(_HOME)
+
+
+def __getattr__(name):
+  if name not in _HOME:
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+  module = importlib.import_module(f"{__name__}.{_HOME[name]}")
+  globals()[name] = getattr(module, name)
+  return globals()[name]
