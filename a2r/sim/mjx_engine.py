@@ -62,7 +62,7 @@ def step(
     ctrl=jnp.stack([gripper, -gripper]),
   )
   data, _ = jax.lax.scan(
-    lambda data, _: (mjx.step(model, data), None),
+    lambda data, _: (_substep(model, data), None),
     data,
     length=scene.FRAME_SKIP,
   )
@@ -83,6 +83,51 @@ def geom_poses(
   return data.geom_xpos[geom_ids], data.geom_xmat[geom_ids]
 
 
+def _substep(model, data):
+  """`mjx.step`, with the acceleration of the weld that C takes into account.
+
+  C's reference acceleration of an equality constraint with Jacobian J has the
+  term -dJ/dt qvel; MJX's has not, and without it the hands of the two engines
+  part by millimeters within a few control steps.
+  """
+  data = mjx.fwd_velocity(model, mjx.fwd_position(model, data))
+  curvature = _weld_curvature(data)
+  aref = data._impl.efc_aref
+  data = data.tree_replace({"_impl.efc_aref": aref.at[:6].add(-curvature)})
+  data = mjx.fwd_acceleration(model, mjx.fwd_actuation(model, data))
+  return mjx.implicit(model, mjx.solve(model, data))
+
+
+def _weld_curvature(data):
+  """dJ/dt qvel `[6]` of the weld between mocap and hand.
+
+  The residual is the hand's offset to the mocap, then the vector part of
+  mocap^-1 * hand, negated both. Their second derivatives without joint
+  accelerations need the hand's velocity-product acceleration.
+  """
+  hand, qvel = _hand_id(), data.qvel[scene.ARM]
+  twist = qvel @ data.cdof_dot[scene.ARM]
+  spin = data.cvel[hand, :3]
+  offset = data.xpos[hand] - data.subtree_com[_root_id()]
+  speed = data.cvel[hand, 3:] + jnp.cross(spin, offset)
+  linear = twist[3:] + jnp.cross(twist[:3], offset) + jnp.cross(spin, speed)
+  back = jnp.asarray(scene.HAND_QUAT) * jnp.array([1.0, -1.0, -1.0, -1.0])
+  turned = _multiply(
+    jnp.concatenate([jnp.zeros(1), twist[:3]]), data.xquat[hand]
+  )
+  angular = 0.5 * _multiply(back, turned) - 0.25 * spin @ spin * _multiply(
+    back, data.xquat[hand]
+  )
+  return -jnp.concatenate([linear, angular[1:]])
+
+
+def _multiply(one, two):
+  """The product of two quaternions `[4]`."""
+  (w, v), (x, u) = (one[0], one[1:]), (two[0], two[1:])
+  vector = w * u + x * v + jnp.cross(v, u)
+  return jnp.concatenate([(w * x - v @ u)[None], vector])
+
+
 @functools.cache
 def _compiled() -> mujoco.MjModel:
   return scene.make_model()
@@ -91,6 +136,11 @@ def _compiled() -> mujoco.MjModel:
 @functools.cache
 def _hand_id() -> int:
   return _compiled().body("hand").id
+
+
+@functools.cache
+def _root_id() -> int:
+  return int(_compiled().body_rootid[_hand_id()])
 
 
 @functools.cache

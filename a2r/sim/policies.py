@@ -237,9 +237,10 @@ def _move_cup_away(rng, layout):
   """Forward, with closed fingertips or with the rail between open fingers."""
   gripper = rng.choice([_OPEN, _CLOSED])
   x, y = layout.mug
-  x += rng.uniform(-0.006, 0.006)
+  # Closed fingers meet a little left of the hand's center.
+  x += rng.uniform(-0.004, 0.004) + (0.007 if gripper == _CLOSED else 0.0)
   back = scene.MUG_RADIUS + (_TIP if gripper == _CLOSED else -0.04)
-  far = 0.115 if gripper == _CLOSED else 0.08
+  far = 0.11 if gripper == _CLOSED else 0.08
   z = rng.uniform(0.025, 0.045)
   touch = _point(x, y - back, z)
   ready = _point(x, touch[1] - rng.uniform(0.02, 0.05), z)
@@ -288,11 +289,11 @@ def _close_drawer(rng, layout):
   """Pushes the handle home with the fingertips."""
   gripper = rng.choice([_OPEN, _CLOSED])
   touch = _handle(layout) - _point(0, _TIP + _BAR_RADIUS, 0)
-  touch += rng.uniform([-0.025, 0, -0.004], [0.025, 0, 0.004])
+  touch += rng.uniform([-0.025, 0, -0.009], [0.025, 0, -0.001])
   ready = touch - _point(0, rng.uniform(0.02, 0.05), 0)
   end = touch + _point(0, rng.uniform(0.055, 0.07), 0)
   via = [_point(ready[0] * rng.uniform(0.4, 0.7), rng.uniform(0.43, 0.48), 0.1)]
-  leave = rng.choice([0, 1]) * _point(0, -rng.uniform(0.04, 0.1), 0)
+  leave = rng.choice([0, 1]) * _point(0, -rng.uniform(0.03, 0.08), 0.05)
   aside = _point(-rng.uniform(0.16, 0.19), 0, 0)
   return Stroke(via, ready, touch, end, leave, gripper, aside)
 

@@ -153,13 +153,14 @@ _MUG = """
        pos="0.034 0 0.037" quat="0.707107 0.707107 0 0"/>
       <geom name="hidden/mug" class="hidden" type="capsule" size="0.028"
        fromto="0 0 0.028 0 0 0.042"/>
+      {feet}
     </body>
 """
 
 _FINGERS = ("right_finger/tip", "left_finger/tip")
 # Pairs of geoms that may touch, and their sliding friction.
 _PAIRS = (
-  ("hidden/table", "mug/body", 0.6),
+  *(("hidden/table", f"hidden/foot{index}", 0.6) for index in range(4)),
   ("palm/rail", "hidden/mug", 0.6),
   ("hidden/mug", "drawer_front/panel", 0.6),
   ("hidden/mug", "coffee/base", 0.6),
@@ -170,6 +171,18 @@ _PAIRS = (
   *((finger, "drawer_front/panel", 1.0) for finger in _FINGERS),
   *((finger, "coffee/base", 1.0) for finger in _FINGERS),
 )
+
+
+def _make_mug() -> str:
+  """The mug on four feet: a standing cylinder's contacts are ambiguous."""
+  feet = "".join(
+    f'<geom name="hidden/foot{index}" class="hidden" type="sphere"'
+    f' size="0.005" pos="{x} {y} 0.005"/>'
+    for index, (x, y) in enumerate(
+      (x, y) for x in (-0.016, 0.016) for y in (-0.016, 0.016)
+    )
+  )
+  return _MUG.format(feet=feet)
 
 
 def make_xml() -> str:
@@ -201,7 +214,7 @@ def make_xml() -> str:
     <light name="lamp" directional="true" pos="0 0.6 2" dir="0.3 0.35 -1"
      diffuse="0.45 0.45 0.45" specular="0 0 0" castshadow="true"/>
     <camera name="camera" pos="0 0 1" fovy="45"/>
-    {_TABLE}{sawyer.make_arm()}{_MUG}{_DRAWER}{_COFFEE}{_FAUCET}
+    {_TABLE}{sawyer.make_arm()}{_make_mug()}{_DRAWER}{_COFFEE}{_FAUCET}
   </worldbody>
   <equality>
     <weld body1="mocap" body2="hand" relpose="0 0 0 1 0 0 0" solref="0.02 1"/>
