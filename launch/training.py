@@ -96,11 +96,17 @@ def check(config: Any):
       "known: procedural, ssv2, records, folder"
     )
   weights = config.loss.weights
-  if not config.train.batch.failure and (weights.fvlc or weights.bce):
-    raise ValueError(
-      "train.batch.failure=0 needs loss.weights.fvlc=0 and loss.weights.bce=0, "
-      f"got {weights.fvlc} and {weights.bce}"
-    )
+  if weights.fvlc or weights.bce:
+    made = config.data.robot.source == "tabletop"
+    for key, count in (
+      ("train.batch.failure", config.train.batch.failure),
+      ("data.robot.failures", config.data.robot.failures if made else 1),
+    ):
+      if not count:
+        raise ValueError(
+          f"{key}=0 needs loss.weights.fvlc=0 and loss.weights.bce=0, got "
+          f"{weights.fvlc} and {weights.bce}"
+        )
 
 
 def _groups(config: Any) -> tuple[str, ...]:

@@ -98,6 +98,7 @@ def test_one_process_at_a_time_writes_in_a_run(tmp_path):
     ("eval.environments", ("tabletop/moon",), "tabletop/test3"),
     ("eval.tasks", ("fly",), "close_drawer"),
     ("train.batch.failure", 0, "needs loss.weights.fvlc=0"),
+    ("data.robot.failures", 0, "needs loss.weights.fvlc=0"),
     ("data.human.source", "none", "procedural"),
   ],
 )
