@@ -80,11 +80,15 @@ _HAND = """
           <joint name="right_claw" range="0 0.04"/>
           <geom name="right_finger/tip" size="0.012"
            fromto="-0.045 0 0 0.045 0 0"/>
+          <geom name="hidden/right_tip" class="hidden" type="sphere"
+           size="0.012" pos="0.045 0 0" mass="0"/>
         </body>
         <body name="left_claw" pos="0 0.05 0" childclass="claw">
           <joint name="left_claw" range="-0.04 0"/>
           <geom name="left_finger/tip" size="0.012"
            fromto="-0.045 0 0 0.045 0 0"/>
+          <geom name="hidden/left_tip" class="hidden" type="sphere"
+           size="0.012" pos="0.045 0 0" mass="0"/>
         </body>
       </body>
 """
