@@ -28,7 +28,7 @@ def step(
   qvel: np.ndarray,
   mocap: np.ndarray,
   gripper: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
   """One control step of each state: five substeps, then `scene.tidy`.
 
   Args:
@@ -39,7 +39,7 @@ def step(
     gripper: `[B]` target of the claws.
 
   Returns:
-    The next `qpos` and `qvel`, float64.
+    The next `qpos` and `qvel` and the hand's position `[B, 3]`, float64.
   """
   batch, (nq, nv) = len(qpos), (model.nq, model.nv)
   state = np.concatenate([np.zeros((batch, 1)), qpos, qvel], axis=1)
@@ -52,7 +52,9 @@ def step(
       model, _scratch(model), state, control, control_spec=_CONTROL
     )
   last = states[:, -1]
-  return scene.tidy(last[:, 1 : 1 + nq], last[:, 1 + nq : 1 + nq + nv], np)
+  qpos, qvel = last[:, 1 : 1 + nq], last[:, 1 + nq : 1 + nq + nv]
+  qpos, qvel = scene.tidy(qpos, qvel, np)
+  return qpos, qvel, hand_positions(model, qpos)
 
 
 def hand_positions(model: mujoco.MjModel, qpos: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 Letters: N clips, T stored frames, H W image.
 """
 
+import functools
 from typing import NamedTuple
 
 import jax
@@ -109,7 +110,7 @@ def _simulate(model, task, source, keys, draws, want, engine):
     ]
   )
   trajectory = physics.rollout(model, actions, physics=engine)
-  success = np.asarray(_judge(task.success, trajectory.log))
+  success = np.asarray(_judge(task.success)(trajectory.log))
   rows = np.flatnonzero(
     np.ones_like(success) if want is None else success == want
   )
@@ -117,8 +118,9 @@ def _simulate(model, task, source, keys, draws, want, engine):
   return draws[rows], success[rows], log[rows], qpos[rows]
 
 
-def _judge(success, logs):
-  return jax.jit(jax.vmap(success))(logs)
+@functools.cache
+def _judge(success):
+  return jax.jit(jax.vmap(success))
 
 
 def _check_progress(kept, drawn, num_clips, asked):

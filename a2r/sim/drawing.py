@@ -51,7 +51,7 @@ class Look:
     geoms = geometry.Geoms(
       position, rotation, self.size, self.rgb, self.pattern
     )
-    return _draw(self.types, geoms, self.camera, self.light, image_size)
+    return _draw_one(self.types, geoms, self.camera, self.light, image_size)
 
 
 def draw_frames(
@@ -91,6 +91,9 @@ def _draw(types, geoms, camera, light, image_size):
     types, geoms, camera, light, height=image_size, width=image_size
   )
   return picture.image[::-1]
+
+
+_draw_one = jax.jit(_draw, static_argnums=(0, 4))
 
 
 @functools.partial(jax.jit, static_argnums=(0, 4))

@@ -41,7 +41,7 @@ def step(
   qvel: jax.Array,
   mocap: jax.Array,
   gripper: jax.Array,
-) -> tuple[jax.Array, jax.Array]:
+) -> tuple[jax.Array, jax.Array, jax.Array]:
   """One control step: five substeps, then `scene.tidy`.
 
   Args:
@@ -52,7 +52,7 @@ def step(
     gripper: `[]` target of the claws.
 
   Returns:
-    The next `qpos` and `qvel`.
+    The next `qpos` and `qvel` and the hand's position `[3]`.
   """
   data = _base_data().replace(
     qpos=qpos,
@@ -66,13 +66,9 @@ def step(
     data,
     length=scene.FRAME_SKIP,
   )
-  return scene.tidy(data.qpos, data.qvel, jnp)
-
-
-def hand_position(model: mjx.Model, qpos: jax.Array) -> jax.Array:
-  """Hand position `[3]` of joint positions `[nq]`."""
-  data = mjx.kinematics(model, _base_data().replace(qpos=qpos))
-  return data.xpos[_hand_id()]
+  qpos, qvel = scene.tidy(data.qpos, data.qvel, jnp)
+  data = mjx.kinematics(model, data.replace(qpos=qpos))
+  return qpos, qvel, data.xpos[_hand_id()]
 
 
 def geom_poses(

@@ -57,11 +57,13 @@ class SimState:
     qpos: `[nq]` joint positions.
     qvel: `[nv]` joint velocities.
     mocap: `[3]` position of the mocap body.
+    hand: `[3]` position of the hand, a function of `qpos`.
   """
 
   qpos: jax.Array
   qvel: jax.Array
   mocap: jax.Array
+  hand: jax.Array
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -71,13 +73,14 @@ class Model:
   Attributes:
     variant: the environment.
     mj: its compiled model.
-    qpos, qvel: `[nq]`, `[nv]` float32 at the start.
+    qpos, qvel, hand: `[nq]`, `[nv]`, `[3]` float32 at the start.
   """
 
   variant: variants.Variant
   mj: mujoco.MjModel
   qpos: np.ndarray
   qvel: np.ndarray
+  hand: np.ndarray
 
   @functools.cached_property
   def mjx(self) -> mjx.Model:
@@ -87,7 +90,8 @@ class Model:
 
   def start(self) -> SimState:
     """The state that every episode starts from."""
-    return SimState(*map(jnp.asarray, (self.qpos, self.qvel, _START_MOCAP)))
+    parts = (self.qpos, self.qvel, _START_MOCAP, self.hand)
+    return SimState(*map(jnp.asarray, parts))
 
 
 @functools.cache
@@ -111,7 +115,8 @@ def load(name: str) -> Model:
       _place_objects(variant, data)
       mujoco.mj_step(model, data, scene.FRAME_SKIP)
   _place_objects(variant, data)
-  return Model(variant, model, np.float32(data.qpos), np.float32(data.qvel))
+  (hand,) = c_engine.hand_positions(model, data.qpos[None])
+  return Model(variant, model, *map(np.float32, (data.qpos, data.qvel, hand)))
 
 
 def rollout(
@@ -158,25 +163,17 @@ def step(
   gripper = jnp.clip(action[4], -1.0, 1.0)
   args = (state.qpos, state.qvel, mocap, gripper)
   if resolve(physics) == "mjx":
-    qpos, qvel = mjx_engine.step(model.mjx, *args)
+    qpos, qvel, hand = mjx_engine.step(model.mjx, *args)
   else:
-    qpos, qvel = _call_host(
-      functools.partial(c_engine.step, model.mj), args, (state.qpos, state.qvel)
-    )
-  return SimState(qpos, qvel, mocap)
+    function = functools.partial(c_engine.step, model.mj)
+    like = (state.qpos, state.qvel, state.hand)
+    qpos, qvel, hand = _call_host(function, args, like)
+  return SimState(qpos, qvel, mocap, hand)
 
 
-def log_state(model: Model, state: SimState, *, physics: str = "auto"):
-  """DVD's state `[13]` of `state`; unbatched, works under jit and vmap."""
-  if resolve(physics) == "mjx":
-    hand = mjx_engine.hand_position(model.mjx, state.qpos)
-  else:
-
-    def hands(qpos):
-      return (c_engine.hand_positions(model.mj, qpos),)
-
-    (hand,) = _call_host(hands, (state.qpos,), (state.mocap,))
-  return jnp.concatenate([hand, state.qpos[scene.MUG.start :]])
+def log_state(state: SimState) -> jax.Array:
+  """DVD's state `[13]` of `state`."""
+  return jnp.concatenate([state.hand, state.qpos[scene.MUG.start :]])
 
 
 def geom_poses(model: Model, qpos: jax.Array, geom_ids, *, physics="auto"):
@@ -223,20 +220,18 @@ def _place_objects(variant, data):
 
 
 def _rollout_c(model: Model, actions: np.ndarray) -> Trajectory:
-  batch, num_steps, _ = actions.shape
-  qpos, qvel, mocap = (
-    np.tile(start, (batch, 1))
-    for start in (model.qpos, model.qvel, _START_MOCAP)
+  qpos, qvel, mocap, hand = (
+    np.tile(start, (len(actions), 1))
+    for start in (model.qpos, model.qvel, _START_MOCAP, model.hand)
   )
-  path = [qpos]
+  path, hands = [qpos], [hand]
   for action in np.moveaxis(actions, 1, 0):
     mocap = move_mocap(mocap, action)
     gripper = np.clip(action[:, 4], -1.0, 1.0)
-    qpos, qvel = c_engine.step(model.mj, qpos, qvel, mocap, gripper)
+    qpos, qvel, hand = c_engine.step(model.mj, qpos, qvel, mocap, gripper)
     path.append(qpos)
-  path = np.stack(path, axis=1)
-  hands = c_engine.hand_positions(model.mj, path.reshape(-1, scene.NQ))
-  hands = hands.reshape(batch, num_steps + 1, 3)
+    hands.append(hand)
+  path, hands = (np.stack(x, axis=1) for x in (path, hands))
   log = np.concatenate([hands, path[..., scene.MUG.start :]], axis=-1)
   return Trajectory(np.float32(path), np.float32(log))
 
@@ -249,16 +244,16 @@ def _mjx_rollout():
     def body(state, action):
       mocap = move_mocap(state.mocap, action, jnp)
       gripper = jnp.clip(action[4], -1.0, 1.0)
-      qpos, qvel = mjx_engine.step(
+      qpos, qvel, hand = mjx_engine.step(
         model, state.qpos, state.qvel, mocap, gripper
       )
-      return SimState(qpos, qvel, mocap), qpos
+      state = SimState(qpos, qvel, mocap, hand)
+      return state, (qpos, log_state(state))
 
-    _, path = jax.lax.scan(body, start, actions)
-    path = jnp.concatenate([start.qpos[None], path])
-    hands = jax.vmap(mjx_engine.hand_position, in_axes=(None, 0))(model, path)
+    _, (path, log) = jax.lax.scan(body, start, actions)
     return Trajectory(
-      path, jnp.concatenate([hands, path[:, scene.MUG.start :]], axis=-1)
+      jnp.concatenate([start.qpos[None], path]),
+      jnp.concatenate([log_state(start)[None], log]),
     )
 
   return mjx_engine.jit(jax.vmap(play, in_axes=(None, None, 0)))

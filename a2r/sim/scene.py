@@ -19,7 +19,7 @@ from a2r.sim import sawyer
 
 TIMESTEP = 0.0025
 FRAME_SKIP = 5
-NQ = 19
+NQ, NV = 19, 18
 ARM = slice(0, 7)
 MUG = slice(9, 12)
 MUG_QUAT = slice(12, 16)
