@@ -106,10 +106,7 @@ def _find_backbone(config, data, backbone_config) -> _Backbone:
     )
     return _Backbone(None, tokenizer, card)
   if config.init == _SHIPPED:
-    folder = importlib.resources.files(assets)
-    params, tokenizer, shipped = load_backbone(
-      pathlib.Path(str(folder)) / f"{_SHIPPED}.safetensors"
-    )
+    params, tokenizer, shipped = load_backbone(shipped_backbone())
     return _Backbone(params, tokenizer, card | shipped)
   folder = pathlib.Path(config.init).expanduser()
   if not folder.is_dir():
@@ -123,6 +120,12 @@ def _find_backbone(config, data, backbone_config) -> _Backbone:
   return _Backbone(
     params.get("backbone", params), tokenizer, card | {"step": stored.step}
   )
+
+
+def shipped_backbone() -> pathlib.Path:
+  """The file of the backbone that ships with the project."""
+  folder = pathlib.Path(str(importlib.resources.files(assets)))
+  return folder / f"{_SHIPPED}.safetensors"
 
 
 def save_backbone(
