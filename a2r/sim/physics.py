@@ -12,16 +12,15 @@ the gripper is the target of the claws, -1 open and 1 closed.
 
 import dataclasses
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import flax
 import jax
 import jax.numpy as jnp
 import mujoco
 import numpy as np
-from mujoco import mjx
 
-from a2r.sim import c_engine, mjx_engine, scene, variants
+from a2r.sim import c_engine, scene, variants
 
 ACTION_SIZE = 5
 ACTION_LOW = np.array([-1, -1, -1, -np.pi, -1], np.float32)
@@ -83,10 +82,10 @@ class Model:
   hand: np.ndarray
 
   @functools.cached_property
-  def mjx(self) -> mjx.Model:
+  def mjx(self) -> Any:
     """The same model for MJX."""
     with jax.ensure_compile_time_eval():
-      return mjx_engine.put_model(self.mj)
+      return _mjx_engine().put_model(self.mj)
 
   def start(self) -> SimState:
     """The state that every episode starts from."""
@@ -163,7 +162,7 @@ def step(
   gripper = jnp.clip(action[4], -1.0, 1.0)
   args = (state.qpos, state.qvel, mocap, gripper)
   if resolve(physics) == "mjx":
-    qpos, qvel, hand = mjx_engine.step(model.mjx, *args)
+    qpos, qvel, hand = _mjx_engine().step(model.mjx, *args)
   else:
     function = functools.partial(c_engine.step, model.mj)
     like = (state.qpos, state.qvel, state.hand)
@@ -179,7 +178,7 @@ def log_state(state: SimState) -> jax.Array:
 def geom_poses(model: Model, qpos: jax.Array, geom_ids, *, physics="auto"):
   """Poses `[G, 3]`, `[G, 3, 3]` of `qpos` `[nq]`; works under jit and vmap."""
   if resolve(physics) == "mjx":
-    return mjx_engine.geom_poses(model.mjx, qpos, geom_ids)
+    return _mjx_engine().geom_poses(model.mjx, qpos, geom_ids)
   size = len(geom_ids)
   like = (jnp.zeros((size, 3)), jnp.zeros((size, 3, 3)))
   return _call_host(
@@ -239,12 +238,13 @@ def _rollout_c(model: Model, actions: np.ndarray) -> Trajectory:
 @functools.cache
 def _mjx_rollout():
   """The jitted rollout of MJX: (model, start, actions) to a trajectory."""
+  engine = _mjx_engine()
 
   def play(model, start, actions):
     def body(state, action):
       mocap = move_mocap(state.mocap, action, jnp)
       gripper = jnp.clip(action[4], -1.0, 1.0)
-      qpos, qvel, hand = mjx_engine.step(
+      qpos, qvel, hand = engine.step(
         model, state.qpos, state.qvel, mocap, gripper
       )
       state = SimState(qpos, qvel, mocap, hand)
@@ -256,7 +256,14 @@ def _mjx_rollout():
       jnp.concatenate([log_state(start)[None], log]),
     )
 
-  return mjx_engine.jit(jax.vmap(play, in_axes=(None, None, 0)))
+  return engine.jit(jax.vmap(play, in_axes=(None, None, 0)))
+
+
+def _mjx_engine():
+  """The MJX engine, imported by those who ask for it: it takes seconds."""
+  from a2r.sim import mjx_engine
+
+  return mjx_engine
 
 
 def _call_host(function, args, like):
