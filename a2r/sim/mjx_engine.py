@@ -3,15 +3,21 @@
 All functions are unbatched; use `jax.vmap`.
 """
 
+import contextlib
 import functools
+import io
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import mujoco
-from mujoco import mjx
 
 from a2r.sim import scene
+
+with contextlib.redirect_stdout(
+  io.StringIO()
+):  # It prints that Warp is absent.
+  from mujoco import mjx
 
 # XLA:CPU's fusion emitters make deep kinematic chains hundreds of times slower
 # (jax-ml/jax#33761); the renderer is faster with them.

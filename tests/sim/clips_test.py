@@ -1,0 +1,78 @@
+"""Tests of the labeled clips and of how they are drawn."""
+
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from a2r import sim
+from a2r.sim import drawing, physics, tasks
+
+_SMALL = {"image_size": 16, "num_frames": 4}
+
+
+class CollectTest(parameterized.TestCase):
+  def test_shapes_and_types(self):
+    clips = sim.collect(
+      "tabletop/train", "close_drawer", "expert", 0, 3, **_SMALL
+    )
+    self.assertEqual(clips.frames.shape, (3, 4, 16, 16, 3))
+    self.assertEqual(clips.frames.dtype, np.uint8)
+    self.assertEqual(clips.success.dtype, bool)
+    self.assertEqual(clips.log.shape, (3, 61, 13))
+    self.assertEqual(list(clips.source), ["expert"] * 3)
+
+  @parameterized.parameters(True, False)
+  def test_wanted_label_is_the_state_s(self, want):
+    clips = sim.collect(
+      "tabletop/test3", "move_faucet", "random", 1, 5, want=want, **_SMALL
+    )
+    success = [tasks.TASKS["move_faucet"].success(log) for log in clips.log]
+    np.testing.assert_array_equal(success, want)
+    np.testing.assert_array_equal(clips.success, want)
+    self.assertTrue((np.diff(clips.seeds) > 0).all())
+
+  def test_a_clip_does_not_depend_on_how_many_are_asked(self):
+    few, many = (
+      sim.collect("tabletop/train", "poke_cup", "near_miss", 5, count, **_SMALL)
+      for count in (2, 40)
+    )
+    np.testing.assert_array_equal(few.frames, many.frames[:2])
+    np.testing.assert_array_equal(few.log, many.log[:2])
+
+  def test_seeds_and_sources_differ(self):
+    logs = [
+      sim.collect("tabletop/train", "poke_cup", source, seed, 1, **_SMALL).log
+      for source, seed in (("expert", 0), ("expert", 1), ("near_miss", 0))
+    ]
+    self.assertFalse((logs[0] == logs[1]).all())
+    self.assertFalse((logs[0] == logs[2]).all())
+
+  def test_unknown_names_list_the_known(self):
+    with self.assertRaisesRegex(KeyError, "tabletop/train"):
+      sim.collect("kitchen", "close_drawer", "expert", 0, 1)
+    with self.assertRaisesRegex(KeyError, "close_drawer"):
+      sim.collect("tabletop/train", "juggle", "expert", 0, 1)
+    with self.assertRaisesRegex(KeyError, "near_miss"):
+      sim.collect("tabletop/train", "close_drawer", "oracle", 0, 1)
+
+  def test_stored_frames_show_the_start_and_the_end(self):
+    clips = sim.collect(
+      "tabletop/train", "close_drawer", "expert", 0, 2, **_SMALL
+    )
+    np.testing.assert_array_equal(clips.frames[0, 0], clips.frames[1, 0])
+    self.assertTrue((clips.frames[0, 0] != clips.frames[0, -1]).any())
+
+
+class DrawFramesTest(absltest.TestCase):
+  def test_a_frame_does_not_depend_on_its_neighbors(self):
+    model = physics.load("tabletop/test2")
+    look = drawing.Look(model.variant, model.mj)
+    actions = np.random.default_rng(0).uniform(-1, 1, (1, 40, 5))
+    qpos = physics.rollout(model, actions, physics="c").qpos[0]
+    every = drawing.draw_frames(look, model.mj, qpos, image_size=16)
+    one = drawing.draw_frames(look, model.mj, qpos[35], image_size=16)
+    self.assertEqual(every.shape, (41, 16, 16, 3))
+    np.testing.assert_array_equal(every[35], one)
+
+
+if __name__ == "__main__":
+  absltest.main()
