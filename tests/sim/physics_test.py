@@ -3,13 +3,24 @@
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from a2r.sim import physics, scene, variants
+from a2r.sim import physics, policies, scene, tasks, variants
 
 
 def _random_actions(batch, num_steps, seed=0):
   rng = np.random.default_rng(seed)
   size = (batch, num_steps, physics.ACTION_SIZE)
   return np.float32(rng.uniform(physics.ACTION_LOW, physics.ACTION_HIGH, size))
+
+
+def _hasty_experts(variant):
+  """Actions `[7, 20, 5]`: an expert of every task at double speed."""
+  actions = np.stack(
+    [
+      policies.expert(np.random.default_rng(0), task, variant)
+      for task in tasks.TASKS
+    ]
+  )
+  return actions.reshape(len(actions), 30, 2, 5).sum(axis=2)[:, :20]
 
 
 class StartTest(parameterized.TestCase):
@@ -78,12 +89,18 @@ class RolloutTest(parameterized.TestCase):
 
 
 class EnginesTest(parameterized.TestCase):
-  """One compilation serves both layouts: positions are data."""
+  """Random play and scripted contact; one compilation serves both layouts.
+
+  Contacts are chaotic: a mug squeezed between hand and wall may part, so the
+  bounds hold for most episodes, and the shares are printed.
+  """
 
   @parameterized.parameters("tabletop/train", "tabletop/test3")
   def test_mjx_agrees_with_c(self, name):
     model = physics.load(name)
-    actions = _random_actions(16, 20)
+    actions = np.concatenate(
+      [_random_actions(9, 20), _hasty_experts(model.variant)]
+    )
     ours = physics.rollout(model, actions, physics="mjx")
     theirs = physics.rollout(model, actions, physics="c")
     error = np.abs(np.asarray(ours.log) - theirs.log).max(axis=1)
@@ -97,9 +114,9 @@ class EnginesTest(parameterized.TestCase):
       shares = np.percentile(value, [50, 75, 90, 100])
       print(f"{name} {label}: p50 p75 p90 max", shares)
     self.assertLess(np.percentile(error[:, :3].max(axis=1), 90), 1e-3)
-    self.assertLess(np.percentile(objects, 75), 2e-3)
-    self.assertLess(np.percentile(error[:, 10], 75), 2e-3)
-    self.assertLess(np.percentile(error[:, 12], 75), 2e-2)
+    self.assertLess(np.percentile(objects, 90), 2e-3)
+    self.assertLess(np.percentile(error[:, 10], 90), 2e-3)
+    self.assertLess(np.percentile(error[:, 12], 90), 2e-2)
 
 
 if __name__ == "__main__":
