@@ -144,8 +144,8 @@ def _open_drawer(rng, layout):
     over[0] += 0.04
   ready = over + _point(0, 0, rng.uniform(0.04, 0.06))
   touch = over + _point(0, 0, _BAR_RADIUS + scene.FINGER_RADIUS)
-  press = over - _point(0, 0, rng.uniform(0.012, 0.022))
-  end = press - _point(0, rng.uniform(0.06, 0.095), 0)
+  press = over - _point(0, 0, rng.uniform(0.015, 0.024))
+  end = press - _point(0, rng.uniform(0.075, 0.1), 0)
   via = [
     _point(ready[0] * 0.7, rng.uniform(0.42, 0.45), rng.uniform(0.15, 0.18)),
     ready,
