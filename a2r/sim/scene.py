@@ -3,9 +3,15 @@
 A Sawyer arm dragged by a mocap body, a drawer, a faucet, a coffee machine and
 a free mug on a table, after Chen, Nair and Finn, "Learning Generalizable
 Robotic Reward Functions from 'In-The-Wild' Human Videos"
-(https://arxiv.org/abs/2103.16817). Positions, ranges, dampings and sizes are
-those of the published environment; meshes became capsules, boxes and
-cylinders, and contacts are the listed pairs, all of a kind that MJX knows.
+(https://arxiv.org/abs/2103.16817). Positions, ranges and dampings are those of
+the published environment; meshes became capsules, boxes and cylinders.
+
+What differs, so that C MuJoCo and MJX step it stably and alike: contacts are
+the listed pairs (boxes are touched by spheres, all else is capsules and
+planes; the arm's links touch nothing); the mug stands on four small feet and
+resists turning, for it is set upright after every control step anyway; fingers
+are capsules; the gripper sits 10 cm from the wrist instead of 5, which shows
+more of what it does.
 
 Lengths are in meters, angles in radians, z up, the robot looks along +y.
 A geom is called ``role/part``; a palette (`a2r.sim.variants`) gives each role

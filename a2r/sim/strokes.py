@@ -139,7 +139,7 @@ def _close_drawer(rng, layout):
 def _open_drawer(rng, layout):
   """Presses the fingers on the handle from above and drags it back."""
   gripper = rng.choice([OPEN, CLOSED])
-  over = _handle(layout) + rng.uniform([-0.01, -0.022, 0], [0.03, -0.012, 0])
+  over = _handle(layout) + rng.uniform([-0.01, -0.016, 0], [0.03, -0.009, 0])
   if gripper == OPEN:
     over[0] += 0.04
   ready = over + _point(0, 0, rng.uniform(0.04, 0.06))
