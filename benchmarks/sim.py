@@ -22,6 +22,7 @@ _BATCHES = flags.DEFINE_list("batches", ["1", "64", "512"], "Batch sizes.")
 _ENGINES = flags.DEFINE_list("engines", ["c", "mjx"], "Physics engines.")
 _SECONDS = flags.DEFINE_float("seconds", 3.0, "Least time per row.")
 _STEPS = 20  # Control steps per rollout.
+_FRAMES = 512  # Frames per call of the renderer.
 _RESULTS = pathlib.Path(__file__).parent / "results"
 
 
@@ -55,7 +56,7 @@ def _physics_rows():
 def _drawing_rows():
   model = physics.load("tabletop/train")
   look = drawing.Look(model.variant, model.mj)
-  qpos = np.tile(model.qpos, (4 * drawing.CHUNK, 1))
+  qpos = np.tile(model.qpos, (_FRAMES, 1))
   for image_size in (64, 112):
     first, rate = _rate(
       lambda image_size=image_size: drawing.draw_frames(

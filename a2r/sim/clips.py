@@ -44,7 +44,7 @@ def collect(
   num_frames: int = 8,
   image_size: int = 64,
   want: bool | None = None,
-  engine: str = "auto",
+  engine: str = "c",
 ) -> Clips:
   """Simulates and draws clips, labeled by their state and never by the script.
 
@@ -60,7 +60,8 @@ def collect(
     num_frames: T.
     image_size: H = W in pixels.
     want: keep only successes (True), only failures (False), or all (None).
-    engine: 'auto', 'c' or 'mjx', see `physics.rollout`.
+    engine: 'c', 'mjx' or 'auto', see `physics.rollout`; C by default, so that
+      every machine makes the same clips.
 
   Returns:
     The clips.

@@ -11,7 +11,9 @@ import numpy as np
 
 from a2r.sim import c_engine, geometry, render, scene, variants
 
-CHUNK = 32  # Frames rendered by one call of the compiled renderer.
+# Frames rendered by one call of the compiled renderer.
+_CHUNKS = {"cpu": 32}
+_CHUNK = 512  # Elsewhere.
 
 
 class Look:
@@ -72,8 +74,9 @@ def draw_frames(
   flat = qpos.reshape(-1, qpos.shape[-1])
   num_frames = len(flat)
   images = np.empty((num_frames, image_size, image_size, 3), np.uint8)
-  for start in range(0, num_frames, CHUNK):
-    rows = np.arange(start, start + CHUNK).clip(max=num_frames - 1)
+  chunk_size = _CHUNKS.get(jax.default_backend(), _CHUNK)
+  for start in range(0, num_frames, chunk_size):
+    rows = np.arange(start, start + chunk_size).clip(max=num_frames - 1)
     position, rotation = c_engine.geom_poses(model, flat[rows], look.geom_ids)
     chunk = _draw_chunk(
       look.types,
@@ -82,7 +85,7 @@ def draw_frames(
       look.light,
       image_size,
     )
-    images[start : start + CHUNK] = chunk[: num_frames - start]
+    images[start : start + chunk_size] = chunk[: num_frames - start]
   return images.reshape(*qpos.shape[:-1], image_size, image_size, 3)
 
 
