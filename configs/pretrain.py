@@ -6,8 +6,9 @@ same twice; held-out clips show worlds it never saw.
 
   python -m launch.pretrain --config=configs/pretrain.py
 
-writes small_backbone.safetensors and its card to the run folder. On one CPU core
-this took 52 minutes: 66 % top-1 over the 27 templates, 94 % between opposites.
+writes small_backbone.safetensors and its card to the run folder. On one CPU
+core this took 52 minutes: 66 % top-1 over the 27 templates, 94 % between
+opposites.
 """
 
 from ml_collections import config_dict
