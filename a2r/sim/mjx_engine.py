@@ -11,6 +11,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import mujoco
+import numpy as np
 
 from a2r.sim import scene
 
@@ -22,6 +23,7 @@ with contextlib.redirect_stdout(
 # XLA:CPU's fusion emitters make deep kinematic chains hundreds of times slower
 # (jax-ml/jax#33761); the renderer is faster with them.
 _CPU_OPTIONS = {"xla_cpu_use_fusion_emitters": False}
+_CPU_BATCH = 64
 
 
 def jit(function: Callable) -> Callable:
@@ -29,6 +31,23 @@ def jit(function: Callable) -> Callable:
   if jax.default_backend() == "cpu":
     return jax.jit(function, compiler_options=_CPU_OPTIONS)
   return jax.jit(function)
+
+
+def in_slices(function: Callable, actions: jax.Array):
+  """`function` of actions `[B, ...]`, a pytree of `[B, ...]`.
+
+  On a CPU in slices of 64: XLA's thread pool there has been seen to lock up
+  in one program of 256 and more.
+  """
+  size = len(actions)
+  if jax.default_backend() != "cpu" or size <= _CPU_BATCH:
+    return function(actions)
+  rows = np.arange(-(-size // _CPU_BATCH) * _CPU_BATCH).clip(max=size - 1)
+  parts = [
+    jax.block_until_ready(function(actions[part]))
+    for part in rows.reshape(-1, _CPU_BATCH)
+  ]
+  return jax.tree.map(lambda *x: jnp.concatenate(x)[:size], *parts)
 
 
 def put_model(model: mujoco.MjModel) -> mjx.Model:

@@ -142,7 +142,8 @@ def rollout(
   if resolve(physics) == "c":
     return _rollout_c(model, np.asarray(actions, np.float32))
   actions = jnp.asarray(actions, jnp.float32)
-  return _mjx_rollout()(model.mjx, model.start(), actions)
+  play = functools.partial(_mjx_rollout(), model.mjx, model.start())
+  return _mjx_engine().in_slices(play, actions)
 
 
 def step(
