@@ -69,23 +69,23 @@ _ARM = (
 )
 
 _HAND = """
-      <body name="hand" pos="0 0 0.1" quat="-0.707107 0 0.707107 0">
+      <body name="hand" pos="0 0 0.05" quat="-0.707107 0 0.707107 0">
         <inertial pos="-0.06 0 0" mass="0.4"
          diaginertia="0.0005 0.0005 0.0005"/>
-        <geom name="palm/box" type="box" size="0.022 0.038 0.018"
-         pos="-0.08 0 0"/>
+        <geom name="palm/box" type="box" size="0.018 0.045 0.02"
+         pos="-0.062 0 0"/>
         <geom name="palm/rail" type="capsule" size="0.009"
          fromto="-0.05 -0.055 0 -0.05 0.055 0"/>
         <body name="right_claw" pos="0 -0.05 0" childclass="claw">
           <joint name="right_claw" range="0 0.04"/>
-          <geom name="right_finger/tip" size="0.012"
+          <geom name="right_finger/tip" size="0.012" mass="1.016"
            fromto="-0.045 0 0 0.045 0 0"/>
           <geom name="hidden/right_tip" class="hidden" type="sphere"
            size="0.012" pos="0.045 0 0" mass="0"/>
         </body>
         <body name="left_claw" pos="0 0.05 0" childclass="claw">
           <joint name="left_claw" range="-0.04 0"/>
-          <geom name="left_finger/tip" size="0.012"
+          <geom name="left_finger/tip" size="0.012" mass="0.032"
            fromto="-0.045 0 0 0.045 0 0"/>
           <geom name="hidden/left_tip" class="hidden" type="sphere"
            size="0.012" pos="0.045 0 0" mass="0"/>
@@ -99,7 +99,7 @@ def make_arm() -> str:
   xml = (
     '<body name="right_hand" pos="0 0 0.0245" quat="0.707107 0 0 0.707107">'
     '<geom name="palm/mount" type="cylinder" size="0.032 0.02"'
-    f' pos="0 0 0.02"/>{_HAND}</body>'
+    f' pos="0 0 -0.02"/>{_HAND}</body>'
   )
   for index, (pos, quat, inertial, limits, geoms) in reversed(
     list(enumerate(_ARM))

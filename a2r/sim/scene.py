@@ -10,8 +10,7 @@ What differs, so that C MuJoCo and MJX step it stably and alike: contacts are
 the listed pairs (boxes are touched by spheres, all else is capsules and
 planes; the arm's links touch nothing); the mug stands on four small feet and
 resists turning, for it is set upright after every control step anyway; fingers
-are capsules; the gripper sits 10 cm from the wrist instead of 5, which shows
-more of what it does.
+are capsules. docs/tabletop.md lists every difference with its reason.
 
 Lengths are in meters, angles in radians, z up, the robot looks along +y.
 A geom is called ``role/part``; a palette (`a2r.sim.variants`) gives each role
@@ -53,7 +52,7 @@ _DEFAULTS = """
     <default class="claw">
       <joint type="slide" axis="0 1 0" armature="100" damping="1000"
        limited="true"/>
-      <geom type="capsule" mass="0.2"/>
+      <geom type="capsule"/>
     </default>
     <default class="handle"><geom type="capsule" size="0.009"/></default>
     <default class="hidden"><geom group="4" rgba="1 0 0 0.3"/></default>
