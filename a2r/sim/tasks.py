@@ -29,6 +29,7 @@ _DRAWER_OPENED = 2 * _DRAWER_START - _DRAWER_CLOSED
 _FAUCET_MOVED = 0.01
 _POKE_GAP = 0.005
 _POKE_HEIGHT = 0.08
+CUP_TARGET_REACHED = 0.075
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,6 +138,31 @@ TASKS = {
   )
 }
 TARGETS = tuple(TASKS)[:4]
+
+
+def outcomes(trajectory: jax.Array) -> jax.Array:
+  """Success in every task, `[7]` bool in the order of `TASKS`.
+
+  With this a task is an index, data to a compiled program.
+
+  Args:
+    trajectory: `[T+1, 13]`.
+  """
+  return jnp.stack([task.success(trajectory) for task in TASKS.values()])
+
+
+def cup_target_distance(trajectory: jax.Array, target) -> jax.Array:
+  """DVD's second measure of moving the cup: its nearest to a target, meters.
+
+  DVD calls the trial a success below `CUP_TARGET_REACHED`; its analysis prints
+  this beside the forward criterion, which `move_cup_away` is judged by.
+
+  Args:
+    trajectory: `[T+1, 13]`.
+    target: `[3]`, `variants.CUP_TARGETS` has each environment's.
+  """
+  offset = trajectory[:, MUG] - jnp.asarray(target)
+  return jnp.min(jnp.linalg.norm(offset, axis=-1))
 
 
 def get(name: str) -> Task:
