@@ -1,0 +1,203 @@
+"""Dense rewards of the tabletop's tasks, as functions of the state.
+
+  reward = 1 - tanh(d / 0.2 m) + 2 clip(p / goal, -1, 1)
+
+d is how far the hand is from where it would touch the task's object (meters,
+0 inside a small box beside it), p how far the task has come since the start
+(meters or radians, less what spoils it), goal the amount that earns all.
+Rewards lie in [-2, 3]. They guide learning; success is judged by
+`a2r.sim.tasks` alone.
+
+States are DVD's 13-D ones, see `a2r.sim.tasks`. All functions are pure and
+unbatched and work under jit and vmap. To reward a new task, add one row to
+`SHAPINGS`.
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from a2r.sim import scene, tasks
+
+_REACH = 0.2
+_PROGRESS_WEIGHT = 2.0
+_TIP = scene.FINGER_REACH + scene.FINGER_RADIUS  # Hand center to fingertip.
+_BAR_RADIUS = 0.009
+_STRAY = 0.02  # A cup pushed straight may stray as far for nothing.
+
+
+@dataclasses.dataclass(frozen=True)
+class Shaping:
+  """What earns in one task.
+
+  Attributes:
+    landmark: what is touched: 'handle' of the drawer, 'mug', or 'tip' of the
+      faucet's handle.
+    touch: hand minus landmark where the hand would touch it, meters.
+    slack: half of the box around `touch` that is as good, meters.
+    progress: (log now `[13]`, log at the start `[13]`) to meters or radians.
+    goal: the progress that earns all, in its unit.
+    mirrored: the other side of the landmark in x is as good.
+  """
+
+  landmark: str
+  touch: tuple[float, float, float]
+  slack: tuple[float, float, float]
+  progress: Callable[[jax.Array, jax.Array], jax.Array]
+  goal: float
+  mirrored: bool = False
+
+
+def _drawer_closed(log, start):
+  return log[tasks.DRAWER] - start[tasks.DRAWER]
+
+
+def _drawer_opened(log, start):
+  return -_drawer_closed(log, start)
+
+
+def _mug_moved(log, start):
+  return (log - start)[tasks.MUG]
+
+
+def _mug_away(log, start):
+  """Along +y, less what it strayed sideways."""
+  x, y, _ = _mug_moved(log, start)
+  return y - jnp.maximum(jnp.abs(x) - _STRAY, 0.0)
+
+
+def _mug_right(log, start):
+  return -_mug_moved(log, start)[0]
+
+
+def _mug_left(log, start):
+  return _mug_moved(log, start)[0]
+
+
+def _mug_still(log, start):
+  return -jnp.linalg.norm(_mug_moved(log, start))
+
+
+def _faucet_turned(log, start):
+  return jnp.abs(log - start)[tasks.FAUCET]
+
+
+_BEHIND_MUG = -(_TIP + scene.MUG_RADIUS)
+SHAPINGS = {
+  # With the fingertips against the bar.
+  "close_drawer": Shaping(
+    landmark="handle",
+    touch=(0.0, -(_TIP + _BAR_RADIUS), 0.0),
+    slack=(0.03, 0.005, 0.008),
+    progress=_drawer_closed,
+    goal=0.04,
+  ),
+  # With the fingertips behind the mug.
+  "move_cup_away": Shaping(
+    landmark="mug",
+    touch=(0.0, _BEHIND_MUG, 0.035),
+    slack=(0.01, 0.005, 0.01),
+    progress=_mug_away,
+    goal=0.06,
+  ),
+  # With the flank of a finger, open or closed, on either side of the bar.
+  "move_faucet": Shaping(
+    landmark="tip",
+    touch=(0.06, -0.01, 0.0),
+    slack=(0.02, 0.03, 0.012),
+    progress=_faucet_turned,
+    goal=0.2,
+    mirrored=True,
+  ),
+  # With the flank of a finger, open or closed.
+  "push_cup_left_to_right": Shaping(
+    landmark="mug",
+    touch=(0.07, -0.01, 0.035),
+    slack=(0.02, 0.02, 0.01),
+    progress=_mug_right,
+    goal=0.06,
+  ),
+  # With the fingers pressed on the bar from above.
+  "open_drawer": Shaping(
+    landmark="handle",
+    touch=(0.01, -0.012, _BAR_RADIUS + scene.FINGER_RADIUS),
+    slack=(0.03, 0.005, 0.003),
+    progress=_drawer_opened,
+    goal=0.04,
+  ),
+  "push_cup_right_to_left": Shaping(
+    landmark="mug",
+    touch=(-0.07, -0.01, 0.035),
+    slack=(0.02, 0.02, 0.01),
+    progress=_mug_left,
+    goal=0.06,
+  ),
+  # With the fingertips at the mug, which must not move: p is never positive.
+  "poke_cup": Shaping(
+    landmark="mug",
+    touch=(0.0, _BEHIND_MUG, 0.035),
+    slack=(0.01, 0.003, 0.02),
+    progress=_mug_still,
+    goal=0.01,
+  ),
+}
+
+
+def shaped(
+  task: str,
+) -> Callable[[jax.Array, jax.Array, jax.Array, jax.Array], jax.Array]:
+  """Returns the dense reward of a task.
+
+  Args:
+    task: one of `sim.TASKS`.
+
+  Returns:
+    (log, start, handle, tip) to a scalar: DVD's state now and at the start,
+    `[13]`, and the positions now of the drawer's handle and of the tip of the
+    faucet's handle, `[3]`, world, meters.
+
+  Raises:
+    KeyError: if the task is unknown; the known are listed.
+  """
+  shaping, distance_fn = _get(task), approach(task)
+
+  def reward_fn(log, start, handle, tip):
+    reach = 1.0 - jnp.tanh(distance_fn(log, handle, tip) / _REACH)
+    progress = shaping.progress(log, start) / shaping.goal
+    return reach + _PROGRESS_WEIGHT * jnp.clip(progress, -1.0, 1.0)
+
+  return reward_fn
+
+
+def approach(
+  task: str,
+) -> Callable[[jax.Array, jax.Array, jax.Array], jax.Array]:
+  """Returns the distance from where the hand would touch the task's object.
+
+  Args:
+    task: one of `sim.TASKS`.
+
+  Returns:
+    (log, handle, tip), as in `shaped`, to meters, 0 or more.
+
+  Raises:
+    KeyError: if the task is unknown; the known are listed.
+  """
+  shaping = _get(task)
+  touch, slack = jnp.array(shaping.touch), jnp.array(shaping.slack)
+
+  def distance_fn(log, handle, tip):
+    landmarks = {"handle": handle, "mug": log[tasks.MUG], "tip": tip}
+    offset = log[tasks.HAND] - landmarks[shaping.landmark]
+    if shaping.mirrored:
+      offset = offset.at[0].set(jnp.abs(offset[0]))
+    outside = jnp.maximum(jnp.abs(offset - touch) - slack, 0.0)
+    return jnp.linalg.norm(outside)
+
+  return distance_fn
+
+
+def _get(task: str) -> Shaping:
+  return SHAPINGS[tasks.get(task).name]
