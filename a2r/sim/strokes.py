@@ -139,18 +139,17 @@ def _close_drawer(rng, layout):
 def _open_drawer(rng, layout):
   """Presses the fingers on the handle from above and drags it back."""
   gripper = rng.choice([OPEN, CLOSED])
-  over = _handle(layout) + rng.uniform([-0.01, -0.016, 0], [0.03, -0.009, 0])
+  over = _handle(layout) + rng.uniform([-0.01, -0.014, 0], [0.03, -0.007, 0])
   if gripper == OPEN:
     over[0] += 0.04
   ready = over + _point(0, 0, rng.uniform(0.04, 0.06))
   touch = over + _point(0, 0, _BAR_RADIUS + scene.FINGER_RADIUS)
   press = over - _point(0, 0, rng.uniform(0.015, 0.024))
   end = press - _point(0, rng.uniform(0.075, 0.1), 0)
-  via = [
-    _point(ready[0] * 0.7, rng.uniform(0.42, 0.45), rng.uniform(0.15, 0.18)),
-    ready,
-  ]
-  leave = _point(0, 0, rng.uniform(0.05, 0.09))
+  # From close by, so that a hand on its way does not push the drawer closed.
+  near = over[1] - rng.uniform(0.06, 0.09)
+  via = [_point(ready[0] * 0.7, near, rng.uniform(0.15, 0.18)), ready]
+  leave = _point(0, -rng.uniform(0.01, 0.03), rng.uniform(0.05, 0.09))
   aside = _point(-rng.uniform(0.16, 0.19), 0, 0)
   return Stroke(via, press, touch, end, leave, gripper, aside)
 
