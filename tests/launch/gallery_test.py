@@ -1,0 +1,171 @@
+"""The gallery of the simulator, tiny."""
+
+import dataclasses
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from a2r import sim
+from a2r.core import signals
+from a2r.evaluation import animation, gallery, gallery_page
+
+_SETTINGS = gallery.Settings(image_size=32, samples=1, num_frames=4)
+_ROOT = pathlib.Path(__file__).parents[2]
+
+
+class _Simulator:
+  """The simulator, counting its calls; stops where it is told to."""
+
+  def __init__(self, stop_at=None):
+    self.calls, self._stop_at = [], stop_at
+
+  def __call__(self, environment, task, source, seed, num_clips, **options):
+    if len(self.calls) == self._stop_at:
+      raise signals.Stopped("SIGTERM")
+    self.calls.append((environment, task, source))
+    rng = np.random.default_rng(len(self.calls))
+    size = options["image_size"]
+    shape = (num_clips, options["num_frames"], size, size, 3)
+    return sim.Clips(
+      frames=rng.integers(0, 256, shape).astype(np.uint8),
+      success=np.full(num_clips, options["want"]),
+      source=np.full(num_clips, source),
+      seeds=np.arange(num_clips),
+      log=np.zeros((num_clips, 61, 13), np.float32),
+    )
+
+
+@pytest.fixture(scope="module")
+def cells():
+  return gallery.make_cells(
+    ["tabletop/train"], ["close_drawer"], ["expert", "random"]
+  )
+
+
+def _make(cells, settings, out, simulator):
+  """Makes what is missing; returns the cells that were made."""
+  left = gallery.missing(cells, settings, out)
+  return list(gallery.make_clips(left, settings, out, collect_fn=simulator))
+
+
+def test_real_clips_end_as_their_source_should(cells, tmp_path):
+  made = _make(cells, _SETTINGS, tmp_path, sim.collect)
+  assert made == cells
+  rows = gallery.read_manifest(tmp_path)
+  success = {cell.source: rows[cell.name]["success"] for cell in cells}
+  assert success == {"expert": True, "random": False}
+  for cell in cells:
+    with Image.open(tmp_path / rows[cell.name]["file"]) as picture:
+      assert picture.size == (32, 32) and 2 <= picture.n_frames <= 4
+  assert _make(cells, _SETTINGS, tmp_path, sim.collect) == []
+
+
+def test_sheet_and_page(cells, tmp_path):
+  _make(cells, _SETTINGS, tmp_path, _Simulator())
+  (tmp_path / "sheet.png").write_bytes(
+    gallery.draw_sheet(cells, _SETTINGS, tmp_path)
+  )
+  sheet = np.asarray(Image.open(tmp_path / "sheet.png"))
+  colors = {tuple(color) for color in sheet.reshape(-1, 3)}
+  assert {(0x00, 0x9E, 0x73), (0xD5, 0x5E, 0x00)} <= colors
+  page = gallery_page.render(
+    cells, _SETTINGS, tmp_path, command="a <b>", versions={"jax": "1.2"}
+  )
+  for cell in cells:
+    assert page.count(f'<img src="{cell.name}.webp"') == 1
+    assert (tmp_path / f"{cell.name}.webp").is_file()
+  assert ">success</span>" in page and ">failure</span>" in page
+  assert "“closing drawer”" in page and "a &lt;b&gt;" in page
+  assert "jax 1.2" in page and "://" not in page
+  assert gallery.summary(cells, tmp_path).count("\n") == 3
+
+
+def test_half_files_and_other_settings_are_made_again(cells, tmp_path):
+  _make(cells, _SETTINGS, tmp_path, _Simulator())
+  file = tmp_path / f"{cells[1].name}.webp"
+  whole = file.read_bytes()
+  for damage in (whole[:100], b"", whole[:-1] + b"x"):
+    file.write_bytes(damage)
+    assert _make(cells, _SETTINGS, tmp_path, _Simulator()) == cells[1:]
+  file.unlink()
+  assert _make(cells, _SETTINGS, tmp_path, _Simulator()) == cells[1:]
+  (tmp_path / gallery.MANIFEST).write_text('{"train/')
+  assert _make(cells, _SETTINGS, tmp_path, _Simulator()) == cells
+  for change in ({"seed": 1}, {"image_size": 16}, {"format": "gif"}):
+    other = dataclasses.replace(_SETTINGS, **change)
+    assert _make(cells, other, tmp_path, _Simulator()) == cells
+    assert _make(cells, other, tmp_path, _Simulator()) == []
+  assert not file.exists() and file.with_suffix(".gif").exists()
+
+
+def test_goes_on_after_a_stop(cells, tmp_path):
+  with pytest.raises(signals.Stopped):
+    _make(cells, _SETTINGS, tmp_path, _Simulator(stop_at=1))
+  assert _make(cells, _SETTINGS, tmp_path, _Simulator()) == cells[1:]
+  assert not list(tmp_path.rglob("*.partial"))
+
+
+@pytest.mark.parametrize("format_name", animation.FORMATS)
+def test_animation_keeps_pictures_and_time(format_name, tmp_path):
+  ramp = np.linspace(0, 255, 32, dtype=np.uint8)
+  frames = np.stack([np.broadcast_to(ramp, (32, 32))] * 3, axis=-1)
+  frames = np.stack([frames, frames, 255 - frames, frames // 2])
+  path = tmp_path / f"a.{format_name}"
+  path.write_bytes(animation.encode(frames, format_name))
+  for index, frame in enumerate(frames):
+    read = np.asarray(animation.read_frame(path, index), np.float32)
+    assert np.abs(read - frame).mean() < 4
+  with Image.open(path) as image:
+    assert image.info["loop"] == 0
+
+
+def test_poke_is_shown_where_the_hand_is_nearest():
+  log = np.zeros((61, 13), np.float32)
+  log[:, 3:6] = (0.0, 0.6, 0.0)
+  log[:, 1] = 0.45 + 0.05 * np.sin(np.linspace(0, np.pi, 61))
+  assert gallery.telling_frame("poke_cup", log, 21) == 10
+  assert gallery.telling_frame("close_drawer", log, 21) == 20
+
+
+@pytest.mark.parametrize(
+  "names, message",
+  [
+    ((["kitchen"], [], ["expert"]), "unknown environments .*tabletop/test1"),
+    (([], ["push"], ["expert"]), "unknown tasks .*close_drawer"),
+    (([], [], ["human"]), "unknown sources .*near_miss"),
+    (([], [], []), "unknown sources"),
+    (([], ["poke_cup", "poke_cup"], ["expert"]), "tasks named twice"),
+  ],
+)
+def test_wrong_names(names, message):
+  with pytest.raises(ValueError, match=message):
+    gallery.make_cells(*names)
+
+
+@pytest.mark.parametrize(
+  "argument, message",
+  [
+    ("--tasks=push", "unknown tasks ['push']; known: close_drawer"),
+    ("--samples=9", "samples"),
+    ("--out=setup", "is a file, not a folder"),
+  ],
+)
+def test_mistakes_are_told_in_one_line(argument, message, tmp_path):
+  (tmp_path / "setup").write_text("")
+  command = [sys.executable, "-m", "launch.gallery", argument]
+  done = subprocess.run(
+    command,
+    cwd=tmp_path,
+    env=os.environ | {"PYTHONPATH": str(_ROOT)},
+    capture_output=True,
+    text=True,
+  )
+  assert done.returncode == 2
+  (line,) = done.stderr.splitlines()
+  assert message in line
+  assert [path.name for path in tmp_path.iterdir()] == ["setup"]
