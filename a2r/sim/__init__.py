@@ -8,6 +8,9 @@ import importlib
 
 _HOME = {
   "make": "env",
+  "make_gym": "gym_env",
+  "register_gym": "gym_env",
+  "rollout": "rollouts",
   "collect": "clips",
   "Clips": "clips",
   "TARGETS": "tasks",
