@@ -1,0 +1,141 @@
+"""Broken actions and random starts: nothing that is not a number comes out."""
+
+import jax
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from a2r import sim
+
+ENV = "tabletop/test2"
+ROWS, STEPS = 20, 50
+NOISE = 0.02
+ODD = (np.nan, np.inf, -np.inf, 1e30, -1e30, 1e-30, -0.0, 3.4e38)
+
+
+def fuzzed_actions(seed):
+  """Actions `[STEPS, ROWS, 5]`, every third number odd."""
+  rng = np.random.default_rng(seed)
+  actions = rng.uniform(-2, 2, (STEPS, ROWS, 5))
+  odd = rng.choice(ODD, actions.shape)
+  chosen = rng.random(actions.shape) < 1 / 3
+  return np.where(chosen, odd, actions).astype(np.float32)
+
+
+def mended(actions):
+  """What broken actions count as: 0 for NaN, the box's edge beyond it."""
+  return np.clip(np.nan_to_num(actions, nan=0.0), -1, 1)
+
+
+def assert_finite(tree):
+  for leaf in jax.tree.leaves(tree):
+    assert np.isfinite(np.asarray(leaf)).all(), leaf
+
+
+class BraxTest(parameterized.TestCase):
+  @parameterized.parameters("sparse", "shaped")
+  def test_broken_actions_count_as_mended(self, reward):
+    env = sim.make(ENV, task="push_cup_left_to_right", reward=reward)
+    keys = jax.random.split(jax.random.key(0), ROWS)
+    broken = clean = jax.jit(jax.vmap(env.reset))(keys)
+    step = jax.jit(jax.vmap(env.step))
+    for actions in fuzzed_actions(0):
+      broken, clean = step(broken, actions), step(clean, mended(actions))
+      assert_finite((broken.obs, broken.reward, broken.info))
+      assert_finite((broken.pipeline_state, broken.metrics))
+    jax.tree.map(np.testing.assert_array_equal, broken, clean)
+    moved = np.abs(broken.info["log"] - broken.info["start"])[:, :3]
+    self.assertGreater(moved.max(), 0.05)
+
+  def test_pictures_after_broken_actions_are_pictures(self):
+    env = sim.make(ENV, image_size=8)
+    state = env.reset(jax.random.key(0))
+    start = np.asarray(env.render(state))
+    step = jax.jit(env.step)
+    for actions in fuzzed_actions(1)[:10]:
+      state = step(state, actions[0])
+    image = np.asarray(env.render(state))
+    self.assertGreater(image.std(), 0.5 * start.std())
+    self.assertLess(np.abs(np.mean(image) - np.mean(start)), 50)
+
+  @parameterized.parameters((), (4,), (6,), (1, 5), (5, 1))
+  def test_wrong_shapes_are_told(self, *shape):
+    env = sim.make(ENV)
+    state = env.reset(jax.random.key(0))
+    with self.assertRaisesRegex(ValueError, r"action.*5.*\(") as caught:
+      jax.jit(env.step)(state, np.zeros(shape, np.float32))
+    self.assertNotIn("\n", str(caught.exception))
+
+  @parameterized.parameters("int32", "bool", "float16", "bfloat16", "uint8")
+  def test_other_numbers_are_the_same_numbers(self, dtype):
+    env = sim.make(ENV)
+    state = env.reset(jax.random.key(0))
+    step = jax.jit(env.step)
+    action = np.array([1, 0, 1, 0, 1], np.float32)
+    expected = step(state, action)
+    actual = step(state, jax.numpy.asarray(action, dtype))
+    jax.tree.map(np.testing.assert_array_equal, actual, expected)
+    self.assertEqual(actual.obs.dtype, expected.obs.dtype)
+
+  def test_a_thousand_noisy_starts_are_sound(self):
+    env = sim.make(ENV, noise=NOISE)
+    keys = jax.random.split(jax.random.key(0), 1000)
+    state = jax.jit(jax.vmap(env.reset))(keys)
+    assert_finite(state)
+    exact = sim.make(ENV).reset(jax.random.key(0))
+    shift = np.asarray(state.info["log"] - exact.info["log"])
+    self.assertLess(np.abs(np.delete(shift, [3, 4], axis=1)).max(), 1e-6)
+    for column in shift[:, 3:5].T:
+      self.assertBetween(column.min(), -NOISE, -0.9 * NOISE)
+      self.assertBetween(column.max(), 0.9 * NOISE, NOISE)
+    after = jax.jit(jax.vmap(env.step))(state, np.zeros((1000, 5), np.float32))
+    assert_finite(after)
+    slid = np.abs(after.info["log"] - state.info["log"])[:, 3:6]
+    self.assertLess(slid.max(), 1e-3)
+    self.assertEqual(float(after.reward.sum()), 0)
+
+
+class GymTest(parameterized.TestCase):
+  def test_broken_actions_are_clipped_or_refused(self):
+    fuzzed = sim.make_gym(ENV, num_envs=ROWS, noise=NOISE)
+    clean = sim.make_gym(ENV, num_envs=ROWS, noise=NOISE)
+    fuzzed.reset(seed=0)
+    clean.reset(seed=0)
+    for actions in fuzzed_actions(2):
+      self.assertTrue(np.isnan(actions).any())
+      with self.assertRaisesRegex(ValueError, "NaN"):
+        fuzzed.step(actions)
+      actions = np.nan_to_num(actions, nan=0.5, posinf=np.inf, neginf=-np.inf)
+      left, right = fuzzed.step(actions), clean.step(np.clip(actions, -1, 1))
+      assert_finite(left)
+      jax.tree.map(np.testing.assert_array_equal, left, right)
+      self.assertIn(left[0], fuzzed.observation_space)
+
+  @parameterized.parameters(None, 3)
+  def test_wrong_shapes_and_types_are_refused(self, num_envs):
+    env = sim.make_gym(ENV, num_envs=num_envs)
+    env.reset(seed=0)
+    rng = np.random.default_rng(3)
+    right = env.action_space.shape
+    for _ in range(200):
+      shape = tuple(rng.integers(0, 7, rng.integers(0, 4)))
+      kind = rng.choice(["float32", "int8", "U3", "complex64", "object"])
+      action = np.zeros(shape, kind)
+      if shape != right or kind not in ("float32", "int8"):
+        with self.assertRaisesRegex(ValueError, "action must") as caught:
+          env.step(action)
+        self.assertNotIn("\n", str(caught.exception))
+    assert_finite(env.step(np.zeros(right))[0])
+
+  def test_noisy_restarts_stay_in_the_space(self):
+    env = sim.make_gym(ENV, num_envs=50, noise=NOISE)
+    mugs = set()
+    for _ in range(20):
+      obs, infos = env.reset()
+      assert_finite(infos)
+      self.assertIn(obs, env.observation_space)
+      mugs |= set(map(tuple, infos["log"][:, 3:5]))
+    self.assertLen(mugs, 1000)
+
+
+if __name__ == "__main__":
+  absltest.main()
