@@ -1,6 +1,6 @@
-"""Labeled robot clips: scripted behavior, simulated, judged and drawn.
+"""Labeled robot clips: behavior of some source, simulated, judged and drawn.
 
-Letters: N clips, T stored frames, H W image.
+Letters: N clips, B episodes of one call, T stored frames, H W image.
 """
 
 import functools
@@ -54,7 +54,9 @@ def collect(
   Args:
     environment: a name of `sim.ENVIRONMENTS`.
     task: a name of `sim.TASKS`; it chooses the script and judges success.
-    source: 'expert', 'near_miss' or 'random'.
+    source: of `policies.SOURCES`: 'expert', 'near_miss', 'noise', 'rl' or
+      'random'. Noise is put on expert episodes that succeed: a draw whose
+      actions fail without it is left out.
     seed: of all randomness.
     num_clips: N.
     num_frames: T.
@@ -99,24 +101,25 @@ def collect(
 
 def _simulate(model, task, source, keys, draws, want, engine):
   """Draw numbers, labels, logs and joint positions of the wanted episodes."""
-  actions = np.stack(
-    [
-      policies.sample(
-        np.random.default_rng([*keys, policies.source_index(source), draw]),
-        source,
-        task.name,
-        model.variant,
-      )
-      for draw in draws
-    ]
-  )
+  index = policies.source_index(source)
+  seeds = [[*keys, index, int(draw)] for draw in draws]
+  log, qpos, success = _play(model, task, source, seeds, engine)
+  wanted = np.ones_like(success) if want is None else success == want
+  rows = np.flatnonzero(wanted)
+  if source == "noise" and len(rows):
+    # The same seeds, thus the same actions without the noise. The batch keeps
+    # its size, so that MJX compiles once.
+    _, _, clean = _play(model, task, "expert", seeds, engine)
+    rows = np.flatnonzero(wanted & clean)
+  return draws[rows], success[rows], log[rows], qpos[rows]
+
+
+def _play(model, task, source, seeds, engine):
+  """Logs `[B, 61, 13]`, joint positions and success `[B]` of the episodes."""
+  actions = policies.sample_batch(model, source, task.name, seeds)
   trajectory = physics.rollout(model, actions, physics=engine)
   success = np.asarray(_judge(task.success)(trajectory.log))
-  rows = np.flatnonzero(
-    np.ones_like(success) if want is None else success == want
-  )
-  log, qpos = np.asarray(trajectory.log), np.asarray(trajectory.qpos)
-  return draws[rows], success[rows], log[rows], qpos[rows]
+  return np.asarray(trajectory.log), np.asarray(trajectory.qpos), success
 
 
 @functools.cache

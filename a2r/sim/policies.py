@@ -1,25 +1,49 @@
-"""Scripted behavior: an expert, near-misses and random exploration per task.
+"""Who acts in a robot clip: an expert, four kinds of failure, per task.
 
-Every episode starts alike, so a policy is open loop: a path of the mocap body
+Every episode starts alike, so a script is open loop: a path of the mocap body
 drawn from a random generator, differentiated to actions `[60, 5]`. Success is
-never assumed, it is read off the state afterwards. Experts and near-misses
-share the distribution of pauses, speeds and gripper commands, so that timing
-tells nothing about success.
+never assumed, it is read off the state afterwards. Experts, near-misses and
+noise share the distribution of pauses, speeds and gripper commands, so that
+timing tells nothing about success.
 
-An expert plays a `strokes.Stroke`: approach, touch, act, leave. A near-miss is
-the same stroke spoiled: stopped short, passed beside or above, or a good stroke
-of another task (the wrong direction, or the wrong object). Random exploration
-is half smooth random waypoints, a quarter DVD's scripted noise (three random
-goals of 20 constant actions), a quarter DVD's uniform random actions.
+An expert plays a `strokes.Stroke`: approach, touch, act, leave. The sources of
+failures are those of Adapt2Reward (https://arxiv.org/abs/2407.14872), random
+exploration and near-success:
+
+* near_miss: the stroke spoiled on purpose, that is stopped short, passed beside
+  or above, or a good stroke of another task (the wrong direction, or the wrong
+  object);
+* noise: an expert's actions with noise on the hand's path;
+* rl: a policy trained by reinforcement learning and stopped early, which is
+  closed loop and lives in `a2r.sim.stopped`;
+* random: half smooth random waypoints, a quarter DVD's scripted noise (three
+  random goals of 20 constant actions), a quarter DVD's uniform random actions.
+
+B is the batch.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 
 from a2r.sim import physics, scene, strokes, tasks, variants
 
-SOURCES = ("expert", "near_miss", "random")
+SOURCES = ("expert", "near_miss", "noise", "rl", "random")
+NEAR_SOURCES = ("near_miss", "noise", "rl")
 _START = np.array([0.0, 0.5, 0.02])
 _LOW, _HIGH = np.array(scene.HAND_LOW), np.array(scene.HAND_HIGH)
+_JITTER = 0.003  # Meters, per control step.
+# Deviation in meters at which about half of the noisy episodes fail, at most
+# what still looks like the expert.
+_TOLERANCES = {
+  "close_drawer": 0.07,
+  "move_cup_away": 0.055,
+  "move_faucet": 0.085,
+  "push_cup_left_to_right": 0.075,
+  "open_drawer": 0.03,
+  "push_cup_right_to_left": 0.075,
+  "poke_cup": 0.012,
+}
 _MISSES = ("short", "beside", "above", "other")
 # Whose good stroke is a near-miss: the other direction first.
 _OTHERS = {
@@ -81,6 +105,26 @@ def near_miss(
   return _play(rng, stroke)
 
 
+def noise(
+  rng: np.random.Generator, task: str, variant: variants.Variant
+) -> np.ndarray:
+  """An expert's actions `[60, 5]` with noise on its path; `rng` is consumed.
+
+  The expert is the one that `expert` draws from the same `rng`. Its path is
+  bent smoothly, by knots of Gaussian noise, and shakes a little. The deviation
+  is drawn around the one at which half of the episodes fail.
+  """
+  clean = expert(rng, task, variant)
+  deviation = rng.uniform(0.6, 1.4) * _TOLERANCES[task]
+  num_knots = rng.integers(2, 6)
+  knots = rng.normal(0, deviation, (num_knots, 3))
+  knots = np.concatenate([np.zeros([1, 3]), knots])
+  times = np.linspace(0, physics.NUM_STEPS, num_knots + 1)
+  bend = _interpolate(knots, times)
+  bend[1:] += rng.normal(0, _JITTER, bend[1:].shape)
+  return _actions(_mocap_path(clean) + bend, clean[0, 4])
+
+
 def random(
   rng: np.random.Generator, task: str, variant: variants.Variant
 ) -> np.ndarray:
@@ -108,14 +152,47 @@ def random(
 def sample(
   rng: np.random.Generator, source: str, task: str, variant: variants.Variant
 ) -> np.ndarray:
-  """Actions `[60, 5]` of the named source; `rng` is consumed.
+  """Actions `[60, 5]` of a scripted source; `rng` is consumed.
 
   Raises:
     KeyError: if the source or the task is unknown; the known are listed.
+    ValueError: if the source is 'rl', which needs the physics: `sample_batch`.
   """
   tasks.get(task)
-  policy = (expert, near_miss, random)[source_index(source)]
-  return policy(rng, task, variant)
+  source_index(source)
+  if source == "rl":
+    raise ValueError("source 'rl' is no script: use policies.sample_batch")
+  scripts = {
+    "expert": expert,
+    "near_miss": near_miss,
+    "noise": noise,
+    "random": random,
+  }
+  return scripts[source](rng, task, variant)
+
+
+def sample_batch(
+  model: physics.Model, source: str, task: str, seeds: Sequence[Sequence[int]]
+) -> np.ndarray:
+  """Actions `[B, 60, 5]` of any source; row b depends on `seeds[b]` alone.
+
+  Args:
+    model: the environment, from `physics.load`.
+    source: of `SOURCES`.
+    task: a name of `sim.TASKS`.
+    seeds: B lists of integers.
+
+  Raises:
+    KeyError: if the source or the task is unknown; the known are listed.
+    ValueError: if the source is 'rl' and the task has no trained policy.
+  """
+  if source == "rl":
+    from a2r.sim import stopped  # It loads the policies' weights.
+
+    tasks.get(task)
+    return stopped.play(model, task, seeds)
+  rngs = map(np.random.default_rng, seeds)
+  return np.stack([sample(rng, source, task, model.variant) for rng in rngs])
 
 
 def _play(rng, stroke):
@@ -141,8 +218,11 @@ def _path(rng, points, durations):
       corners.append(np.asarray(point))
       times.append(times[-1] + rng.uniform(0, 4))
   scale = min(1.0, physics.NUM_STEPS / times[-1])
-  times = np.array(times) * scale
-  corners = np.array(corners)
+  return _interpolate(np.array(corners), np.array(times) * scale)
+
+
+def _interpolate(corners, times):
+  """Smooth curve `[61, D]` through `corners` `[K, D]`, at rest at each."""
   clock = np.arange(physics.NUM_STEPS + 1.0)
   segment = np.clip(
     np.searchsorted(times, clock, side="right") - 1, 0, len(times) - 2
@@ -153,6 +233,14 @@ def _path(rng, points, durations):
   share = np.clip(share, 0.0, 1.0)[:, None]
   ease = share * share * (3 - 2 * share)
   return corners[segment] * (1 - ease) + corners[segment + 1] * ease
+
+
+def _mocap_path(actions):
+  """Where the mocap goes, `[61, 3]`, with `actions` `[60, 5]`."""
+  path = [_START]
+  for action in actions:
+    path.append(physics.move_mocap(path[-1], action))
+  return np.array(path)
 
 
 def _actions(path, gripper):
