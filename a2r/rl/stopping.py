@@ -20,7 +20,7 @@ LAYOUTS = ("tabletop/train", "tabletop/test3")  # One of either layout.
 _BELOW, _ABOVE = 0.2, 0.3  # How far from the aim success may be at the stop.
 _NEAR = 0.03  # Meters from the touch, in the mean, that count as reaching.
 _NUM_JUDGED = 50
-_SETTINGS = ppo.Settings(num_iterations=2)
+_SETTINGS = ppo.Settings(num_iterations=2, init_std=0.3, learning_rate=5e-4)
 
 
 class Judgment(NamedTuple):

@@ -25,6 +25,7 @@ _REACH = 0.2
 _PROGRESS_WEIGHT = 2.0
 _TIP = scene.FINGER_REACH + scene.FINGER_RADIUS  # Hand center to fingertip.
 _BAR_RADIUS = 0.009
+_EPS = 1e-12  # Square meters: the gradient of a length is finite at zero.
 _STRAY = 0.02  # A cup pushed straight may stray as far for nothing.
 
 
@@ -77,7 +78,7 @@ def _mug_left(log, start):
 
 
 def _mug_still(log, start):
-  return -jnp.linalg.norm(_mug_moved(log, start))
+  return -_length(_mug_moved(log, start))
 
 
 def _faucet_turned(log, start):
@@ -192,12 +193,15 @@ def approach(
     landmarks = {"handle": handle, "mug": log[tasks.MUG], "tip": tip}
     offset = log[tasks.HAND] - landmarks[shaping.landmark]
     if shaping.mirrored:
-      offset = offset.at[0].set(jnp.abs(offset[0]))
-    outside = jnp.maximum(jnp.abs(offset - touch) - slack, 0.0)
-    return jnp.linalg.norm(outside)
+      offset = jnp.where(jnp.arange(3) == 0, jnp.abs(offset), offset)
+    return _length(jnp.maximum(jnp.abs(offset - touch) - slack, 0.0))
 
   return distance_fn
 
 
 def _get(task: str) -> Shaping:
   return SHAPINGS[tasks.get(task).name]
+
+
+def _length(vector):
+  return jnp.sqrt(jnp.sum(vector**2) + _EPS)
