@@ -21,7 +21,7 @@ nav a { margin-right: 1rem; }
 table { border-collapse: collapse; }
 th { font-weight: 500; text-align: left; vertical-align: bottom;
   padding: 0 .6rem .5rem 0; }
-th small, td small { display: block; font-weight: 400; opacity: .7;
+th small { display: block; font-weight: 400; opacity: .7; max-width: 11rem;
   line-height: 1.3; }
 tbody th { position: sticky; left: 0; vertical-align: middle;
   background: Canvas; }
