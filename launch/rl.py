@@ -1,7 +1,7 @@
 """Trains one policy per task by reinforcement learning and stops it early.
 
   python -m launch.rl
-  python -m launch.rl --tasks=open_drawer --stop_at=0.5 --out=mine.safetensors
+  python -m launch.rl --tasks=open_drawer --stop_at=0.7 --out=mine.safetensors
 
 Stopped policies nearly do their task: they give failures that are close to
 successes, the source 'rl' of robot clips. All go into one file, with a card
@@ -13,11 +13,12 @@ import importlib.metadata
 import json
 import os
 import pathlib
+import sys
 import time
 
 from absl import flags
 
-from a2r.core import progress, signals
+from a2r.core import signals
 from launch import common
 
 _TASKS = flags.DEFINE_list("tasks", [], "Names of tasks; all if none.")
@@ -25,10 +26,10 @@ _OUT = flags.DEFINE_string(
   "out", "a2r/assets/stopped_policies.safetensors", "The file of the policies."
 )
 _STOP_AT = flags.DEFINE_float(
-  "stop_at", 0.4, "Share of successes in tabletop/train at which to stop."
+  "stop_at", 0.5, "Share of successes in tabletop/train at which to stop."
 )
 _NUM_STEPS = flags.DEFINE_integer(
-  "num_steps", 800_000, "Timesteps per task after which to stop anyway."
+  "num_steps", 600_000, "Timesteps per task after which to stop anyway."
 )
 _SEED = flags.DEFINE_integer("seed", 0, "Of all randomness.")
 _PACKAGES = ("brax", "jax", "mujoco", "numpy")
@@ -37,57 +38,46 @@ _PACKAGES = ("brax", "jax", "mujoco", "numpy")
 def main():
   """Reads the flags and trains."""
   # The simulator takes seconds to import: a wrong flag is told before.
+  path = pathlib.Path(_OUT.value).expanduser()
+  if path.suffix != ".safetensors":
+    raise ValueError(f"--out must end in .safetensors, got {path}")
+  path.parent.mkdir(parents=True, exist_ok=True)
   from a2r import sim
 
   names = _TASKS.value or list(sim.TASKS)
   for name in names:
     sim.tasks.get(name)
-  path = pathlib.Path(_OUT.value).expanduser()
-  if path.suffix != ".safetensors":
-    raise ValueError(f"--out must end in .safetensors, got {path}")
-  path.parent.mkdir(parents=True, exist_ok=True)
-  for name in names:
-    if _settings() == _read_card(path).get(name, {}).get("settings"):
-      print(f"{name}: is in {path} already")
-    else:
-      _train(name, path)
-  _show(_read_card(path))
-
-
-def _settings():
-  return {
+  settings = {
     "seed": _SEED.value,
     "stop_at": _STOP_AT.value,
     "num_steps": _NUM_STEPS.value,
   }
+  for name in names:
+    if _read_card(path).get(name, {}).get("settings") == settings:
+      print(f"{name} is in {path} already.")
+    else:
+      _train(name, settings, path)
+  _show(_read_card(path))
 
 
-def _train(task, path):
+def _train(task, settings, path):
   """Trains one task and adds it to the file."""
-  from a2r import sim
   from a2r.rl import stopping
 
   began = time.monotonic()
-  with (
-    signals.deferring() as requested,
-    progress.Progress(_NUM_STEPS.value, name=task) as shown,
-  ):
+  with signals.deferring() as requested:
 
     def report(env_steps, figures):
-      shown.say(
-        f"{env_steps}/{_NUM_STEPS.value} "
-        + " ".join(f"{name} {value:.3g}" for name, value in figures.items())
-      )
+      text = " ".join(f"{key} {value:.3g}" for key, value in figures.items())
+      head = f"{task}: {env_steps}/{_NUM_STEPS.value}"
+      print(head, text, file=sys.stderr, flush=True)
       if requested():
         raise signals.Stopped(f"during {task}")
 
-    result = stopping.train(task, report_fn=report, **_settings())
-  judged = {
-    name: stopping.judge(result.policy, name, task, seed=_SEED.value + 1)
-    for name in sim.ENVIRONMENTS
-  }
+    result = stopping.train(task, report_fn=report, **settings)
+    judged = stopping.judge_everywhere(result.policy, task, settings["seed"])
   row = {
-    "settings": _settings(),
+    "settings": settings,
     "env_steps": result.env_steps,
     "seconds": round(time.monotonic() - began),
     "at_stop": result.judgment._asdict(),
@@ -98,7 +88,7 @@ def _train(task, path):
 
 
 def _store(task, policy, row, path):
-  """Adds a policy to the file and its row to the card, all or nothing."""
+  """Adds a policy to the file, and then its row to the card."""
   from safetensors import numpy as safetensors
 
   from a2r.sim import stopped
@@ -112,19 +102,18 @@ def _store(task, policy, row, path):
 
 
 def _read_card(path):
-  card = path.with_suffix(".json")
-  return json.loads(card.read_text()) if card.exists() else {}
+  path = path.with_suffix(".json")
+  return json.loads(path.read_text()) if path.exists() else {}
 
 
 def _show(card):
-  print(f"{'task':24} {'steps':>7}  success (nearest approach, cm)")
+  print("Success, and how near the hand came in cm:")
   for task, row in card.items():
     cells = (
-      f"{name.removeprefix('tabletop/')} {cell['success']:.2f}"
-      f" ({100 * cell['approach']:.1f})"
+      f"{name} {cell['success']:.2f} {100 * cell['approach']:.1f}"
       for name, cell in row["judged"].items()
     )
-    print(f"{task:24} {row['env_steps']:7}  {'  '.join(cells)}")
+    print(f"{task:23} {row['env_steps']:7} steps  {'  '.join(cells)}")
 
 
 if __name__ == "__main__":
