@@ -13,7 +13,8 @@ from a2r.core import frames
 from a2r.sim import drawing, physics, policies, tasks, variants
 
 _BATCH = 32  # Episodes simulated by one call.
-_MAX_DRAWS = 400  # Episodes per asked clip before giving up, at least 4000.
+# Given up: so many episodes per wanted one, after so many episodes.
+_MAX_DRAWS, _FEWEST_DRAWS = 400, 4000
 
 
 class Clips(NamedTuple):
@@ -69,8 +70,9 @@ def collect(
     The clips.
 
   Raises:
-    KeyError: if a name is unknown; the known are listed.
-    RuntimeError: if wanted clips hardly ever come up.
+    KeyError: if a name is unknown, or the source is 'rl' and the task has no
+      trained policy; the known are listed.
+    ValueError: if wanted clips hardly ever come up.
   """
   row = tasks.get(task)
   model = physics.load(environment)
@@ -129,8 +131,8 @@ def _judge(success):
 
 def _check_progress(kept, drawn, num_clips, asked):
   found = sum(len(batch[0]) for batch in kept)
-  if drawn >= max(4000, _MAX_DRAWS * num_clips):
-    raise RuntimeError(
+  if drawn >= max(_FEWEST_DRAWS, _MAX_DRAWS * found):
+    raise ValueError(
       f"only {found} of {num_clips} clips in {drawn} episodes for"
       f" (environment, task, source, want) = {asked}"
     )

@@ -26,7 +26,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from a2r.sim import physics, scene, strokes, tasks, variants
+from a2r.sim import physics, scene, stopped, strokes, tasks, variants
 
 SOURCES = ("expert", "near_miss", "noise", "rl", "random")
 NEAR_SOURCES = ("near_miss", "noise", "rl")
@@ -183,13 +183,10 @@ def sample_batch(
     seeds: B lists of integers.
 
   Raises:
-    KeyError: if the source or the task is unknown; the known are listed.
-    ValueError: if the source is 'rl' and the task has no trained policy.
+    KeyError: if the source or the task is unknown, or the source is 'rl' and
+      the task has no trained policy; the known are listed.
   """
   if source == "rl":
-    from a2r.sim import stopped  # It loads the policies' weights.
-
-    tasks.get(task)
     return stopped.play(model, task, seeds)
   rngs = map(np.random.default_rng, seeds)
   return np.stack([sample(rng, source, task, model.variant) for rng in rngs])

@@ -1,9 +1,13 @@
 """Tests of the labeled clips and of how they are drawn."""
 
+import itertools
+from unittest import mock
+
 import numpy as np
 from absl.testing import absltest, parameterized
 
 from a2r import sim
+from a2r.sim import clips as clips_lib
 from a2r.sim import drawing, physics, tasks
 
 _SMALL = {"image_size": 16, "num_frames": 4}
@@ -30,21 +34,68 @@ class CollectTest(parameterized.TestCase):
     np.testing.assert_array_equal(clips.success, want)
     self.assertTrue((np.diff(clips.seeds) > 0).all())
 
-  def test_a_clip_does_not_depend_on_how_many_are_asked(self):
+  @parameterized.parameters("near_miss", "noise")
+  def test_a_clip_does_not_depend_on_how_many_are_asked(self, source):
     few, many = (
-      sim.collect("tabletop/train", "poke_cup", "near_miss", 5, count, **_SMALL)
+      sim.collect("tabletop/train", "poke_cup", source, 5, count, **_SMALL)
       for count in (2, 40)
     )
     np.testing.assert_array_equal(few.frames, many.frames[:2])
     np.testing.assert_array_equal(few.log, many.log[:2])
 
+  @parameterized.parameters("near_miss", "noise")
+  def test_wanted_failures_are_failures(self, source):
+    clips = sim.collect(
+      "tabletop/test1", "open_drawer", source, 2, 6, want=False, **_SMALL
+    )
+    success = [tasks.TASKS["open_drawer"].success(log) for log in clips.log]
+    np.testing.assert_array_equal(success, False)
+    self.assertEqual(list(clips.source), [source] * 6)
+
+  def test_noise_is_put_on_successes_alone(self):
+    # Experts of even seeds fail here, so that half of the draws are left out.
+    def play(model, task, source, seeds, engine):
+      del model, task, engine
+      number = np.array([seed[-1] for seed in seeds])
+      success = number % 3 == 0 if source == "noise" else number % 2 == 1
+      zeros = np.zeros((len(seeds), 61, 1))
+      return zeros, zeros, success
+
+    with mock.patch.object(clips_lib, "_play", play):
+      for want, expected in ((None, [1, 3, 5]), (True, [3]), (False, [1, 5])):
+        draws, success, *_ = clips_lib._simulate(
+          None, None, "noise", [0], np.arange(6), want, "c"
+        )
+        np.testing.assert_array_equal(draws, expected)
+        np.testing.assert_array_equal(success, np.array(expected) % 3 == 0)
+
+  def test_what_never_comes_up_is_given_up(self):
+    def play(model, task, source, seeds, engine):
+      zeros = np.zeros((len(seeds), 61, 1))
+      return zeros, zeros, np.zeros(len(seeds), bool)
+
+    with (
+      mock.patch.object(clips_lib, "_play", play),
+      self.assertRaisesRegex(
+        ValueError, "only 0 of 500 clips in 4000 episodes"
+      ),
+    ):
+      sim.collect(
+        "tabletop/train", "poke_cup", "random", 0, 500, want=True, **_SMALL
+      )
+
   def test_seeds_and_sources_differ(self):
     logs = [
       sim.collect("tabletop/train", "poke_cup", source, seed, 1, **_SMALL).log
-      for source, seed in (("expert", 0), ("expert", 1), ("near_miss", 0))
+      for source, seed in (
+        ("expert", 0),
+        ("expert", 1),
+        ("near_miss", 0),
+        ("noise", 0),
+      )
     ]
-    self.assertFalse((logs[0] == logs[1]).all())
-    self.assertFalse((logs[0] == logs[2]).all())
+    for one, other in itertools.combinations(logs, 2):
+      self.assertFalse((one == other).all())
 
   def test_unknown_names_list_the_known(self):
     with self.assertRaisesRegex(KeyError, "tabletop/train"):

@@ -10,6 +10,7 @@ from absl.testing import absltest, parameterized
 
 from a2r.sim import physics, policies, tasks, variants
 
+_SCRIPTS = tuple(name for name in policies.SOURCES if name != "rl")
 _ALL = tuple(itertools.product(variants.ENVIRONMENTS, tasks.TASKS))
 
 
@@ -21,13 +22,9 @@ def _judge(task):
 def _play(environment, task, source, num_episodes, seed=3):
   """Success `[N]` and log `[N, 61, 13]`."""
   model = physics.load(environment)
-  actions = [
-    policies.sample(
-      np.random.default_rng([seed, index]), source, task, model.variant
-    )
-    for index in range(num_episodes)
-  ]
-  log = physics.rollout(model, np.stack(actions), physics="c").log
+  seeds = [[seed, index] for index in range(num_episodes)]
+  actions = policies.sample_batch(model, source, task, seeds)
+  log = physics.rollout(model, actions, physics="c").log
   return np.asarray(_judge(task)(log)), log
 
 
@@ -57,7 +54,40 @@ class PoliciesTest(parameterized.TestCase):
       moved = np.abs(log[:, -1, column] - log[:, 0, column])
       self.assertGreater(np.percentile(moved, 10), least, task)
 
-  @parameterized.product(source=policies.SOURCES, task=tuple(tasks.TASKS))
+  @parameterized.parameters(*tasks.TASKS)
+  def test_noise_fails_often_and_not_always(self, task):
+    success, _ = _play("tabletop/test3", task, "noise", 48)
+    self.assertBetween(success.mean(), 0.2, 0.85)
+
+  @parameterized.parameters(*tasks.TASKS)
+  def test_noise_resembles_its_expert(self, task):
+    _, clean = _play("tabletop/train", task, "expert", 16)
+    _, noisy = _play("tabletop/train", task, "noise", 16)
+    np.testing.assert_array_equal(clean[:, 0], noisy[:, 0])
+    apart = np.linalg.norm(clean[:, :, :3] - noisy[:, :, :3], axis=-1)
+    others = np.linalg.norm(clean[::-1, :, :3] - noisy[:, :, :3], axis=-1)
+    self.assertGreater(apart.max(1).min(), 0.003)
+    self.assertLess(apart.mean(), 0.08)
+    if task == "poke_cup":
+      self.assertLess(apart.mean(), 0.5 * others.mean())
+
+  def test_noise_keeps_the_expert_s_gripper(self):
+    variant = variants.get("tabletop/train")
+    for seed in range(8):
+      clean, noisy = (
+        policy(np.random.default_rng(seed), "close_drawer", variant)
+        for policy in (policies.expert, policies.noise)
+      )
+      np.testing.assert_array_equal(clean[:, 4], noisy[:, 4])
+
+  def test_a_row_of_a_batch_depends_on_its_seed_alone(self):
+    model = physics.load("tabletop/train")
+    play = functools.partial(
+      policies.sample_batch, model, "noise", "close_drawer"
+    )
+    np.testing.assert_array_equal(play([[1, 2], [3, 4]])[1:], play([[3, 4]]))
+
+  @parameterized.product(source=_SCRIPTS, task=tuple(tasks.TASKS))
   def test_actions_are_in_the_box_and_repeatable(self, source, task):
     variant = variants.get("tabletop/test3")
     one, two, other = (
@@ -78,6 +108,8 @@ class PoliciesTest(parameterized.TestCase):
       policies.sample(rng, "oracle", "close_drawer", variant)
     with self.assertRaisesRegex(KeyError, "'juggle'.*close_drawer"):
       policies.sample(rng, "expert", "juggle", variant)
+    with self.assertRaisesRegex(ValueError, "'rl'.*sample_batch"):
+      policies.sample(rng, "rl", "close_drawer", variant)
 
 
 @pytest.mark.slow
