@@ -3,7 +3,16 @@
   python -m launch.collect --config=configs/envgen.py
   python -m launch.collect --environment=tabletop/test1 --tasks=close_drawer \
     --successes=50 --failures=50 --out=datasets
+  python -m launch.collect --source=random,noise --clips=100
   python -m launch.collect --human --templates="Closing something" --clips=100
+
+Who acts in a robot clip is its source: expert, near_miss (the expert's motion
+spoiled), noise (an expert's success with noise on it), rl (a policy trained by
+reinforcement learning and stopped early) or random. With --source, --clips
+clips of each task and source are collected; of the expert only successes are
+kept, of near_miss, noise and rl only failures, and random clips as they come;
+--want=success, failure or all overrules that. Without --source the experts'
+--successes and the --failures of all other sources are collected.
 
 With --config, everything that launch.train would make: robot clips for
 training, validation and test, and human clips. What is there already is found;
@@ -37,6 +46,18 @@ _FAILURES = flags.DEFINE_integer("failures", 90, "Failures per task.")
 _NEAR_MISSES = flags.DEFINE_float(
   "near_miss_fraction", 0.5, "Share of the failures that nearly succeed."
 )
+_SOURCES = flags.DEFINE_multi_string(
+  "source",
+  [],
+  "Who acts: expert, near_miss, noise, rl, random; several by commas or flags.",
+)
+_WANT = flags.DEFINE_enum(
+  "want",
+  None,
+  ["success", "failure", "all"],
+  "With --source, the clips kept; by default the expert's successes, the "
+  "failures of near_miss, noise and rl, all of random.",
+)
 _PURPOSE = flags.DEFINE_enum(
   "purpose",
   "train",
@@ -47,7 +68,9 @@ _HUMAN = flags.DEFINE_bool("human", False, "Human clips instead of robot ones.")
 _TEMPLATES = flags.DEFINE_multi_string(
   "templates", [], "Templates of the human clips, one flag each; all if none."
 )
-_CLIPS = flags.DEFINE_integer("clips", 120, "Human clips per template.")
+_CLIPS = flags.DEFINE_integer(
+  "clips", 120, "Clips per human template, or per task and --source."
+)
 _SEED = flags.DEFINE_integer("seed", 0, "Of all randomness.")
 _NUM_FRAMES = flags.DEFINE_integer("num_frames", 8, "Frames per clip.")
 _IMAGE_SIZE = flags.DEFINE_integer("image_size", 64, "Pixels, either side.")
@@ -55,6 +78,7 @@ _IMAGE_SIZE = flags.DEFINE_integer("image_size", 64, "Pixels, either side.")
 
 def main():
   """Reads the flags and collects."""
+  _check_flags()
   # The simulator and TensorFlow take seconds to import: a wrong flag is told
   # before.
   from launch import collecting, stores
@@ -75,6 +99,16 @@ def main():
       f"{row['folder']:24} {row['clips']:6} {row['bytes_per_clip']:10.0f} "
       f"{row['bytes'] / 1e6:7.1f}  {row['content']}"
     )
+
+
+def _check_flags():
+  """Flags that do not go together."""
+  given = {name for name in flags.FLAGS if flags.FLAGS[name].present}
+  others = {"human", "config", "successes", "failures", "near_miss_fraction"}
+  clash = sorted(given & others) if _SOURCES.value else sorted(given & {"want"})
+  if clash:
+    verb = "does not go with" if _SOURCES.value else "needs"
+    raise ValueError(f"--{clash[0]} {verb} --source; see --help")
 
 
 def _collect_experiment() -> str:
@@ -105,16 +139,26 @@ def _human_spec(collecting):
 
 
 def _robot_spec(collecting):
-  return collecting.RobotSpec(
+  shared = dict(
     environment=_ENVIRONMENT.value,
     tasks=tuple(_TASKS.value or collecting.sim.TARGETS),
-    successes=_SUCCESSES.value,
-    failures=_FAILURES.value,
-    near_miss_fraction=_NEAR_MISSES.value,
     purpose=_PURPOSE.value,
     seed=_SEED.value,
     num_frames=_NUM_FRAMES.value,
     image_size=_IMAGE_SIZE.value,
+  )
+  if _SOURCES.value:
+    return collecting.SourceSpec(
+      sources=tuple(",".join(_SOURCES.value).replace(" ", "").split(",")),
+      clips=_CLIPS.value,
+      want=_WANT.value or "usual",
+      **shared,
+    )
+  return collecting.RobotSpec(
+    successes=_SUCCESSES.value,
+    failures=_FAILURES.value,
+    near_miss_fraction=_NEAR_MISSES.value,
+    **shared,
   )
 
 

@@ -1,43 +1,42 @@
 """Data sets of clips, made in the simulator where they are not at hand yet.
 
 The simulator is introduced to the TFRecords here; see `launch.stores` for what
-happens when a set is there already or half made.
+happens when a set is there already or half made, and `a2r.sim.policies` for who
+may act in a robot clip.
 
 Letters: T frames, S picture size.
 """
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
 from a2r import sim
-from a2r.sim import humans
+from a2r.sim import humans, policies, stopped
 from data.dataset import Dataset
 from data.records import Record
 from launch import stores
 
 PURPOSES = ("train", "validation", "test")
+WANTS = {"success": True, "failure": False, "all": None}
+_USUAL = {"expert": True, "random": None}  # False for the others.
 _CLIPS_PER_SHARD = 64
 _HUMANS_PER_SHARD = 256
 _HUMANS_PER_CALL = 16
 _DRAW_BITS = 20  # A clip's seed is its shard's, and below it the draw's number.
 
 
-@dataclasses.dataclass(frozen=True)
-class RobotSpec:
-  """Robot clips of some tasks in one environment.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Robot:
+  """What all robot specs say.
 
   Attributes:
     environment: such as 'tabletop/train'.
     tasks: names in `sim.TASKS`.
-    successes: clips per task that do the task, by the expert.
-    failures: clips per task that do not.
-    near_miss_fraction: share of the failures that nearly do; the others are
-      random exploration.
     purpose: 'train', 'validation' or 'test': no two share a draw.
     seed: of the experiment.
     num_frames: T, frames stored.
@@ -46,13 +45,44 @@ class RobotSpec:
 
   environment: str
   tasks: tuple[str, ...]
-  successes: int
-  failures: int
-  near_miss_fraction: float = 0.5
   purpose: str = "train"
   seed: int = 0
   num_frames: int = 8
   image_size: int = 64
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RobotSpec(_Robot):
+  """Successes and failures of some tasks in one environment.
+
+  Attributes:
+    successes: clips per task that do the task, by the expert.
+    failures: clips per task that do not.
+    near_miss_fraction: share of the failures that nearly do; the others are
+      random exploration.
+    near_miss_sources: of `policies.NEAR_SOURCES`, which share these evenly.
+  """
+
+  successes: int
+  failures: int
+  near_miss_fraction: float = 0.5
+  near_miss_sources: tuple[str, ...] = ("near_miss", "noise")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SourceSpec(_Robot):
+  """Clips of given sources, as many of each task and source.
+
+  Attributes:
+    sources: of `policies.SOURCES`.
+    clips: per task and source.
+    want: 'success', 'failure', 'all' (as they come), or 'usual': successes of
+      the expert, failures of the sources that nearly succeed, all of random.
+  """
+
+  sources: tuple[str, ...]
+  clips: int
+  want: str = "usual"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,13 +110,13 @@ class _Shard:
 
   task: str
   source: str
-  success: bool
+  want: bool | None
   num_clips: int
   seed: int
 
 
 def collect_robot(
-  spec: RobotSpec,
+  spec: RobotSpec | SourceSpec,
   root,
   *,
   collect_fn: Callable[..., Any] = sim.collect,
@@ -115,7 +145,7 @@ def collect_robot(
       shard.num_clips,
       num_frames=spec.num_frames,
       image_size=spec.image_size,
-      want=shard.success,
+      want=shard.want,
     )
     for row in range(shard.num_clips):
       yield Record(
@@ -157,11 +187,7 @@ def collect_human(
     ValueError: an unknown template.
     RecordError: stored clips that are damaged.
   """
-  unknown = [t for t in spec.templates if t not in humans.TEMPLATES]
-  if unknown or not spec.templates:
-    raise ValueError(
-      f"unknown templates {unknown}; known: {list(humans.TEMPLATES)}"
-    )
+  _check_names("templates", spec.templates, humans.TEMPLATES)
   labels = np.array([humans.TEMPLATES.index(t) for t in spec.templates])
   num_clips = spec.clips_per_template * len(labels)
   if num_clips < 1:
@@ -198,46 +224,69 @@ def collect_human(
   )
 
 
-def _check_robot(spec: RobotSpec):
-  if spec.purpose not in PURPOSES:
-    raise ValueError(f"unknown purpose {spec.purpose!r}; known: {PURPOSES}")
-  if spec.environment not in sim.ENVIRONMENTS:
-    raise ValueError(
-      f"unknown environment {spec.environment!r}; "
-      f"known: {list(sim.ENVIRONMENTS)}"
-    )
-  unknown = [task for task in spec.tasks if task not in sim.TASKS]
-  if unknown or not spec.tasks:
-    raise ValueError(f"unknown tasks {unknown}; known: {list(sim.TASKS)}")
-  if not 0 <= spec.near_miss_fraction <= 1:
-    raise ValueError(
-      f"near_miss_fraction must be in [0, 1], got {spec.near_miss_fraction}"
-    )
-  if min(spec.successes, spec.failures) < 0 or not (
-    spec.successes or spec.failures
-  ):
-    raise ValueError(
-      f"no clips asked for: successes {spec.successes}, failures "
-      f"{spec.failures}"
-    )
+def _check_robot(spec: RobotSpec | SourceSpec):
+  _check_names("purpose", [spec.purpose], PURPOSES)
+  _check_names("environment", [spec.environment], sim.ENVIRONMENTS)
+  _check_names("tasks", spec.tasks, sim.TASKS)
+  if isinstance(spec, SourceSpec):
+    _check_names("sources", spec.sources, policies.SOURCES)
+    _check_names("want", [spec.want], ["usual", *WANTS])
+    counts = {"clips": spec.clips}
+  else:
+    near, share = spec.near_miss_sources, spec.near_miss_fraction
+    _check_names("near_miss_sources", near, policies.NEAR_SOURCES)
+    if not 0 <= share <= 1:
+      raise ValueError(f"near_miss_fraction must be in [0, 1], got {share}")
+    counts = {"successes": spec.successes, "failures": spec.failures}
+  if min(counts.values()) < 0 or not any(counts.values()):
+    raise ValueError(f"no clips asked for: {counts}")
+  if any(source == "rl" and count for source, _, count in _shares(spec)):
+    known = ", ".join(stopped.load())
+    missing = ", ".join(t for t in spec.tasks if t not in stopped.load())
+    if missing:
+      raise ValueError(f"no policy (source 'rl') of {missing}; of: {known}")
 
 
-def _robot_shards(spec: RobotSpec) -> list[_Shard]:
-  """One shard or more per task and source, with seeds of their own."""
+def _check_names(key: str, names: Sequence[str], known: Iterable[str]):
+  unknown = [repr(name) for name in names if name not in known]
+  if unknown or not names:
+    what = f"unknown {key} {', '.join(unknown)}" if names else f"no {key} named"
+    raise ValueError(f"{what}; known: {', '.join(known)}")
+  if len(set(names)) < len(names):
+    raise ValueError(f"{key}: a name comes twice in {', '.join(names)}")
+
+
+def _shares(spec: RobotSpec | SourceSpec) -> list[tuple[str, Any, int]]:
+  """Per task: source, wanted outcome (None: any), and number of clips."""
+  if isinstance(spec, SourceSpec):
+    usual = {source: _USUAL.get(source, False) for source in spec.sources}
+    return [
+      (source, WANTS.get(spec.want, usual[source]), spec.clips)
+      for source in spec.sources
+    ]
   near = round(spec.failures * spec.near_miss_fraction)
+  each, left = divmod(near, len(spec.near_miss_sources))
+  return [
+    ("expert", True, spec.successes),
+    *(
+      (source, False, each + (number < left))
+      for number, source in enumerate(spec.near_miss_sources)
+    ),
+    ("random", False, spec.failures - near),
+  ]
+
+
+def _robot_shards(spec: RobotSpec | SourceSpec) -> list[_Shard]:
+  """One shard or more per task and source, with seeds of their own."""
   shards = []
   for task in spec.tasks:
-    for source, success, count in (
-      ("expert", True, spec.successes),
-      ("near_miss", False, near),
-      ("random", False, spec.failures - near),
-    ):
+    for source, want, count in _shares(spec):
       for part in range(math.ceil(count / _CLIPS_PER_SHARD)):
         seed = _mix(
           spec.seed, spec.environment, spec.purpose, task, source, part
         )
         num = min(_CLIPS_PER_SHARD, count - part * _CLIPS_PER_SHARD)
-        shards.append(_Shard(task, source, success, num, seed))
+        shards.append(_Shard(task, source, want, num, seed))
   return shards
 
 

@@ -140,6 +140,7 @@ def _robot_spec(config, purpose, seed, **changes) -> collecting.RobotSpec:
   return collecting.RobotSpec(
     **(values | {"tasks": tuple(values["tasks"])}),
     near_miss_fraction=robot.near_miss_fraction,
+    near_miss_sources=tuple(robot.near_miss_sources),
     purpose=purpose,
     seed=seed,
     num_frames=config.stored_frames,

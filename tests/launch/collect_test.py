@@ -36,7 +36,7 @@ def simulator():
     shape = (num_clips, options["num_frames"], size, size, 3)
     return _Clips(
       frames=rng.integers(0, 256, shape).astype(np.uint8),
-      success=np.full(num_clips, options["want"]),
+      success=np.full(num_clips, options["want"] or False),
       source=np.full(num_clips, source),
       seeds=np.arange(num_clips),
       log=np.zeros((num_clips, 61, 13), np.float32),
@@ -69,7 +69,8 @@ def test_robot_clips_by_task_source_and_outcome(
   rows = list(zip(robot.task, robot.source, robot.success, strict=True))
   for task in spec.tasks:
     assert rows.count((task, "expert", True)) == 3
-    assert rows.count((task, "near_miss", False)) == 2
+    assert rows.count((task, "near_miss", False)) == 1
+    assert rows.count((task, "noise", False)) == 1
     assert rows.count((task, "random", False)) == 3
   assert set(robot.instruction) == {"closing drawer", "moving part of faucet"}
   assert set(robot.environment) == {"tabletop/train"}
@@ -109,23 +110,99 @@ def test_other_specs_share_no_draw(
 def test_many_clips_are_several_shards(collecting, simulator, spec, tmp_path):
   spec = dataclasses.replace(spec, tasks=("close_drawer",), successes=70)
   robot = collecting.collect_robot(spec, tmp_path, collect_fn=simulator)
-  assert [call[4] for call in simulator.calls] == [64, 6, 2, 3]
+  assert [call[4] for call in simulator.calls] == [64, 6, 1, 1, 3]
   assert int(robot.success.sum()) == 70
 
 
 @pytest.mark.parametrize(
   "change, message",
   [
-    ({"tasks": ("push",)}, r"unknown tasks \['push'\]; known: .*close_drawer"),
+    ({"tasks": ("push",)}, "unknown tasks 'push'; known: .*close_drawer"),
     ({"environment": "kitchen"}, "unknown environment 'kitchen'; known: "),
     ({"purpose": "play"}, "unknown purpose 'play'"),
     ({"near_miss_fraction": 2.0}, r"must be in \[0, 1\], got 2.0"),
+    ({"near_miss_sources": ("random",)}, "'random'; known: .*, noise, rl$"),
+    ({"near_miss_sources": ()}, "no near_miss_sources named"),
+    ({"near_miss_sources": ("noise", "noise")}, "comes twice in noise, noise"),
     ({"successes": 0, "failures": 0}, "no clips asked for"),
   ],
 )
 def test_robot_mistakes(collecting, spec, tmp_path, change, message):
   with pytest.raises(ValueError, match=message):
     collecting.collect_robot(dataclasses.replace(spec, **change), tmp_path)
+
+
+def test_near_misses_are_shared_evenly(
+  collecting, simulator, spec, tmp_path, monkeypatch
+):
+  monkeypatch.setattr(collecting.stopped, "load", lambda: {"close_drawer": 0})
+  spec = dataclasses.replace(
+    spec,
+    tasks=("close_drawer",),
+    failures=11,
+    near_miss_fraction=0.7,
+    near_miss_sources=("noise", "near_miss", "rl"),
+  )
+  robot = collecting.collect_robot(spec, tmp_path, collect_fn=simulator)
+  sources = robot.source.tolist()
+  counts = {source: sources.count(source) for source in set(sources)}
+  assert counts == dict(expert=3, noise=3, near_miss=3, rl=2, random=3)
+
+
+def test_no_policy_of_a_task(collecting, spec, tmp_path, monkeypatch):
+  monkeypatch.setattr(collecting.stopped, "load", lambda: {"close_drawer": 0})
+  wrong = dataclasses.replace(spec, near_miss_sources=("rl",))
+  message = "'rl'. of move_faucet; of: close_drawer"
+  with pytest.raises(ValueError, match=message):
+    collecting.collect_robot(wrong, tmp_path)
+
+
+@pytest.fixture
+def source_spec(collecting):
+  return collecting.SourceSpec(
+    environment="tabletop/train",
+    tasks=("close_drawer",),
+    sources=("noise", "expert", "random"),
+    clips=2,
+    num_frames=2,
+    image_size=8,
+  )
+
+
+@pytest.mark.parametrize(
+  "want, wants",
+  [
+    ("usual", [False, True, None]),
+    ("success", [True] * 3),
+    ("failure", [False] * 3),
+    ("all", [None] * 3),
+  ],
+)
+def test_clips_of_exactly_these_sources(
+  collecting, simulator, source_spec, tmp_path, want, wants
+):
+  spec = dataclasses.replace(source_spec, want=want)
+  robot = collecting.collect_robot(spec, tmp_path, collect_fn=simulator)
+  assert robot.source.tolist() == [s for s in spec.sources for _ in range(2)]
+  assert [call[5]["want"] for call in simulator.calls] == wants
+
+
+@pytest.mark.parametrize(
+  "change, message",
+  [
+    (
+      {"sources": ("noise", "sound")},
+      "unknown sources 'sound'; known: expert, near_miss, noise, rl, random",
+    ),
+    ({"want": "both"}, "unknown want 'both'; known: usual, success"),
+    ({"clips": 0}, "no clips asked for"),
+  ],
+)
+def test_source_mistakes(collecting, source_spec, tmp_path, change, message):
+  with pytest.raises(ValueError, match=message):
+    collecting.collect_robot(
+      dataclasses.replace(source_spec, **change), tmp_path
+    )
 
 
 def test_human_clips(collecting, tmp_path, monkeypatch):
@@ -155,7 +232,7 @@ def test_human_clips(collecting, tmp_path, monkeypatch):
   again = collecting.collect_human(spec, tmp_path, sample_fn=sample)
   assert _bytes(again) == before
   strange = dataclasses.replace(spec, templates=("Singing something",))
-  with pytest.raises(ValueError, match="unknown templates .*'Singing"):
+  with pytest.raises(ValueError, match="unknown templates 'Singing"):
     collecting.collect_human(strange, tmp_path)
 
 
@@ -211,4 +288,22 @@ def test_command_line(tmp_path):
   assert len((tmp_path / "metrics.jsonl").read_text().splitlines()) == 1
   wrong = _run("--tasks=push", f"--out={tmp_path}")
   assert wrong.returncode == 2 and "Traceback" not in wrong.stderr
-  assert "unknown tasks ['push']" in wrong.stderr.splitlines()[-1]
+  assert "unknown tasks 'push'" in wrong.stderr.splitlines()[-1]
+  arguments = [*arguments[:1], *arguments[3:], "--clips=1"]
+  done = _run(*arguments, "--source=noise,random", "--source=expert")
+  assert done.returncode == 0, done.stderr
+  assert len((tmp_path / "metrics.jsonl").read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+  "arguments, message",
+  [
+    (["--source=noise", "--human"], "--human does not go with --source"),
+    (["--source=noise", "--failures=3"], "--failures does not go with"),
+    (["--want=all"], "--want needs --source"),
+  ],
+)
+def test_flags_that_do_not_go_together(arguments, message):
+  wrong = _run(*arguments)
+  assert wrong.returncode == 2 and "Traceback" not in wrong.stderr
+  assert message in wrong.stderr
