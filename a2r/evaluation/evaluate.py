@@ -22,7 +22,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from a2r.evaluation import examples, metrics
-from a2r.evaluation.labeled import NEAR_MISS, RANDOM, LabeledClips
+from a2r.evaluation.labeled import RANDOM, LabeledClips
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,11 +131,13 @@ def task_rows(
   """The figures of one form, one dict per environment and task, in order.
 
   A figure is None where the clips it needs are not there. `auroc` sets the
-  successes against all failures, `auroc_near_miss` and `auroc_random` against
-  the failures of one source. `retrieval` is the share of successes whose own
-  instruction scores highest of all L, `retrieval_tasks` of those of the
-  evaluated tasks. `reward_<kind>` is a mean reward for the own instruction,
-  `reward_other_text` that of the successes for the other tasks' instructions.
+  successes against all failures, `auroc_near_miss` against those of the sources
+  that nearly succeed (spoiled strokes, noise on successes, policies stopped
+  early), `auroc_random` against those of random exploration. `retrieval` is the
+  share of successes whose own instruction scores highest of all L,
+  `retrieval_tasks` of those of the evaluated tasks. `reward_<kind>` is a mean
+  reward for the own instruction, `reward_other_text` that of the successes for
+  the other tasks' instructions.
 
   Args:
     scores: `[N, L]` the reward of each clip for each instruction.
@@ -150,21 +152,18 @@ def task_rows(
     here = clips.environment == environment
     for task in dict.fromkeys(clips.task[here]):
       at = np.flatnonzero(here & (clips.task == task))
-      figures = _task_figures(
-        scores[at], own_text[at[0]], evaluated, clips.success[at],
-        clips.source[at],
-      )  # fmt: skip
+      figures = _task_figures(scores[at], own_text[at[0]], evaluated, clips[at])
       rows.append({"environment": environment, "task": task, **figures})
   return rows
 
 
-def _task_figures(scores, own_text, evaluated, success, source) -> dict:
+def _task_figures(scores, own_text, evaluated, clips) -> dict:
   """The figures of one task in one environment (see `task_rows`)."""
-  own = scores[:, own_text]
+  own, success = scores[:, own_text], clips.success
   failures = {
     "": ~success,
-    "_near_miss": ~success & (source == NEAR_MISS),
-    "_random": ~success & (source == RANDOM),
+    "_near_miss": clips.near_miss,
+    "_random": ~success & (clips.source == RANDOM),
   }
   good = scores[success]
   others = np.setdiff1d(evaluated, own_text)

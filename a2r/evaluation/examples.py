@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from a2r.evaluation.labeled import NEAR_MISS, LabeledClips
+from a2r.evaluation.labeled import LabeledClips
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,7 +81,7 @@ def make_examples(
     for i in range(len(tasks)):
       task = tasks[(turn + i) % len(tasks)]
       mine = here & (clips.task == task)
-      missed = mine & ~clips.success & (clips.source == NEAR_MISS)
+      missed = mine & clips.near_miss
       groups = np.flatnonzero(mine & clips.success), np.flatnonzero(missed)
       if all(len(group) for group in groups):
         break

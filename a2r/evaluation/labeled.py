@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-NEAR_MISS = "near_miss"
+# Sources whose failures nearly succeed, as `a2r.sim.policies` has them.
+NEAR_SOURCES = ("near_miss", "noise", "rl")
 RANDOM = "random"
 
 
@@ -19,7 +20,8 @@ class LabeledClips:
   Attributes:
     frames: `[N, T, H, W, 3]` uint8.
     success: `[N]` bool, true where the clip does its own task.
-    source: `[N]` str, who acted: 'expert', 'near_miss' or 'random'.
+    source: `[N]` str, who acted: 'expert', 'near_miss', 'noise', 'rl' or
+      'random'; anything else of clips that were not simulated.
     task: `[N]` str, the name of the clip's task.
     instruction: `[N]` str, the task's instruction.
     environment: `[N]` str, such as 'tabletop/test1'.
@@ -39,6 +41,11 @@ class LabeledClips:
 
   def __len__(self) -> int:
     return len(self.frames)
+
+  @property
+  def near_miss(self) -> np.ndarray:
+    """`[N]` bool: failures of a source that nearly succeeds."""
+    return ~self.success & np.isin(self.source.astype(str), NEAR_SOURCES)
 
   def __getitem__(self, index) -> "LabeledClips":
     """The clips at `index`, a mask or an array of integers."""

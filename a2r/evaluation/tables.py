@@ -1,4 +1,8 @@
-"""Tables of an evaluation, also as plain text, the same on every machine."""
+"""Tables of an evaluation, also as plain text, the same on every machine.
+
+Near-misses are the failures of all sources that nearly succeed, see
+`labeled.NEAR_SOURCES`.
+"""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple

@@ -5,6 +5,7 @@ import pytest
 from absl.testing import absltest, parameterized
 
 from a2r.evaluation import evaluate, examples, labeled
+from a2r.sim import policies
 
 TEXTS = ["closing drawer", "moving cup", "opening box"]
 
@@ -40,7 +41,7 @@ class FakeModel:
 
 
 SUCCESS = [True, True, False, False, False]
-SOURCE = ["expert", "random", "near_miss", "near_miss", "random"]
+SOURCE = ["expert", "random", "noise", "near_miss", "random"]
 # Successes .9 .5; near-misses .6 .2; random .3: 5 of 6 pairs are right.
 REWARDS = [0.9, 0.5, 0.6, 0.2, 0.3]
 
@@ -222,6 +223,14 @@ class ExamplesTest(absltest.TestCase):
 
 
 class LabeledTest(absltest.TestCase):
+  def test_near_misses_are_the_simulator_s(self):
+    self.assertEqual(labeled.NEAR_SOURCES, policies.NEAR_SOURCES)
+    sources = [*policies.SOURCES, "video", "rl"]
+    success = [False] * (len(sources) - 1) + [True]
+    clips = make_clips([0.5] * len(sources), success, sources)
+    found = [sources[row] for row in np.flatnonzero(clips.near_miss)]
+    self.assertEqual(found, list(policies.NEAR_SOURCES))
+
   def test_label_clips(self):
     class Clips:
       frames = np.zeros((2, 3, 4, 4, 3), np.uint8)
