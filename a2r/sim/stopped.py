@@ -16,6 +16,7 @@ import importlib.resources
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import jax
 import numpy as np
 from safetensors import numpy as safetensors
 
@@ -24,13 +25,14 @@ from a2r.sim import c_engine, physics, scene, tasks
 _FILE = "stopped_policies.safetensors"
 _HANDLE = np.array([0.0, -0.16, 0.09])  # From the drawer, when closed.
 _FAUCET_HEIGHT, _FAUCET_LENGTH = 0.124, 0.175
+OBS_LIMIT = 5.0  # Normalized observations are clipped to as many deviations.
 
 
 class Policy(NamedTuple):
   """A policy's weights, float32.
 
   Attributes:
-    mean, std: `[O]` normalize an observation, which is then clipped to +-5.
+    mean, std: `[O]` normalize an observation, which is then clipped.
     kernels, biases: of the layers; ReLU between them.
     noise: `[A]` standard deviation of the exploration.
   """
@@ -40,9 +42,6 @@ class Policy(NamedTuple):
   kernels: tuple[np.ndarray, ...]
   biases: tuple[np.ndarray, ...]
   noise: np.ndarray
-
-
-OBS_LIMIT = 5.0
 
 
 def play(
@@ -80,11 +79,8 @@ def play_policy(
   noise = np.zeros((len(seeds), *size))
   for row, seed in zip(noise, seeds, strict=True):
     row[:] = np.random.default_rng(seed).standard_normal(size)
-  sim = physics.SimState(
-    *(
-      np.tile(start, (len(seeds), 1))
-      for start in map(np.asarray, model.start().__dict__.values())
-    )
+  sim = jax.tree.map(
+    lambda x: np.tile(np.asarray(x), (len(seeds), 1)), model.start()
   )
   first = _log(sim)
   actions = np.zeros((len(seeds), *size), np.float32)
