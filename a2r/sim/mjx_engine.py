@@ -1,6 +1,7 @@
 """MJX behind JAX arrays: control steps and poses, pure, for any XLA device.
 
-All functions are unbatched; use `jax.vmap`.
+Collisions, constraints and the solver are MJX's; what comes before them is
+`a2r.sim.dynamics`. Letters: B batch, N bodies, G geoms.
 """
 
 import contextlib
@@ -10,10 +11,9 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-import mujoco
 import numpy as np
 
-from a2r.sim import scene
+from a2r.sim import dynamics, scene
 
 with contextlib.redirect_stdout(
   io.StringIO()
@@ -50,18 +50,21 @@ def in_slices(function: Callable, actions: jax.Array):
   return jax.tree.map(lambda *x: jnp.concatenate(x)[:size], *parts)
 
 
-def put_model(model: mujoco.MjModel) -> mjx.Model:
-  """The model on the device.
+def place(fixtures: jax.Array) -> jax.Array:
+  """Places of all bodies in their parents, `[N, 3]` meters.
 
-  All environments share one topology: they are the same compiled program with
-  other positions (`body_pos`) as data.
+  This is all in which the environments' dynamics differ; it is data, so one
+  compiled program serves them all.
+
+  Args:
+    fixtures: `[3, 3]` of the drawer, the coffee machine and the faucet.
   """
-  fixed = _base_model()
-  return fixed.replace(body_pos=jnp.asarray(model.body_pos, jnp.float32))
+  places = jnp.asarray(_tree().model.body_pos, jnp.float32)
+  return places.at[_fixture_ids()].set(fixtures)
 
 
 def step(
-  model: mjx.Model,
+  places: jax.Array,
   qpos: jax.Array,
   qvel: jax.Array,
   mocap: jax.Array,
@@ -69,108 +72,162 @@ def step(
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
   """One control step: five substeps, then `scene.tidy`.
 
+  Batched inside of its loop, which traces several times faster than a
+  `jax.vmap` around it.
+
   Args:
-    model: from `put_model`.
-    qpos: `[nq]`.
-    qvel: `[nv]`.
-    mocap: `[3]` where the mocap body is held.
-    gripper: `[]` target of the claws.
+    places: `[N, 3]`, from `place`.
+    qpos: `[B, nq]`.
+    qvel: `[B, nv]`.
+    mocap: `[B, 3]` where the mocap body is held.
+    gripper: `[B]` target of the claws.
 
   Returns:
-    The next `qpos` and `qvel` and the hand's position `[3]`.
+    The next `qpos` and `qvel` and the hand's position `[B, 3]`.
   """
-  data = _base_data().replace(
-    qpos=qpos,
-    qvel=qvel,
-    mocap_pos=mocap[None],
-    mocap_quat=jnp.array([scene.HAND_QUAT]),
-    ctrl=jnp.stack([gripper, -gripper]),
-  )
-  data, _ = jax.lax.scan(
-    lambda data, _: (_substep(model, data), None),
-    data,
+  substep = jax.vmap(functools.partial(_substep, places))
+  (qpos, qvel, _), _ = jax.lax.scan(
+    lambda state, _: (substep(*state, mocap, gripper), None),
+    (qpos, qvel, jnp.zeros_like(qvel)),
     length=scene.FRAME_SKIP,
   )
-  qpos, qvel = scene.tidy(data.qpos, data.qvel, jnp)
-  data = mjx.kinematics(model, data.replace(qpos=qpos))
-  return qpos, qvel, data.xpos[_hand_id()]
+  qpos, qvel = scene.tidy(qpos, qvel, jnp)
+  poses = jax.vmap(functools.partial(_poses, places))(qpos, mocap)
+  return qpos, qvel, poses.position[:, _hand_id()]
 
 
 def geom_poses(
-  model: mjx.Model, qpos: jax.Array, geom_ids
+  places: jax.Array, qpos: jax.Array, geom_ids
 ) -> tuple[jax.Array, jax.Array]:
   """World poses of geoms: `[nq]` to `[G, 3]` and `[G, 3, 3]`."""
-  data = mjx.kinematics(model, _base_data().replace(qpos=qpos))
-  return data.geom_xpos[geom_ids], data.geom_xmat[geom_ids]
+  poses = _poses(places, qpos, jnp.zeros(3))
+  return dynamics.geom_poses(_tree(), poses, geom_ids)
 
 
-def _substep(model, data):
-  """`mjx.step`, with the acceleration of the weld that C takes into account.
+def _poses(places, qpos, mocap):
+  return dynamics.body_poses(_tree(), places, qpos, mocap)
+
+
+def _substep(places, qpos, qvel, warmstart, mocap, gripper):
+  """One timestep of 2.5 ms; unbatched.
+
+  Returns:
+    The next `qpos` and `qvel`, and the acceleration to start the solver from.
+  """
+  model, tree = _base_model(), _tree()
+  poses = _poses(places, qpos, mocap)
+  smooth = dynamics.smooth(tree, poses, qpos, qvel)
+  hand_quat = dynamics.quaternion(poses.rotation[_hand_id()])
+  position, rotation = dynamics.geom_poses(tree, poses, slice(None))
+  data = _base_data()
+  data = data.replace(
+    qpos=qpos,
+    qvel=qvel,
+    qacc_warmstart=warmstart,
+    xpos=poses.position,
+    xmat=poses.rotation,
+    xquat=data.xquat.at[_hand_id()]
+    .set(hand_quat)
+    .at[_mocap_id()]
+    .set(jnp.asarray(scene.HAND_QUAT)),
+    geom_xpos=position,
+    geom_xmat=rotation,
+    subtree_com=smooth.center,
+    cdof=smooth.motion,
+  )
+  data = mjx.make_constraint(model, mjx.collision(model, data))
+  aref = data._impl.efc_aref
+  curvature = _weld_curvature(poses, smooth, qvel, hand_quat)
+  force = smooth.force + _actuate(qpos, gripper)
+  data = data.replace(
+    qfrc_smooth=force, qacc_smooth=_solve(smooth.inertia, force)
+  ).tree_replace(
+    {
+      "_impl.efc_aref": aref.at[:6].add(-curvature),
+      "_impl.M": smooth.inertia,
+    }
+  )
+  data = mjx.solve(model, data)
+  # Implicit in the joints' damping, as C's implicitfast integrator.
+  timestep = tree.model.opt.timestep
+  damped = smooth.inertia + np.diag(
+    np.float32(timestep * tree.model.dof_damping)
+  )
+  qvel = qvel + timestep * _solve(damped, force + data.qfrc_constraint)
+  return dynamics.integrate(tree, qpos, qvel), qvel, data.qacc
+
+
+def _solve(matrix, vector):
+  return jax.scipy.linalg.cho_solve(jax.scipy.linalg.cho_factor(matrix), vector)
+
+
+def _actuate(qpos, gripper):
+  """Forces `[nv]` of the position actuators of the claws."""
+  model = _tree().model
+  joints = model.actuator_trnid[:, 0]
+  low, high = np.float32(model.actuator_ctrlrange.T)
+  ctrl = jnp.clip(jnp.stack([gripper, -gripper]), low, high)
+  error = ctrl - qpos[model.jnt_qposadr[joints]]
+  force = np.float32(model.actuator_gainprm[:, 0]) * error
+  return jnp.zeros(model.nv).at[model.jnt_dofadr[joints]].set(force)
+
+
+def _weld_curvature(poses, smooth, qvel, hand_quat):
+  """dJ/dt qvel `[6]` of the weld between mocap and hand.
 
   C's reference acceleration of an equality constraint with Jacobian J has the
   term -dJ/dt qvel; MJX's has not, and without it the hands of the two engines
   part by millimeters within a few control steps.
-  """
-  data = mjx.fwd_velocity(model, mjx.fwd_position(model, data))
-  curvature = _weld_curvature(data)
-  aref = data._impl.efc_aref
-  data = data.tree_replace({"_impl.efc_aref": aref.at[:6].add(-curvature)})
-  data = mjx.fwd_acceleration(model, mjx.fwd_actuation(model, data))
-  return mjx.implicit(model, mjx.solve(model, data))
-
-
-def _weld_curvature(data):
-  """dJ/dt qvel `[6]` of the weld between mocap and hand.
 
   The residual is the hand's offset to the mocap, then the vector part of
   mocap^-1 * hand, negated both. Their second derivatives without joint
   accelerations need the hand's velocity-product acceleration.
   """
-  hand, qvel = _hand_id(), data.qvel[scene.ARM]
-  twist = qvel @ data.cdof_dot[scene.ARM]
-  spin = data.cvel[hand, :3]
-  offset = data.xpos[hand] - data.subtree_com[_root_id()]
-  speed = data.cvel[hand, 3:] + jnp.cross(spin, offset)
+  hand = _hand_id()
+  root = _tree().model.body_rootid[hand]
+  twist = qvel[scene.ARM] @ smooth.motion_dot[scene.ARM]
+  velocity = smooth.velocity[hand]
+  spin = velocity[:3]
+  offset = poses.position[hand] - smooth.center[root]
+  speed = velocity[3:] + jnp.cross(spin, offset)
   linear = twist[3:] + jnp.cross(twist[:3], offset) + jnp.cross(spin, speed)
   back = jnp.asarray(scene.HAND_QUAT) * jnp.array([1.0, -1.0, -1.0, -1.0])
-  turned = _multiply(
-    jnp.concatenate([jnp.zeros(1), twist[:3]]), data.xquat[hand]
+  turned = dynamics.multiply(
+    jnp.concatenate([jnp.zeros(1), twist[:3]]), hand_quat
   )
-  angular = 0.5 * _multiply(back, turned) - 0.25 * spin @ spin * _multiply(
-    back, data.xquat[hand]
-  )
+  angular = 0.5 * dynamics.multiply(back, turned) - 0.25 * (
+    spin @ spin
+  ) * dynamics.multiply(back, hand_quat)
   return -jnp.concatenate([linear, angular[1:]])
 
 
-def _multiply(one, two):
-  """The product of two quaternions `[4]`."""
-  (w, v), (x, u) = (one[0], one[1:]), (two[0], two[1:])
-  vector = w * u + x * v + jnp.cross(v, u)
-  return jnp.concatenate([(w * x - v @ u)[None], vector])
-
-
 @functools.cache
-def _compiled() -> mujoco.MjModel:
-  return scene.make_model()
+def _tree() -> dynamics.Tree:
+  return dynamics.make_tree(scene.make_model())
 
 
 @functools.cache
 def _hand_id() -> int:
-  return _compiled().body("hand").id
+  return _tree().model.body("hand").id
 
 
 @functools.cache
-def _root_id() -> int:
-  return int(_compiled().body_rootid[_hand_id()])
+def _mocap_id() -> int:
+  return _tree().model.body("mocap").id
+
+
+@functools.cache
+def _fixture_ids() -> np.ndarray:
+  return np.array([_tree().model.body(name).id for name in scene.FIXTURES])
 
 
 @functools.cache
 def _base_model() -> mjx.Model:
   with jax.ensure_compile_time_eval():
-    return mjx.put_model(_compiled(), impl="jax")
+    return mjx.put_model(_tree().model, impl="jax")
 
 
 @functools.cache
 def _base_data() -> mjx.Data:
   with jax.ensure_compile_time_eval():
-    return mjx.make_data(_compiled(), impl="jax")
+    return mjx.make_data(_tree().model, impl="jax")

@@ -12,7 +12,7 @@ the gripper is the target of the claws, -1 open and 1 closed.
 
 import dataclasses
 import functools
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import flax
 import jax
@@ -82,10 +82,10 @@ class Model:
   hand: np.ndarray
 
   @functools.cached_property
-  def mjx(self) -> Any:
-    """The same model for MJX."""
-    with jax.ensure_compile_time_eval():
-      return _mjx_engine().put_model(self.mj)
+  def fixtures(self) -> np.ndarray:
+    """Places `[3, 3]` of drawer, coffee machine and faucet, meters."""
+    ids = [self.mj.body(name).id for name in scene.FIXTURES]
+    return np.float32(self.mj.body_pos[ids])
 
   def start(self) -> SimState:
     """The state that every episode starts from."""
@@ -142,12 +142,17 @@ def rollout(
   if resolve(physics) == "c":
     return _rollout_c(model, np.asarray(actions, np.float32))
   actions = jnp.asarray(actions, jnp.float32)
-  play = functools.partial(_mjx_rollout(), model.mjx, model.start())
+  play = functools.partial(_mjx_rollout(), model.fixtures, model.start())
   return _mjx_engine().in_slices(play, actions)
 
 
 def step(
-  model: Model, state: SimState, action: jax.Array, *, physics: str = "auto"
+  model: Model,
+  state: SimState,
+  action: jax.Array,
+  *,
+  physics: str = "auto",
+  fixtures: jax.Array | None = None,
 ) -> SimState:
   """The state after one control step; unbatched, works under jit and vmap.
 
@@ -156,30 +161,52 @@ def step(
   Args:
     model: from `load`.
     state: before.
-    action: `[5]`, clipped to the action box.
+    action: `[5]`, clipped to the action box; NaN counts as 0.
     physics: as in `rollout`.
+    fixtures: `[3, 3]`, with MJX alone: `model`'s places as data, for a
+      program that serves other environments too.
   """
-  mocap = move_mocap(state.mocap, action, jnp)
-  gripper = jnp.clip(action[4], -1.0, 1.0)
-  args = (state.qpos, state.qvel, mocap, gripper)
   if resolve(physics) == "mjx":
-    qpos, qvel, hand = _mjx_engine().step(model.mjx, *args)
-  else:
-    function = functools.partial(c_engine.step, model.mj)
-    like = (state.qpos, state.qvel, state.hand)
-    qpos, qvel, hand = _call_host(function, args, like)
+    fixtures = model.fixtures if fixtures is None else fixtures
+    batch = jax.tree.map(lambda x: x[None], (state, action))
+    return jax.tree.map(lambda x: x[0], step_mjx(fixtures, *batch))
+  mocap, gripper = move_mocap(state.mocap, action, jnp), grip(action, jnp)
+  function = functools.partial(c_engine.step, model.mj)
+  like = (state.qpos, state.qvel, state.hand)
+  args = (state.qpos, state.qvel, mocap, gripper)
+  qpos, qvel, hand = _call_host(function, args, like)
+  return SimState(qpos, qvel, mocap, hand)
+
+
+def step_mjx(
+  fixtures: jax.Array, state: SimState, action: jax.Array
+) -> SimState:
+  """The states after one control step of MJX, batched.
+
+  Args:
+    fixtures: `[3, 3]`, `Model.fixtures`.
+    state: `[B, ...]` before.
+    action: `[B, 5]`.
+  """
+  engine = _mjx_engine()
+  mocap, gripper = move_mocap(state.mocap, action, jnp), grip(action, jnp)
+  places = engine.place(fixtures)
+  qpos, qvel, hand = engine.step(places, state.qpos, state.qvel, mocap, gripper)
   return SimState(qpos, qvel, mocap, hand)
 
 
 def log_state(state: SimState) -> jax.Array:
-  """DVD's state `[13]` of `state`."""
-  return jnp.concatenate([state.hand, state.qpos[scene.MUG.start :]])
+  """DVD's state `[..., 13]` of `state`."""
+  return jnp.concatenate(
+    [state.hand, state.qpos[..., scene.MUG.start :]], axis=-1
+  )
 
 
 def geom_poses(model: Model, qpos: jax.Array, geom_ids, *, physics="auto"):
   """Poses `[G, 3]`, `[G, 3, 3]` of `qpos` `[nq]`; works under jit and vmap."""
   if resolve(physics) == "mjx":
-    return _mjx_engine().geom_poses(model.mjx, qpos, geom_ids)
+    engine = _mjx_engine()
+    return engine.geom_poses(engine.place(model.fixtures), qpos, geom_ids)
   size = len(geom_ids)
   like = (jnp.zeros((size, 3)), jnp.zeros((size, 3, 3)))
   return _call_host(
@@ -203,10 +230,19 @@ def resolve(physics: str) -> str:
 
 
 def move_mocap(mocap, action, xp=np):
-  """The mocap position `[..., 3]` after `action` `[..., 5]`."""
+  """The mocap `[..., 3]` after `action` `[..., 5]`; NaN counts as 0."""
   low, high = xp.asarray(scene.HAND_LOW), xp.asarray(scene.HAND_HIGH)
-  moved = mocap + xp.clip(action[..., :3], -1.0, 1.0) * ACTION_SCALE
+  moved = mocap + _bounded(action[..., :3], xp) * ACTION_SCALE
   return xp.clip(moved, low, high).astype(mocap.dtype)
+
+
+def grip(action, xp=np):
+  """The target of the claws `[...]` that `action` `[..., 5]` asks for."""
+  return _bounded(action[..., 4], xp)
+
+
+def _bounded(action, xp):
+  return xp.where(xp.isnan(action), 0.0, xp.clip(action, -1.0, 1.0))
 
 
 def _place_objects(variant, data):
@@ -226,8 +262,7 @@ def _rollout_c(model: Model, actions: np.ndarray) -> Trajectory:
   )
   path, hands = [qpos], [hand]
   for action in np.moveaxis(actions, 1, 0):
-    mocap = move_mocap(mocap, action)
-    gripper = np.clip(action[:, 4], -1.0, 1.0)
+    mocap, gripper = move_mocap(mocap, action), grip(action)
     qpos, qvel, hand = c_engine.step(model.mj, qpos, qvel, mocap, gripper)
     path.append(qpos)
     hands.append(hand)
@@ -238,26 +273,24 @@ def _rollout_c(model: Model, actions: np.ndarray) -> Trajectory:
 
 @functools.cache
 def _mjx_rollout():
-  """The jitted rollout of MJX: (model, start, actions) to a trajectory."""
-  engine = _mjx_engine()
+  """The jitted rollout of MJX: (fixtures, start, actions) to a trajectory."""
 
-  def play(model, start, actions):
-    def body(state, action):
-      mocap = move_mocap(state.mocap, action, jnp)
-      gripper = jnp.clip(action[4], -1.0, 1.0)
-      qpos, qvel, hand = engine.step(
-        model, state.qpos, state.qvel, mocap, gripper
-      )
-      state = SimState(qpos, qvel, mocap, hand)
-      return state, (qpos, log_state(state))
-
-    _, (path, log) = jax.lax.scan(body, start, actions)
-    return Trajectory(
-      jnp.concatenate([start.qpos[None], path]),
-      jnp.concatenate([log_state(start)[None], log]),
+  def play(fixtures, start, actions):
+    num_rows = len(actions)
+    start = jax.tree.map(
+      lambda x: jnp.broadcast_to(x, (num_rows, *x.shape)), start
     )
 
-  return engine.jit(jax.vmap(play, in_axes=(None, None, 0)))
+    def body(state, action):
+      state = step_mjx(fixtures, state, action)
+      return state, (state.qpos, log_state(state))
+
+    _, (path, log) = jax.lax.scan(body, start, jnp.swapaxes(actions, 0, 1))
+    path = jnp.concatenate([start.qpos[None], path])
+    log = jnp.concatenate([log_state(start)[None], log])
+    return Trajectory(jnp.swapaxes(path, 0, 1), jnp.swapaxes(log, 0, 1))
+
+  return _mjx_engine().jit(play)
 
 
 def _mjx_engine():

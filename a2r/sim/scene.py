@@ -37,6 +37,7 @@ HAND_LOW = (-0.4, 0.4, 0.0)
 HAND_HIGH = (0.4, 0.8, 0.2)
 HAND_QUAT = (0.70710678, 0.0, 0.0, 0.70710678)
 MUG_RADIUS = 0.028
+FIXTURES = ("drawer", "coffee", "faucet")  # Bodies that environments place.
 FINGER_RADIUS = 0.012
 FINGER_REACH = 0.045
 FINGER_SPREAD = 0.05

@@ -136,7 +136,7 @@ def get(name: str) -> Variant:
 def make_model(variant: Variant) -> mujoco.MjModel:
   """Returns the one tabletop, its bodies placed, colored and viewed."""
   model = scene.make_model()
-  for body in ("drawer", "coffee", "faucet"):
+  for body in scene.FIXTURES:
     model.body(body).pos[:2] = getattr(variant.layout, body)
   model.body("mug").pos[:2] = variant.layout.mug
   model.qpos0[scene.MUG][:2] = variant.layout.mug
