@@ -5,8 +5,8 @@ too little, too late or the wrong way. `launch.rl` trains one per task in the
 layouts of tabletop/train and tabletop/test3; each plays in every environment.
 
 A policy is a small network of ReLU layers, played here in numpy and C physics.
-Sums run in one order whatever the batch and the machine, so that an episode
-depends on its seed alone, to the bit.
+Its sums run in one order whatever the batch, so that an episode depends on its
+seed alone, to the bit.
 
 Letters: B episodes, O observation size (62), A action size (5), T timesteps.
 """
