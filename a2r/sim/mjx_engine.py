@@ -100,8 +100,9 @@ def geom_poses(
   places: jax.Array, qpos: jax.Array, geom_ids
 ) -> tuple[jax.Array, jax.Array]:
   """World poses of geoms: `[nq]` to `[G, 3]` and `[G, 3, 3]`."""
-  poses = _poses(places, qpos, jnp.zeros(3))
-  return dynamics.geom_poses(_tree(), poses, geom_ids)
+  tree = _drawn_tree()
+  poses = dynamics.body_poses(tree, places, qpos, jnp.zeros(3))
+  return dynamics.geom_poses(tree, poses, geom_ids)
 
 
 def _poses(places, qpos, mocap):
@@ -203,6 +204,11 @@ def _weld_curvature(poses, smooth, qvel, hand_quat):
 
 @functools.cache
 def _tree() -> dynamics.Tree:
+  return dynamics.make_tree(scene.make_contact_model())
+
+
+@functools.cache
+def _drawn_tree() -> dynamics.Tree:
   return dynamics.make_tree(scene.make_model())
 
 

@@ -242,6 +242,16 @@ def make_model() -> mujoco.MjModel:
   return mujoco.MjModel.from_xml_string(make_xml())
 
 
+def make_contact_model() -> mujoco.MjModel:
+  """Returns the same model with only those geoms that may touch something."""
+  spec = mujoco.MjSpec.from_string(make_xml())
+  touching = {name for one, two, _ in _PAIRS for name in (one, two)}
+  for geom in spec.geoms:
+    if geom.name not in touching:
+      spec.delete(geom)
+  return spec.compile()
+
+
 def tidy(qpos, qvel, xp):
   """Ends a control step; `xp` is numpy or jax.numpy.
 
