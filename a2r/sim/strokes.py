@@ -144,7 +144,7 @@ def _open_drawer(rng, layout):
     over[0] += 0.04
   ready = over + _point(0, 0, rng.uniform(0.04, 0.06))
   touch = over + _point(0, 0, _BAR_RADIUS + scene.FINGER_RADIUS)
-  press = over - _point(0, 0, rng.uniform(0.015, 0.024))
+  press = over - _point(0, 0, rng.uniform(0.01, 0.018))
   end = press - _point(0, rng.uniform(0.075, 0.1), 0)
   # From close by, so that a hand on its way does not push the drawer closed.
   near = over[1] - rng.uniform(0.06, 0.09)
