@@ -149,7 +149,7 @@ def _open_drawer(rng, layout):
   # From close by, so that a hand on its way does not push the drawer closed.
   near = over[1] - rng.uniform(0.06, 0.09)
   via = [_point(ready[0] * 0.7, near, rng.uniform(0.15, 0.18)), ready]
-  leave = _point(0, -rng.uniform(0.01, 0.03), rng.uniform(0.05, 0.09))
+  leave = _point(0, 0, rng.uniform(0.05, 0.09))
   aside = _point(-rng.uniform(0.16, 0.19), 0, 0)
   return Stroke(via, press, touch, end, leave, gripper, aside)
 
