@@ -1,36 +1,114 @@
-"""How often each scripted source succeeds, per task and environment.
+"""How often each source succeeds, per task and environment.
 
-  python -m benchmarks.scripts [--episodes=50]
+  python -m benchmarks.scripts [--episodes=200] [--sources=expert,noise]
 
-Prints the share of successes by the success function.
+Prints shares of successes with 95 % Wilson intervals in percent, then checks
+that every clip delivered as a failure that nearly succeeds is a failure, and
+writes both to benchmarks/results/scripts.json. Each cell has draws of its own,
+also in the three environments that differ in looks alone.
 """
 
+import json
+import pathlib
+
+import jax
 import numpy as np
 from absl import app, flags
 
 from a2r import sim
-from a2r.sim import physics, policies, tasks, variants
+from a2r.sim import physics, policies, tasks
+from benchmarks import results
 
-_EPISODES = flags.DEFINE_integer("episodes", 50, "Episodes per cell.", 1)
+_EPISODES = flags.DEFINE_integer("episodes", 200, "Episodes per cell.", 1)
+_CLIPS = flags.DEFINE_integer("clips", 20, "Checked clips per cell.", 0)
+_SOURCES = flags.DEFINE_list("sources", list(policies.SOURCES), "Who acts.")
+_SEED = 0
+_Z = 1.96
+_PATH = pathlib.Path(__file__).parent / "results" / "scripts.json"
+
+
+def wilson(successes: int, episodes: int) -> tuple[float, float]:
+  """95 % Wilson score interval of a share (Wilson, 1927)."""
+  share, spread = successes / episodes, _Z**2 / episodes
+  middle = share + spread / 2
+  half = _Z * np.sqrt(share * (1 - share) / episodes + spread / episodes / 4)
+  low, high = ((middle + sign * half) / (1 + spread) for sign in (-1, 1))
+  return float(low), float(high)
+
+
+def _count(environment, source, task):
+  """Successes by the success function among the benchmark's episodes."""
+  model = physics.load(environment)
+  cell = list(sim.ENVIRONMENTS).index(environment), list(sim.TASKS).index(task)
+  seeds = [[_SEED, *cell, number] for number in range(_EPISODES.value)]
+  actions = policies.sample_batch(model, source, task, seeds)
+  log = physics.rollout(model, actions, physics="c").log
+  return int(_judge(task, log).sum())
+
+
+def _judge(task, log):
+  return np.asarray(jax.vmap(tasks.get(task).success)(np.asarray(log)))
+
+
+def _rows():
+  """Prints the table; one row per source, task and environment."""
+  rows = []
+  width = max(map(len, sim.TASKS))
+  places = [name.removeprefix("tabletop/") for name in sim.ENVIRONMENTS]
+  for source in _SOURCES.value:
+    print(f"{source:{width}}", *(f"{place:>13}" for place in places))
+    for task in sim.TASKS:
+      line = []
+      for environment in sim.ENVIRONMENTS:
+        count = _count(environment, source, task)
+        low, high = wilson(count, _EPISODES.value)
+        share = count / _EPISODES.value
+        line.append(f"{100 * share:4.0f} ({100 * low:2.0f}-{100 * high:3.0f})")
+        rows.append(
+          {
+            "source": source,
+            "task": task,
+            "environment": environment,
+            "successes": count,
+            "share": share,
+            "interval": [low, high],
+          }
+        )
+      print(f"{task:{width}}", *(f"{cell:>13}" for cell in line), flush=True)
+  return rows
+
+
+def _check_failures():
+  """Collects failures that nearly succeed, and judges them again."""
+  checked, wrong = 0, 0
+  for source in (s for s in policies.NEAR_SOURCES if s in _SOURCES.value):
+    for task in sim.TASKS:
+      for environment in sim.ENVIRONMENTS:
+        clips = sim.collect(
+          environment,
+          task,
+          source,
+          _SEED,
+          _CLIPS.value,
+          num_frames=2,
+          image_size=8,
+          want=False,
+        )
+        checked += len(clips.log)
+        wrong += int(_judge(task, clips.log).sum())
+  print(f"failures that nearly succeed: {checked} checked, {wrong} succeed")
+  return {"checked": checked, "successes": wrong}
 
 
 def main(_):
-  width = max(map(len, sim.TASKS))
-  names = [name.removeprefix("tabletop/") for name in sim.ENVIRONMENTS]
-  for source in policies.SOURCES:
-    print(f"{source:{width}}", *(f"{name:>7}" for name in names))
-    for task in sim.TASKS:
-      shares = [_share(name, task, source) for name in sim.ENVIRONMENTS]
-      print(f"{task:{width}}", *(f"{share:7.2f}" for share in shares))
-
-
-def _share(environment, task, source):
-  """Share of successes."""
-  rngs = np.random.default_rng(0).spawn(_EPISODES.value)
-  variant = variants.get(environment)
-  actions = [policies.sample(rng, source, task, variant) for rng in rngs]
-  log = physics.rollout(physics.load(environment), np.stack(actions)).log
-  return np.mean([tasks.get(task).success(row) for row in np.asarray(log)])
+  for source in _SOURCES.value:
+    policies.source_index(source)
+  report = results.machine() | {"episodes": _EPISODES.value, "rows": _rows()}
+  if _CLIPS.value:
+    report["near_failures"] = _check_failures()
+  _PATH.parent.mkdir(exist_ok=True)
+  _PATH.write_text(json.dumps(report, indent=2) + "\n")
+  print(f"Wrote benchmarks/results/{_PATH.name}.")
 
 
 if __name__ == "__main__":
