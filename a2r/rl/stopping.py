@@ -20,7 +20,7 @@ LAYOUTS = ("tabletop/train", "tabletop/test3")  # One of either layout.
 _BELOW = 0.1  # So far below the aim training stops.
 _NEAR = 0.1  # Mean approach, meters, that counts as going to the object.
 _NUM_JUDGED = 50
-_SETTINGS = ppo.Settings(num_iterations=2, init_std=0.3, learning_rate=5e-4)
+_SETTINGS = ppo.Settings(num_iterations=1, init_std=0.3, learning_rate=5e-4)
 
 
 class Judgment(NamedTuple):

@@ -1,6 +1,7 @@
 """Dense rewards of the tabletop's tasks, as functions of the state.
 
-  reward = 1 - tanh(d / 0.2 m) + 2 clip(p / goal, -1, 1)
+  reward = near(d) + 2 clip(p / goal, -1, 1)
+  near(d) = 1 - (tanh(d / 0.2 m) + tanh(d / 0.02 m)) / 2
 
 d is how far the hand is from where it would touch the task's object (meters,
 0 inside a small box beside it), p how far the task has come since the start
@@ -21,12 +22,13 @@ import jax.numpy as jnp
 
 from a2r.sim import scene, tasks
 
-_REACH = 0.2
+_REACHES = (0.2, 0.02)  # Meters: to find the object, and to touch it.
 _PROGRESS_WEIGHT = 2.0
 _TIP = scene.FINGER_REACH + scene.FINGER_RADIUS  # Hand center to fingertip.
 _BAR_RADIUS = 0.009
 _EPS = 1e-12  # Square meters: the gradient of a length is finite at zero.
-_STRAY = 0.02  # A cup pushed straight may stray as far for nothing.
+_STRAY = 0.02  # Meters a cup pushed straight may stray for nothing.
+_STIR = 0.004  # Meters a poked cup may move for nothing.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +80,7 @@ def _mug_left(log, start):
 
 
 def _mug_still(log, start):
-  return -_length(_mug_moved(log, start))
+  return -jnp.maximum(_length(_mug_moved(log, start)) - _STIR, 0.0)
 
 
 def _faucet_turned(log, start):
@@ -141,7 +143,7 @@ SHAPINGS = {
     touch=(0.0, _BEHIND_MUG, 0.035),
     slack=(0.01, 0.003, 0.02),
     progress=_mug_still,
-    goal=0.01,
+    goal=0.02,
   ),
 }
 
@@ -165,9 +167,9 @@ def shaped(
   shaping, distance_fn = _get(task), approach(task)
 
   def reward_fn(log, start, handle, tip):
-    reach = 1.0 - jnp.tanh(distance_fn(log, handle, tip) / _REACH)
+    far = jnp.tanh(distance_fn(log, handle, tip) / jnp.array(_REACHES))
     progress = shaping.progress(log, start) / shaping.goal
-    return reach + _PROGRESS_WEIGHT * jnp.clip(progress, -1.0, 1.0)
+    return 1.0 - far.mean() + _PROGRESS_WEIGHT * jnp.clip(progress, -1.0, 1.0)
 
   return reward_fn
 

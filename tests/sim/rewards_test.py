@@ -39,7 +39,8 @@ _PROGRESS = (
   ("push_cup_right_to_left", {"mug_x": -0.03}, -0.5),
   ("move_faucet", {"faucet": -0.1}, 0.5),
   ("move_faucet", {"faucet": 0.1}, 0.5),
-  ("poke_cup", {"mug_x": 0.005}, -0.5),
+  ("poke_cup", {"mug_x": 0.003}, 0.0),
+  ("poke_cup", {"mug_x": 0.014}, -0.5),
   ("poke_cup", {"mug_y": 0.05}, -1.0),
 )
 
@@ -79,7 +80,7 @@ class RewardsTest(parameterized.TestCase):
       float(reward(_state(task, away=away), start, _HANDLE, _TIP))
       for away in (0.0, 0.05, 0.1, 0.5)
     ]
-    self.assertAlmostEqual(earned[0], 1.0, places=4)
+    self.assertAlmostEqual(earned[0], 1.0, places=3)
     self.assertEqual(earned, sorted(earned, reverse=True))
     self.assertLess(earned[-1], 0.05)
 
@@ -87,7 +88,7 @@ class RewardsTest(parameterized.TestCase):
   def test_progress_earns_twice_its_share_of_the_goal(self, task, moved, share):
     start, now = _state(task), _state(task, **moved)
     reward = rewards.shaped(task)(now, start, _HANDLE, _TIP)
-    self.assertAlmostEqual(float(reward), 1 + 2 * share, places=4)
+    self.assertAlmostEqual(float(reward), 1 + 2 * share, places=3)
 
   def test_either_side_of_the_faucet_is_as_good(self):
     log = _state("move_faucet", away=0.1)
