@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from a2r.sim import dynamics, scene
+from a2r.sim import dynamics, scene, solver
 
 with contextlib.redirect_stdout(
   io.StringIO()
@@ -24,6 +24,7 @@ with contextlib.redirect_stdout(
 # (jax-ml/jax#33761); the renderer is faster with them.
 _CPU_OPTIONS = {"xla_cpu_use_fusion_emitters": False}
 _CPU_BATCH = 64
+_WELD_ROWS = 6  # The first constraints are the weld.
 
 
 def jit(function: Callable) -> Callable:
@@ -124,7 +125,6 @@ def _substep(places, qpos, qvel, warmstart, mocap, gripper):
   data = data.replace(
     qpos=qpos,
     qvel=qvel,
-    qacc_warmstart=warmstart,
     xpos=poses.position,
     xmat=poses.rotation,
     xquat=data.xquat.at[_hand_id()]
@@ -140,26 +140,24 @@ def _substep(places, qpos, qvel, warmstart, mocap, gripper):
   aref = data._impl.efc_aref
   curvature = _weld_curvature(poses, smooth, qvel, hand_quat)
   force = smooth.force + _actuate(qpos, gripper)
-  data = data.replace(
-    qfrc_smooth=force, qacc_smooth=_solve(smooth.inertia, force)
-  ).tree_replace(
-    {
-      "_impl.efc_aref": aref.at[:6].add(-curvature),
-      "_impl.M": smooth.inertia,
-    }
+  qacc, constraint_force = solver.solve(
+    smooth.inertia,
+    solver.solve_spd(smooth.inertia, force),
+    data._impl.efc_J,
+    aref.at[:_WELD_ROWS].add(-curvature),
+    data._impl.efc_D,
+    warmstart,
+    num_equalities=_WELD_ROWS,
+    iterations=tree.model.opt.iterations,
+    search_iterations=tree.model.opt.ls_iterations,
   )
-  data = mjx.solve(model, data)
   # Implicit in the joints' damping, as C's implicitfast integrator.
   timestep = tree.model.opt.timestep
-  damped = smooth.inertia + np.diag(
-    np.float32(timestep * tree.model.dof_damping)
-  )
-  qvel = qvel + timestep * _solve(damped, force + data.qfrc_constraint)
-  return dynamics.integrate(tree, qpos, qvel), qvel, data.qacc
-
-
-def _solve(matrix, vector):
-  return jax.scipy.linalg.cho_solve(jax.scipy.linalg.cho_factor(matrix), vector)
+  damping = np.float32(timestep * tree.model.dof_damping)
+  damped = smooth.inertia + np.diag(damping)
+  change = solver.solve_spd(damped, force + constraint_force)
+  qvel = qvel + timestep * change
+  return dynamics.integrate(tree, qpos, qvel), qvel, qacc
 
 
 def _actuate(qpos, gripper):
