@@ -171,8 +171,13 @@ def _programs(name: str, **options) -> _Programs:
     env,
     jax.jit(jax.vmap(lambda seed: env.reset(jax.random.key(seed)))),
     _jit(env)(jax.vmap(env.step)),
-    jax.jit(jax.vmap(env.render)),
+    jax.jit(functools.partial(jax.lax.map, env.render, batch_size=_draws())),
   )
+
+
+def _draws():
+  """Pictures drawn at a time: on a CPU, more do not fit its caches."""
+  return 32 if jax.default_backend() == "cpu" else 512
 
 
 def _jit(env):
