@@ -8,7 +8,7 @@ from absl.testing import absltest, parameterized
 
 from a2r import sim
 from a2r.sim import clips as clips_lib
-from a2r.sim import drawing, physics, tasks
+from a2r.sim import drawing, physics, stopped, tasks
 
 _SMALL = {"image_size": 16, "num_frames": 4}
 
@@ -51,6 +51,26 @@ class CollectTest(parameterized.TestCase):
     success = [tasks.TASKS["open_drawer"].success(log) for log in clips.log]
     np.testing.assert_array_equal(success, False)
     self.assertEqual(list(clips.source), [source] * 6)
+
+  def test_stopped_policies_play_their_own_task(self):
+    rng = np.random.default_rng(0)
+    policy = stopped.Policy(
+      mean=np.zeros(62, np.float32),
+      std=np.ones(62, np.float32),
+      kernels=(np.float32(rng.normal(size=(62, 5))),),
+      biases=(np.zeros(5, np.float32),),
+      noise=np.full(5, 0.3, np.float32),
+    )
+
+    def collect(task, count):
+      return sim.collect("tabletop/train", task, "rl", 0, count, **_SMALL)
+
+    with mock.patch.object(stopped, "load", lambda: {"close_drawer": policy}):
+      few, many = (collect("close_drawer", count) for count in (2, 5))
+      with self.assertRaisesRegex(KeyError, "'move_faucet'.*close_drawer"):
+        collect("move_faucet", 1)
+    np.testing.assert_array_equal(few.log, many.log[:2])
+    self.assertFalse((few.log[0] == few.log[1]).all())
 
   def test_noise_is_put_on_successes_alone(self):
     # Experts of even seeds fail here, so that half of the draws are left out.
