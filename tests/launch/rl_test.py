@@ -31,14 +31,14 @@ def trained(monkeypatch):
       noise=weights[0],
     )
     return stopping.Stopped(
-      policy, num_steps, stopping.Judgment(stop_at, 0.01 * seed)
+      policy, num_steps, stopping.Judgment(stop_at, 0.5, 0.01 * seed)
     )
 
   monkeypatch.setattr(stopping, "train", train)
   monkeypatch.setattr(
     stopping,
     "judge_everywhere",
-    lambda *_: {"tabletop/train": stopping.Judgment(0.5, 0.02)},
+    lambda *_: {"tabletop/train": stopping.Judgment(0.5, 0.5, 0.02)},
   )
   if not flags.FLAGS.is_parsed():
     flags.FLAGS(["rl"])

@@ -26,10 +26,10 @@ def _trainer(num_steps):
 
 class StoppingTest(parameterized.TestCase):
   @parameterized.named_parameters(
-    ("at_the_aim", [(0.1, 0.02), (0.45, 0.02), (0.9, 0.0)], 2, 2),
-    ("not_far_from_the_object", [(0.5, 0.2), (0.6, 0.05)], 2, 2),
-    ("before_it_was_too_good", [(0.3, 0.02), (0.95, 0.02)], 1, 2),
-    ("at_the_end", [(0.1, 0.3), (0.2, 0.3), (0.0, 0.3), (0.0, 0.3)], 2, 4),
+    ("at_the_aim", [(0.1, 0.9), (0.45, 0.9), (0.9, 0.9)], 2, 2),
+    ("not_while_failures_are_far", [(0.5, 0.1), (0.6, 0.5)], 2, 2),
+    ("before_it_was_too_good", [(0.3, 0.9), (0.95, 0.9)], 1, 2),
+    ("at_the_end", [(0.1, 0.5), (0.2, 0.5), (0.0, 0.5), (0.0, 0.5)], 2, 4),
   )
   def test_stops(self, judgments, kept, ended):
     reported = []
@@ -40,7 +40,12 @@ class StoppingTest(parameterized.TestCase):
       mock.patch.object(
         stopping,
         "judge",
-        side_effect=[stopping.Judgment(*row) for row in judgments],
+        side_effect=[stopping.Judgment(*row, 0.1) for row in judgments],
+      ),
+      mock.patch.object(
+        stopping,
+        "judge_random",
+        lambda *_, **__: stopping.Judgment(0.2, 0.3, 0.2),
       ),
     ):
       result = stopping.train(
