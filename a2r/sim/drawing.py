@@ -1,63 +1,185 @@
 """States to pictures: joint positions, poses of the shapes, rendered frames.
 
-Letters: B batch, T frames, G drawn geoms, H W image.
+What stands still in an environment is drawn once, the rest over it; see
+`a2r.sim.overlay`. Letters: B batch, T frames, G moving shapes, H W image.
 """
 
 import functools
+from typing import NamedTuple
 
+import flax
 import jax
+import jax.numpy as jnp
 import mujoco
 import numpy as np
 
-from a2r.sim import c_engine, geometry, render, scene, variants
+from a2r.sim import c_engine, geometry, overlay, render, scene, variants
 
-# Frames rendered by one call of the compiled renderer.
-_CHUNKS = {"cpu": 32}
-_CHUNK = 512  # Elsewhere.
+# Still things whose shadows fall on moving ones: the drawer's case on what is
+# in it, the coffee machine on what stands behind it.
+_CASTERS = ("drawer", "coffee")
+
+
+class Drawn(NamedTuple):
+  """Which shapes are drawn; the same in all environments.
+
+  Attributes:
+    moving, still, casters: rows in the model, each in ascending order of type.
+    types, still_types, caster_types: their types, static.
+  """
+
+  moving: np.ndarray
+  still: np.ndarray
+  casters: np.ndarray
+  types: tuple[int, ...]
+  still_types: tuple[int, ...]
+  caster_types: tuple[int, ...]
+
+
+@flax.struct.dataclass
+class Scenery:
+  """What is drawn of one environment at one size: everything but the poses.
+
+  Attributes:
+    backdrop: all that stands still.
+    size, rgb: `[G, 3]` of the moving shapes, as in `geometry.Geoms`.
+    casters: the still shapes that throw shadows on moving ones.
+  """
+
+  backdrop: overlay.Backdrop
+  size: jax.Array
+  rgb: jax.Array
+  casters: geometry.Geoms
+
+
+@functools.cache
+def drawn() -> Drawn:
+  """Which shapes of the tabletop are drawn."""
+  model = scene.make_model()
+  rows = np.flatnonzero(model.geom_group != scene.HIDDEN_GROUP)
+  rows = rows[np.argsort(model.geom_type[rows], kind="stable")]
+  moves = model.body_weldid[model.geom_bodyid[rows]] != 0
+  casts = [variants.geom_role(model, row) in _CASTERS for row in rows]
+  groups = rows[moves], rows[~moves], rows[~moves & np.array(casts)]
+  return Drawn(
+    *groups, *(tuple(map(int, model.geom_type[group])) for group in groups)
+  )
+
+
+def make_scenery(
+  variant: variants.Variant,
+  model: mujoco.MjModel,
+  *,
+  image_size: int,
+  samples: int = 1,
+) -> Scenery:
+  """Draws the backdrop of an environment.
+
+  Args:
+    variant: the environment.
+    model: its model.
+    image_size: H = W in pixels.
+    samples: rays per pixel in each direction.
+  """
+  parts = drawn()
+  qpos = np.float64(model.qpos0)[None]
+  still = _geoms(model, qpos, parts.still)
+  pixels = image_size * samples
+  backdrop = _make_backdrop(
+    parts.still_types,
+    still,
+    variants.make_camera(variant),
+    variants.make_light(model),
+    pixels,
+  )
+  return Scenery(
+    backdrop=backdrop,
+    size=jnp.asarray(model.geom_size[parts.moving], jnp.float32),
+    rgb=jnp.asarray(model.geom_rgba[parts.moving, :3], jnp.float32),
+    casters=_geoms(model, qpos, parts.casters),
+  )
+
+
+def trace(scenery: Scenery, position, rotation) -> render.Traced:
+  """What the camera sees of moving shapes at `[G, 3]`, `[G, 3, 3]`; pure.
+
+  Segments are rows of the model's geoms, -1 where nothing is hit.
+  """
+  parts = drawn()
+  geoms = geometry.Geoms(
+    jnp.asarray(position),
+    jnp.asarray(rotation),
+    scenery.size,
+    scenery.rgb,
+    jnp.zeros(len(parts.types)),
+  )
+  traced = overlay.draw(
+    scenery.backdrop, parts.types, geoms, parts.caster_types, scenery.casters
+  )
+  rows = np.concatenate([[-1], parts.still, parts.moving[::-1]])
+  # Still shapes are 0, 1, ..., none is -1, moving shape g is -2 - g.
+  index = jnp.where(traced.segment < -1, traced.segment, traced.segment + 1)
+  return traced.replace(segment=jnp.asarray(rows, jnp.int32)[index])
+
+
+def draw(
+  scenery: Scenery, position, rotation, *, image_size: int, samples: int = 1
+) -> jax.Array:
+  """One picture, pure and unbatched.
+
+  Args:
+    scenery: of the same `image_size` and `samples`.
+    position: `[G, 3]` centers of the moving shapes.
+    rotation: `[G, 3, 3]` their rotations.
+    image_size: H = W in pixels.
+    samples: rays per pixel in each direction, averaged.
+
+  Returns:
+    uint8 `[H, W, 3]`, stored as DVD stores it (flipped top to bottom).
+  """
+  traced = trace(scenery, position, rotation)
+  color = jnp.clip(traced.shade + traced.sun, 0.0, 1.0)
+  size = (3, image_size, samples, image_size, samples)
+  color = color.reshape(size).mean(axis=(2, 4))
+  image = jnp.round(color * 255.0).astype(jnp.uint8)
+  return jnp.moveaxis(image, 0, -1)[::-1]
+
+
+def chunk_size() -> int:
+  """Pictures drawn at a time: on a CPU, more do not fit its caches."""
+  return 8 if jax.default_backend() == "cpu" else 512
 
 
 class Look:
-  """What is drawn of one environment: everything but the poses.
+  """What is drawn of one environment, at any size.
 
   Attributes:
-    types: static geom types in ascending order.
-    geom_ids: `[G]` rows of the drawn geoms in the model.
-    size, rgb, pattern: as in `geometry.Geoms`.
-    camera, light: as the renderer takes them.
+    geom_ids: `[G]` rows of the moving shapes in the model.
   """
 
   def __init__(self, variant: variants.Variant, model: mujoco.MjModel):
-    drawn = np.flatnonzero(model.geom_group != scene.HIDDEN_GROUP)
-    order = np.argsort(model.geom_type[drawn], kind="stable")
-    self.geom_ids = drawn[order]
-    self.types = tuple(int(kind) for kind in model.geom_type[self.geom_ids])
-    self.size = np.float32(model.geom_size[self.geom_ids])
-    self.rgb = np.float32(model.geom_rgba[self.geom_ids, :3])
-    self.pattern = np.float32(
-      [variants.geom_pattern(model, index) for index in self.geom_ids]
-    )
-    self.camera = variants.make_camera(variant)
-    self.light = variants.make_light(model)
+    self._make = functools.partial(make_scenery, variant, model)
+    self._sceneries: dict[tuple[int, int], Scenery] = {}
+    self.geom_ids = drawn().moving
 
-  def draw(self, position, rotation, *, image_size: int) -> jax.Array:
-    """One picture, pure and unbatched.
-
-    Args:
-      position: `[G, 3]` centers of the drawn geoms.
-      rotation: `[G, 3, 3]` their rotations.
-      image_size: H = W in pixels.
-
-    Returns:
-      uint8 `[H, W, 3]`, stored as DVD stores it (flipped top to bottom).
-    """
-    geoms = geometry.Geoms(
-      position, rotation, self.size, self.rgb, self.pattern
-    )
-    return _draw_one(self.types, geoms, self.camera, self.light, image_size)
+  def scenery(self, image_size: int, samples: int = 1) -> Scenery:
+    """The scenery of that size, drawn when it is first asked for."""
+    key = (image_size, samples)
+    if key not in self._sceneries:
+      with jax.ensure_compile_time_eval():
+        self._sceneries[key] = self._make(
+          image_size=image_size, samples=samples
+        )
+    return self._sceneries[key]
 
 
 def draw_frames(
-  look: Look, model: mujoco.MjModel, qpos: np.ndarray, *, image_size: int
+  look: Look,
+  model: mujoco.MjModel,
+  qpos: np.ndarray,
+  *,
+  image_size: int,
+  samples: int = 1,
 ) -> np.ndarray:
   """Pictures of many states.
 
@@ -66,6 +188,7 @@ def draw_frames(
     model: the model that `qpos` belongs to.
     qpos: `[..., nq]` joint positions.
     image_size: H = W in pixels.
+    samples: rays per pixel in each direction, averaged.
 
   Returns:
     uint8 `[..., H, W, 3]`.
@@ -74,35 +197,42 @@ def draw_frames(
   flat = qpos.reshape(-1, qpos.shape[-1])
   num_frames = len(flat)
   images = np.empty((num_frames, image_size, image_size, 3), np.uint8)
-  chunk_size = _CHUNKS.get(jax.default_backend(), _CHUNK)
-  for start in range(0, num_frames, chunk_size):
-    rows = np.arange(start, start + chunk_size).clip(max=num_frames - 1)
-    position, rotation = c_engine.geom_poses(model, flat[rows], look.geom_ids)
-    chunk = _draw_chunk(
-      look.types,
-      geometry.Geoms(position, rotation, look.size, look.rgb, look.pattern),
-      look.camera,
-      look.light,
-      image_size,
-    )
-    images[start : start + chunk_size] = chunk[: num_frames - start]
+  scenery = look.scenery(image_size, samples)
+  chunk = chunk_size()
+  for start in range(0, num_frames, chunk):
+    rows = np.arange(start, start + chunk).clip(max=num_frames - 1)
+    poses = c_engine.geom_poses(model, flat[rows], look.geom_ids)
+    drawn_chunk = _draw_chunk(scenery, *poses, image_size, samples)
+    images[start : start + chunk] = drawn_chunk[: num_frames - start]
   return images.reshape(*qpos.shape[:-1], image_size, image_size, 3)
 
 
-def _draw(types, geoms, camera, light, image_size):
-  picture = render.render(
-    types, geoms, camera, light, height=image_size, width=image_size
+@functools.partial(jax.jit, static_argnums=(3, 4))
+def _draw_chunk(scenery, position, rotation, image_size, samples):
+  def one(position, rotation):
+    return draw(
+      scenery, position, rotation, image_size=image_size, samples=samples
+    )
+
+  return jax.vmap(one)(position, rotation)
+
+
+def _geoms(model, qpos, rows) -> geometry.Geoms:
+  """Shapes `rows` of the model at joint positions `qpos` `[1, nq]`."""
+  (position,), (rotation,) = c_engine.geom_poses(model, qpos, rows)
+  pattern = [variants.geom_pattern(model, row) for row in rows]
+  parts = (
+    position,
+    rotation,
+    model.geom_size[rows],
+    model.geom_rgba[rows, :3],
+    pattern,
   )
-  return picture.image[::-1]
-
-
-_draw_one = jax.jit(_draw, static_argnums=(0, 4))
+  return geometry.Geoms(*(jnp.asarray(x, jnp.float32) for x in parts))
 
 
 @functools.partial(jax.jit, static_argnums=(0, 4))
-def _draw_chunk(types, geoms, camera, light, image_size):
-  def draw(position, rotation):
-    moved = geoms.replace(position=position, rotation=rotation)
-    return _draw(types, moved, camera, light, image_size)
-
-  return jax.vmap(draw)(geoms.position, geoms.rotation)
+def _make_backdrop(types, geoms, camera, light, pixels):
+  return overlay.make_backdrop(
+    types, geoms, camera, light, height=pixels, width=pixels
+  )

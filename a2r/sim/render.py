@@ -11,10 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from a2r.sim import geometry
-
-_MISS = 1e10
-_NEAR = 1e-4  # Hits nearer than this (meters) are the surface itself.
+from a2r.sim import geometry, shapes
 
 
 @flax.struct.dataclass
@@ -30,6 +27,23 @@ class RenderOutput:
   image: jax.Array
   depth: jax.Array
   segment: jax.Array
+
+
+@flax.struct.dataclass
+class Traced:
+  """What the rays of a picture meet.
+
+  Attributes:
+    depth: `[P]` as in `RenderOutput`.
+    segment: `[P]` likewise.
+    shade: `[3, P]` color without the directional light.
+    sun: `[3, P]` what that light adds.
+  """
+
+  depth: jax.Array
+  segment: jax.Array
+  shade: jax.Array
+  sun: jax.Array
 
 
 def render(
@@ -56,8 +70,36 @@ def render(
   Raises:
     ValueError: if `types` is unsorted, unknown or not one per geom.
   """
+  traced = trace(
+    types, geoms, camera, light, height=height, width=width, shadows=shadows
+  )
+  return develop(traced, height, width)
+
+
+def develop(traced: Traced, height: int, width: int) -> RenderOutput:
+  """The picture of what was traced."""
+  color = jnp.clip(traced.shade + traced.sun, 0.0, 1.0)
+  image = jnp.round(color * 255.0).astype(jnp.uint8)
+  return RenderOutput(
+    image=image.T.reshape(height, width, 3),
+    depth=traced.depth.reshape(height, width),
+    segment=traced.segment.reshape(height, width),
+  )
+
+
+def trace(
+  types: tuple[int, ...],
+  geoms: geometry.Geoms,
+  camera: geometry.Camera,
+  light: geometry.Light,
+  *,
+  height: int,
+  width: int,
+  shadows: bool = True,
+) -> Traced:
+  """What the camera's rays meet; arguments as in `render`."""
   _check_types(types, geoms.position.shape[0])
-  rays = _camera_rays(height, width, camera.fovy)
+  rays = camera_rays(height, width, camera.fovy)
   offset = jnp.einsum(
     "gij,gi->gj", geoms.rotation, camera.position - geoms.position
   )
@@ -75,32 +117,30 @@ def render(
       _shadowed(types, geoms, light, point + 1e-3 * normal), 0, lit
     )
   facing = jnp.maximum(jnp.sum(normal * view, axis=0), 0.0)
-  shade = light.ambient + light.headlight * facing + light.diffuse * lit
+  shade = light.ambient + light.headlight * facing
   grain = 1.0 + geoms.pattern[index] * _grain(local)
-  color = jnp.where(
-    hit, geoms.rgb.T[:, index] * shade * grain, light.sky[:, None]
-  )
-  image = jnp.round(jnp.clip(color, 0.0, 1.0) * 255.0).astype(jnp.uint8)
-  return RenderOutput(
-    image=image.T.reshape(height, width, 3),
-    depth=depth.reshape(height, width),
-    segment=segment.reshape(height, width),
+  color = geoms.rgb.T[:, index] * grain
+  return Traced(
+    depth=depth,
+    segment=segment,
+    shade=jnp.where(hit, color * shade, light.sky[:, None]),
+    sun=jnp.where(hit, color * light.diffuse * lit, 0.0),
   )
 
 
 def _check_types(types, num_geoms):
   if len(types) != num_geoms:
     raise ValueError(f"{len(types)} geom types for {num_geoms} geoms")
-  unknown = sorted(set(types) - set(_INTERSECT))
+  unknown = sorted(set(types) - set(shapes.INTERSECT))
   if unknown:
     raise ValueError(
-      f"cannot draw geom types {unknown}; known: {sorted(_INTERSECT)}"
+      f"cannot draw geom types {unknown}; known: {sorted(shapes.INTERSECT)}"
     )
   if list(types) != sorted(types):
     raise ValueError(f"geom types must be in ascending order, got {types}")
 
 
-def _camera_rays(height, width, fovy):
+def camera_rays(height, width, fovy):
   """Directions `[3, P]` in the camera's frame, -1 along its viewing axis."""
   half = jnp.tan(jnp.deg2rad(fovy) / 2)
   y = 1.0 - 2.0 * (np.arange(height) + 0.5) / height
@@ -127,11 +167,11 @@ def _nearest(types, size, offset, turn, rays):
     turn: `[G, 3, 3]` from the camera's frame to each geom's.
     rays: `[3, P]`.
   """
-  depth = jnp.full(rays.shape[1:], _MISS)
+  depth = jnp.full(rays.shape[1:], shapes.MISS)
   segment = jnp.full(rays.shape[1:], -1, jnp.int32)
   for kind, start, stop in _groups(types):
 
-    def closer(carry, geom, intersect=_INTERSECT[kind]):
+    def closer(carry, geom, intersect=shapes.INTERSECT[kind]):
       depth, segment = carry
       index, size, offset, turn = geom
       t = intersect(size, offset, _turned(turn, rays))
@@ -164,11 +204,11 @@ def _shadowed(types, geoms, light, point):
     if kind == geometry.PLANE:
       continue
 
-    def blocked(dark, geom, intersect=_INTERSECT[kind]):
+    def blocked(dark, geom, intersect=shapes.INTERSECT[kind]):
       position, rotation, size = geom
       origin = _turned(rotation.T, point - position[:, None])
       towards = -(light.direction @ rotation)
-      return dark | (intersect(size, origin, towards) < _MISS), None
+      return dark | (intersect(size, origin, towards) < shapes.MISS), None
 
     chosen = slice(start, stop)
     dark, _ = jax.lax.scan(
@@ -215,84 +255,3 @@ def _grain(local):
   x, y, z = local
   wave = 38.0 * (x + z) + 2.5 * jnp.sin(7.0 * y + 3.0 * jnp.sin(5.0 * x))
   return 0.35 * jnp.sin(wave) + 0.15 * jnp.sin(2.7 * wave + 11.0 * y)
-
-
-def _roots(a, b, c):
-  """Whether a t^2 + 2 b t + c has roots, and the smaller one."""
-  discriminant = b * b - a * c
-  root = jnp.sqrt(jnp.maximum(discriminant, 0.0))
-  return discriminant > 0, (-b - root) / jnp.where(a < 1e-12, 1e-12, a)
-
-
-def _nonzero(x):
-  return jnp.where(jnp.abs(x) < 1e-9, jnp.where(x < 0, -1e-9, 1e-9), x)
-
-
-def _plane(size, origin, ray):
-  t = -origin[2] / _nonzero(ray[2])
-  inside = (t > _NEAR) & (ray[2] < 0)
-  for i in range(2):
-    reach = jnp.abs(origin[i] + t * ray[i])
-    inside &= (size[i] <= 0) | (reach <= size[i])
-  return jnp.where(inside, t, _MISS)
-
-
-def _sphere(size, origin, ray):
-  a = ray[0] ** 2 + ray[1] ** 2 + ray[2] ** 2
-  b = origin[0] * ray[0] + origin[1] * ray[1] + origin[2] * ray[2]
-  c = origin[0] ** 2 + origin[1] ** 2 + origin[2] ** 2 - size[0] ** 2
-  exists, t = _roots(a, b, c)
-  return jnp.where(exists & (t > _NEAR), t, _MISS)
-
-
-def _ellipsoid(size, origin, ray):
-  scaled_origin = [origin[i] / size[i] for i in range(3)]
-  scaled_ray = [ray[i] / size[i] for i in range(3)]
-  return _sphere(jnp.ones(3), scaled_origin, scaled_ray)
-
-
-def _tube(size, origin, ray):
-  """The side of a cylinder about z, without its ends."""
-  a = ray[0] ** 2 + ray[1] ** 2
-  b = origin[0] * ray[0] + origin[1] * ray[1]
-  c = origin[0] ** 2 + origin[1] ** 2 - size[0] ** 2
-  exists, t = _roots(a, b, c)
-  inside = jnp.abs(origin[2] + t * ray[2]) <= size[1]
-  return jnp.where(exists & (t > _NEAR) & inside, t, _MISS)
-
-
-def _capsule(size, origin, ray):
-  t = _tube(size, origin, ray)
-  for end in (-size[1], size[1]):
-    ball = _sphere(size, (origin[0], origin[1], origin[2] - end), ray)
-    t = jnp.minimum(t, ball)
-  return t
-
-
-def _cylinder(size, origin, ray):
-  facing = jnp.where(ray[2] < 0, size[1], -size[1])
-  t = (facing - origin[2]) / _nonzero(ray[2])
-  x, y = origin[0] + t * ray[0], origin[1] + t * ray[1]
-  inside = (t > _NEAR) & (x * x + y * y <= size[0] ** 2)
-  cap = jnp.where(inside, t, _MISS)
-  return jnp.minimum(_tube(size, origin, ray), cap)
-
-
-def _box(size, origin, ray):
-  entry, leave = -_MISS, _MISS
-  for i in range(3):
-    inverse = 1.0 / _nonzero(ray[i])
-    middle, half = -origin[i] * inverse, size[i] * jnp.abs(inverse)
-    entry = jnp.maximum(entry, middle - half)
-    leave = jnp.minimum(leave, middle + half)
-  return jnp.where((entry <= leave) & (entry > _NEAR), entry, _MISS)
-
-
-_INTERSECT = {
-  geometry.PLANE: _plane,
-  geometry.SPHERE: _sphere,
-  geometry.CAPSULE: _capsule,
-  geometry.ELLIPSOID: _ellipsoid,
-  geometry.CYLINDER: _cylinder,
-  geometry.BOX: _box,
-}

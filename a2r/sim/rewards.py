@@ -174,6 +174,15 @@ def shaped(
   return reward_fn
 
 
+def shaped_all(log, start, handle, tip) -> jax.Array:
+  """The dense rewards of all tasks `[7]`, in the order of `sim.TASKS`.
+
+  Arguments as those of what `shaped` returns.
+  """
+  args = (log, start, handle, tip)
+  return jnp.stack([shaped(task)(*args) for task in tasks.TASKS])
+
+
 def approach(
   task: str,
 ) -> Callable[[jax.Array, jax.Array, jax.Array], jax.Array]:
