@@ -19,6 +19,8 @@ from a2r.sim import physics, policies, rewards, stopped, tasks
 LAYOUTS = ("tabletop/train", "tabletop/test3")  # One of either layout.
 _BELOW = 0.1  # So far below the aim training stops.
 _NEARER = 0.1  # Reward of a timestep by which failures beat random ones.
+_LEAST = 0.0  # Reward of a timestep of failures: not the wrong way, mostly.
+_DONE = 0.9  # A success from which there is no way back to failures.
 _NUM_JUDGED = 100
 _SETTINGS = ppo.Settings(num_iterations=1, init_std=0.3, learning_rate=5e-4)
 
@@ -80,7 +82,8 @@ def train(
   trainer = ppo.make_trainer(envs, settings)
   rng_init, rng_epochs = jax.random.split(jax.random.PRNGKey(seed))
   state, epoch, results = trainer.init(rng_init), 0, []
-  near = judge_random(LAYOUTS[0], task, seed=seed).failing + _NEARER
+  random = judge_random(LAYOUTS[0], task, seed=seed)
+  near = max(random.failing + _NEARER, _LEAST)
   while int(state.env_steps) < num_steps:
     state, metrics = trainer.epoch(state, jax.random.fold_in(rng_epochs, epoch))
     epoch += 1
@@ -92,6 +95,8 @@ def train(
     )
     results.append(now)
     if judgment.success >= stop_at - _BELOW and judgment.failing >= near:
+      break
+    if judgment.success >= max(_DONE, stop_at):
       break
 
   def miss(result):
