@@ -59,13 +59,14 @@ def step(
 
 def hand_positions(model: mujoco.MjModel, qpos: np.ndarray) -> np.ndarray:
   """Hand positions `[N, 3]` of joint positions `[N, nq]`."""
-  data = mujoco.MjData(model)
   hand = model.body("hand").id
   positions = np.empty((len(qpos), 3))
-  for row, joints in enumerate(qpos):
-    data.qpos[:] = joints
-    mujoco.mj_kinematics(model, data)
-    positions[row] = data.xpos[hand]
+  with _LOCK:
+    data = _scratch(model)[0]
+    for row, joints in enumerate(qpos):
+      data.qpos[:] = joints
+      mujoco.mj_kinematics(model, data)
+      positions[row] = data.xpos[hand]
   return positions
 
 
@@ -73,14 +74,15 @@ def geom_poses(
   model: mujoco.MjModel, qpos: np.ndarray, geom_ids: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
   """World poses of geoms: `[N, nq]` to `[N, G, 3]` and `[N, G, 3, 3]`."""
-  data = mujoco.MjData(model)
   position = np.empty((len(qpos), len(geom_ids), 3), np.float32)
   rotation = np.empty((len(qpos), len(geom_ids), 9), np.float32)
-  for row, joints in enumerate(qpos):
-    data.qpos[:] = joints
-    mujoco.mj_kinematics(model, data)
-    position[row] = data.geom_xpos[geom_ids]
-    rotation[row] = data.geom_xmat[geom_ids]
+  with _LOCK:
+    data = _scratch(model)[0]
+    for row, joints in enumerate(qpos):
+      data.qpos[:] = joints
+      mujoco.mj_kinematics(model, data)
+      position[row] = data.geom_xpos[geom_ids]
+      rotation[row] = data.geom_xmat[geom_ids]
   return position, rotation.reshape(*rotation.shape[:2], 3, 3)
 
 

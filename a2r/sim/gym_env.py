@@ -236,12 +236,10 @@ def make_gym(
     image_size=image_size,
     render_mode=render_mode,
     max_episode_steps=max_episode_steps,
+    reward=reward,
+    noise=noise,
     physics=physics,
   )
-  if reward != "sparse":
-    options["reward"] = reward
-  if noise:
-    options["noise"] = noise
   if num_envs is not None:
     return TabletopVectorEnv(name, num_envs, **options)
   env = TabletopEnv(name, **options)

@@ -18,6 +18,7 @@ import numpy as np
 from brax.envs import base
 from gymnasium import spaces
 
+from a2r.sim import c_engine, physics
 from a2r.sim import env as tabletop
 
 OBSERVATIONS = ("state", "pixels", "both")
@@ -167,26 +168,42 @@ class _Programs(NamedTuple):
 def _programs(name: str, **options) -> _Programs:
   """Shared by all environments of these arguments."""
   env = tabletop.make(name, **options)
-  return _Programs(
-    env,
-    jax.jit(jax.vmap(lambda seed: env.reset(jax.random.key(seed)))),
-    _jit(env)(jax.vmap(env.step)),
-    jax.jit(functools.partial(jax.lax.map, env.render, batch_size=_draws())),
-  )
-
-
-def _draws():
-  """Pictures drawn at a time: on a CPU, more do not fit its caches."""
-  return 32 if jax.default_backend() == "cpu" else 512
-
-
-def _jit(env):
-  """The compiler that suits the environment's physics."""
+  reset = jax.jit(jax.vmap(lambda seed: env.reset(jax.random.key(seed))))
   if env.backend == "c":
-    return jax.jit
+    return _Programs(env, reset, *_host_programs(env))
   from a2r.sim import mjx_engine  # Its import takes seconds.
 
-  return mjx_engine.jit
+  step = mjx_engine.jit(jax.vmap(env.step))
+  return _Programs(env, reset, step, _in_parts(env.render))
+
+
+def _host_programs(env):
+  """`step` and `draw` with C physics outside of XLA.
+
+  They start sooner and run faster than programs that call back.
+  """
+  mj, advance = env.model.mj, jax.jit(jax.vmap(env.advance))
+  draw_poses = _in_parts(lambda poses: env.draw(*poses))
+
+  def step(state, actions):
+    sim = jax.tree.map(np.asarray, state.pipeline_state)
+    mocap = physics.move_mocap(sim.mocap, actions)
+    gripper = physics.grip(actions)
+    after = c_engine.step(mj, sim.qpos, sim.qvel, mocap, gripper)
+    qpos, qvel, hand = map(np.float32, after)
+    return advance(state, physics.SimState(qpos, qvel, mocap, hand))
+
+  def draw(state):
+    qpos = np.asarray(state.pipeline_state.qpos)
+    return draw_poses(c_engine.geom_poses(mj, qpos, env.geom_ids))
+
+  return step, draw
+
+
+def _in_parts(draw):
+  """`draw` of batches; on a CPU, more at a time do not fit its caches."""
+  size = 32 if jax.default_backend() == "cpu" else 512
+  return jax.jit(functools.partial(jax.lax.map, draw, batch_size=size))
 
 
 def _observation_space(env, obs):

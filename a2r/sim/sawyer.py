@@ -76,6 +76,8 @@ _HAND = """
          pos="-0.062 0 0"/>
         <geom name="palm/rail" type="capsule" size="0.009"
          fromto="-0.05 -0.055 0 -0.05 0.055 0"/>
+        <geom name="hidden/palm" class="hidden" type="sphere" size="0.03"
+         pos="-0.04 0 0" mass="0"/>
         <body name="right_claw" pos="0 -0.05 0" childclass="claw">
           <joint name="right_claw" range="0 0.04"/>
           <geom name="right_finger/tip" size="0.012" mass="1.016"

@@ -83,6 +83,8 @@ _DRAWER = """
        pos="0 0 0.16"/>
       <geom name="drawer/base" type="box" size="0.102 0.092 0.014"
        pos="0 -0.008 0.014"/>
+      <geom name="hidden/case" class="hidden" type="box"
+       size="0.118 0.1 0.084" pos="0 0 0.084"/>
       <body name="drawer_slide" pos="0 -0.01 0.09">
         <joint name="drawer" type="slide" axis="0 1 0" range="-0.16 0"
          limited="true" damping="2" armature="0.001" solreflimit="0.005 1"
@@ -113,6 +115,8 @@ _FAUCET = """
        pos="0 0 0.009"/>
       <geom name="faucet/post" type="capsule" size="0.017"
        fromto="0 0 0.017 0 0 0.105"/>
+      <geom name="hidden/faucet" class="hidden" type="sphere" size="0.046"
+       pos="0 0 0.035"/>
       <body name="faucet_swing" pos="0 0 0.124">
         <joint name="faucet" type="hinge" axis="0 0 1" range="-1.57 1.57"
          limited="true" damping="2" armature="0.001"/>
@@ -176,12 +180,18 @@ _PAIRS = (
   ("palm/rail", "hidden/mug", 0.6),
   ("hidden/core", "drawer_front/panel", 0.6),
   ("hidden/core", "coffee/base", 0.6),
+  ("hidden/core", "hidden/case", 0.6),
+  ("hidden/core", "hidden/faucet", 0.6),
+  ("hidden/palm", "hidden/case", 0.6),
+  ("hidden/palm", "coffee/base", 0.6),
   *((finger, "hidden/table", 0.6) for finger in _FINGERS),
   *((finger, "hidden/mug", 1.0) for finger in _FINGERS),
   *((finger, "drawer_handle/bar", 2.0) for finger in _FINGERS),
   *((finger, "faucet_handle/bar", 1.0) for finger in _FINGERS),
   *((tip, "drawer_front/panel", 1.0) for tip in _TIPS),
   *((tip, "coffee/base", 1.0) for tip in _TIPS),
+  *((tip, "hidden/case", 1.0) for tip in _TIPS),
+  *((tip, "faucet/post", 1.0) for tip in _TIPS),
 )
 
 

@@ -77,11 +77,11 @@ _PALETTE_TRAIN = {
   "drawer_inside": (0.24, 0.40, 0.25),
   "drawer_handle": (0.85, 0.85, 0.85),
   "faucet": (0.70, 0.70, 0.72),
-  "faucet_handle": (0.75, 0.12, 0.12),
+  "faucet_handle": (0.50, 0.10, 0.10),
   "coffee": (0.38, 0.19, 0.20),
   "coffee_parts": (0.12, 0.12, 0.13),
   "button": (0.80, 0.78, 0.75),
-  "mug": (0.92, 0.92, 0.90),
+  "mug": (0.85, 0.85, 0.85),
   "mug_inside": (0.45, 0.42, 0.40),
 }
 _PALETTE_TEST = _PALETTE_TRAIN | {
@@ -94,7 +94,7 @@ _PALETTE_TEST = _PALETTE_TRAIN | {
   "coffee": (0.65, 0.65, 0.65),
   "coffee_parts": (0.92, 0.92, 0.92),
   "button": (0.30, 0.30, 0.30),
-  "mug": (0.16, 0.16, 0.17),
+  "mug": (0.20, 0.20, 0.20),
   "mug_inside": (0.42, 0.42, 0.42),
 }
 _GRAINED = {"table": 0.25}
