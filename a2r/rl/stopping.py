@@ -94,9 +94,8 @@ def train(
       now.env_steps, {"reward": float(metrics["reward"]), **judgment._asdict()}
     )
     results.append(now)
-    if judgment.success >= stop_at - _BELOW and judgment.failing >= near:
-      break
-    if judgment.success >= max(_DONE, stop_at):
+    nearly = judgment.success >= stop_at - _BELOW and judgment.failing >= near
+    if nearly or judgment.success >= max(_DONE, stop_at):
       break
 
   def miss(result):
