@@ -42,11 +42,11 @@ def main():
   if path.suffix != ".safetensors":
     raise ValueError(f"--out must end in .safetensors, got {path}")
   path.parent.mkdir(parents=True, exist_ok=True)
-  from a2r import sim
+  from a2r.sim import tasks
 
-  names = _TASKS.value or list(sim.TASKS)
+  names = _TASKS.value or list(tasks.TASKS)
   for name in names:
-    sim.tasks.get(name)
+    tasks.get(name)
   settings = {
     "seed": _SEED.value,
     "stop_at": _STOP_AT.value,

@@ -23,8 +23,6 @@ from safetensors import numpy as safetensors
 from a2r.sim import c_engine, physics, scene, tasks
 
 _FILE = "stopped_policies.safetensors"
-_HANDLE = np.array([0.0, -0.16, 0.09])  # From the drawer, when closed.
-_FAUCET_HEIGHT, _FAUCET_LENGTH = 0.124, 0.175
 OBS_LIMIT = 5.0  # Normalized observations are clipped to as many deviations.
 
 
@@ -132,16 +130,22 @@ def observe(
   return np.concatenate(parts, axis=1)
 
 
-def landmarks(model, log):
-  """Positions `[..., 3]` of the drawer's handle and the faucet handle's tip."""
-  layout = model.variant.layout
-  handle = np.zeros((*log.shape[:-1], 3)) + (*layout.drawer, 0) + _HANDLE
-  handle[..., 1] += log[..., tasks.DRAWER]
-  angle = log[..., tasks.FAUCET]
-  tip = np.zeros((*log.shape[:-1], 3)) + (*layout.faucet, _FAUCET_HEIGHT)
-  tip[..., 0] += _FAUCET_LENGTH * np.sin(angle)
-  tip[..., 1] -= _FAUCET_LENGTH * np.cos(angle)
-  return handle, tip
+def landmarks(
+  model: physics.Model, log: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+  """The drawer's handle and the faucet handle's tip, `[..., 3]` each.
+
+  Args:
+    model: from `physics.load`.
+    log: `[..., 13]` DVD's states.
+  """
+  drawer, _, faucet = np.float64(model.fixtures)
+  slide, angle = log[..., tasks.DRAWER], log[..., tasks.FAUCET]
+  zero = np.zeros_like(slide)
+  handle = drawer + scene.HANDLE + np.stack([zero, slide, zero], axis=-1)
+  across, height = scene.FAUCET_REACH, scene.FAUCET_HEIGHT
+  arm = [across * np.sin(angle), -across * np.cos(angle), zero + height]
+  return handle, faucet + np.stack(arm, axis=-1)
 
 
 @functools.cache
