@@ -1,4 +1,4 @@
-"""C MuJoCo behind numpy arrays: control steps, poses and logs, on all cores.
+"""C MuJoCo behind numpy arrays: control steps and poses, on all cores.
 
 Letters: B batch, N states, G geoms.
 """
@@ -7,6 +7,8 @@ import functools
 import os
 import threading
 
+import jax
+import jax.numpy as jnp
 import mujoco
 import numpy as np
 from mujoco import rollout as c_rollout
@@ -84,6 +86,30 @@ def geom_poses(
       position[row] = data.geom_xpos[geom_ids]
       rotation[row] = data.geom_xmat[geom_ids]
   return position, rotation.reshape(*rotation.shape[:2], 3, 3)
+
+
+def call(function, args, like):
+  """Calls numpy `function` of `[B, ...]` arrays from a JAX program.
+
+  Args:
+    function: of float64 arrays, as `step` and `geom_poses`.
+    args: unbatched JAX arrays; under `jax.vmap` one call takes the batch.
+    like: arrays with the shapes of the result, which is float32.
+  """
+
+  def on_batch(*args):
+    lead = np.shape(args[0])[:-1]
+    flat = [
+      np.asarray(arg, np.float64).reshape(-1, *np.shape(arg)[len(lead) :])
+      for arg in args
+    ]
+    return tuple(
+      np.asarray(out, np.float32).reshape(*lead, *out.shape[1:])
+      for out in function(*flat)
+    )
+
+  shapes = tuple(jax.ShapeDtypeStruct(x.shape, jnp.float32) for x in like)
+  return jax.pure_callback(on_batch, shapes, *args, vmap_method="broadcast_all")
 
 
 @functools.cache

@@ -18,6 +18,10 @@ from a2r.sim import c_engine, geometry, overlay, render, scene, variants
 # Still things whose shadows fall on moving ones: the drawer's case on what is
 # in it, the coffee machine on what stands behind it.
 _CASTERS = ("drawer", "coffee")
+# Pictures drawn at a time: on a CPU, more do not fit its caches.
+_CHUNKS = {"cpu": 8}
+_CHUNK = 512  # Elsewhere.
+_CALL = 64  # Pictures of one call of `draw_frames`.
 
 
 class Drawn(NamedTuple):
@@ -101,7 +105,7 @@ def make_scenery(
 
 
 def trace(scenery: Scenery, position, rotation) -> render.Traced:
-  """What the camera sees of moving shapes at `[G, 3]`, `[G, 3, 3]`; pure.
+  """What the camera sees of moving shapes at `[..., G, 3]`, `[..., G, 3, 3]`.
 
   Segments are rows of the model's geoms, -1 where nothing is hit.
   """
@@ -125,29 +129,40 @@ def trace(scenery: Scenery, position, rotation) -> render.Traced:
 def draw(
   scenery: Scenery, position, rotation, *, image_size: int, samples: int = 1
 ) -> jax.Array:
-  """One picture, pure and unbatched.
+  """Pictures, pure; batch dimensions `...` or none.
 
   Args:
     scenery: of the same `image_size` and `samples`.
-    position: `[G, 3]` centers of the moving shapes.
-    rotation: `[G, 3, 3]` their rotations.
+    position: `[..., G, 3]` centers of the moving shapes.
+    rotation: `[..., G, 3, 3]` their rotations.
     image_size: H = W in pixels.
     samples: rays per pixel in each direction, averaged.
 
   Returns:
-    uint8 `[H, W, 3]`, stored as DVD stores it (flipped top to bottom).
+    uint8 `[..., H, W, 3]`, stored as DVD stores it (flipped top to bottom).
   """
   traced = trace(scenery, position, rotation)
   color = jnp.clip(traced.shade + traced.sun, 0.0, 1.0)
-  size = (3, image_size, samples, image_size, samples)
-  color = color.reshape(size).mean(axis=(2, 4))
+  size = (image_size, samples, image_size, samples)
+  color = color.reshape(*color.shape[:-1], *size).mean(axis=(-3, -1))
   image = jnp.round(color * 255.0).astype(jnp.uint8)
-  return jnp.moveaxis(image, 0, -1)[::-1]
+  return jnp.flip(jnp.moveaxis(image, 0, -1), axis=-3)
 
 
-def chunk_size() -> int:
-  """Pictures drawn at a time: on a CPU, more do not fit its caches."""
-  return 8 if jax.default_backend() == "cpu" else 512
+def draw_many(
+  scenery: Scenery, position, rotation, *, image_size: int, samples: int = 1
+) -> jax.Array:
+  """`draw` of `[N, G, ...]`, as many at a time as suits the device; pure."""
+  size = min(_CHUNKS.get(jax.default_backend(), _CHUNK), len(position))
+  chunks = -(-len(position) // size)
+  rows = np.arange(chunks * size).clip(max=len(position) - 1)
+  poses = (jnp.asarray(x)[rows] for x in (position, rotation))
+  poses = tuple(x.reshape(chunks, size, *x.shape[1:]) for x in poses)
+  images = jax.lax.map(
+    lambda pose: draw(scenery, *pose, image_size=image_size, samples=samples),
+    poses,
+  )
+  return images.reshape(-1, *images.shape[2:])[: len(position)]
 
 
 class Look:
@@ -198,23 +213,16 @@ def draw_frames(
   num_frames = len(flat)
   images = np.empty((num_frames, image_size, image_size, 3), np.uint8)
   scenery = look.scenery(image_size, samples)
-  chunk = chunk_size()
-  for start in range(0, num_frames, chunk):
-    rows = np.arange(start, start + chunk).clip(max=num_frames - 1)
+  for start in range(0, num_frames, _CALL):
+    rows = np.arange(start, start + _CALL).clip(max=num_frames - 1)
     poses = c_engine.geom_poses(model, flat[rows], look.geom_ids)
-    drawn_chunk = _draw_chunk(scenery, *poses, image_size, samples)
-    images[start : start + chunk] = drawn_chunk[: num_frames - start]
+    images[start : start + _CALL] = _draw_many(
+      scenery, *poses, image_size=image_size, samples=samples
+    )[: num_frames - start]
   return images.reshape(*qpos.shape[:-1], image_size, image_size, 3)
 
 
-@functools.partial(jax.jit, static_argnums=(3, 4))
-def _draw_chunk(scenery, position, rotation, image_size, samples):
-  def one(position, rotation):
-    return draw(
-      scenery, position, rotation, image_size=image_size, samples=samples
-    )
-
-  return jax.vmap(one)(position, rotation)
+_draw_many = jax.jit(draw_many, static_argnames=("image_size", "samples"))
 
 
 def _geoms(model, qpos, rows) -> geometry.Geoms:

@@ -12,13 +12,17 @@ What distinguishes environments and tasks is a `World`, arrays alone, so one
 compiled program serves them all.
 """
 
+import contextlib
 import dataclasses
 import functools
+import io
 
 import flax
 import jax
 import jax.numpy as jnp
-from brax.envs import base
+
+with contextlib.redirect_stdout(io.StringIO()):  # It tells that Warp is absent.
+  from brax.envs import base
 
 from a2r.sim import drawing, physics, rewards, scene, tasks
 
@@ -119,16 +123,19 @@ class Tabletop(base.Env):
 
   def render(self, state: base.State) -> jax.Array:
     """The picture of an unbatched state, uint8 `[H, W, 3]`; works under jit."""
-    position, rotation = physics.geom_poses(
+    return self.draw(*self.poses(state))
+
+  def poses(self, state: base.State) -> tuple[jax.Array, jax.Array]:
+    """Poses `[G, 3]`, `[G, 3, 3]` of the moving shapes, unbatched."""
+    return physics.geom_poses(
       self._model,
       state.pipeline_state.qpos,
       self.geom_ids,
       physics=self.settings.engine,
     )
-    return self.draw(position, rotation)
 
   def draw(self, position: jax.Array, rotation: jax.Array) -> jax.Array:
-    """The picture of moving shapes at `[G, 3]`, `[G, 3, 3]`."""
+    """Pictures of moving shapes at `[..., G, 3]`, `[..., G, 3, 3]`."""
     return draw(self.settings, self.world, position, rotation)
 
   @property
@@ -264,8 +271,9 @@ def advance(
 
 
 def draw(settings: Settings, world: World, position, rotation) -> jax.Array:
-  """The picture of moving shapes, unbatched."""
-  return drawing.draw(
+  """Pictures of moving shapes at `[..., G, 3]`, `...` nothing or one number."""
+  draw_fn = drawing.draw if jnp.ndim(position) == 2 else drawing.draw_many
+  return draw_fn(
     world.scenery,
     position,
     rotation,

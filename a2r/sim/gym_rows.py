@@ -171,10 +171,8 @@ def _programs(name: str, **options) -> _Programs:
   reset = jax.jit(jax.vmap(lambda seed: env.reset(jax.random.key(seed))))
   if env.backend == "c":
     return _Programs(env, reset, *_host_programs(env))
-  from a2r.sim import mjx_engine  # Its import takes seconds.
-
-  step = mjx_engine.jit(jax.vmap(env.step))
-  return _Programs(env, reset, step, _in_parts(env.render))
+  draw = jax.jit(lambda state: env.draw(*jax.vmap(env.poses)(state)))
+  return _Programs(env, reset, jax.jit(jax.vmap(env.step)), draw)
 
 
 def _host_programs(env):
@@ -182,28 +180,17 @@ def _host_programs(env):
 
   They start sooner and run faster than programs that call back.
   """
-  mj, advance = env.model.mj, jax.jit(jax.vmap(env.advance))
-  draw_poses = _in_parts(lambda poses: env.draw(*poses))
+  advance, draw_poses = jax.jit(jax.vmap(env.advance)), jax.jit(env.draw)
 
   def step(state, actions):
     sim = jax.tree.map(np.asarray, state.pipeline_state)
-    mocap = physics.move_mocap(sim.mocap, actions)
-    gripper = physics.grip(actions)
-    after = c_engine.step(mj, sim.qpos, sim.qvel, mocap, gripper)
-    qpos, qvel, hand = map(np.float32, after)
-    return advance(state, physics.SimState(qpos, qvel, mocap, hand))
+    return advance(state, physics.step_c(env.model, sim, actions))
 
   def draw(state):
     qpos = np.asarray(state.pipeline_state.qpos)
-    return draw_poses(c_engine.geom_poses(mj, qpos, env.geom_ids))
+    return draw_poses(*c_engine.geom_poses(env.model.mj, qpos, env.geom_ids))
 
   return step, draw
-
-
-def _in_parts(draw):
-  """`draw` of batches; on a CPU, more at a time do not fit its caches."""
-  size = 32 if jax.default_backend() == "cpu" else 512
-  return jax.jit(functools.partial(jax.lax.map, draw, batch_size=size))
 
 
 def _observation_space(env, obs):

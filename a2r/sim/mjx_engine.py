@@ -7,48 +7,19 @@ Collisions, constraints and the solver are MJX's; what comes before them is
 import contextlib
 import functools
 import io
-from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from a2r.sim import dynamics, scene, solver
+from a2r.sim import dynamics, kinematics, scene, solver
 
 with contextlib.redirect_stdout(
   io.StringIO()
 ):  # It prints that Warp is absent.
   from mujoco import mjx
 
-# XLA:CPU's fusion emitters make deep kinematic chains hundreds of times slower
-# (jax-ml/jax#33761); the renderer is faster with them.
-_CPU_OPTIONS = {"xla_cpu_use_fusion_emitters": False}
-_CPU_BATCH = 64
 _WELD_ROWS = 6  # The first constraints are the weld.
-
-
-def jit(function: Callable) -> Callable:
-  """`jax.jit` with the options that physics needs on the default backend."""
-  if jax.default_backend() == "cpu":
-    return jax.jit(function, compiler_options=_CPU_OPTIONS)
-  return jax.jit(function)
-
-
-def in_slices(function: Callable, actions: jax.Array):
-  """`function` of actions `[B, ...]`, a pytree of `[B, ...]`.
-
-  On a CPU in slices of 64: XLA's thread pool there has been seen to lock up
-  in one program of 256 and more.
-  """
-  size = len(actions)
-  if jax.default_backend() != "cpu" or size <= _CPU_BATCH:
-    return function(actions)
-  rows = np.arange(-(-size // _CPU_BATCH) * _CPU_BATCH).clip(max=size - 1)
-  parts = [
-    jax.block_until_ready(function(actions[part]))
-    for part in rows.reshape(-1, _CPU_BATCH)
-  ]
-  return jax.tree.map(lambda *x: jnp.concatenate(x)[:size], *parts)
 
 
 def place(fixtures: jax.Array) -> jax.Array:
@@ -102,12 +73,12 @@ def geom_poses(
 ) -> tuple[jax.Array, jax.Array]:
   """World poses of geoms: `[nq]` to `[G, 3]` and `[G, 3, 3]`."""
   tree = _drawn_tree()
-  poses = dynamics.body_poses(tree, places, qpos, jnp.zeros(3))
-  return dynamics.geom_poses(tree, poses, geom_ids)
+  poses = kinematics.body_poses(tree, places, qpos, jnp.zeros(3))
+  return kinematics.geom_poses(tree, poses, geom_ids)
 
 
 def _poses(places, qpos, mocap):
-  return dynamics.body_poses(_tree(), places, qpos, mocap)
+  return kinematics.body_poses(_tree(), places, qpos, mocap)
 
 
 def _substep(places, qpos, qvel, warmstart, mocap, gripper):
@@ -119,8 +90,8 @@ def _substep(places, qpos, qvel, warmstart, mocap, gripper):
   model, tree = _base_model(), _tree()
   poses = _poses(places, qpos, mocap)
   smooth = dynamics.smooth(tree, poses, qpos, qvel)
-  hand_quat = dynamics.quaternion(poses.rotation[_hand_id()])
-  position, rotation = dynamics.geom_poses(tree, poses, slice(None))
+  hand_quat = kinematics.quaternion(poses.rotation[_hand_id()])
+  position, rotation = kinematics.geom_poses(tree, poses, slice(None))
   data = _base_data()
   data = data.replace(
     qpos=qpos,
@@ -191,23 +162,23 @@ def _weld_curvature(poses, smooth, qvel, hand_quat):
   speed = velocity[3:] + jnp.cross(spin, offset)
   linear = twist[3:] + jnp.cross(twist[:3], offset) + jnp.cross(spin, speed)
   back = jnp.asarray(scene.HAND_QUAT) * jnp.array([1.0, -1.0, -1.0, -1.0])
-  turned = dynamics.multiply(
+  turned = kinematics.multiply(
     jnp.concatenate([jnp.zeros(1), twist[:3]]), hand_quat
   )
-  angular = 0.5 * dynamics.multiply(back, turned) - 0.25 * (
+  angular = 0.5 * kinematics.multiply(back, turned) - 0.25 * (
     spin @ spin
-  ) * dynamics.multiply(back, hand_quat)
+  ) * kinematics.multiply(back, hand_quat)
   return -jnp.concatenate([linear, angular[1:]])
 
 
 @functools.cache
-def _tree() -> dynamics.Tree:
-  return dynamics.make_tree(scene.make_contact_model())
+def _tree() -> kinematics.Tree:
+  return kinematics.make_tree(scene.make_contact_model())
 
 
 @functools.cache
-def _drawn_tree() -> dynamics.Tree:
-  return dynamics.make_tree(scene.make_model())
+def _drawn_tree() -> kinematics.Tree:
+  return kinematics.make_tree(scene.make_model())
 
 
 @functools.cache

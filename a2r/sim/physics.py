@@ -142,8 +142,7 @@ def rollout(
   if resolve(physics) == "c":
     return _rollout_c(model, np.asarray(actions, np.float32))
   actions = jnp.asarray(actions, jnp.float32)
-  play = functools.partial(_mjx_rollout(), model.fixtures, model.start())
-  return _mjx_engine().in_slices(play, actions)
+  return _rollout_mjx(model.fixtures, model.start(), actions)
 
 
 def step(
@@ -174,7 +173,7 @@ def step(
   function = functools.partial(c_engine.step, model.mj)
   like = (state.qpos, state.qvel, state.hand)
   args = (state.qpos, state.qvel, mocap, gripper)
-  qpos, qvel, hand = _call_host(function, args, like)
+  qpos, qvel, hand = c_engine.call(function, args, like)
   return SimState(qpos, qvel, mocap, hand)
 
 
@@ -195,6 +194,20 @@ def step_mjx(
   return SimState(qpos, qvel, mocap, hand)
 
 
+def step_c(model: Model, state: SimState, action: np.ndarray) -> SimState:
+  """The states after one control step of C, on the host, float64.
+
+  Args:
+    model: from `load`.
+    state: `[B, ...]` before, numpy.
+    action: `[B, 5]`, numpy.
+  """
+  mocap, gripper = move_mocap(state.mocap, action), grip(action)
+  after = c_engine.step(model.mj, state.qpos, state.qvel, mocap, gripper)
+  qpos, qvel, hand = after
+  return SimState(qpos, qvel, mocap, hand)
+
+
 def log_state(state: SimState) -> jax.Array:
   """DVD's state `[..., 13]` of `state`."""
   return jnp.concatenate(
@@ -205,13 +218,18 @@ def log_state(state: SimState) -> jax.Array:
 def geom_poses(model: Model, qpos: jax.Array, geom_ids, *, physics="auto"):
   """Poses `[G, 3]`, `[G, 3, 3]` of `qpos` `[nq]`; works under jit and vmap."""
   if resolve(physics) == "mjx":
-    engine = _mjx_engine()
-    return engine.geom_poses(engine.place(model.fixtures), qpos, geom_ids)
+    return geom_poses_mjx(model.fixtures, qpos, geom_ids)
   size = len(geom_ids)
   like = (jnp.zeros((size, 3)), jnp.zeros((size, 3, 3)))
-  return _call_host(
+  return c_engine.call(
     lambda qpos: c_engine.geom_poses(model.mj, qpos, geom_ids), (qpos,), like
   )
+
+
+def geom_poses_mjx(fixtures: jax.Array, qpos: jax.Array, geom_ids):
+  """The same with `fixtures` `[3, 3]`, `Model.fixtures`, as data."""
+  engine = _mjx_engine()
+  return engine.geom_poses(engine.place(fixtures), qpos, geom_ids)
 
 
 def resolve(physics: str) -> str:
@@ -261,36 +279,30 @@ def _rollout_c(model: Model, actions: np.ndarray) -> Trajectory:
     for start in (model.qpos, model.qvel, _START_MOCAP, model.hand)
   )
   path, hands = [qpos], [hand]
+  state = SimState(qpos, qvel, mocap, hand)
   for action in np.moveaxis(actions, 1, 0):
-    mocap, gripper = move_mocap(mocap, action), grip(action)
-    qpos, qvel, hand = c_engine.step(model.mj, qpos, qvel, mocap, gripper)
-    path.append(qpos)
-    hands.append(hand)
+    state = step_c(model, state, action)
+    path.append(state.qpos)
+    hands.append(state.hand)
   path, hands = (np.stack(x, axis=1) for x in (path, hands))
   log = np.concatenate([hands, path[..., scene.MUG.start :]], axis=-1)
   return Trajectory(np.float32(path), np.float32(log))
 
 
-@functools.cache
-def _mjx_rollout():
-  """The jitted rollout of MJX: (fixtures, start, actions) to a trajectory."""
+@jax.jit
+def _rollout_mjx(fixtures, start, actions):
+  start = jax.tree.map(
+    lambda x: jnp.broadcast_to(x, (len(actions), *x.shape)), start
+  )
 
-  def play(fixtures, start, actions):
-    num_rows = len(actions)
-    start = jax.tree.map(
-      lambda x: jnp.broadcast_to(x, (num_rows, *x.shape)), start
-    )
+  def body(state, action):
+    state = step_mjx(fixtures, state, action)
+    return state, (state.qpos, log_state(state))
 
-    def body(state, action):
-      state = step_mjx(fixtures, state, action)
-      return state, (state.qpos, log_state(state))
-
-    _, (path, log) = jax.lax.scan(body, start, jnp.swapaxes(actions, 0, 1))
-    path = jnp.concatenate([start.qpos[None], path])
-    log = jnp.concatenate([log_state(start)[None], log])
-    return Trajectory(jnp.swapaxes(path, 0, 1), jnp.swapaxes(log, 0, 1))
-
-  return _mjx_engine().jit(play)
+  _, (path, log) = jax.lax.scan(body, start, jnp.swapaxes(actions, 0, 1))
+  path = jnp.concatenate([start.qpos[None], path])
+  log = jnp.concatenate([log_state(start)[None], log])
+  return Trajectory(jnp.swapaxes(path, 0, 1), jnp.swapaxes(log, 0, 1))
 
 
 def _mjx_engine():
@@ -298,21 +310,3 @@ def _mjx_engine():
   from a2r.sim import mjx_engine
 
   return mjx_engine
-
-
-def _call_host(function, args, like):
-  """Calls numpy `function` of `[B, ...]` arrays with unbatched JAX `args`."""
-
-  def on_batch(*args):
-    lead = np.shape(args[0])[:-1]
-    flat = [
-      np.asarray(arg, np.float64).reshape(-1, *np.shape(arg)[len(lead) :])
-      for arg in args
-    ]
-    return tuple(
-      np.asarray(out, np.float32).reshape(*lead, *out.shape[1:])
-      for out in function(*flat)
-    )
-
-  shapes = tuple(jax.ShapeDtypeStruct(x.shape, jnp.float32) for x in like)
-  return jax.pure_callback(on_batch, shapes, *args, vmap_method="broadcast_all")
