@@ -39,7 +39,7 @@ class SingleTest(parameterized.TestCase):
     state = brax_env.reset(jax.random.key(0))
     step = jax.jit(brax_env.step)
     self.assertEqual(obs.shape, (brax_env.observation_size,))
-    np.testing.assert_array_equal(obs, state.obs)
+    np.testing.assert_allclose(obs, state.obs, atol=1e-6)
     actions = expert("close_drawer")
     for time, action in enumerate(actions, start=1):
       obs, reward, terminated, truncated, info = env.step(action)
