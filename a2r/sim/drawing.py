@@ -47,12 +47,14 @@ class Scenery:
   Attributes:
     backdrop: all that stands still.
     size, rgb: `[G, 3]` of the moving shapes, as in `geometry.Geoms`.
+    shine: `[G]` likewise.
     casters: the still shapes that throw shadows on moving ones.
   """
 
   backdrop: overlay.Backdrop
   size: jax.Array
   rgb: jax.Array
+  shine: jax.Array
   casters: geometry.Geoms
 
 
@@ -100,6 +102,7 @@ def make_scenery(
     backdrop=backdrop,
     size=jnp.asarray(model.geom_size[parts.moving], jnp.float32),
     rgb=jnp.asarray(model.geom_rgba[parts.moving, :3], jnp.float32),
+    shine=_shine(model, parts.moving),
     casters=_geoms(model, qpos, parts.casters),
   )
 
@@ -116,6 +119,7 @@ def trace(scenery: Scenery, position, rotation) -> render.Traced:
     scenery.size,
     scenery.rgb,
     jnp.zeros(len(parts.types)),
+    scenery.shine,
   )
   traced = overlay.draw(
     scenery.backdrop, parts.types, geoms, parts.caster_types, scenery.casters
@@ -235,8 +239,14 @@ def _geoms(model, qpos, rows) -> geometry.Geoms:
     model.geom_size[rows],
     model.geom_rgba[rows, :3],
     pattern,
+    _shine(model, rows),
   )
   return geometry.Geoms(*(jnp.asarray(x, jnp.float32) for x in parts))
+
+
+def _shine(model, rows) -> jax.Array:
+  shine = [variants.geom_shine(model, row) for row in rows]
+  return jnp.asarray(shine, jnp.float32)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 4))

@@ -22,6 +22,7 @@ class Geoms:
     size: `[G, 3]` MuJoCo half sizes (radius first, half length second).
     rgb: `[G, 3]` colors in [0, 1].
     pattern: `[G]` strength of the procedural grain in [0, 1]; 0 is plain.
+    shine: `[G]` strength of the highlight in [0, 1], or None for none at all.
   """
 
   position: jax.Array
@@ -29,6 +30,7 @@ class Geoms:
   size: jax.Array
   rgb: jax.Array
   pattern: jax.Array
+  shine: jax.Array | None = None
 
 
 @flax.struct.dataclass
@@ -56,6 +58,7 @@ class Light:
     headlight: `[]` strength of the light at the camera.
     diffuse: `[]` strength of the directional light, which casts shadows.
     sky: `[3]` color where no ray hits.
+    specular: `[]` strength of the directional light's highlights.
   """
 
   direction: jax.Array
@@ -63,6 +66,7 @@ class Light:
   headlight: jax.Array
   diffuse: jax.Array
   sky: jax.Array
+  specular: jax.Array | float = 0.0
 
 
 def look_at(position: jax.Array, target: jax.Array, roll=0.0) -> jax.Array:

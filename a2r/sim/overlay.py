@@ -98,9 +98,9 @@ def draw(
   Args:
     backdrop: from `make_backdrop`.
     types: static types of the moving shapes: capsules, cylinders, boxes.
-    geoms: the moving shapes, at most 31 and without grain; their positions and
-      rotations may have batch dimensions in front, `[..., G, 3]`, and so will
-      what is returned.
+    geoms: the moving shapes, at most 31, without grain, with their shine;
+      positions and rotations may have batch dimensions in front, `[..., G,
+      3]`, and so will what is returned.
     casters: static types of the still shapes that throw shadows on them.
     still: those shapes.
 
@@ -132,6 +132,8 @@ def draw(
   towards = -hits.dot(normal, backdrop.rays) * backdrop.shortness
   facing = light.headlight * jnp.maximum(towards, 0.0)
   lit = light.diffuse * jnp.maximum(-hits.dot(normal, light.direction), 0.0)
+  view = [-ray * backdrop.shortness for ray in backdrop.rays]
+  gleam = render.highlight(light, normal, view) * geoms.shine[index]
   lift = jnp.where(moving, _LIFT, 0.0)
   lifted = [p + lift * n for p, n in zip(point, normal, strict=True)]
   dark = _shadowed(once, types, shapes, light, lifted)
@@ -142,7 +144,7 @@ def draw(
     jnp.expand_dims(x, range(1, depth.ndim))
     for x in (backdrop.shade, backdrop.sun)
   )
-  sun = jnp.where(moving, color * lit, still_sun)
+  sun = jnp.where(moving, color * lit + gleam, still_sun)
   return render.Traced(
     depth=depth,
     segment=jnp.where(moving, -2 - index, backdrop.segment),

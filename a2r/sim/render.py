@@ -13,6 +13,8 @@ import numpy as np
 
 from a2r.sim import geometry, shapes
 
+SHININESS = 32
+
 
 @flax.struct.dataclass
 class RenderOutput:
@@ -112,10 +114,12 @@ def trace(
   local, normal = _surface(types, geoms, index, point)
   view = -direction / jnp.linalg.norm(direction, axis=0)
   lit = jnp.maximum(-(light.direction @ normal), 0.0)
+  gleam = jnp.zeros_like(lit)
+  if geoms.shine is not None:
+    gleam = highlight(light, normal, view) * geoms.shine[index]
   if shadows:
-    lit = jnp.where(
-      _shadowed(types, geoms, light, point + 1e-3 * normal), 0, lit
-    )
+    dark = _shadowed(types, geoms, light, point + 1e-3 * normal)
+    lit, gleam = jnp.where(dark, 0.0, jnp.stack([lit, gleam]))
   facing = jnp.maximum(jnp.sum(normal * view, axis=0), 0.0)
   shade = light.ambient + light.headlight * facing
   grain = 1.0 + geoms.pattern[index] * _grain(local)
@@ -124,8 +128,22 @@ def trace(
     depth=depth,
     segment=segment,
     shade=jnp.where(hit, color * shade, light.sky[:, None]),
-    sun=jnp.where(hit, color * light.diffuse * lit, 0.0),
+    sun=jnp.where(hit, color * light.diffuse * lit + gleam, 0.0),
   )
+
+
+def highlight(light: geometry.Light, normal, view):
+  """The light's reflection at full shine, `[...]`; Blinn's half-way vector.
+
+  Args:
+    light: the light.
+    normal, view: unit vectors from the surface, components first.
+  """
+  half = [view[i] - light.direction[i] for i in range(3)]
+  length = sum(h * h for h in half)
+  along = sum(h * n for h, n in zip(half, normal, strict=True))
+  share = jnp.maximum(along, 0.0) * jax.lax.rsqrt(length + 1e-9)
+  return light.specular * share**SHININESS
 
 
 def _check_types(types, num_geoms):

@@ -45,6 +45,9 @@ FINGER_REACH = 0.045
 FINGER_SPREAD = 0.05
 FINGER_CLOSED = 0.01
 HIDDEN_GROUP = 4
+# What is of metal or glazed, and how strongly it shines.
+_SHININESS = 0.25  # 32 as an exponent.
+SHINING = {"faucet": 0.8, "drawer_handle": 0.5, "palm": 0.3, "mug": 0.3}
 
 _DEFAULTS = """
   <default>
@@ -219,6 +222,10 @@ def make_xml() -> str:
     f' solimp="0.95 0.99 0.01" friction="{mu} {mu} 0.005 0.0001 0.0001"/>'
     for one, two, mu in _PAIRS
   )
+  materials = "".join(
+    f'<material name="{role}" specular="{strength}" shininess="{_SHININESS}"/>'
+    for role, strength in ({"plain": 0.0} | SHINING).items()
+  )
   return f"""<mujoco model="tabletop">
   <compiler angle="radian" autolimits="true"/>
   <option timestep="{TIMESTEP}" solver="Newton" iterations="8" impratio="5"
@@ -232,9 +239,10 @@ def make_xml() -> str:
     <global offwidth="640" offheight="640"/>
   </visual>
   {_DEFAULTS}
+  <asset>{materials}</asset>
   <worldbody>
     <light name="lamp" directional="true" pos="0 0.6 2" dir="0.3 0.35 -1"
-     diffuse="0.45 0.45 0.45" specular="0 0 0" castshadow="true"/>
+     diffuse="0.45 0.45 0.45" specular="0.5 0.5 0.5" castshadow="true"/>
     <camera name="camera" pos="0 0 1" fovy="45"/>
     {_TABLE}{sawyer.make_arm()}{_make_mug()}{_DRAWER}{_COFFEE}{_FAUCET}
   </worldbody>

@@ -142,6 +142,8 @@ def make_model(variant: Variant) -> mujoco.MjModel:
   model.qpos0[scene.MUG][:2] = variant.layout.mug
   for index in range(model.ngeom):
     role = geom_role(model, index)
+    shining = role if role in scene.SHINING else "plain"
+    model.geom_matid[index] = model.material(shining).id
     if role in variant.palette:
       model.geom_rgba[index] = (*variant.palette[role], 1.0)
   camera = model.camera("camera")
@@ -159,6 +161,11 @@ def geom_role(model: mujoco.MjModel, index: int) -> str:
 def geom_pattern(model: mujoco.MjModel, index: int) -> float:
   """How strongly a geom is grained."""
   return _GRAINED.get(geom_role(model, index), 0.0)
+
+
+def geom_shine(model: mujoco.MjModel, index: int) -> float:
+  """How strongly a geom shines."""
+  return model.mat_specular[model.geom_matid[index]]
 
 
 def make_camera(variant: Variant) -> geometry.Camera:
@@ -181,6 +188,7 @@ def make_light(model: mujoco.MjModel) -> geometry.Light:
     ambient=np.float32(headlight.ambient[0]),
     headlight=np.float32(headlight.diffuse[0]),
     diffuse=np.float32(model.light_diffuse[0, 0]),
+    specular=np.float32(model.light_specular[0, 0]),
     sky=np.float32(SKY),
   )
 
