@@ -126,8 +126,8 @@ def trace(scenery: Scenery, position, rotation) -> render.Traced:
   )
   rows = np.concatenate([[-1], parts.still, parts.moving[::-1]])
   # Still shapes are 0, 1, ..., none is -1, moving shape g is -2 - g.
-  index = jnp.where(traced.segment < -1, traced.segment, traced.segment + 1)
-  return traced.replace(segment=jnp.asarray(rows, jnp.int32)[index])
+  segment = jnp.asarray(rows, jnp.int32)[traced.segment + 1]
+  return traced.replace(segment=segment)
 
 
 def draw(

@@ -80,13 +80,17 @@ def render(
 
 def develop(traced: Traced, height: int, width: int) -> RenderOutput:
   """The picture of what was traced."""
-  color = jnp.clip(traced.shade + traced.sun, 0.0, 1.0)
-  image = jnp.round(color * 255.0).astype(jnp.uint8)
   return RenderOutput(
-    image=image.T.reshape(height, width, 3),
+    image=develop_image(traced).reshape(height, width, 3),
     depth=traced.depth.reshape(height, width),
     segment=traced.segment.reshape(height, width),
   )
+
+
+def develop_image(traced: Traced) -> jax.Array:
+  """Its colors, uint8 `[..., P, 3]`."""
+  color = jnp.clip(traced.shade + traced.sun, 0.0, 1.0)
+  return jnp.moveaxis(jnp.round(color * 255.0).astype(jnp.uint8), 0, -1)
 
 
 def trace(

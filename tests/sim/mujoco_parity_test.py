@@ -9,9 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from a2r.sim import c_engine, drawing, geometry, physics, render, variants
+from a2r.sim import c_engine, drawing, physics, render, variants
 
-_SIZE = 64
+# Pixels and states per environment.
+_CASES = [(64, 4)]
+_CASES += [
+  pytest.param((size, 20), marks=pytest.mark.slow) for size in (64, 112, 224)
+]
 _PICTURES = ("image", "depth", "segment")
 # Runs apart: the graphics library is chosen before mujoco is imported.
 _REFERENCE = """
@@ -24,36 +28,42 @@ pictures = {}
 for name, states in np.load(states).items():
   model = variants.make_model(variants.get(name))
   data = mujoco.MjData(model)
+  rows = {kind: [] for kind in ('image', 'depth', 'segment')}
   with mujoco.Renderer(model, int(size), int(size)) as renderer:
-    for index, qpos in enumerate(states):
+    for qpos in states:
       data.qpos[:] = qpos
       mujoco.mj_forward(model, data)
       renderer.update_scene(data, camera='camera')
-      pictures[f'{name} image {index}'] = renderer.render().copy()
+      rows['image'].append(renderer.render().copy())
       renderer.enable_depth_rendering()
-      pictures[f'{name} depth {index}'] = renderer.render().copy()
+      rows['depth'].append(renderer.render().copy())
       renderer.disable_depth_rendering()
       renderer.enable_segmentation_rendering()
-      pictures[f'{name} segment {index}'] = renderer.render()[..., 0].copy()
+      rows['segment'].append(renderer.render()[..., 0].copy())
       renderer.disable_segmentation_rendering()
+  for kind, row in rows.items():
+    pictures[f'{name} {kind}'] = np.stack(row)
 np.savez(out, **pictures)
 """
 
 
-def _states(name):
-  """Joint positions `[3, nq]`: the start and two states of a lively hand."""
-  actions = np.random.default_rng(0).uniform(-1, 1, (2, 20, 5))
+def _states(name, num_states):
+  """Joint positions `[N, nq]`: the start and others of a lively hand."""
+  rng = np.random.default_rng(0)
+  actions = rng.uniform(-1, 1, (num_states - 1, 20, physics.ACTION_SIZE))
   qpos = physics.rollout(physics.load(name), actions, physics="c").qpos
   return np.concatenate([qpos[:1, 0], qpos[:, -1]])
 
 
-@pytest.fixture(scope="module")
-def reference(tmp_path_factory):
-  """(name, picture, state index) -> MuJoCo's picture."""
+@pytest.fixture(scope="module", params=_CASES)
+def case(tmp_path_factory, request):
+  """Pixels, number of states, and 'name kind' -> MuJoCo's pictures."""
+  size, num_states = request.param
   folder = tmp_path_factory.mktemp("reference")
   states, out = folder / "states.npz", folder / "out.npz"
-  np.savez(states, **{name: _states(name) for name in variants.ENVIRONMENTS})
-  command = [sys.executable, "-c", _REFERENCE, states, out, _SIZE]
+  rows = {name: _states(name, num_states) for name in variants.ENVIRONMENTS}
+  np.savez(states, **rows)
+  command = [sys.executable, "-c", _REFERENCE, states, out, size]
   environ = os.environ | {
     "MUJOCO_GL": os.environ.get("MUJOCO_GL", "egl"),
     "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
@@ -64,51 +74,49 @@ def reference(tmp_path_factory):
   if not out.exists():
     lines = done.stderr.strip().splitlines() or ["no message"]
     pytest.skip(f"mujoco.Renderer has no graphics library here: {lines[-1]}")
-  return dict(np.load(out))
+  return size, num_states, dict(np.load(out))
 
 
-def _ours(name, qpos):
+def _ours(name, qpos, size):
   """Our image, depth and segment of the same states, unflipped."""
   model = physics.load(name)
-  look = drawing.Look(model.variant, model.mj)
-  position, rotation = c_engine.geom_poses(model.mj, qpos, look.geom_ids)
-  looks = tuple(map(jnp.asarray, (look.size, look.rgb, look.pattern)))
-  pictures = _draw(
-    look.types, position, rotation, looks, look.camera, look.light
+  scenery = drawing.make_scenery(model.variant, model.mj, image_size=size)
+  poses = c_engine.geom_poses(model.mj, qpos, drawing.drawn().moving)
+  traced = _trace(scenery, *poses)
+  image = render.develop_image(traced)
+  shape = (len(qpos), size, size)
+  depth, segment = (
+    np.asarray(x).reshape(shape) for x in (traced.depth, traced.segment)
   )
-  segment = np.append(look.geom_ids, -1)[np.asarray(pictures.segment)]
-  return np.asarray(pictures.image), np.asarray(pictures.depth), segment
+  return np.asarray(image).reshape(*shape, 3), depth, segment
 
 
-def _draw_states(types, position, rotation, looks, camera, light):
-  def draw(position, rotation):
-    geoms = geometry.Geoms(position, rotation, *looks)
-    return render.render(types, geoms, camera, light, height=_SIZE, width=_SIZE)
-
-  return jax.vmap(draw)(position, rotation)
-
-
-_draw = jax.jit(_draw_states, static_argnums=0)
+@jax.jit
+def _trace(scenery, position, rotation):
+  parts = jax.lax.map(
+    lambda pose: drawing.trace(scenery, *pose), (position, rotation)
+  )
+  return parts.replace(
+    shade=jnp.moveaxis(parts.shade, 0, 1), sun=jnp.moveaxis(parts.sun, 0, 1)
+  )
 
 
 @pytest.mark.parametrize("name", variants.ENVIRONMENTS)
-def test_depth_and_segments_agree(name, reference):
-  qpos = _states(name)
-  theirs = [
-    np.stack([reference[f"{name} {kind} {i}"] for i in range(len(qpos))])
-    for kind in _PICTURES
-  ]
-  image, depth, segment = _ours(name, qpos)
+def test_depth_segments_and_colors_agree(name, case):
+  size, num_states, reference = case
+  qpos = _states(name, num_states)
+  theirs = [reference[f"{name} {kind}"] for kind in _PICTURES]
+  image, depth, segment = _ours(name, qpos, size)
   both = (segment >= 0) & (theirs[2] >= 0)
   error = np.abs(depth - theirs[1])[both]
   shared = np.sum((segment == theirs[2]) & both)
   union = np.sum(segment >= 0) + np.sum(theirs[2] >= 0) - shared
   color = np.abs(image - theirs[0].astype(float))[both].mean()
   print(
-    f"{name}: depth median {np.median(error):.1e} m, p99"
+    f"{name} {size} px: depth median {np.median(error):.1e} m, p99"
     f" {np.percentile(error, 99):.1e} m, IoU {shared / union:.4f}, color"
     f" {color:.1f}/255"
   )
-  assert np.median(error) < 1e-3
+  assert np.median(error) < 1e-4
   assert shared / union > 0.97
-  assert color < 30
+  assert color < 10
