@@ -64,7 +64,7 @@ def _small():
         successes=90,
         failures=90,
         near_miss_fraction=0.5,
-        near_miss_sources=("near_miss", "noise"),
+        near_miss_sources=("near_miss", "noise", "rl"),
       ),
       human=dict(
         source="procedural",

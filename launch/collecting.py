@@ -66,7 +66,7 @@ class RobotSpec(_Robot):
   successes: int
   failures: int
   near_miss_fraction: float = 0.5
-  near_miss_sources: tuple[str, ...] = ("near_miss", "noise")
+  near_miss_sources: tuple[str, ...] = policies.NEAR_SOURCES
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
