@@ -42,7 +42,9 @@ def environments():
   titles = ["start", *sim.TARGETS, "close_drawer\nnear miss", "random"]
   rows = [
     [
-      sim.collect(name, task, source, 0, 1, image_size=_SIZE).frames[0, frame]
+      sim.collect(name, task, source, 0, 1, image_size=_SIZE, samples=2).frames[
+        0, frame
+      ]
       for task, source, frame in columns
     ]
     for name in sim.ENVIRONMENTS

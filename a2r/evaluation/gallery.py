@@ -10,7 +10,6 @@ Letters: T frames, H W image.
 
 import dataclasses
 import hashlib
-import inspect
 import io
 import json
 import os
@@ -149,7 +148,7 @@ def make_clips(
       num_frames=settings.num_frames,
       image_size=settings.image_size,
       want=cell.source == "expert",
-      **_samples(collect_fn, settings),
+      samples=settings.samples,
     )
     data = animation.encode(np.asarray(clips.frames[0]), settings.format)
     file = f"{cell.name}.{settings.format}"
@@ -167,11 +166,6 @@ def make_clips(
     if old != file:
       (out / old).unlink(missing_ok=True)
     yield cell
-
-
-def _samples(collect_fn, settings):
-  known = inspect.signature(collect_fn).parameters
-  return {"samples": settings.samples} if "samples" in known else {}
 
 
 def telling_frame(task: str, log: np.ndarray, num_frames: int) -> int:

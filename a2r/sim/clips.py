@@ -44,6 +44,7 @@ def collect(
   *,
   num_frames: int = 8,
   image_size: int = 64,
+  samples: int = 1,
   want: bool | None = None,
   engine: str = "c",
 ) -> Clips:
@@ -62,6 +63,7 @@ def collect(
     num_clips: N.
     num_frames: T.
     image_size: H = W in pixels.
+    samples: rays per pixel in each direction, averaged: 2 or 3 smooth edges.
     want: keep only successes (True), only failures (False), or all (None).
     engine: 'c', 'mjx' or 'auto', see `physics.rollout`; C by default, so that
       every machine makes the same clips.
@@ -95,7 +97,11 @@ def collect(
   stored = frames.frame_indices(last + 1, num_frames, "ends")
   look = drawing.Look(model.variant, model.mj)
   images = drawing.draw_frames(
-    look, model.mj, qpos[:, stored], image_size=image_size
+    look,
+    model.mj,
+    qpos[:, stored],
+    image_size=image_size,
+    samples=samples,
   )
   source_names = np.full(len(draws), source)
   return Clips(images, success, source_names, draws, log)
