@@ -1,7 +1,8 @@
 """A digest of the code that makes a data set, so that stale data is not used.
 
 Comments, docstrings and layout do not count; any other change does, in the
-module itself or in a module of the project that it imports.
+module itself, in a module of the project that it imports, or in a file of
+a2r/assets that one of them names.
 """
 
 import ast
@@ -12,7 +13,7 @@ _PACKAGE = "a2r"
 
 
 def source_digest(module: str) -> str:
-  """Hex digest of a module of the project and of all it imports from it.
+  """Hex digest of a module of the project and of all that it takes from it.
 
   Args:
     module: dotted name, such as 'a2r.sim.humans'.
@@ -29,6 +30,9 @@ def source_digest(module: str) -> str:
   digest = hashlib.sha256()
   for name in sorted(trees):
     digest.update(name.encode() + b"\0" + _code(trees[name]).encode() + b"\0")
+    for file in _assets(trees[name], root):
+      digest.update(file.name.encode() + b"\0")
+      digest.update(hashlib.sha256(file.read_bytes()).digest())
   return digest.hexdigest()[:16]
 
 
@@ -42,6 +46,13 @@ def _imports(tree: ast.Module) -> list[str]:
       names.append(node.module)
       names += [f"{node.module}.{alias.name}" for alias in node.names]
   return [name for name in names if name.split(".")[0] == _PACKAGE]
+
+
+def _assets(tree: ast.Module, root: pathlib.Path) -> list[pathlib.Path]:
+  """Files of a2r/assets that a string in the code names."""
+  words = {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant)}
+  files = sorted((root / _PACKAGE / "assets").glob("*.*"))
+  return [file for file in files if file.name in words and file.is_file()]
 
 
 def _code(tree: ast.Module) -> str:

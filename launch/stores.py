@@ -17,6 +17,9 @@ from data.dataset import Dataset, open_dataset
 from data.records import Record
 from launch import fingerprint
 
+# Entries of a spec that tell data sets apart at a glance.
+_CONTENT = ("environment", "purpose", "templates", "sources", "want", "seed")
+
 
 def make_dataset(
   root,
@@ -83,8 +86,8 @@ def summary(root) -> list[dict[str, Any]]:
         "bytes": num_bytes,
         "bytes_per_clip": num_bytes / len(clips),
         "content": " ".join(
-          str(content[key])
-          for key in ("environment", "purpose", "templates", "seed")
+          ",".join(content[key]) if key == "sources" else str(content[key])
+          for key in _CONTENT
           if key in content
         ),
       }

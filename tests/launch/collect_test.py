@@ -1,6 +1,7 @@
 """Data sets made by a simulator, here one that draws at once."""
 
 import dataclasses
+import pathlib
 import subprocess
 import sys
 from typing import NamedTuple
@@ -246,6 +247,15 @@ def test_summary(collecting, simulator, spec, tmp_path):
   assert row["bytes"] == 16 * row["bytes_per_clip"]
 
 
+def test_summary_names_sources(collecting, simulator, source_spec, tmp_path):
+  from launch import stores
+
+  collecting.collect_robot(source_spec, tmp_path, collect_fn=simulator)
+  (row,) = stores.summary(tmp_path)
+  expected = "tabletop/train train noise,expert,random usual 0"
+  assert row["content"] == expected
+
+
 def test_digest_sees_code_and_not_comments(tmp_path, monkeypatch):
   from launch import fingerprint
 
@@ -262,6 +272,40 @@ def test_digest_sees_code_and_not_comments(tmp_path, monkeypatch):
   assert fingerprint.source_digest("a2r.main") == digest
   other.write_text("Y = 2\n")
   assert fingerprint.source_digest("a2r.main") != digest
+
+
+def test_digest_sees_the_assets_that_the_code_names(tmp_path, monkeypatch):
+  from launch import fingerprint
+
+  assets = tmp_path / "a2r" / "assets"
+  assets.mkdir(parents=True)
+  monkeypatch.setattr(
+    fingerprint, "__file__", str(tmp_path / "launch" / "fingerprint.py")
+  )
+  main = tmp_path / "a2r" / "main.py"
+  main.write_text('"""unnamed.bin"""\nfrom a2r import other\n')
+  (tmp_path / "a2r" / "other.py").write_text('_FILE = "named.bin"\n')
+  for name in ("named.bin", "unnamed.bin"):
+    (assets / name).write_bytes(b"old")
+  digest = fingerprint.source_digest("a2r.main")
+  (assets / "unnamed.bin").write_bytes(b"new")
+  assert fingerprint.source_digest("a2r.main") == digest
+  (assets / "named.bin").write_bytes(b"new")
+  assert fingerprint.source_digest("a2r.main") != digest
+
+
+def test_other_stopped_policies_make_other_clips(monkeypatch):
+  from launch import fingerprint
+
+  read, read_bytes = [], pathlib.Path.read_bytes
+
+  def spy(path):
+    read.append(path.name)
+    return read_bytes(path)
+
+  monkeypatch.setattr(pathlib.Path, "read_bytes", spy)
+  fingerprint.source_digest("a2r.sim.clips")
+  assert read == ["stopped_policies.safetensors"]
 
 
 def _run(*arguments):
