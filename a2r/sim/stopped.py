@@ -20,7 +20,7 @@ import jax
 import numpy as np
 from safetensors import numpy as safetensors
 
-from a2r.sim import c_engine, physics, scene, tasks
+from a2r.sim import physics, scene, tasks
 
 _FILE = "stopped_policies.safetensors"
 OBS_LIMIT = 5.0  # Normalized observations are clipped to as many deviations.
@@ -87,11 +87,7 @@ def play_policy(
     action = act(policy, obs) + noise[:, step] * policy.noise
     action = np.float32(np.clip(action, -1.0, 1.0))
     actions[:, step] = action
-    mocap = physics.move_mocap(sim.mocap, action)
-    qpos, qvel, hand = c_engine.step(
-      model.mj, sim.qpos, sim.qvel, mocap, action[:, 4]
-    )
-    sim = physics.SimState(qpos, qvel, mocap, hand)
+    sim = physics.step_c(model, sim, action)
   return actions
 
 
