@@ -85,9 +85,8 @@ class Tabletop(base.Env):
   @functools.cached_property
   def world(self) -> World:
     """This environment and task as arrays."""
-    scenery = self._look.scenery(
-      self.settings.image_size, self.settings.samples
-    )
+    size = (self.settings.image_size, self.settings.samples)
+    scenery = self._look.scenery(*size)
     with jax.ensure_compile_time_eval():
       return World(
         fixtures=jnp.asarray(self._model.fixtures),
@@ -296,7 +295,5 @@ def _landmarks(world, log):
   slide, angle = log[tasks.DRAWER], log[tasks.FAUCET]
   handle = drawer + jnp.array(scene.HANDLE) + slide * jnp.array([0.0, 1.0, 0.0])
   across, height = scene.FAUCET_REACH, scene.FAUCET_HEIGHT
-  tip = faucet + jnp.stack(
-    [across * jnp.sin(angle), -across * jnp.cos(angle), height]
-  )
-  return handle, tip
+  arm = [across * jnp.sin(angle), -across * jnp.cos(angle), height]
+  return handle, faucet + jnp.stack(arm)

@@ -135,10 +135,9 @@ def rollout(
   Raises:
     ValueError: if `physics` is unknown or `actions` has a wrong shape.
   """
-  if np.ndim(actions) != 3 or np.shape(actions)[-1] != ACTION_SIZE:
-    raise ValueError(
-      f"actions must be [batch, steps, 5], got {np.shape(actions)}"
-    )
+  shape = np.shape(actions)
+  if len(shape) != 3 or shape[-1] != ACTION_SIZE:
+    raise ValueError(f"actions must be [batch, steps, 5], got {shape}")
   if resolve(physics) == "c":
     return _rollout_c(model, np.asarray(actions, np.float32))
   actions = jnp.asarray(actions, jnp.float32)
@@ -151,7 +150,6 @@ def step(
   action: jax.Array,
   *,
   physics: str = "auto",
-  fixtures: jax.Array | None = None,
 ) -> SimState:
   """The state after one control step; unbatched, works under jit and vmap.
 
@@ -162,13 +160,10 @@ def step(
     state: before.
     action: `[5]`, clipped to the action box; NaN counts as 0.
     physics: as in `rollout`.
-    fixtures: `[3, 3]`, with MJX alone: `model`'s places as data, for a
-      program that serves other environments too.
   """
   if resolve(physics) == "mjx":
-    fixtures = model.fixtures if fixtures is None else fixtures
     batch = jax.tree.map(lambda x: x[None], (state, action))
-    return jax.tree.map(lambda x: x[0], step_mjx(fixtures, *batch))
+    return jax.tree.map(lambda x: x[0], step_mjx(model.fixtures, *batch))
   mocap, gripper = move_mocap(state.mocap, action, jnp), grip(action, jnp)
   function = functools.partial(c_engine.step, model.mj)
   like = (state.qpos, state.qvel, state.hand)
@@ -203,16 +198,15 @@ def step_c(model: Model, state: SimState, action: np.ndarray) -> SimState:
     action: `[B, 5]`, numpy.
   """
   mocap, gripper = move_mocap(state.mocap, action), grip(action)
-  after = c_engine.step(model.mj, state.qpos, state.qvel, mocap, gripper)
-  qpos, qvel, hand = after
+  args = (state.qpos, state.qvel, mocap, gripper)
+  qpos, qvel, hand = c_engine.step(model.mj, *args)
   return SimState(qpos, qvel, mocap, hand)
 
 
 def log_state(state: SimState) -> jax.Array:
   """DVD's state `[..., 13]` of `state`."""
-  return jnp.concatenate(
-    [state.hand, state.qpos[..., scene.MUG.start :]], axis=-1
-  )
+  parts = (state.hand, state.qpos[..., scene.MUG.start :])
+  return jnp.concatenate(parts, axis=-1)
 
 
 def geom_poses(model: Model, qpos: jax.Array, geom_ids, *, physics="auto"):
@@ -221,9 +215,8 @@ def geom_poses(model: Model, qpos: jax.Array, geom_ids, *, physics="auto"):
     return geom_poses_mjx(model.fixtures, qpos, geom_ids)
   size = len(geom_ids)
   like = (jnp.zeros((size, 3)), jnp.zeros((size, 3, 3)))
-  return c_engine.call(
-    lambda qpos: c_engine.geom_poses(model.mj, qpos, geom_ids), (qpos,), like
-  )
+  pose_fn = functools.partial(c_engine.geom_poses, model.mj, geom_ids=geom_ids)
+  return c_engine.call(pose_fn, (qpos,), like)
 
 
 def geom_poses_mjx(fixtures: jax.Array, qpos: jax.Array, geom_ids):
@@ -239,9 +232,8 @@ def resolve(physics: str) -> str:
     ValueError: if `physics` is unknown.
   """
   if physics not in PHYSICS:
-    raise ValueError(
-      f"unknown physics {physics!r}; known: {', '.join(PHYSICS)}"
-    )
+    known = ", ".join(PHYSICS)
+    raise ValueError(f"unknown physics {physics!r}; known: {known}")
   if physics == "auto":
     return "c" if jax.default_backend() == "cpu" else "mjx"
   return physics
@@ -274,12 +266,9 @@ def _place_objects(variant, data):
 
 
 def _rollout_c(model: Model, actions: np.ndarray) -> Trajectory:
-  qpos, qvel, mocap, hand = (
-    np.tile(start, (len(actions), 1))
-    for start in (model.qpos, model.qvel, _START_MOCAP, model.hand)
-  )
-  path, hands = [qpos], [hand]
-  state = SimState(qpos, qvel, mocap, hand)
+  start = (model.qpos, model.qvel, _START_MOCAP, model.hand)
+  state = SimState(*(np.tile(x, (len(actions), 1)) for x in start))
+  path, hands = [state.qpos], [state.hand]
   for action in np.moveaxis(actions, 1, 0):
     state = step_c(model, state, action)
     path.append(state.qpos)
@@ -291,9 +280,8 @@ def _rollout_c(model: Model, actions: np.ndarray) -> Trajectory:
 
 @jax.jit
 def _rollout_mjx(fixtures, start, actions):
-  start = jax.tree.map(
-    lambda x: jnp.broadcast_to(x, (len(actions), *x.shape)), start
-  )
+  size = len(actions)
+  start = jax.tree.map(lambda x: jnp.broadcast_to(x, (size, *x.shape)), start)
 
   def body(state, action):
     state = step_mjx(fixtures, state, action)

@@ -104,37 +104,27 @@ def _play_mjx(settings, world, policy, rngs, num_steps, pixels_every):
     state = _advance(settings, world, state, sim)
     return state, (_seen(state), actions, state.reward)
 
+  @jax.jit  # It is traced once.
+  def paint(qpos):
+    ids = drawing.drawn().moving
+    poses = jax.vmap(lambda qpos: physics.geom_poses_mjx(fixtures, qpos, ids))
+    return tabletop.draw(settings, world, *poses(qpos))
+
+  def frame(state):
+    return paint(state.pipeline_state.qpos) if pixels_every else None
+
   def stretch(state, indices):
     state, seen = jax.lax.scan(step, state, indices)
-    return state, (seen, paint(state))
-
-  def paint(state):
-    if not pixels_every:
-      return None
-    ids = drawing.drawn().moving
-    poses = jax.vmap(lambda qpos: physics.geom_poses_mjx(fixtures, qpos, ids))(
-      state.pipeline_state.qpos
-    )
-    return tabletop.draw(settings, world, *poses)
+    return state, (seen, frame(state))
 
   start = _reset(settings, world, rngs)
   indices = jnp.arange(num_steps).reshape(-1, pixels_every or num_steps)
   _, (seen, frames) = jax.lax.scan(stretch, start, indices)
   seen = jax.tree.map(lambda x: x.reshape(num_steps, *x.shape[2:]), seen)
-  first = paint(start)
+  first = frame(start)
   if frames is not None:
     frames = jnp.moveaxis(jnp.concatenate([first[None], frames]), 0, 1)
   return _collect(world, _seen(start), seen, frames)
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def _paint_mjx(settings, world, qpos):
-  """Pictures of joint positions `[N, nq]`; jitted so that it is traced once."""
-  ids = drawing.drawn().moving
-  poses = jax.vmap(
-    lambda qpos: physics.geom_poses_mjx(world.fixtures, qpos, ids)
-  )(qpos)
-  return tabletop.draw(settings, world, *poses)
 
 
 def _play_c(settings, world, policy, rngs, num_steps, pixels_every):
