@@ -31,7 +31,7 @@ def step(
   mocap: np.ndarray,
   gripper: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-  """One control step of each state: five substeps, then `scene.tidy`.
+  """One control step of each state: five substeps, then `control.tidy`.
 
   Args:
     model: the model.
@@ -55,7 +55,7 @@ def step(
     )
   last = states[:, -1]
   qpos, qvel = last[:, 1 : 1 + nq], last[:, 1 + nq : 1 + nq + nv]
-  qpos, qvel = scene.tidy(qpos, qvel, np)
+  qpos, qvel = control.tidy(qpos, qvel, np)
   return qpos, qvel, hand_positions(model, qpos)
 
 

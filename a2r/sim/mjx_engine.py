@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from a2r.sim import dynamics, kinematics, scene, solver
+from a2r.sim import control, dynamics, kinematics, scene, solver
 
 with contextlib.redirect_stdout(
   io.StringIO()
@@ -42,7 +42,7 @@ def step(
   mocap: jax.Array,
   gripper: jax.Array,
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-  """One control step: five substeps, then `scene.tidy`.
+  """One control step: five substeps, then `control.tidy`.
 
   Batched inside of its loop, which traces several times faster than a
   `jax.vmap` around it.
@@ -63,7 +63,7 @@ def step(
     (qpos, qvel, jnp.zeros_like(qvel)),
     length=scene.FRAME_SKIP,
   )
-  qpos, qvel = scene.tidy(qpos, qvel, jnp)
+  qpos, qvel = control.tidy(qpos, qvel, jnp)
   poses = jax.vmap(functools.partial(_poses, places))(qpos, mocap)
   return qpos, qvel, poses.position[:, _hand_id()]
 

@@ -31,8 +31,6 @@ MUG_QUAT = slice(12, 16)
 DRAWER, BUTTON, FAUCET = 16, 17, 18
 MUG_SPEED, DRAWER_SPEED = slice(9, 12), 15  # In qvel.
 DRAWER_RANGE = (-0.16, 0.0)
-_DRAWER_LATCH = 0.003  # As good as closed.
-_MUG_SLOWEST, _MUG_FASTEST = (1.0, 1.0, 1.0), (1.0, 1.0, 0.2)  # m/s.
 HAND_LOW = (-0.4, 0.4, 0.0)
 HAND_HIGH = (0.4, 0.8, 0.2)
 HAND_QUAT = (0.70710678, 0.0, 0.0, 0.70710678)
@@ -270,48 +268,3 @@ def make_contact_model() -> mujoco.MjModel:
     if geom.name not in touching:
       spec.delete(geom)
   return spec.compile()
-
-
-def tidy(qpos, qvel, xp):
-  """Ends a control step; `xp` is numpy or jax.numpy.
-
-  The mug is set upright, as DVD does; its spin is dropped and its speed
-  limited, for a mug squeezed against the table would be shot away. The drawer
-  keeps within its range and stops where it is closed, so that it does not
-  bounce.
-
-  Args:
-    qpos: `[..., nq]`.
-    qvel: `[..., nv]`.
-    xp: the array module.
-
-  Returns:
-    The next `qpos` and `qvel`.
-  """
-  drawer = xp.clip(qpos[..., DRAWER : DRAWER + 1], *DRAWER_RANGE)
-  upright = xp.broadcast_to(
-    xp.asarray((1.0, 0.0, 0.0, 0.0), qpos.dtype), (*qpos.shape[:-1], 4)
-  )
-  speed = xp.clip(
-    qvel[..., MUG_SPEED],
-    -xp.asarray(_MUG_SLOWEST, qvel.dtype),
-    xp.asarray(_MUG_FASTEST, qvel.dtype),
-  )
-  spin = xp.zeros_like(speed)
-  slide = qvel[..., DRAWER_SPEED : DRAWER_SPEED + 1]
-  slide = xp.where(drawer > -_DRAWER_LATCH, 0.0, slide)
-  return (
-    xp.concatenate(
-      [qpos[..., : MUG.stop], upright, drawer, qpos[..., BUTTON:]], axis=-1
-    ),
-    xp.concatenate(
-      [
-        qvel[..., : MUG_SPEED.start],
-        speed,
-        spin,
-        slide,
-        qvel[..., DRAWER_SPEED + 1 :],
-      ],
-      axis=-1,
-    ),
-  )
