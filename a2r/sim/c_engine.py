@@ -13,7 +13,7 @@ import mujoco
 import numpy as np
 from mujoco import rollout as c_rollout
 
-from a2r.sim import scene
+from a2r.sim import control, scene
 
 _FULL = mujoco.mjtState.mjSTATE_FULLPHYSICS
 _CONTROL = (
@@ -47,11 +47,11 @@ def step(
   state = np.concatenate([np.zeros((batch, 1)), qpos, qvel], axis=1)
   claws = np.stack([gripper, -gripper], axis=1)
   quat = np.tile(scene.HAND_QUAT, (batch, 1))
-  control = np.concatenate([claws, mocap, quat], axis=1)
-  control = np.repeat(control[:, None], scene.FRAME_SKIP, axis=1)
+  targets = np.concatenate([claws, mocap, quat], axis=1)
+  targets = np.repeat(targets[:, None], scene.FRAME_SKIP, axis=1)
   with _LOCK:
     states, _ = _pool().rollout(
-      model, _scratch(model), state, control, control_spec=_CONTROL
+      model, _scratch(model), state, targets, control_spec=_CONTROL
     )
   last = states[:, -1]
   qpos, qvel = last[:, 1 : 1 + nq], last[:, 1 + nq : 1 + nq + nv]
