@@ -5,8 +5,8 @@ forces (Featherstone, "Rigid Body Dynamics Algorithms", 2008; MuJoCo's
 `engine_core_smooth`). MJX walks the kinematic tree body by body; its program
 is so long that tracing and compiling it takes most of a minute on a CPU. All
 trees here are constants, so every pass but the poses is a product with a
-constant matrix of zeros and ones. `mujoco.mjx` has the rest: collisions,
-constraints, the solver.
+constant matrix of zeros and ones. `mujoco.mjx` has collisions and constraints,
+`a2r.sim.solver` the rest.
 
 Letters: V degrees of freedom, N bodies, J joints, G geoms. Functions are
 unbatched and pure; spatial vectors `[6]` are angular, then linear, about the

@@ -1,7 +1,8 @@
 """MJX behind JAX arrays: control steps and poses, pure, for any XLA device.
 
-Collisions, constraints and the solver are MJX's; what comes before them is
-`a2r.sim.dynamics`. Letters: B batch, N bodies, G geoms.
+Collisions and the constraints' rows are MJX's; what comes before them is
+`a2r.sim.dynamics`, what comes after them `a2r.sim.solver`.
+Letters: B batch, N bodies, G geoms.
 """
 
 import contextlib
