@@ -6,8 +6,8 @@ those of DVD's released analysis where it has the task (3 cm for the cup, 5 cm
 for the drawer, 0.01 rad for the faucet); pictures are mirrored, so left to
 right in the picture is the world's -x.
 
-To add a task, add one row to `TASKS`, a stroke to `a2r.sim.strokes`, what spoils
-it to `a2r.sim.policies` and a dense reward to `a2r.sim.rewards`.
+To add a task, add one row to `TASKS`, a stroke to `a2r.sim.strokes`, what
+spoils it to `a2r.sim.policies` and a dense reward to `a2r.sim.rewards`.
 """
 
 import dataclasses
