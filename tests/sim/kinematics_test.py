@@ -81,6 +81,22 @@ class PosesTest(parameterized.TestCase):
     moved = np.subtract(*[layout.drawer for layout in layouts])
     np.testing.assert_allclose((rows[0] - rows[1])[:2], moved, atol=1e-6)
 
+  def test_joints_are_counted_from_their_reference(self):
+    model = mujoco.MjModel.from_xml_string(
+      '<mujoco><worldbody><body><joint type="hinge" axis="1 2 3" ref="20"/>'
+      '<joint type="slide" axis="0 1 1" ref="0.5"/><geom size="1"/></body>'
+      "</worldbody></mujoco>"
+    )
+    data = mujoco.MjData(model)
+    data.qpos[:] = (0.7, 0.2)
+    mujoco.mj_kinematics(model, data)
+    tree = kinematics.make_tree(model)
+    places, qpos = jnp.asarray(model.body_pos), jnp.asarray(data.qpos)
+    poses = kinematics.body_poses(tree, places, qpos, jnp.zeros(3))
+    np.testing.assert_allclose(poses.position, data.xpos, atol=1e-6)
+    rotation = poses.rotation.reshape(-1, 9)
+    np.testing.assert_allclose(rotation, data.xmat, atol=1e-6)
+
 
 class QuaternionTest(absltest.TestCase):
   def test_inverts_rotations_up_to_sign(self):
