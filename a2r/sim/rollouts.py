@@ -99,7 +99,7 @@ def _play_mjx(settings, world, policy, rngs, num_steps, pixels_every):
   fixtures = world.fixtures
 
   def step(state, index):
-    actions, state = _act(settings, policy, rngs, state, index)
+    actions = _act(policy, rngs, state.obs, index)
     sim = physics.step_mjx(fixtures, state.pipeline_state, actions)
     state = _advance(settings, world, state, sim)
     return state, (_seen(state), actions, state.reward)
@@ -142,7 +142,7 @@ def _play_c(settings, world, policy, rngs, num_steps, pixels_every):
 
   paint()
   for index in range(num_steps):
-    actions, state = _act_jit(settings, policy, rngs, state, index)
+    actions = _act_jit(policy, rngs, state.obs, index)
     sim = jax.tree.map(np.asarray, state.pipeline_state)
     sim = physics.step_c(model, sim, np.asarray(actions))
     state = _advance_jit(settings, world, state, sim)
@@ -159,16 +159,14 @@ def _reset(settings, world, rngs):
   return jax.vmap(lambda rng: start(jax.random.fold_in(rng, 0)))(rngs)
 
 
-def _act(settings, policy, rngs, state, index):
-  """Actions `[N, 5]` and the state that they are taken in."""
-  del settings
+def _act(policy, rngs, obs, index):
+  """Actions `[N, 5]` at observations `[N, O]` of timestep `index`."""
 
   def act(rng, obs):
-    return tabletop.check_action(
-      policy(jax.random.fold_in(rng, index + 1), obs)
-    )
+    rng = jax.random.fold_in(rng, index + 1)
+    return tabletop.check_action(policy(rng, obs))
 
-  return jax.vmap(act)(rngs, state.obs), state
+  return jax.vmap(act)(rngs, obs)
 
 
 def _advance(settings, world, state, sim):
@@ -201,6 +199,6 @@ def _collect(world, first, seen, frames) -> Rollout:
 
 
 _reset_jit = jax.jit(_reset, static_argnums=0)
-_act_jit = jax.jit(_act, static_argnums=0)
+_act_jit = jax.jit(_act)
 _advance_jit = jax.jit(_advance, static_argnums=0)
 _draw = jax.jit(tabletop.draw, static_argnums=0)
