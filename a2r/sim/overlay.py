@@ -98,9 +98,9 @@ def draw(
   Args:
     backdrop: from `make_backdrop`.
     types: static types of the moving shapes: capsules, cylinders, boxes.
-    geoms: the moving shapes, at most 31, without grain, with their shine;
-      positions and rotations may have batch dimensions in front, `[..., G,
-      3]`, and so will what is returned.
+    geoms: the moving shapes, at most 31, without grain; positions and
+      rotations may have batch dimensions in front, `[..., G, 3]`, and so will
+      what is returned.
     casters: static types of the still shapes that throw shadows on them.
     still: those shapes.
 
@@ -109,11 +109,14 @@ def draw(
     segment -2 - g. Depths have a relative error of 4e-6.
 
   Raises:
-    KeyError: if a type cannot be drawn.
-    ValueError: if there are more than 31 shapes.
+    ValueError: if there are more than 31 shapes, or a type cannot be drawn.
   """
-  if len(types) >= _NONE:
-    raise ValueError(f"at most {_NONE - 1} moving shapes, got {len(types)}")
+  unknown = sorted({*types, *casters} - set(hits.HIT))
+  if unknown or len(types) > _NONE:
+    raise ValueError(
+      f"need at most {_NONE} shapes of the types {sorted(hits.HIT)}, got"
+      f" {len(types)}, of them of other types: {unknown}"
+    )
   once = (backdrop.depth[0] > 0).astype(jnp.int32)
   shapes = _shapes(geoms)
   nearest = _nearest(once, backdrop, types, shapes)
@@ -133,7 +136,9 @@ def draw(
   facing = light.headlight * jnp.maximum(towards, 0.0)
   lit = light.diffuse * jnp.maximum(-hits.dot(normal, light.direction), 0.0)
   view = [-ray * backdrop.shortness for ray in backdrop.rays]
-  gleam = render.highlight(light, normal, view) * geoms.shine[index]
+  gleam = 0.0
+  if geoms.shine is not None:
+    gleam = render.highlight(light, normal, view) * geoms.shine[index]
   lift = jnp.where(moving, _LIFT, 0.0)
   lifted = [p + lift * n for p, n in zip(point, normal, strict=True)]
   dark = _shadowed(once, types, shapes, light, lifted)

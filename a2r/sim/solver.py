@@ -6,9 +6,9 @@ MuJoCo's acceleration x minimizes
 
 (no min for equalities; Todorov, "Convex and analytically-invertible dynamics
 with contacts and constraints", ICRA 2014; pyramidal cones). This is what
-`mujoco.mjx.solve` does; written apart because XLA's Cholesky on a CPU, which
-that calls, locks up in programs of 256 and more episodes, and because this
-program is a third as long. Letters: V degrees of freedom, E constraints.
+`mujoco.mjx.solve` does; written apart because rollouts of 256 and more episodes
+were seen to lock up on a CPU with XLA's Cholesky, which that calls, and because
+this program is shorter. Letters: V degrees of freedom, E constraints.
 Functions are unbatched and pure.
 """
 
