@@ -23,7 +23,7 @@ def expert(task, *, name=ENV, seed=0):
 
 
 class SingleTest(parameterized.TestCase):
-  @parameterized.parameters("state", "pixels", "both")
+  @parameterized.parameters("state", "both")
   def test_passes_gymnasiums_checker_without_a_warning(self, obs):
     env = sim.make_gym(
       ENV, obs=obs, image_size=SIZE, render_mode="rgb_array", physics="c"
@@ -242,6 +242,7 @@ class RegisterTest(absltest.TestCase):
     ends = [long.step(np.zeros(5, np.float32))[3] for _ in range(61)]
     self.assertEqual(ends, [False] * 60 + [True])
 
+  @pytest.mark.slow
   def test_gymnasium_makes_vectors(self):
     sim.register_gym()
     name = "a2r/tabletop-test2-close_drawer-v0"

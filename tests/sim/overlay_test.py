@@ -8,6 +8,7 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 
 from a2r.sim import (
@@ -229,6 +230,7 @@ class KindsTest(parameterized.TestCase):
 _trace = jax.jit(drawing.trace)
 
 
+@pytest.mark.slow
 class TabletopTest(parameterized.TestCase):
   @parameterized.parameters("tabletop/train", "tabletop/test3")
   def test_a_lively_tabletop_is_what_the_ray_caster_draws(self, name):
