@@ -2,6 +2,7 @@
 
 import jax
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 
 from a2r import sim
@@ -46,6 +47,7 @@ class BraxTest(parameterized.TestCase):
     moved = np.abs(broken.info["log"] - broken.info["start"])[:, :3]
     self.assertGreater(moved.max(), 0.05)
 
+  @pytest.mark.slow
   def test_pictures_after_broken_actions_are_pictures(self):
     env = sim.make(ENV, image_size=8)
     state = env.reset(jax.random.key(0))

@@ -190,6 +190,7 @@ class VectorTest(absltest.TestCase):
     np.testing.assert_array_equal(obs[0], start[0])
     self.assertTrue((obs[1] != start[1]).any())
 
+  @pytest.mark.slow
   def test_pixels_and_pictures_of_every_row(self):
     options = dict(image_size=SIZE, render_mode="rgb_array", physics="c")
     env = sim.make_gym(ENV, num_envs=2, obs="pixels", **options)
