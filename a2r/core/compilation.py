@@ -38,3 +38,21 @@ def enable_cache(folder: str | pathlib.Path | None = None) -> pathlib.Path:
   )
   jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
   return path
+
+
+def use_cores(most: int):
+  """Makes a CPU's cores devices of their own; before JAX touches a device.
+
+  XLA splits few of a small network's operations over threads; a program of its
+  own on each core keeps all of them at work. Elsewhere, and where XLA_FLAGS
+  names a number of devices, nothing happens.
+
+  Args:
+    most: devices at most; the largest divisor of it that there are cores for
+      is taken, so that a batch of that size splits.
+  """
+  if "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", ""):
+    return
+  cores = len(os.sched_getaffinity(0))
+  number = max(n for n in range(1, cores + 1) if most % n == 0)
+  jax.config.update("jax_num_cpu_devices", number)

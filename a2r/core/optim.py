@@ -1,35 +1,58 @@
-"""The optimizer: AdamW with warm-up, a cosine and clipped gradients."""
+"""The optimizer: AdamW or Muon, a schedule with warm-up, clipped gradients."""
 
 from typing import Any
 
 import jax
 import optax
+from optax import contrib
 
+_RULES = ("adamw", "muon")
+# Muon's updates get the size of AdamW's: one learning rate does for both.
+_MUON_RMS = 0.2
 # Parts of a parameter's path that keep it from being decayed.
 _NO_DECAY = ("prompts",)
 
 
 def make_schedule(
-  *, learning_rate: float, warmup_steps: int, num_steps: int, floor: float
+  *,
+  learning_rate: float,
+  warmup_steps: int,
+  num_steps: int,
+  floor: float,
+  decay_steps: int | None = None,
 ) -> optax.Schedule:
   """Returns step -> learning rate.
 
   A straight line from `floor * learning_rate` to `learning_rate` over
   `warmup_steps`, then half a cosine back to `floor * learning_rate` at
-  `num_steps`.
+  `num_steps`. With `decay_steps` the rate stays at the peak and falls in a
+  straight line over the last `decay_steps`: up to there a run is the same
+  whatever its length, so that a running one can be made longer or shorter.
 
   Args:
     learning_rate: the peak.
-    warmup_steps: length of the straight line; 0 starts at the peak.
+    warmup_steps: length of the first line; 0 starts at the peak.
     num_steps: length of the run.
     floor: the lowest learning rate as a share of the peak.
+    decay_steps: length of the last line, or None for the cosine.
 
   Raises:
-    ValueError: the warm-up is as long as the run.
+    ValueError: the warm-up, with the decay, is as long as the run.
   """
-  if warmup_steps >= num_steps:
+  if warmup_steps + (decay_steps or 0) >= num_steps:
+    decay = f" and decay_steps={decay_steps}" if decay_steps else ""
     raise ValueError(
-      f"warmup_steps={warmup_steps} must be below num_steps={num_steps}"
+      f"warmup_steps={warmup_steps}{decay} must be below num_steps={num_steps}"
+    )
+  if decay_steps:
+    low = floor * learning_rate
+    return optax.join_schedules(
+      [
+        optax.linear_schedule(low, learning_rate, warmup_steps),
+        optax.constant_schedule(learning_rate),
+        optax.linear_schedule(learning_rate, low, decay_steps),
+      ],
+      [warmup_steps, num_steps - decay_steps],
     )
   return optax.warmup_cosine_decay_schedule(
     init_value=floor * learning_rate,
@@ -50,8 +73,13 @@ def make_optimizer(
   b1: float = 0.9,
   b2: float = 0.999,
   floor: float = 0.0,
+  decay_steps: int | None = None,
+  rule: str = "adamw",
 ) -> optax.GradientTransformation:
-  """Returns AdamW (Loshchilov and Hutter, https://arxiv.org/abs/1711.05101).
+  """Returns AdamW (https://arxiv.org/abs/1711.05101) or Muon.
+
+  Muon (Jordan, 2024; Liu et al., https://arxiv.org/abs/2502.16982)
+  orthogonalizes the updates of kernels; all else is left to AdamW.
 
   Args:
     learning_rate: the schedule's peak, see `make_schedule`.
@@ -62,19 +90,51 @@ def make_optimizer(
     b1: decay of the gradient's mean.
     b2: decay of the squared gradient's mean.
     floor: see `make_schedule`.
+    decay_steps: see `make_schedule`.
+    rule: 'adamw' or 'muon'; with 'muon', `b1` and `b2` are those of AdamW.
+
+  Raises:
+    ValueError: an unknown rule.
   """
+  if rule not in _RULES:
+    raise ValueError(f"unknown rule {rule!r}; known: {', '.join(_RULES)}")
   schedule = make_schedule(
     learning_rate=learning_rate,
     warmup_steps=warmup_steps,
     num_steps=num_steps,
     floor=floor,
+    decay_steps=decay_steps,
   )
-  adamw = optax.adamw(
-    schedule, b1=b1, b2=b2, weight_decay=weight_decay, mask=decay_mask
-  )
+  if rule == "muon":
+    update = contrib.muon(
+      schedule,
+      weight_decay=weight_decay,
+      weight_decay_mask=decay_mask,
+      adam_b1=b1,
+      adam_b2=b2,
+      muon_weight_dimension_numbers=_matrices,
+      consistent_rms=_MUON_RMS,
+    )
+  else:
+    update = optax.adamw(
+      schedule, b1=b1, b2=b2, weight_decay=weight_decay, mask=decay_mask
+    )
   if clip_norm is None:
-    return adamw
-  return optax.chain(optax.clip_by_global_norm(clip_norm), adamw)
+    return update
+  return optax.chain(optax.clip_by_global_norm(clip_norm), update)
+
+
+def _matrices(params: Any) -> Any:
+  """How kernels are read as matrices, `[all other axes, last axis]`."""
+
+  def numbers(path, param):
+    if path[-1].key != "kernel" or param.ndim < 2:
+      return None
+    return contrib.MuonDimensionNumbers(
+      reduction_axis=tuple(range(param.ndim - 1)), output_axis=param.ndim - 1
+    )
+
+  return jax.tree_util.tree_map_with_path(numbers, params)
 
 
 def decay_mask(params: Any) -> Any:

@@ -17,7 +17,9 @@ class Config:
     patch_size: side of a patch, for the stem 'patch'.
     num_frames: frames of a clip that the temporal embeddings are made for.
     stem: 'patch' as published, or 'conv' (see `stems.ConvStem`).
-    stem_features: channels of the convolutions of the stem 'conv'.
+    stem_features: channels of the layers of the stem 'conv'.
+    stem_patch: side of the squares that its first layer takes; 0 is a 5x5
+      convolution.
     stem_window: what the stem 'conv' sees at once: 'frame' or 'clip'.
     width: size D of every token.
     num_heads: attention heads, in all encoders.
@@ -50,6 +52,7 @@ class Config:
   num_frames: int = 4
   stem: str = "patch"
   stem_features: tuple[int, ...] = (32, 64, 128, 128)
+  stem_patch: int = 0
   stem_window: str = "frame"
   width: int = 768
   num_heads: int = 12
@@ -84,7 +87,7 @@ class Config:
         raise ValueError(f"unknown {name} {value!r}; known: {list(known)}")
     for field in dataclasses.fields(self):
       value = getattr(self, field.name)
-      least = 0 if field.name.endswith("_layers") else 1
+      least = 0 if field.name.endswith(("_layers", "stem_patch")) else 1
       if field.type is int and field.name != "fusion_layer" and value < least:
         raise ValueError(f"{field.name} must be at least {least}, got {value}")
     for name in ("dropout", "drop_path"):
@@ -117,7 +120,8 @@ class Config:
   def _stride(self) -> int:
     if self.stem == "patch":
       return self.patch_size
-    return 2 ** len(self.stem_features)
+    first = self.stem_patch or 2
+    return first * 2 ** (len(self.stem_features) - 1)
 
   @property
   def grid(self) -> int:

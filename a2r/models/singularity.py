@@ -57,7 +57,7 @@ class Singularity(nn.Module):
       self.stem = stems.PatchStem(c.width, c.patch_size, c.dtype)
     else:
       self.stem = stems.ConvStem(
-        c.width, c.stem_features, c.stem_window, c.dtype
+        c.width, c.stem_features, c.stem_patch, c.stem_window, c.dtype
       )
     self.vision = beit.Beit(
       c.vision_layers,

@@ -73,13 +73,16 @@ def as_motion(frames: jax.Array) -> jax.Array:
 class ConvStem(nn.Module):
   """Convolutions of stride two over frames and their differences.
 
-  A 5x5 convolution, then a 3x3 one for every further entry of `features`, each
-  of stride 2, with LayerNorm over channels and gelu after it, then a 1x1 to D:
-  g = H / 2**len(features).
+  A first layer, then a 3x3 convolution of stride 2 for every further entry of
+  `features`, each with LayerNorm over channels and gelu after it, then a 1x1
+  to D. The first layer is a 5x5 convolution of stride 2, or a linear map of
+  squares as in ConvNeXt (https://arxiv.org/abs/2201.03545), whose gradient is
+  one matrix product: g = H / (2 or patch) / 2**(len(features) - 1).
 
   Attributes:
     width: D.
-    features: channels of the convolutions.
+    features: channels of the layers.
+    patch: side of the first layer's squares; 0 is the 5x5 convolution.
     window: 'frame' sees one frame with its differences; 'clip' sees the whole
       clip at once (`as_motion`), one trunk per clip, and its last layer makes
       the tokens of every frame: about T times cheaper, for a fixed T.
@@ -88,6 +91,7 @@ class ConvStem(nn.Module):
 
   width: int
   features: tuple[int, ...]
+  patch: int
   window: str
   dtype: str
 
@@ -102,15 +106,7 @@ class ConvStem(nn.Module):
       x = x.reshape(-1, *x.shape[2:])
     x = x.astype(self.dtype)
     for i, features in enumerate(self.features):
-      size = 3 if i else 5
-      x = nn.Conv(
-        features,
-        (size, size),
-        (2, 2),
-        padding=size // 2,
-        dtype=self.dtype,
-        name=f"conv_{i}",
-      )(x)
+      x = self._layer(i, features)(x)
       # A flat picture has channels without variance: not BERT's epsilon here.
       norm = layers.LayerNorm(
         epsilon=1e-6, dtype=self.dtype, name=f"layernorm_{i}"
@@ -127,3 +123,28 @@ class ConvStem(nn.Module):
       x = x.reshape(batch, -1, num_frames, self.width)
       x = jnp.moveaxis(x, 2, 1)
     return x.reshape(batch * num_frames, -1, self.width)
+
+  def _layer(self, index: int, features: int):
+    """Convolution number `index`; the first one may be a map of squares."""
+    name = f"conv_{index}"
+    if index == 0 and self.patch:
+      dense = nn.Dense(features, dtype=self.dtype, name=name)
+      return lambda x: dense(_squares(x, self.patch))
+    size = 3 if index else 5
+    return nn.Conv(
+      features,
+      (size, size),
+      (2, 2),
+      padding=size // 2,
+      dtype=self.dtype,
+      name=name,
+    )
+
+
+def _squares(x: jax.Array, side: int) -> jax.Array:
+  """`[B, H, W, C]` -> `[B, H / side, W / side, side * side * C]`."""
+  batch, height, width, channels = x.shape
+  grid = height // side, width // side
+  x = x.reshape(batch, grid[0], side, grid[1], side, channels)
+  x = jnp.swapaxes(x, 2, 3)
+  return x.reshape(batch, *grid, side * side * channels)

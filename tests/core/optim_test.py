@@ -26,6 +26,23 @@ def test_schedule_by_hand():
   np.testing.assert_allclose(values, [0.2, 1.1, 2.0, 1.1, 0.2, 0.2], rtol=1e-5)
 
 
+def test_a_late_decay_leaves_all_before_it_alone():
+  def schedule(num_steps):
+    return optim.make_schedule(
+      learning_rate=2.0,
+      warmup_steps=4,
+      num_steps=num_steps,
+      floor=0.1,
+      decay_steps=6,
+    )
+
+  short, long = schedule(12), schedule(40)
+  values = [float(short(step)) for step in (0, 2, 4, 6, 9, 12)]
+  np.testing.assert_allclose(values, [0.2, 1.1, 2.0, 2.0, 1.1, 0.2], rtol=1e-5)
+  for step in range(7):
+    assert float(short(step)) == float(long(step))
+
+
 def test_no_warmup_starts_at_the_peak():
   schedule = optim.make_schedule(
     learning_rate=2.0, warmup_steps=0, num_steps=5, floor=0.0
@@ -67,6 +84,33 @@ def test_first_update_by_hand():
   updates, _ = jax.jit(optimizer.update)(grads, state, params)
   np.testing.assert_allclose(updates["kernel"], [[-0.25, -0.05]], rtol=1e-4)
   np.testing.assert_allclose(updates["bias"], [-0.1, -0.1], rtol=1e-4)
+
+
+def test_muon_makes_the_update_of_a_kernel_orthogonal():
+  optimizer = optim.make_optimizer(
+    **SETTINGS | {"warmup_steps": 0, "weight_decay": 0.0}, rule="muon"
+  )
+  kernel = jnp.zeros((2, 2, 3, 4))  # A convolution: a matrix of 12 x 4.
+  params = {"kernel": kernel, "bias": jnp.zeros(4)}
+  grads = jax.tree.map(
+    lambda p: jax.random.normal(jax.random.key(0), p.shape), params
+  )
+  updates, _ = jax.jit(optimizer.update)(grads, optimizer.init(params), params)
+  sizes = jnp.linalg.svd(updates["kernel"].reshape(12, 4))[1]
+  # Newton and Schulz's iteration leaves singular values near one another.
+  assert sizes.max() < 2 * sizes.min()
+  # The size of AdamW's: 0.2 of the learning rate, root mean square.
+  size = jnp.sqrt((updates["kernel"] ** 2).mean())
+  np.testing.assert_allclose(size, 0.2 * 0.1, rtol=0.3)
+  # Biases are AdamW's, with Nesterov's momentum here: signs of the gradient.
+  np.testing.assert_array_equal(
+    jnp.sign(updates["bias"]), -jnp.sign(grads["bias"])
+  )
+
+
+def test_an_unknown_rule_is_an_error():
+  with pytest.raises(ValueError, match="unknown rule 'sgd'; known: adamw"):
+    optim.make_optimizer(**SETTINGS, rule="sgd")
 
 
 @pytest.mark.parametrize("clip_norm", [None, 0.5])

@@ -126,6 +126,7 @@ def test_dropout_needs_and_uses_its_rng(make_config, make_params, inputs):
     ({"width": 15}, "width 15 is not a multiple of num_heads 2"),
     ({"image_size": 20}, "image_size 20 is not a multiple"),
     ({"stem": "conv", "stem_features": ()}, "stem_features is empty"),
+    ({"stem_patch": -1}, "stem_patch must be at least 0, got -1"),
     ({"fusion_layer": 3}, "fusion_layer 3 is not within text_layers 2"),
     ({"fusion_layer": 2}, "itm needs fusion layers"),
     ({"vocab_size": 0}, "vocab_size must be at least 1, got 0"),
