@@ -21,18 +21,18 @@ def motion(row, world, time):
   is_opener, is_faucet = kind == templates.OPENER, kind == templates.FAUCET
   idle = world["idle_state"]
   center, rotation = _subject_pose(row, world, really)
-  wished_center, _ = _subject_pose(row, world, progress)
-  centers = jnp.concatenate(
-    [
-      center[None],
-      jnp.concatenate(
-        [world["things_at"][1:], world["half_height"][1:, None]], axis=-1
-      ),
-    ]
+  # A hand that lets go stays where it let go.
+  held = jnp.where(row["released"] > 0, jnp.minimum(progress, 0.5), progress)
+  wished_pose = _subject_pose(row, world, held)
+  others = jnp.concatenate(
+    [world["things_at"][1:], world["half_height"][1:, None]], axis=-1
   )
+  mirrored = _along_path(world["path"], *_halves(really, row["released"]))
+  others = others.at[0].add(-row["both"] * mirrored)
+  centers = jnp.concatenate([center[None], others])
   rotations = geometry.rotation_about_z(world["thing_yaw"])
   rotations = rotations.at[0].set(rotation @ rotations[0])
-  touch = _touch(row, world, wished, wished_center, progress)
+  touch = _touch(row, world, wished, wished_pose)
   return {
     "opener": jnp.where(is_opener, state, idle[0]),
     "faucet": jnp.where(is_faucet, state, idle[1]) * world["turn"],
@@ -69,10 +69,10 @@ def _along_path(path, first, second):
 
 
 def _halves(progress, released):
-  """Shares of the first and the second leg; a released thing falls fast."""
+  """Shares of the first and the second leg; a released thing falls late."""
   first = jnp.clip(2 * progress, 0.0, 1.0)
   second = jnp.clip(2 * progress - 1, 0.0, 1.0)
-  fall = jnp.clip(2.5 * second, 0.0, 1.0) ** 2
+  fall = jnp.clip(2.5 * second - 1.5, 0.0, 1.0) ** 2
   return first, jnp.where(released > 0, fall, second)
 
 
@@ -83,20 +83,25 @@ def _subject_pose(row, world, progress):
   foot = world["foot"] * jnp.where(row["path"][0, 2] > 0, 1.0, second)
   rest = jnp.append(world["things_at"][0], half + foot)
   center = rest + _along_path(world["path"], first, second)
-  falls = row["tilt"] == templates.TOPPLE
+  topples = row["tilt"] == templates.TOPPLE
   flips = row["tilt"] == templates.FLIP
+  lays, stands = (row["tilt"] == t for t in (templates.LAY, templates.STAND))
   push = -jnp.append(world["line"], 0.0)
   axis = jnp.stack([-push[1], push[0], 0.0 * push[0]])
   axis = jnp.where(flips, jnp.array([0.0, 1.0, 0.0]), axis)
-  angle = jnp.where(falls, second**2 * np.pi / 2, 0.0)
-  angle = jnp.where(flips, _smooth(progress) * np.pi, angle)
+  angle = jnp.select(
+    [topples, flips, lays, stands],
+    [0.5 * second**2, progress, 0.5 * progress, 0.5 - 0.5 * progress],
+    0.0,
+  )
+  angle *= np.pi
   tilt = geometry.rotation_about(axis, angle)
   pivot = jnp.append(world["things_at"][0], 0.0) + radius * push
   toppled = pivot + tilt @ (center - pivot)
-  return jnp.where(falls, toppled, center), tilt
+  return jnp.where(topples | lays | stands, toppled, center), tilt
 
 
-def _touch(row, world, state, center, progress):
+def _touch(row, world, state, pose):
   """Where the fingers touch the subject."""
   opener_frame = geometry.rotation_about_z(world["opener_yaw"])
   plain = (
@@ -111,26 +116,30 @@ def _touch(row, world, state, center, progress):
     world["is_drawer"], props.drawer(*plain)[2], props.lidded_box(*plain)[2]
   )
   on_faucet = faucet(world, state * world["turn"])[1]
+  place = jnp.select(
+    [row["subject"] == templates.OPENER, row["subject"] == templates.FAUCET],
+    [on_opener, on_faucet],
+    _touch_thing(row, world, pose),
+  )
+  missed = world["miss"] * world["away"] / jnp.linalg.norm(world["away"])
+  return place + (1.0 - row["real"]) * missed
+
+
+def _touch_thing(row, world, pose):
+  """Where the fingers touch a thing: behind, before or on top of it."""
+  center, tilt = pose
+  radius, half = world["radius"][0], world["half_height"][0]
+  up = jnp.array([0.0, 0.0, 1.0])
   way = world["path"][1] - world["path"][0]
   way = jnp.where(row["arm_line"] > 0, -jnp.append(world["line"], 0.0), way)
   way = way.at[2].set(0.0)
   way /= jnp.linalg.norm(way) + 1e-6
-  behind = center - way * world["radius"][0]
-  above = center + jnp.array([0.0, 0.0, 1.0]) * world["half_height"][0]
-  on_thing = jnp.where(row["grip"] == templates.GRASP, above, behind)
-  # A hand that lets go stays where it let go.
-  held = _along_path(world["path"], jnp.clip(2 * progress, 0.0, 1.0), 0.0)
-  stays = jnp.append(world["things_at"][0], 2 * world["half_height"][0])
-  on_thing = jnp.where(
-    (row["released"] > 0) & (progress > 0.5), stays + held, on_thing
+  top = jnp.where(row["tilt"] == templates.FLIP, up, tilt @ up)
+  return jnp.select(
+    [row["grip"] == templates.GRASP, row["grip"] == templates.PULL],
+    [center + half * top, center + 0.9 * radius * way + 0.5 * half * up],
+    center - radius * way,
   )
-  place = jnp.select(
-    [row["subject"] == templates.OPENER, row["subject"] == templates.FAUCET],
-    [on_opener, on_faucet],
-    on_thing,
-  )
-  missed = world["miss"] * world["away"] / jnp.linalg.norm(world["away"])
-  return place + (1.0 - row["real"]) * missed
 
 
 def _fingertip(row, world, touch, time):

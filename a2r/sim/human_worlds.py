@@ -1,20 +1,22 @@
 """Scenes of the procedural human clips: all that does not change with time.
 
-The world is laid out as the camera sees it: x to the right, y away from the
-camera, z up from the table, in meters. A world is a dict of arrays, drawn from
-a key and the row of its template.
+The table's x and y are its sides, z is up from it, in meters. The camera stands
+anywhere in front of it, and ways to the right or away from the camera are
+meant as it sees them. A world is a dict of arrays, drawn from a key and the row
+of its template.
 """
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from a2r.sim import geometry, props
+from a2r.sim import geometry, human_looks, props
 from a2r.sim import human_templates as templates
 
 NUM_THINGS = 3
 _DRAWER_NOUN = templates.NOUNS.index("drawer")
 _LIDDED_NOUN = len(props.THINGS) + 1
+_BALL, _CAN = (props.THINGS.index(name) for name in ("ball", "can"))
 _FAUCET_NOUN = templates.NOUNS.index("faucet")
 # Places on the table: two fixtures and three things are dealt onto them.
 _PLACES = np.array(
@@ -35,6 +37,7 @@ _COLUMNS = {
   for name, default in (
     ("subject", None),
     ("path", None),
+    ("both", None),
     ("state", None),
     ("grip", None),
     ("tilt", None),
@@ -60,22 +63,39 @@ def row_of(label):
   return {name: jnp.asarray(column)[label] for name, column in _COLUMNS.items()}
 
 
-def _uniform(rng, low, high, shape=()):
-  return jax.random.uniform(rng, shape, minval=low, maxval=high)
+def sample_world(rng, row, held_out=0):
+  """Everything about a clip that does not change with time.
 
+  Args:
+    rng: typed key, consumed.
+    row: of the template, from `row_of`.
+    held_out: `[]` 1 for a view, colors and hands that training never draws.
 
-def sample_world(rng, row):
-  """Everything about a clip that does not change with time."""
-  names = ("kinds", "layout", "size", "color", "camera", "light", "arm", "path")
+  Returns:
+    A dict. Of interest outside: `nouns` `[2]`, indices into `NOUNS` in the
+    order of the caption, and `color` `[]`, the index into `human_looks.COLORS`
+    of the first of them.
+  """
+  names = ("view", "kinds", "arm", "layout", "path", "color", "camera", "light")
   rngs = dict(zip(names, jax.random.split(rng, len(names)), strict=True))
-  world = _sample_things(rngs["kinds"], row)
-  world |= _sample_arm(rngs["arm"], row)
+  spans = human_looks.ranges(jnp.asarray(held_out))
+  world = human_looks.sample_view(rngs["view"], spans)
+  world |= _sample_things(rngs["kinds"], row)
+  world |= _sample_arm(rngs["arm"], row, world, spans)
   world |= _sample_layout(rngs["layout"], row, world)
   world |= _sample_path(rngs["path"], row, world)
-  world |= _sample_colors(rngs["color"])
-  world["camera"] = _sample_camera(rngs["camera"], row, world)
-  world["light"] = _sample_light(rngs["light"])
+  world |= human_looks.sample_colors(rngs["color"], spans)
+  focus, extent = _focus(row, world)
+  world["camera"] = human_looks.sample_camera(
+    rngs["camera"], world, focus, extent
+  )
+  world["present"] = _out_of_the_way(row, world, focus, extent)
+  world["color"] = _color(row, world)
+  world["light"] = human_looks.sample_light(rngs["light"])
   return world
+
+
+_within = human_looks.within
 
 
 def _sample_things(rng, row):
@@ -84,62 +104,75 @@ def _sample_things(rng, row):
   logits = jnp.where(row["things"], 0.0, -jnp.inf)
   subject = jax.random.categorical(rngs[0], logits)
   others = jax.random.randint(rngs[1], (2,), 0, len(props.THINGS))
-  flat = jax.random.randint(rngs[2], (), 1, 3)  # A box or a book carries well.
-  partner = jnp.where(row["partner"] == templates.ONTO, flat, others[0])
-  kinds = jnp.stack([subject, partner, others[1]])
-  scale = _uniform(rngs[3], 0.85, 1.5, (NUM_THINGS + 2,))
-  is_drawer = jax.random.bernoulli(rngs[4], 0.6)
-  present = jax.random.bernoulli(rngs[5], 0.55, (5,))
-  kind = row["subject"]
-  present |= jnp.stack(
-    [
-      kind == templates.OPENER,
-      kind == templates.FAUCET,
-      kind == templates.THING,
-      row["partner"] > 0,
-      jnp.zeros((), bool),
-    ]
+  chance = jax.random.randint(rngs[2], (), 0, 2)
+  cover = row["partner"] == templates.COVER
+  into = row["partner"] == templates.INTO
+  partner = jnp.select(
+    [row["partner"] == templates.ONTO, cover],
+    [1 + chance, jnp.where(chance > 0, _BALL, _CAN)],  # Onto a box or a book.
+    others[0],
   )
+  kinds = jnp.stack([subject, partner, others[1]])
+  scale = _within(rngs[3], (0.85, 1.5), (NUM_THINGS + 2,))
+  fixture = 0.85 * scale[NUM_THINGS:]
+  fixture = jnp.where(into, jnp.maximum(fixture, 1.0), fixture)
+  scale = scale[:NUM_THINGS]
+  covering = jnp.stack([1.2 + 0.5 * scale[0], 0.4 + 0.25 * scale[1], scale[2]])
+  scale = jnp.where(cover, covering, scale)
+  scale = jnp.where(into, 0.4 + 0.4 * scale, scale)
+  is_drawer = jax.random.bernoulli(rngs[4], 0.6) & ~into
   opener = jnp.where(is_drawer, _DRAWER_NOUN, _LIDDED_NOUN)
   first = jnp.select(
-    [kind == templates.THING, kind == templates.OPENER],
+    [row["subject"] == templates.THING, row["subject"] == templates.OPENER],
     [subject, opener],
     _FAUCET_NOUN,
   )
+  second = jnp.where(into, _LIDDED_NOUN, partner)
+  nouns = jnp.stack([first, second]).astype(jnp.int32)
   return {
     "kinds": kinds,
-    "scale": scale[:NUM_THINGS],
-    "fixture_scale": scale[NUM_THINGS:] * 0.85,
+    "scale": scale,
+    "fixture_scale": fixture,
     "is_drawer": is_drawer,
-    "present": present,
-    "nouns": jnp.stack([first, partner]).astype(jnp.int32),
-    "radius": jnp.asarray(props.RADIUS)[kinds] * scale[:NUM_THINGS],
-    "half_height": jnp.asarray(props.HALF_HEIGHT)[kinds] * scale[:NUM_THINGS],
+    "present": jax.random.bernoulli(rngs[5], 0.55, (5,)),
+    "nouns": jnp.where(cover, nouns[::-1], nouns),
+    "radius": jnp.asarray(props.RADIUS)[kinds] * scale,
+    "half_height": jnp.asarray(props.HALF_HEIGHT)[kinds] * scale,
   }
 
 
-def _sample_arm(rng, row):
+def _sample_arm(rng, row, world, spans):
   """Where the arm comes from, its looks, and the timing of what it does."""
-  rngs = jax.random.split(rng, 8)
-  side = _uniform(rngs[0], -1.2, 1.2)
-  root = jnp.stack(
+  rngs = jax.random.split(rng, 10)
+  # Who pushes comes from behind, who pulls from before: they look different.
+  lead = jnp.sign(row["path"][2, 0] - row["path"][0, 0])
+  pulls = row["grip"] == templates.PULL
+  side = jnp.select(
+    [pulls, lead != 0],
     [
-      0.75 * jnp.sin(side),
-      -0.75 * jnp.cos(side),
-      _uniform(rngs[1], 0.04, 0.24),
-    ]
+      lead * _within(rngs[0], (0.5, 1.3)),
+      lead * _within(rngs[0], (-1.3, 0.2)),
+    ],
+    jnp.where(jax.random.bernoulli(rngs[9]), 1.0, -1.0)
+    * _within(rngs[0], (0.35, 1.4)),  # Else the arm would hide what it holds.
   )
-  begin = _uniform(rngs[2], 0.08, 0.35)
-  end = _uniform(rngs[3], 0.62, 0.9)
+  across = jax.random.bernoulli(rngs[8], 0.2)  # From the far side of the table.
+  side = jnp.where(across, np.pi - side, side) + world["azimuth"]
+  into = row["partner"] == templates.INTO
+  height = _within(rngs[1], (0.04, 0.24)) + jnp.where(into, 0.3, 0.0)
+  root = jnp.stack([0.75 * jnp.sin(side), -0.75 * jnp.cos(side), height])
+  released = row["released"] > 0
+  begin = _within(rngs[2], (0.08, 0.35)) * jnp.where(released, 0.6, 1.0)
+  end = _within(rngs[3], (0.62, 0.9))
   chance = jax.random.uniform(rngs[4])
   return {
     "root": root,
     "begin": jnp.where(row["carried"] > 0, 0.5 * begin, begin),
-    "end": end,
+    "end": jnp.where(released, 0.5 + 0.5 * end, end),
     "leaves": chance < row["leaves"],
-    "width": _uniform(rngs[5], 0.8, 1.3),
-    "spread": _uniform(rngs[6], 0.01, 0.04),
-    "miss": _uniform(rngs[7], 0.03, 0.07),
+    "width": _within(rngs[5], spans["width"]),
+    "spread": _within(rngs[6], (0.01, 0.04)),
+    "miss": _within(rngs[7], (0.06, 0.1)),
   }
 
 
@@ -148,113 +181,125 @@ def _sample_layout(rng, row, world):
   rngs = jax.random.split(rng, 8)
   order = jax.random.permutation(rngs[0], len(_PLACES))
   places = jnp.asarray(_PLACES)[order]
-  places += _uniform(rngs[1], -0.05, 0.05, places.shape)
-  places *= _uniform(rngs[2], 0.85, 1.2)
-  angle = _uniform(rngs[3], -np.pi, np.pi)
+  places += _within(rngs[1], (-0.05, 0.05), places.shape)
+  places *= _within(rngs[2], (0.85, 1.2))
+  angle = _within(rngs[3], (-np.pi, np.pi))
   line = jnp.stack([jnp.cos(angle), jnp.sin(angle)])
   towards_arm = world["root"][:2] / jnp.linalg.norm(world["root"][:2])
   line = jnp.where(row["arm_line"] > 0, towards_arm, line)
   gap = world["radius"][0] + world["radius"][1] + 0.015
-  beside = places[3] + line * gap
-  stacked = row["partner"] == templates.ONTO
-  spot = jnp.where(row["partner"] > 0, beside, 0.75 * places[2])
-  spot = jnp.where(stacked, places[3], spot)
+  partner = row["partner"]
+  onto, cover = partner == templates.ONTO, partner == templates.COVER
+  into = partner == templates.INTO
+  spot = jnp.select(
+    [partner == templates.BESIDE, onto | cover, into],
+    [places[3] + line * gap, places[3], places[0]],
+    0.75 * places[2],
+  )
+  idle = _within(rngs[7], (0.0, 1.0), (2,)) ** 2
   return {
     "opener_at": jnp.append(places[0], 0.0),
     "faucet_at": jnp.append(places[1], 0.0),
     "things_at": jnp.stack([spot, places[3], places[4]]),
-    "foot": jnp.where(stacked, 2 * world["half_height"][1], 0.0),
+    "foot": jnp.where(onto, 2 * world["half_height"][1], 0.0),
     "line": line,
-    "opener_yaw": _uniform(rngs[4], -1.0, 1.0),
-    "faucet_yaw": _uniform(rngs[5], -1.3, 1.3),
-    "thing_yaw": _uniform(rngs[6], -np.pi, np.pi, (NUM_THINGS,)),
-    "idle_state": _uniform(rngs[7], 0.0, 1.0, (2,)) ** 2,
+    "opener_yaw": _within(rngs[4], (-0.7, 0.7)),
+    "faucet_yaw": _within(rngs[5], (-1.3, 1.3)),
+    "thing_yaw": _within(rngs[6], (-np.pi, np.pi), (NUM_THINGS,)),
+    "idle_state": idle.at[0].set(jnp.where(into, 1.0, idle[0])),
   }
 
 
 def _sample_path(rng, row, world):
   """Key poses of the subject in meters, and the states of a fixture."""
-  rngs = jax.random.split(rng, 6)
-  reach = _uniform(rngs[0], 0.09, 0.2)
-  lift = _uniform(rngs[1], 0.09, 0.2)
-  across = row["path"][:, :2] * reach
+  rngs = jax.random.split(rng, 7)
+  reach = _within(rngs[0], (0.11, 0.21))
+  lift = _within(rngs[1], (0.09, 0.2))
+  # A low camera hardly sees depth, and more of what is sideways.
+  depth = jnp.abs(row["path"][:, 1]).max() > 0
+  stray = jnp.where(depth, jnp.minimum(0.5, 0.8 * world["elevation"]), 0.5)
+  heading = world["azimuth"] + stray * _within(rngs[6], (-1.0, 1.0))
+  turned = geometry.rotation_about_z(heading)[:2, :2]
+  across = row["path"][:, :2] @ turned.T * reach
   along = row["path"][:, 3:] * reach * world["line"]
   path = jnp.concatenate([across + along, row["path"][:, 2:3] * lift], axis=-1)
-  turn = _uniform(rngs[2], 0.5, 1.4)
+  turn = _within(rngs[2], (0.7, 1.5))
   turn *= jnp.where(jax.random.bernoulli(rngs[3]), 1.0, -1.0)
-  start, stop = row["state"]
   opener = row["subject"] == templates.OPENER
-  wide = jnp.where(opener, _uniform(rngs[4], 0.6, 1.0), 1.0)
+  wide = jnp.where(opener, _within(rngs[4], (0.6, 1.0)), 1.0)
+  back = world["root"] / jnp.linalg.norm(world["root"])
   return {
     "path": path,
-    "state": jnp.stack([start, stop]) * wide,
+    "state": row["state"] * wide,
     "turn": turn,
-    "reach": _uniform(rngs[5], 0.12, 0.19),
-    "away": _step_back(world["root"]),
+    "reach": _within(rngs[5], (0.12, 0.19)),
+    # Where the hand waits, relative to what it will touch.
+    "away": 0.22 * back + jnp.array([0.0, 0.0, 0.05]),
   }
 
 
-def _step_back(root):
-  """Where the hand waits, relative to what it will touch."""
-  back = root / jnp.linalg.norm(root)
-  return 0.22 * back + jnp.array([0.0, 0.0, 0.05])
-
-
-def _sample_colors(rng):
-  rngs = jax.random.split(rng, 8)
-  paint = _uniform(rngs[0], 0.08, 0.95, (10, 3))
-  skin_tone = _uniform(rngs[1], 0.25, 1.0)
-  skin = skin_tone * jnp.array([0.95, 0.72, 0.58])
-  odd = jax.random.bernoulli(rngs[2], 0.3)
-  skin = jnp.where(odd, paint[8], skin)
-  grey = _uniform(rngs[3], 0.2, 0.9) * jnp.ones(3)
-  wood = _uniform(rngs[4], 0.4, 1.0) * jnp.array([0.8, 0.58, 0.38])
-  kind = jax.random.randint(rngs[5], (), 0, 3)
-  table = jnp.select([kind == 0, kind == 1], [wood, grey], paint[7])
-  return {
-    "paint": paint,
-    "skin": skin,
-    "table": table,
-    "grain": _uniform(rngs[6], 0.0, 0.25),
-    "table_half": _uniform(rngs[7], 0.45, 0.8, (2,)),
-  }
-
-
-def _sample_camera(rng, row, world):
-  """Somewhere in front of the table, the subject well in the picture."""
-  rngs = jax.random.split(rng, 7)
-  azimuth = _uniform(rngs[0], -0.25, 0.25)
-  elevation = _uniform(rngs[1], 0.32, 0.85)
-  distance = _uniform(rngs[2], 0.6, 1.0)
-  subject = jnp.select(
-    [row["subject"] == templates.OPENER, row["subject"] == templates.FAUCET],
-    [world["opener_at"], world["faucet_at"]],
-    jnp.append(world["things_at"][0], 0.0),
+def _focus(row, world):
+  """Middle `[3]` and radius `[]` of what a clip is about."""
+  travel = jnp.clip(world["path"], -0.2, 0.2)
+  low, high = travel.min(axis=0), travel.max(axis=0)
+  apart = jnp.linalg.norm(high - low) * (1.0 + row["both"])
+  middle = (0.5 - 0.5 * row["both"]) * (low + high)
+  at_thing = jnp.append(world["things_at"][0], world["half_height"][0]) + middle
+  scale = world["fixture_scale"]
+  opener = row["subject"] == templates.OPENER
+  opener |= row["partner"] == templates.INTO
+  faucet = row["subject"] == templates.FAUCET
+  up = jnp.array([0.0, 0.0, 0.08])
+  yaw = world["opener_yaw"]
+  front = 0.08 * jnp.stack([jnp.sin(yaw), -jnp.cos(yaw), 0.0 * yaw])
+  front *= world["is_drawer"]
+  focus = jnp.select(
+    [opener, faucet],
+    [world["opener_at"] + up + front, world["faucet_at"] + up],
+    at_thing,
   )
-  middle = jnp.array([0.0, 0.1, 0.04])
-  target = middle + 0.6 * (subject - middle)
-  target += _uniform(rngs[3], -0.04, 0.04, (3,))
-  direction = jnp.stack(
+  thing = 0.5 * apart + world["radius"][0] + 0.05
+  extent = jnp.select(
+    [opener, faucet], [0.27 * scale[0], 0.2 * scale[1]], thing
+  )
+  return focus, extent
+
+
+def _out_of_the_way(row, world, focus, extent):
+  """`[5]` who is in the picture: fixtures, things; none hides the subject."""
+  places = jnp.stack([world["opener_at"], world["faucet_at"]])[:, :2]
+  places = jnp.concatenate([places, world["things_at"]])
+  half = jnp.array([0.14, 0.1, 0.05, 0.05, 0.05])
+  offset = places - focus[:2]
+  towards = world["camera"].position[:2] - focus[:2]
+  towards /= jnp.linalg.norm(towards)
+  nearer = offset @ towards
+  beside = jnp.abs(offset @ jnp.stack([-towards[1], towards[0]]))
+  hides = (nearer > 0) & (beside < half + 0.6 * extent)
+  hinders = jnp.linalg.norm(offset, axis=-1) < half + 0.8 * extent
+  kind, partner = row["subject"], row["partner"]
+  needed = jnp.stack(
     [
-      jnp.sin(azimuth) * jnp.cos(elevation),
-      -jnp.cos(azimuth) * jnp.cos(elevation),
-      jnp.sin(elevation),
+      (kind == templates.OPENER) | (partner == templates.INTO),
+      kind == templates.FAUCET,
+      kind == templates.THING,
+      (partner > templates.ALONE) & (partner < templates.INTO),
+      jnp.zeros((), bool),
     ]
   )
-  position = target + distance * direction
-  roll = _uniform(rngs[4], -0.08, 0.08)
-  rotation = geometry.look_at(position, target, roll)
-  return geometry.Camera(position, rotation, _uniform(rngs[5], 38.0, 50.0))
+  return needed | (world["present"] & ~hides & ~hinders)
 
 
-def _sample_light(rng):
-  rngs = jax.random.split(rng, 5)
-  slope = _uniform(rngs[0], -0.7, 0.7, (2,))
-  direction = jnp.append(slope, -1.0)
-  return geometry.Light(
-    direction=direction / jnp.linalg.norm(direction),
-    ambient=_uniform(rngs[1], 0.35, 0.6),
-    headlight=_uniform(rngs[2], 0.1, 0.4),
-    diffuse=_uniform(rngs[3], 0.2, 0.6),
-    sky=_uniform(rngs[4], 0.1, 0.9, (3,)),
+def _color(row, world):
+  """`[]` the name of the color of what the caption names first."""
+  paints = human_looks.SUBJECT_PAINTS
+  index = jnp.select(
+    [
+      row["subject"] == templates.OPENER,
+      row["subject"] == templates.FAUCET,
+      row["partner"] == templates.COVER,
+    ],
+    [paints["opener"], paints["faucet"], paints["partner"]],
+    paints["thing"],
   )
+  return human_looks.name_color(world["paint"][index])

@@ -1,18 +1,27 @@
+import colorsys
 import json
 import pathlib
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from a2r.sim import human_templates, humans, props
+from a2r.sim import (
+  human_looks,
+  human_motion,
+  human_templates,
+  human_worlds,
+  humans,
+  props,
+)
 
 ALL = np.arange(len(humans.TEMPLATES))
 
 
 @pytest.fixture(scope="module")
 def clips():
-  """Two frames more than needed of every template, and their nouns."""
+  """Frames and nouns of a clip of every template."""
   return jax.device_get(
     humans.sample_clips(jax.random.key(0), ALL, num_frames=4, image_size=32)
   )
@@ -47,8 +56,9 @@ def test_captions_name_the_subject(clips):
     assert "something" not in text
     assert humans.NOUNS[nouns[0]] in text
     row = human_templates.ROWS[template]
+    covers = row.partner == human_templates.COVER
     if row.subject == human_templates.THING:
-      assert props.THINGS[nouns[0]] in row.things
+      assert props.THINGS[nouns[int(covers)]] in row.things
 
 
 def test_caption_of_the_tabletop_tasks():
@@ -60,6 +70,114 @@ def test_caption_of_the_tabletop_tasks():
 def test_templates_are_those_of_something_something_v2():
   path = pathlib.Path(__file__).parents[1] / "golden" / "ssv2_labels.json"
   known = set(json.loads(path.read_text()))
-  assert len(humans.TEMPLATES) == len(set(humans.TEMPLATES)) >= 24
+  assert len(humans.TEMPLATES) == len(set(humans.TEMPLATES)) >= 34
   assert set(humans.TEMPLATES) <= known
-  assert {name for pair in humans.OPPOSITES for name in pair} <= known
+  paired = [name for pair in humans.OPPOSITES for name in pair]
+  assert set(paired) <= set(humans.TEMPLATES)
+  assert len(paired) == len(set(paired)) >= 16
+
+
+@pytest.fixture(scope="module")
+def worlds():
+  """Rows, worlds and first, middle and last poses: `[C, 40, ...]`."""
+
+  def one(label, rng, held_out):
+    row = human_worlds.row_of(label)
+    world = human_worlds.sample_world(rng, row, held_out)
+    times = jnp.array([0.0, 0.5, 1.0])
+    poses = jax.vmap(lambda time: human_motion.motion(row, world, time))(times)
+    return row, world, poses
+
+  over_keys = jax.vmap(one, in_axes=(None, 0, None))
+  draw = jax.jit(jax.vmap(over_keys, in_axes=(0, None, None)))
+  keys = jax.random.split(jax.random.key(2), 40)
+  return [jax.device_get(draw(ALL, keys, jnp.array(flag))) for flag in (0, 1)]
+
+
+def _in_picture(world, points):
+  """Points `[..., 3]` as the camera sees them: right, up, in half pictures."""
+  camera = world["camera"]
+  seen = np.einsum(
+    "...i,...ij->...j", points - camera.position, camera.rotation
+  )
+  half = -seen[..., 2:] * np.tan(np.radians(camera.fovy) / 2)[..., None]
+  return seen[..., :2] / half
+
+
+@pytest.mark.parametrize(
+  "text, axis, sign",
+  [
+    ("Pushing something from left to right", 0, 1),
+    ("Pulling something from right to left", 0, -1),
+    ("Moving something away from the camera", 1, 1),
+    ("Moving something towards the camera", 1, -1),
+    ("Moving something up", 1, 1),
+    ("Moving something down", 1, -1),
+  ],
+)
+def test_ways_are_meant_as_the_camera_sees_them(worlds, text, axis, sign):
+  for _, world, poses in worlds:
+    i = humans.TEMPLATES.index(text)
+    world = jax.tree.map(lambda x, i=i: x[i], world)
+    first, last = (
+      _in_picture(world, poses["center"][i, :, k, 0]) for k in (0, 2)
+    )
+    way = last - first
+    assert (sign * way[:, axis] > 0).all()
+    assert (np.abs(way[:, axis]) > np.abs(way[:, 1 - axis])).mean() > 0.9
+
+
+def test_subjects_are_in_the_picture(worlds):
+  for _, world, poses in worlds:
+    middle = poses["center"][:, :, 1, 0]
+    inside = np.abs(_in_picture(world, middle)).max(-1) < 1
+    rows = [r.subject == human_templates.THING for r in human_templates.ROWS]
+    assert inside[np.array(rows)].mean() > 0.9
+
+
+def test_both_things_move_where_the_template_says_so(worlds):
+  row, _, poses = worlds[0]
+  partner = poses["center"][:, :, :, 1]
+  moved = np.linalg.norm(partner[:, :, 2] - partner[:, :, 0], axis=-1).max(-1)
+  np.testing.assert_array_equal(moved > 0.05, row["both"][:, 0] > 0)
+
+
+def test_opposites_end_where_the_other_begins(worlds):
+  poses = worlds[0][2]
+  for pair in humans.OPPOSITES:
+    one, other = (humans.TEMPLATES.index(name) for name in pair)
+    if human_templates.ROWS[one].tilt or human_templates.ROWS[one].state[0]:
+      continue
+    moved = [
+      poses["center"][i, :, 2, 0] - poses["center"][i, :, 0, 0]
+      for i in (one, other)
+    ]
+    along = np.einsum("bi,bi->b", *moved)
+    assert (along < 0).mean() > 0.9, pair
+
+
+def test_held_out_worlds_are_never_drawn_in_training(worlds):
+  (_, train, _), (_, held_out, _) = worlds
+  for name in ("azimuth", "elevation", "fovy"):
+    seen, kept = np.abs(train[name]), np.abs(held_out[name])
+    assert seen.max() < kept.min()
+  assert train["width"].max() < held_out["width"].min()
+  assert train["grain"].max() < held_out["grain"].min()
+  low, high = human_looks.HELD_OUT.hue
+  for world, inside in ((train, False), (held_out, True)):
+    paint = world["paint"][..., 0, :].reshape(-1, 3)
+    vivid = paint.max(-1) - paint.min(-1) > 0.05
+    hue = [colorsys.rgb_to_hsv(*rgb)[0] for rgb in paint[vivid]]
+    held = (np.array(hue) > low - 1e-3) & (np.array(hue) < high + 1e-3)
+    assert (held == inside).all()
+
+
+def test_colors_are_named_as_people_would():
+  names = tuple(human_looks.COLORS)
+  for rgb, name in (
+    ((0.7, 0.1, 0.15), "red"),
+    ((0.1, 0.5, 0.1), "green"),
+    ((0.3, 0.45, 0.9), "blue"),
+    ((0.85, 0.85, 0.85), "white"),
+  ):
+    assert names[human_looks.name_color(jnp.array(rgb))] == name
