@@ -53,7 +53,8 @@ def make_start(config: Any, data: prepare.Data) -> Start:
 
   Args:
     config: the settings under `model`; `init` is 'scratch', 'small_backbone'
-      (which ships with the project) or a folder: a run, or a conversion.
+      (which ships with the project), a .safetensors file of `save_backbone`, or
+      a folder: a run, or a conversion.
     data: the run's clips and texts.
 
   Raises:
@@ -105,18 +106,20 @@ def _find_backbone(config, data, backbone_config) -> _Backbone:
       texts, vocab_size=backbone_config.vocab_size
     )
     return _Backbone(None, tokenizer, card)
-  if config.init == _SHIPPED:
-    params, tokenizer, shipped = load_backbone(shipped_backbone())
-    return _Backbone(params, tokenizer, card | shipped)
-  folder = pathlib.Path(config.init).expanduser()
-  if not folder.is_dir():
+  shipped = config.init == _SHIPPED
+  path = pathlib.Path(shipped_backbone() if shipped else config.init)
+  path = path.expanduser()
+  if path.suffix == ".safetensors":
+    params, tokenizer, stored = load_backbone(path)
+    return _Backbone(params, tokenizer, card | stored)
+  if not path.is_dir():
     raise FileNotFoundError(
       f"model.init: {config.init!r} is not a folder; known besides folders: "
-      f"scratch, {_SHIPPED}"
+      f"scratch, {_SHIPPED}, *.safetensors"
     )
-  stored = checkpoint.load(folder)
+  stored = checkpoint.load(path)
   params = stored.parts["params"]
-  tokenizer = text.Tokenizer.load(folder / "tokenizer.json")
+  tokenizer = text.Tokenizer.load(path / "tokenizer.json")
   return _Backbone(
     params.get("backbone", params), tokenizer, card | {"step": stored.step}
   )

@@ -28,7 +28,7 @@ def run(config: Any, workdir: pathlib.Path):
   """
   check(config)
   data = prepare.open_data(
-    config.data, seed=config.seed, use_failures="failure" in _groups(config)
+    config.data, seed=config.seed, use_failures="failure" in groups(config)
   )
   start = initial.make_start(config.model, data)
   start.tokenizer.save(workdir / "tokenizer.json")
@@ -39,12 +39,12 @@ def run(config: Any, workdir: pathlib.Path):
 
 
 def _train(config, workdir, data, start):
-  groups = _groups(config)
+  names = groups(config)
   tokens = start.tokenizer(data.texts, start.max_length)
   result = loop.train(
     _make_learner(config, data, start, tokens),
     optim.make_optimizer(num_steps=config.train.num_steps, **config.optim),
-    lambda step: _batches(config, data, start, groups, step),
+    lambda step: _batches(config, data, start, names, step),
     workdir=str(workdir),
     seed=config.seed,
     num_steps=config.train.num_steps,
@@ -109,7 +109,7 @@ def check(config: Any):
         )
 
 
-def _groups(config: Any) -> tuple[str, ...]:
+def groups(config: Any) -> tuple[str, ...]:
   """The parts of a batch that the losses look at."""
   uses_failures = config.loss.weights.fvlc or config.loss.weights.bce
   return ("human", "robot") + ("failure",) * bool(uses_failures)

@@ -21,7 +21,7 @@ from a2r.learners import base
 from a2r.learners import state as state_lib
 
 # The key of the initialization: a step that no run reaches.
-_INIT = 2**32 - 1
+INIT = 2**32 - 1
 # Steps that may be under way at once: one runs, one waits.
 _IN_FLIGHT = 2
 
@@ -214,7 +214,7 @@ def _restore_or_init(
   checkpoints: checkpoint.Checkpoints,
 ) -> tuple[state_lib.TrainState, _Window]:
   """The newest checkpoint's state and unwritten metrics, or a fresh start."""
-  params, extra = learner.init(rng_lib.step_key(seed, _INIT))
+  params, extra = learner.init(rng_lib.step_key(seed, INIT))
   state = state_lib.create(params, extra, optimizer)
   newest = checkpoints.newest_step()
   if newest is None:
