@@ -26,30 +26,18 @@ _PLACES = np.array(
 )
 
 
-def _column(name, default=None):
+_CHANCE = 0.5  # What `None` in a row stands for.
+_NUMBERS = ("subject", "path", "both", "state", "grip", "tilt", "partner")
+_NUMBERS += ("carried", "leaves", "real", "released", "hand", "edge")
+
+
+def _column(name):
   """One field of all rows as an array, booleans as 0 and 1."""
   values = [getattr(row, name) for row in templates.ROWS]
-  return np.array([default if v is None else v for v in values], np.float32)
+  return np.array([_CHANCE if v is None else v for v in values], np.float32)
 
 
-_COLUMNS = {
-  name: _column(name, default)
-  for name, default in (
-    ("subject", None),
-    ("path", None),
-    ("both", None),
-    ("state", None),
-    ("grip", None),
-    ("tilt", None),
-    ("partner", None),
-    ("carried", None),
-    ("leaves", 0.5),
-    ("real", None),
-    ("released", None),
-    ("hand", None),
-    ("edge", None),
-  )
-}
+_COLUMNS = {name: _column(name) for name in _NUMBERS}
 _COLUMNS["arm_line"] = np.array(
   [row.toward == "arm" for row in templates.ROWS], np.float32
 )
