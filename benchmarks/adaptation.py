@@ -141,7 +141,7 @@ class Runner:
       state, metrics = step_fn(state, batch, config.seed)
       if step % config.train.epoch_steps == 0:
         _check(step, metrics)
-        if learner.on_epoch is not None:
+        if learner.on_epoch is not None and step < steps:
           host = jax.device_get((state.params, state.extra))
           extra, _ = learner.on_epoch(*host, step // config.train.epoch_steps)
           state = state.replace(extra=jax.device_put(extra))

@@ -75,6 +75,10 @@ def make_learner(
   instruction_ids = np.asarray(instruction_ids, np.int32)
   instruction_mask = np.asarray(instruction_mask, np.int32)
   _check_instructions(model, instruction_ids, instruction_mask)
+  # Padding that all texts have changes nothing, and costs time.
+  used = instruction_mask.any(axis=0).nonzero()[0].max() + 1
+  instruction_ids = instruction_ids[:, :used]
+  instruction_mask = instruction_mask[:, :used]
   cluster_fn = None
   if objective.fvlc:
     cluster_fn = failure_clusters.make_cluster_fn(

@@ -1,5 +1,6 @@
 """Training from the command line: mistakes in one line, data, first weights."""
 
+import copy
 import json
 import os
 import subprocess
@@ -215,6 +216,16 @@ def test_first_weights_come_from_a_file(own, tmp_path):
   assert card == {"top1": 0.5}
   np.testing.assert_array_equal(
     tokenizer(data.texts, 8)[0], start.tokenizer(data.texts, 8)[0]
+  )
+  config = copy.deepcopy(config.model)
+  with config.unlocked():
+    config.init = str(path)
+  again = initial.make_start(config, data)
+  assert again.card["top1"] == 0.5
+  jax.tree.map(
+    np.testing.assert_array_equal,
+    again.init_fn(jax.random.key(1))["backbone"],
+    params["backbone"],
   )
   validate = validation.make_validate_fn(
     start.model,
