@@ -55,7 +55,7 @@ def environments():
 def human_clips():
   """A row per clip."""
   labels = np.array([humans.TEMPLATES.index(text) for text in _ACTIVITIES])
-  frames, nouns = jax.device_get(
+  frames, nouns, *_ = jax.device_get(
     humans.sample_clips(
       jax.random.key(4), labels, num_frames=6, image_size=_SIZE
     )

@@ -201,7 +201,7 @@ def collect_human(
       clips = np.arange(begin, begin + _HUMANS_PER_CALL)
       template = labels[clips % len(labels)]
       rng = jax.random.fold_in(jax.random.key(spec.seed), begin)
-      frames, nouns = jax.device_get(
+      frames, nouns, *_ = jax.device_get(
         sample_fn(
           rng,
           template.astype(np.int32),

@@ -62,7 +62,7 @@ def make_learner(
     labels = jax.vmap(
       lambda r: jax.random.randint(r, (), 0, len(humans.TEMPLATES))
     )(rng_label)
-    frames, nouns = humans.sample_clips(
+    frames, nouns, *_ = humans.sample_clips(
       rng_clip, labels, num_frames=num_frames, image_size=size
     )
     caption = jnp.stack([labels, nouns[:, 0], nouns[:, 1]], axis=-1)
@@ -118,7 +118,7 @@ def make_evaluator(
   @jax.jit
   def logits(params, chunk, labels):
     rng = jax.random.fold_in(jax.random.key(_HELD_OUT), chunk)
-    frames, _ = humans.sample_clips(
+    frames, *_ = humans.sample_clips(
       rng, labels, num_frames=num_frames, image_size=size
     )
     classes = _text_feature(model, params, *class_texts)
