@@ -21,12 +21,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from a2r.sim import geometry, hits
+from a2r.sim import geometry, hits, human_shading
 
-_MISS = 1e10
 _NONE = 31  # The number of no shape; five bits.
-_STEPS = 2.0**14  # Of a brightness of 1.
-_FLAT = (geometry.PLANE, geometry.ELLIPSOID, geometry.BOX)
 
 
 class Layer(NamedTuple):
@@ -60,15 +57,13 @@ class _Shapes(NamedTuple):
 
   Attributes:
     types: static.
-    center: `[3, B, T, G, 1]`.
+    center, size, rgb: `[3, B, T, G, 1]`.
     rotation: `[3, 3, B, T, G, 1]`.
-    size, rgb: `[3, B, T, G, 1]`.
     pattern: `[B, T, G, 1]`.
     local: `[3, B, T, G, 1]` the camera in the shape's frame.
     across: `[3, B, T, G, 1]` the camera from the shape's z axis.
     rest: `[B, T, G, 1]` its square, less the squared radius.
-    sun_axes: `[3, 3, B, T, G, 1]` the shape's axes across and along the light.
-    sun_center: `[3, B, T, G, 1]` likewise.
+    sun_axes, sun_center: axes and center across and along the light.
   """
 
   types: tuple[int, ...]
@@ -82,13 +77,6 @@ class _Shapes(NamedTuple):
   rest: jax.Array
   sun_axes: jax.Array
   sun_center: jax.Array
-
-
-class _One(NamedTuple):
-  """One shape as `hits.HIT` takes it."""
-
-  rotation: jax.Array
-  size: jax.Array
 
 
 def draw(still: Layer, moving: Layer, camera, light, *, casters, image_size):
@@ -110,7 +98,7 @@ def draw(still: Layer, moving: Layer, camera, light, *, casters, image_size):
   things = _make_shapes(still, camera, view)
   actors = _make_shapes(moving, camera, view)
   far = jnp.full(
-    (len(camera.fovy), 1, image_size**2), _pack(0.5 * _MISS, _NONE)
+    (len(camera.fovy), 1, image_size**2), _pack(0.5 * human_shading.MISS, _NONE)
   )
   behind = _nearest(view, things, far)
   dark = _shadowed(view, things, range(len(things.types)), behind)
@@ -195,10 +183,10 @@ def _depth(nearest):
   return jax.lax.bitcast_convert_type(nearest & ~_NONE, jnp.float32)
 
 
-def _shape_of(shapes, nearest):
-  frames = shapes.center.shape[2]
-  shape = (nearest.shape[0], max(frames, nearest.shape[1]), nearest.shape[2])
-  return lambda dtype: jax.ShapeDtypeStruct(shape, dtype)
+def _shape_of(shapes, nearest, dtype):
+  frames = max(shapes.center.shape[2], nearest.shape[1])
+  shape = (nearest.shape[0], frames, nearest.shape[2])
+  return jax.ShapeDtypeStruct(shape, dtype)
 
 
 def _nearest(view, shapes, behind):
@@ -208,14 +196,16 @@ def _nearest(view, shapes, behind):
     squared = rays[0] ** 2 + rays[1] ** 2 + 1.0
     nearest = behind
     for g, kind in enumerate(types):
-      one = _One(shapes.rotation[..., g, :], shapes.size[..., g, :])
+      one = human_shading.One(
+        shapes.rotation[..., g, :], shapes.size[..., g, :]
+      )
       parts = (x[..., g, :] for x in (shapes.local, shapes.across, shapes.rest))
-      t = _HIT[kind](one, *parts, [*rays, -1.0], squared)
+      t = human_shading.HIT[kind](one, *parts, [*rays, -1.0], squared)
       nearest = jnp.minimum(nearest, _pack(t, g))
     return nearest
 
   types = shapes.types
-  like = _shape_of(shapes, behind)(jnp.int32)
+  like = _shape_of(shapes, behind, jnp.int32)
   shapes = shapes._replace(types=())
   return _apart(view.once, like, least, view.rays[:2], behind, shapes)
 
@@ -232,109 +222,41 @@ def _shadowed(view, shapes, casters, nearest):
         continue
       offset = [point[i] - shapes.sun_center[i, ..., g, :] for i in range(3)]
       size, axes = shapes.size[..., g, :], shapes.sun_axes[..., g, :]
-      dark |= _SHADOW[types[g]](size, axes, offset)
+      dark |= human_shading.SHADOW[types[g]](size, axes, offset)
     return dark
 
   types = shapes.types
-  like = _shape_of(shapes, nearest)(jnp.bool_)
+  like = _shape_of(shapes, nearest, jnp.bool_)
   shapes = shapes._replace(types=())
   return _apart(
     view.once, like, blocked, view.rays[:2], nearest, view.sun, shapes
   )
 
 
-def _shade(rays, sun, types, shapes, nearest):
-  """What faces the camera and the sun, in [0, 1], and the grain.
-
-  Curved shapes and flat ones differ in how many numbers tell them.
-  """
-  index, t = nearest & _NONE, _depth(nearest)
-  rows = range(len(types))
-  flat = [g for g in rows if types[g] in _FLAT]
-
-  def pick(values, rows=rows):
-    return _pick(values, rows, index)
-
-  ray = [*rays, -1.0]
-  offset = [t * ray[i] - pick(shapes.center[i]) for i in range(3)]
-  z = [pick(shapes.rotation[i, 2]) for i in range(3)]
-  x = [pick(shapes.rotation[i, 0], flat) for i in range(3)]
-  y = [z[i - 2] * x[i - 1] - z[i - 1] * x[i - 2] for i in range(3)]
-  size = [pick(shapes.size[i], r) for i, r in enumerate((flat, rows, flat))]
-  at = [hits.dot(offset, axis) for axis in (x, y, z)]
-
-  def among(kinds):
-    return _among(index, [g for g in rows if types[g] in kinds])
-
-  end = jnp.clip(at[2], -size[1], size[1])
-  on_cap = among([geometry.CYLINDER]) & (jnp.abs(at[2]) > size[1] - 1e-4)
-  curved = [
-    jnp.where(on_cap, at[2] * z[i], offset[i] - end * z[i]) for i in range(3)
-  ]
-  share = [
-    jnp.abs(a) / jnp.maximum(s, 1e-6) for a, s in zip(at, size, strict=True)
-  ]
-  most = jnp.maximum(jnp.maximum(share[0], share[1]), share[2])
-  weight = [jnp.sign(a) * (s >= most) for a, s in zip(at, share, strict=True)]
-  if geometry.ELLIPSOID in types:
-    round_ = among([geometry.ELLIPSOID])
-    weight = [
-      jnp.where(round_, a / jnp.maximum(s, 1e-6) ** 2, w)
-      for a, s, w in zip(at, size, weight, strict=True)
-    ]
-  if geometry.PLANE in types:
-    plane = among([geometry.PLANE])
-    weight = [jnp.where(plane, float(i == 2), weight[i]) for i in range(3)]
-  sides = [
-    weight[0] * x[i] + weight[1] * y[i] + weight[2] * z[i] for i in range(3)
-  ]
-  is_flat = among(_FLAT)
-  normal = [
-    jnp.where(is_flat, f, c) for f, c in zip(sides, curved, strict=True)
-  ]
-  scale = jax.lax.rsqrt(hits.dot(normal, normal) + 1e-12)
-  shortness = jax.lax.rsqrt(rays[0] ** 2 + rays[1] ** 2 + 1.0)
-  facing = jnp.maximum(-hits.dot(normal, ray) * scale * shortness, 0.0)
-  lit = jnp.maximum(-hits.dot(normal, sun) * scale, 0.0)
-  return facing, lit, at
-
-
-def _pick(values, rows, index):
-  """The value `[B, T, P]` of each pixel's shape; `values` `[B, T, G, 1]`."""
-  first, *others = rows
-  picked = values[..., first, :]
-  for g in others:
-    picked = jnp.where(index == g, values[..., g, :], picked)
-  return picked
-
-
-def _among(index, rows):
-  """Whether the shape is one of `rows`; those of a type are a range."""
-  found = jnp.zeros((), bool)
-  for g in rows:
-    found |= index == g
-  return found
-
-
 def _looks(view, shapes, light, nearest, dark):
   """Color and brightness of what stands still, both packed `[B, 1, P]`."""
   types = shapes.types
-  sky = jnp.stack(list(light.sky))
 
   def brightness(rays, sun, light, shapes, nearest, dark):
-    facing, lit, at = _shade(rays, sun, types, shapes, nearest)
+    facing, lit, at = human_shading.shade(
+      rays, sun, types, shapes, nearest & _NONE, _depth(nearest)
+    )
     index = nearest & _NONE
-    grain = _pick(shapes.pattern, range(len(types)), index)
-    grain = 1.0 + grain * _grain(*at)
+    grain = human_shading.pick(shapes.pattern, range(len(types)), index)
+    grain = 1.0 + grain * human_shading.grain(*at)
     shade = grain * (light.ambient + light.headlight * facing)
     lit = jnp.where(dark, 0.0, grain * light.diffuse * lit)
     none = index == _NONE
-    return _pack_pair(jnp.where(none, 1.0, shade), jnp.where(none, 0.0, lit))
+    return human_shading.pack_pair(
+      jnp.where(none, 1.0, shade), jnp.where(none, 0.0, lit)
+    )
 
   def color(nearest, rgb, sky):
-    colors = _pack_color(rgb)
-    picked = _pick(colors, range(len(types)), nearest & _NONE)
-    return jnp.where((nearest & _NONE) == _NONE, _pack_color(sky), picked)
+    colors = human_shading.pack_color(rgb)
+    picked = human_shading.pick(colors, range(len(types)), nearest & _NONE)
+    return jnp.where(
+      (nearest & _NONE) == _NONE, human_shading.pack_color(sky), picked
+    )
 
   rest = shapes._replace(types=())
   like = jax.ShapeDtypeStruct(nearest.shape, jnp.int32)
@@ -342,7 +264,7 @@ def _looks(view, shapes, light, nearest, dark):
     view.once, like, brightness,
     view.rays[:2], view.sun[2], light, rest, nearest, dark,
   )  # fmt: skip
-  return bright, _apart(view.once, like, color, nearest, shapes.rgb, sky)
+  return bright, _apart(view.once, like, color, nearest, shapes.rgb, light.sky)
 
 
 def _finish(view, shapes, light, looks, nearest, dark):
@@ -350,14 +272,18 @@ def _finish(view, shapes, light, looks, nearest, dark):
   types = shapes.types
 
   def finish(rays, sun, light, shapes, looks, nearest, dark):
-    facing, lit, _ = _shade(rays, sun, types, shapes, nearest)
+    facing, lit, _ = human_shading.shade(
+      rays, sun, types, shapes, nearest & _NONE, _depth(nearest)
+    )
     index = nearest & _NONE
     moves = index < _NONE
-    shade, sunny = _unpack_pair(looks[0])
+    shade, sunny = human_shading.unpack_pair(looks[0])
     shade = jnp.where(moves, light.ambient + light.headlight * facing, shade)
     sunny = jnp.where(moves, light.diffuse * lit, sunny)
     bright = 255.0 * (shade + jnp.where(dark, 0.0, sunny))
-    color = _pick(_pack_color(shapes.rgb), range(len(types)), index)
+    color = human_shading.pick(
+      human_shading.pack_color(shapes.rgb), range(len(types)), index
+    )
     color = jnp.where(moves, color, looks[1])
     pixel = 0
     for i in range(3):
@@ -366,69 +292,9 @@ def _finish(view, shapes, light, looks, nearest, dark):
       pixel |= level.astype(jnp.int32) << (8 * i)
     return pixel
 
-  like = _shape_of(shapes, nearest)(jnp.int32)
+  like = _shape_of(shapes, nearest, jnp.int32)
   rest = shapes._replace(types=())
   return _apart(
     view.once, like, finish,
     view.rays[:2], view.sun[2], light, rest, looks, nearest, dark,
   )  # fmt: skip
-
-
-def _pack_color(rgb):
-  """Colors `[3, ...]` in [0, 1] as one integer each, ten bits a channel."""
-  levels = jnp.round(jnp.clip(rgb, 0.0, 1.0) * 1023.0).astype(jnp.int32)
-  return levels[0] | (levels[1] << 10) | (levels[2] << 20)
-
-
-def _pack_pair(first, second):
-  """Two numbers in [0, 2) as one integer."""
-  first, second = (
-    jnp.minimum(x * _STEPS + 0.5, 32767.0).astype(jnp.int32)
-    for x in (first, second)
-  )
-  return first << 16 | second
-
-
-def _unpack_pair(pair):
-  first, second = pair >> 16, pair & 65535
-  return (x.astype(jnp.float32) / _STEPS for x in (first, second))
-
-
-def _grain(x, y, z):
-  """As in `render`."""
-  wave = 38.0 * (x + z) + 2.5 * jnp.sin(7.0 * y + 3.0 * jnp.sin(5.0 * x))
-  return 0.35 * jnp.sin(wave) + 0.15 * jnp.sin(2.7 * wave + 11.0 * y)
-
-
-def _plane(shape, local, across, rest, rays, squared):
-  del across, rest, squared
-  along = hits.dot(rays, shape.rotation[:, 2])
-  return jnp.where(along < -1e-6, -local[2] / along, _MISS)
-
-
-def _ellipsoid(shape, local, across, rest, rays, squared):
-  del across, rest, squared
-  start = [local[i] / shape.size[i] for i in range(3)]
-  ray = [hits.dot(rays, shape.rotation[:, i] / shape.size[i]) for i in range(3)]
-  a, b, c = hits.dot(ray, ray), hits.dot(ray, start), hits.dot(start, start)
-  found = b * b - a * (c - 1.0)
-  t = (-b - jnp.sqrt(jnp.maximum(found, 0.0))) / a
-  return jnp.where((found > 0) & (t > 0), t, _MISS)
-
-
-def _ellipsoid_shadow(size, axes, offset):
-  """The point lies, seen along the light, within the ellipsoid's outline."""
-  reach = [[size[j] * axes[j, i] for j in range(3)] for i in range(2)]
-  xx, yy = (hits.dot(r, r) for r in reach)
-  xy = hits.dot(*reach)
-  x, y, z = offset
-  inside = yy * x * x - 2.0 * xy * x * y + xx * y * y < xx * yy - xy * xy
-  return inside & (z > 0)
-
-
-_HIT = {
-  **hits.HIT,
-  geometry.PLANE: _plane,
-  geometry.ELLIPSOID: _ellipsoid,
-}
-_SHADOW = {**hits.SHADOW, geometry.ELLIPSOID: _ellipsoid_shadow}
