@@ -10,6 +10,7 @@ def small() -> config_dict.ConfigDict:
     num_frames=4,
     stem="conv",
     stem_features=(32, 64, 128, 128),
+    stem_patch=0,
     stem_window="clip",
     width=128,
     num_heads=4,

@@ -21,10 +21,12 @@ def get_config(size: str = "small") -> config_dict.ConfigDict:
   config = config_dict.create(
     seed=0,
     model=dict(backbone=backbones.small()),
-    loss=dict(caption_weight=0.5),
+    loss=dict(caption_weight=0.5, target_weight=1.0, mirror=True),
     optim=dict(
+      rule="adamw",
       learning_rate=1e-3,
       warmup_steps=60,
+      decay_steps=600,
       weight_decay=0.05,
       clip_norm=1.0,
       b1=0.9,
@@ -38,11 +40,12 @@ def get_config(size: str = "small") -> config_dict.ConfigDict:
       log_every=50,
       checkpoint_every=100,
     ),
-    eval=dict(clips_per_template=20, best_metric="top1"),
+    eval=dict(clips_per_template=20),
   )
+  config.model.backbone.vocab_size = 640
   if size == "smoke":
     config.model.backbone = backbones.smoke()
-    config.optim.warmup_steps = 1
+    config.optim.update(warmup_steps=1, decay_steps=1)
     config.train.update(
       num_steps=4, epoch_steps=2, batch_size=8, log_every=1, checkpoint_every=2
     )

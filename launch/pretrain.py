@@ -4,9 +4,11 @@
   python -m launch.pretrain --config=configs/pretrain.py:smoke
 
 Clips are drawn while it trains; nothing is read from disk. A run that was
-stopped or killed goes on with the same command. It ends with
-small_backbone.safetensors and its card in the run folder; copied to a2r/assets
-they are what launch.train starts from.
+stopped or killed goes on with the same command, and `train.num_steps` may then
+be another as long as the learning rate has not begun to fall. Each epoch leaves
+a backbone in snapshots/. The run ends with small_backbone.safetensors and its
+card in the run folder; copied to a2r/assets they are what launch.train starts
+from. On a CPU every core is a device.
 """
 
 import itertools
@@ -19,10 +21,11 @@ import numpy as np
 from absl import flags
 from ml_collections import config_flags
 
-from a2r.core import checkpoint, optim, signals
-from a2r.learners import loop
+from a2r.core import compilation, optim, signals
+from a2r.learners import loop, pretrain_eval
 from a2r.learners import pretrain as stage
 from a2r.models import singularity
+from a2r.sim import humans
 from launch import common, initial
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -43,6 +46,7 @@ def main():
   workdir = pathlib.Path(
     _WORKDIR.value or common.default_workdir("config=", sys.argv[1:])
   ).expanduser()
+  compilation.use_cores(config.train.batch_size)
   with common.locked(workdir):
     common.store_config(workdir, config.to_dict())
     _train(config, workdir)
@@ -52,14 +56,21 @@ def _train(config, workdir):
   tokenizer = stage.make_tokenizer(config.model.backbone.vocab_size)
   tokenizer.save(workdir / "tokenizer.json")
   model = singularity.Singularity(singularity.Config(**config.model.backbone))
-  evaluate = stage.make_evaluator(
+  evaluate = pretrain_eval.make_evaluator(
     model, tokenizer, clips_per_template=config.eval.clips_per_template
   )
+  learner = stage.make_learner(model, tokenizer, **config.loss)
+
+  def on_epoch(params, extra, epoch):
+    metrics = evaluate(params["backbone"])
+    step = epoch * config.train.epoch_steps
+    path = workdir / "snapshots" / f"step-{step:06d}.safetensors"
+    _write_backbone(config, workdir, params, step, metrics, path)
+    return extra, metrics
+
   batch = {"clip": np.arange(config.train.batch_size, dtype=np.int32)}
   result = loop.train(
-    stage.make_learner(
-      model, tokenizer, caption_weight=config.loss.caption_weight
-    ),
+    learner._replace(on_epoch=on_epoch),
     optim.make_optimizer(num_steps=config.train.num_steps, **config.optim),
     lambda step: itertools.repeat(batch),
     workdir=str(workdir),
@@ -68,38 +79,38 @@ def _train(config, workdir):
     epoch_steps=config.train.epoch_steps,
     log_every=config.train.log_every,
     checkpoint_every=config.train.checkpoint_every,
-    validate_fn=lambda params, extra: evaluate(params),
-    best_metric=config.eval.best_metric,
   )
+  step, params = int(result.state.step), result.state.params
   if not result.finished:
-    step = int(result.state.step)
     raise signals.Stopped(f"after step {step} of {config.train.num_steps}")
-  _write_backbone(config, workdir, evaluate)
+  path = workdir / "small_backbone.safetensors"
+  metrics = evaluate(params["backbone"])
+  card = _write_backbone(config, workdir, params, step, metrics, path)
+  common.write_json(path.with_suffix(".json"), card)
+  print(json.dumps(card, indent=2))
+  print(f"Wrote {path} ({path.stat().st_size / 1e6:.1f} MB).")
 
 
-def _write_backbone(config, workdir, evaluate):
-  best = checkpoint.load(workdir)
-  params = best.parts["params"]
+def _write_backbone(config, workdir, params, step, metrics, path):
+  """Writes the backbone after `step` and returns its card."""
+  backbone = params["backbone"]
   card = {
     "data": "procedural human clips, drawn during training; not real video",
-    "templates": len(stage.humans.TEMPLATES),
-    "held_out": evaluate(params),
-    "held_out_clips": config.eval.clips_per_template
-    * len(stage.humans.TEMPLATES),
-    "step": best.step,
+    "templates": len(humans.TEMPLATES),
+    "held_out": metrics,
+    "held_out_clips": config.eval.clips_per_template * len(humans.TEMPLATES),
+    "step": step,
     "num_steps": config.train.num_steps,
     "batch_size": config.train.batch_size,
     "hours": round(_seconds(workdir) / 3600, 2),
-    "device": jax.devices()[0].device_kind,
+    "device": f"{jax.device_count()} x {jax.devices()[0].device_kind}",
     "seed": config.seed,
-    "num_params": sum(x.size for x in jax.tree.leaves(params)),
+    "num_params": sum(x.size for x in jax.tree.leaves(backbone)),
     "command": "python -m launch.pretrain --config=configs/pretrain.py",
   }
-  path = workdir / "small_backbone.safetensors"
-  initial.save_backbone(path, params, workdir / "tokenizer.json", card)
-  common.write_json(workdir / "small_backbone.json", card)
-  print(json.dumps(card, indent=2))
-  print(f"Wrote {path} ({path.stat().st_size / 1e6:.1f} MB).")
+  path.parent.mkdir(exist_ok=True)
+  initial.save_backbone(path, backbone, workdir / "tokenizer.json", card)
+  return card
 
 
 def _seconds(workdir: pathlib.Path) -> float:

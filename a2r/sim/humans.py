@@ -57,12 +57,14 @@ def sample_clips(
   held_out = jnp.broadcast_to(jnp.asarray(held_out, jnp.int32), labels.shape)
   scenes = jax.vmap(functools.partial(_sample_scene, num_frames))
   world, still, moving, point = scenes(rngs, labels, held_out)
+  of_still, of_moving = types()
+  boxes = range(of_still.index(geometry.BOX), len(of_still))
   frames = human_drawing.draw(
-    human_drawing.Layer(_STILL, still),
-    human_drawing.Layer(_MOVING, moving),
+    human_drawing.Layer(of_still, still),
+    human_drawing.Layer(of_moving, moving),
     world["camera"],
     world["light"],
-    casters=_CASTERS,
+    casters=tuple(boxes)[:4],
     image_size=image_size,
   )
   start, stop = point[:, 0], point[:, -1]
@@ -199,20 +201,17 @@ def _furniture(row, world):
   return [table, props.floor(-0.75, world["paint"][3] * 0.6, world["grain"])]
 
 
-def _types():
+@functools.cache
+def types():
   """Static types of the parts that stand still and of those that may move."""
-  types = []
+  found = []
 
   def trace(rng):
     row = human_worlds.row_of(0)
     world = human_worlds.sample_world(rng, row)
     for parts in _parts(row, world, 0.0)[:2]:
-      types.append(tuple(sorted(part[0] for part in parts)))
+      found.append(tuple(sorted(part[0] for part in parts)))
     return rng
 
   jax.eval_shape(trace, jax.random.key(0))
-  return types
-
-
-_STILL, _MOVING = _types()
-_CASTERS = tuple(range(_STILL.index(geometry.BOX), len(_STILL)))[:4]
+  return found

@@ -4,52 +4,79 @@ import numpy as np
 import pytest
 
 from a2r.core import parallel
-from a2r.learners import pretrain
+from a2r.learners import pretrain, pretrain_eval
 from a2r.models import singularity
 from a2r.sim import humans
 from configs import backbones
 
+LOSS = dict(caption_weight=0.5, target_weight=1.0, mirror=True)
+
 
 @pytest.fixture(scope="module")
 def tokenizer():
-  return pretrain.make_tokenizer(400)
+  return pretrain.make_tokenizer(640)
 
 
 def _model():
-  sizes = backbones.smoke().to_dict() | {"image_size": 32}
+  sizes = backbones.smoke().to_dict() | {"image_size": 32, "vocab_size": 640}
   return singularity.Singularity(singularity.Config(**sizes))
 
 
-def test_equal_captions_are_all_positives():
-  ids = jnp.array([[1, 2], [1, 2], [1, 3]])
+def test_what_is_alike_is_all_positive():
+  label, nouns = jnp.array([4, 4, 4]), jnp.array([[1, 0], [1, 0], [2, 0]])
+  alike = pretrain._alike(label, nouns)
   logits = jnp.array([[2.0, 2.0, -9e3], [2.0, 2.0, -9e3], [-9e3, -9e3, 5.0]])
   # Rows and columns 0 and 1 split their mass over two equal positives.
-  loss = pretrain._soft_contrastive(logits, ids)
+  loss = pretrain._soft_contrastive(logits, alike)
   np.testing.assert_allclose(loss, 2 / 3 * np.log(2), rtol=1e-6)
 
 
-def test_every_caption_has_its_own_tokens(tokenizer):
-  ids, mask = pretrain._caption_table(tokenizer)
-  templates, nouns = len(humans.TEMPLATES), len(humans.NOUNS)
-  assert ids.shape == (templates, nouns, nouns, pretrain.MAX_LENGTH)
-  assert (mask.sum(-1) < pretrain.MAX_LENGTH).all()  # None was cut.
-  cup, faucet = humans.NOUNS.index("cup"), humans.NOUNS.index("faucet")
-  text = humans.caption(3, [cup, faucet])
-  np.testing.assert_array_equal(
-    ids[3, cup, faucet], tokenizer([text], pretrain.MAX_LENGTH)[0][0]
-  )
-
-
 def test_opposites_point_at_each_other():
-  opposite = pretrain._opposites()
+  opposite = pretrain_eval.opposites()
   paired = np.flatnonzero(opposite >= 0)
   assert len(paired) == 2 * len(humans.OPPOSITES)
   np.testing.assert_array_equal(opposite[opposite[paired]], paired)
 
 
+def test_a_mirror_swaps_left_and_right_alone():
+  mirrored = np.asarray(pretrain._mirrored_labels())
+  np.testing.assert_array_equal(
+    mirrored[mirrored], np.arange(len(humans.TEMPLATES))
+  )
+  for label, name in enumerate(humans.TEMPLATES):
+    other = humans.TEMPLATES[mirrored[label]]
+    assert (other != name) == ("left to right" in name or "to left" in name)
+
+
+@pytest.mark.parametrize("kind", ["known", "paraphrase", "name"])
+def test_a_feature_of_its_text_is_found(kind, tokenizer):
+  labels = np.arange(len(humans.TEMPLATES))
+  nouns = np.tile([[0, 1]], (len(labels), 1))
+  seen = {}
+
+  def texts_of(params, texts):
+    # A row of the unit matrix for every text: only equal ones are alike.
+    for text in texts:
+      seen.setdefault(text, len(seen))
+    return np.eye(2000)[[seen[text] for text in texts]]
+
+  if kind == "paraphrase":
+    sets = list(zip(*pretrain_eval.human_texts.held_out(kind), strict=False))
+    video = texts_of(None, list(sets[0]))
+    share = pretrain_eval._paraphrases(None, texts_of, video, labels)
+    assert 1 / len(sets) <= share < 1 / len(sets) + 0.1
+  else:
+    texts = [humans.caption(i, nouns[0]) for i in labels]
+    if kind == "name":
+      texts = pretrain_eval.human_texts.held_out_texts(kind, nouns[0])
+    video = texts_of(None, texts)
+    share = pretrain_eval._named(None, texts_of, video, labels, nouns, kind)
+    assert share == 1.0
+
+
 @pytest.mark.slow
 def test_clips_and_loss_are_the_same_on_one_and_on_eight_devices(tokenizer):
-  learner = pretrain.make_learner(_model(), tokenizer, caption_weight=0.5)
+  learner = pretrain.make_learner(_model(), tokenizer, **LOSS)
   params, extra = jax.jit(learner.init)(jax.random.key(0))
 
   def loss(params, batch):
@@ -68,7 +95,7 @@ def test_clips_and_loss_are_the_same_on_one_and_on_eight_devices(tokenizer):
 
 @pytest.mark.slow
 def test_a_few_steps_lower_the_loss(tokenizer):
-  learner = pretrain.make_learner(_model(), tokenizer, caption_weight=0.5)
+  learner = pretrain.make_learner(_model(), tokenizer, **LOSS)
   params, extra = jax.jit(learner.init)(jax.random.key(0))
   batch = {"clip": jnp.arange(8)}
 

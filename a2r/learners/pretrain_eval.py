@@ -1,0 +1,147 @@
+"""How well a backbone reads clips and texts that training never draws.
+
+Held-out clips show scenes, palettes, cameras and hands outside training's
+ranges. A clip is classified among the texts of all templates: those of
+Something-Something V2, other words for them, or the same with objects named.
+
+Letters: B clips, C templates, L tokens, E features.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from a2r.core import text
+from a2r.learners import pretrain
+from a2r.models import singularity
+from a2r.sim import human_texts, humans
+
+_HELD_OUT = 2**31 - 1  # Keys of held-out clips; training never draws it.
+_CHUNK = 50
+_NUM = len(humans.TEMPLATES)
+
+
+def make_evaluator(
+  model: singularity.Singularity,
+  tokenizer: text.Tokenizer,
+  *,
+  clips_per_template: int,
+):
+  """`evaluate(params) -> metrics` of a backbone on held-out clips.
+
+  The metrics, all shares of clips: `top1` among the templates; `top5`;
+  `opposites`, the right one of two opposite templates scores higher;
+  `reversed_opposites`, the same of the opposite template when the frames run
+  backwards; `paraphrases`, top-1 among held-out paraphrases; `names`, top-1
+  among the templates with names of objects that training uses, and
+  `new_names`, with names that it never does; `familiar`, top-1 on clips of
+  training's ranges.
+  """
+  config = model.config
+  labels = np.repeat(np.arange(_NUM), clips_per_template)
+
+  @jax.jit
+  def features(params, rngs, labels, held_out):
+    clips = humans.sample_clips(
+      rngs,
+      labels,
+      num_frames=config.num_frames,
+      image_size=config.image_size,
+      held_out=held_out,
+    )
+    both = jnp.concatenate([clips.frames, clips.frames[:, ::-1]])
+    video = pretrain.video_feature(model, params, both)
+    return *jnp.split(video, 2), clips.nouns
+
+  def encode_clips(params, held_out):
+    rngs = jax.random.split(jax.random.key(_HELD_OUT), len(labels))
+    order = np.resize(
+      np.arange(len(labels)), -(-len(labels) // _CHUNK) * _CHUNK
+    )
+    parts = [
+      features(params, rngs[rows], labels[rows], held_out)
+      for rows in order.reshape(-1, _CHUNK)
+    ]
+    return [
+      np.concatenate(part)[: len(labels)] for part in zip(*parts, strict=True)
+    ]
+
+  encode_texts = jax.jit(
+    lambda params, ids, mask: pretrain.text_feature(model, params, ids, mask)
+  )
+
+  def texts_of(params, texts):
+    return np.asarray(
+      encode_texts(params, *tokenizer(texts, pretrain.MAX_LENGTH))
+    )
+
+  def evaluate(params):
+    video, backwards, nouns = encode_clips(params, 1)
+    familiar, _, _ = encode_clips(params, 0)
+    classes = texts_of(params, list(humans.TEMPLATES))
+    scores = video @ classes.T
+    return {
+      **_ranks(scores, labels),
+      **_opposites(scores, backwards @ classes.T, labels),
+      "paraphrases": _paraphrases(params, texts_of, video, labels),
+      **{
+        name: _named(params, texts_of, video, labels, nouns, kind)
+        for name, kind in (("names", "known"), ("new_names", "name"))
+      },
+      "familiar": _top1(familiar @ classes.T, labels),
+    }
+
+  return evaluate
+
+
+def _top1(scores, labels):
+  return float((scores.argmax(-1) == labels).mean())
+
+
+def _ranks(scores, labels):
+  own = scores[np.arange(len(labels)), labels]
+  rank = (scores > own[:, None]).sum(-1)
+  return {"top1": float((rank < 1).mean()), "top5": float((rank < 5).mean())}
+
+
+def _opposites(forward, backward, labels):
+  """Shares of right answers between two opposites, both ways of time."""
+  opposite = opposites()
+  rows = np.flatnonzero(opposite[labels] >= 0)
+  own, other = labels[rows], opposite[labels[rows]]
+  right = forward[rows, own] > forward[rows, other]
+  flipped = backward[rows, other] > backward[rows, own]
+  return {
+    "opposites": float(right.mean()),
+    "reversed_opposites": float(flipped.mean()),
+  }
+
+
+def opposites() -> np.ndarray:
+  """`[C]` index of the opposite template, -1 where there is none."""
+  opposite = np.full(_NUM, -1)
+  for one, other in humans.OPPOSITES:
+    a, b = humans.TEMPLATES.index(one), humans.TEMPLATES.index(other)
+    opposite[a], opposite[b] = b, a
+  return opposite
+
+
+def _paraphrases(params, texts_of, video, labels):
+  """Mean top-1 over sets of one held-out paraphrase per template."""
+  sets = zip(*human_texts.held_out("paraphrase"), strict=False)
+  return float(
+    np.mean([_top1(video @ texts_of(params, list(s)).T, labels) for s in sets])
+  )
+
+
+def _named(params, texts_of, video, labels, nouns, kind):
+  """Top-1 among the templates' texts with each clip's objects named."""
+  right = np.zeros(len(labels), bool)
+  for pair in np.unique(nouns, axis=0):
+    rows = (nouns == pair).all(-1)
+    texts = [human_texts.caption(i, pair) for i in range(_NUM)]
+    if kind != "known":
+      texts = human_texts.held_out_texts(kind, pair)
+    scores = video[rows] @ texts_of(params, texts).T
+    right[rows] = scores.argmax(-1) == labels[rows]
+  return float(right.mean())
