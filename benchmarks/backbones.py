@@ -33,6 +33,9 @@ _SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds.")
 _STUDY = flags.DEFINE_list("study", ["main"], "Of STUDIES.")
 _SHARD = flags.DEFINE_string("shard", "0/1", "This process's share: i/n.")
 _REPORT = flags.DEFINE_bool("report", False, "Write the report, run nothing.")
+_STEPS = flags.DEFINE_integer(
+  "adapt_steps", None, "Steps of a run; those of configs/envgen.py by default."
+)
 _RESULTS = flags.DEFINE_string(
   "results",
   str(pathlib.Path(__file__).parent / "results" / "backbones.jsonl"),
@@ -104,6 +107,7 @@ def list_runs(
   methods: list[str],
   seeds: list[int],
   studies: list[str],
+  num_steps: int | None = None,
 ) -> list[dict[str, Any]]:
   """What is to be run, each once: the plain values that name a run.
 
@@ -123,14 +127,19 @@ def list_runs(
               continue
             if about_prompts and "fvlc" not in METHODS[method]:
               continue
-            run = card | {"method": method, "seed": seed, "settings": settings}
+            run = card | {
+              "method": method,
+              "seed": seed,
+              "settings": settings,
+              "num_steps": num_steps,
+            }
             runs[key_of(run)] = run
   return list(runs.values())
 
 
 def key_of(run: dict[str, Any]) -> str:
   """What tells runs apart; also of a stored line."""
-  names = ("backbone", "crc", "method", "seed", "settings")
+  names = ("backbone", "crc", "method", "seed", "settings", "num_steps")
   return json.dumps([run[name] for name in names], sort_keys=True)
 
 
@@ -148,6 +157,14 @@ def make_config(run: dict[str, Any], file: pathlib.Path) -> Any:
     config.loss.weights.vlc = 1.0
     config.train.num_steps = 0
     config.model.domain_prompt_length = 0
+  if weights and run["num_steps"]:
+    share = run["num_steps"] / config.train.num_steps
+    for part, name in (
+      (config.optim, "warmup_steps"),
+      (config.train, "epoch_steps"),
+      (config.train, "num_steps"),
+    ):
+      part[name] = round(share * part[name])
   config.update_from_flattened_dict(run["settings"])
   return config
 
@@ -184,6 +201,7 @@ def _run_all(path: pathlib.Path):
     _METHODS.value or list(METHODS),
     [int(seed) for seed in _SEEDS.value],
     _STUDY.value,
+    _STEPS.value,
   )
   done = {key_of(row) for row in read(path)}
   left = [run for run in runs if key_of(run) not in done]

@@ -35,6 +35,8 @@ _PLAIN = {
   "loss.target_weight": 0.0,
   "optim.rule": "adamw",
   "optim.learning_rate": 1e-3,
+  "model.backbone.num_frames": 4,
+  "model.backbone.vision_layers": 1,
 }
 _SQUARES = _PLAIN | {
   "model.backbone.stem_patch": 4,
@@ -42,6 +44,7 @@ _SQUARES = _PLAIN | {
 }
 _MUON = _SQUARES | {"optim.rule": "muon", "optim.learning_rate": 2e-3}
 _TARGETS = _MUON | {"loss.target_weight": 1.0}
+_LEAN = _TARGETS | {"model.backbone.vision_layers": 0}
 _MIRROR = _TARGETS | {"loss.mirror": True}
 
 TRIALS = {
@@ -53,11 +56,14 @@ TRIALS = {
   "muon_fast": _MUON | {"optim.learning_rate": 4e-3},
   "targets": _TARGETS,
   "mirror": _MIRROR,
-  "eight_frames": _TARGETS | {"model.backbone.num_frames": 8},
   "large_pictures": _TARGETS | {"model.backbone.image_size": 96},
-  "no_vision_layer": _TARGETS | {"model.backbone.vision_layers": 0},
+  "no_vision_layer": _LEAN,
+  "eight_frames": _LEAN | {"model.backbone.num_frames": 8},
+  "shipped": {},
   "two_vision_layers": _TARGETS | {"model.backbone.vision_layers": 2},
   "more_channels": _TARGETS | {"model.backbone.stem_features": (128, 192, 256)},
+  "colors": _LEAN | {"loss.color": 0.4},
+  "crops": _LEAN | {"loss.crop": 0.15},
   "batch_96": _TARGETS | {"train.batch_size": 96},
   "no_captions": _TARGETS | {"loss.caption_weight": 0.0},
 }

@@ -7,8 +7,7 @@ same twice; held-out clips show worlds it never saw.
   python -m launch.pretrain --config=configs/pretrain.py
 
 writes small_backbone.safetensors and its card to the run folder. On one CPU
-core this took 52 minutes: 66 % top-1 over the 27 templates, 94 % between
-opposites.
+core this took an hour; docs/backbone.md has what it reaches and what was tried.
 """
 
 from ml_collections import config_dict
@@ -21,12 +20,14 @@ def get_config(size: str = "small") -> config_dict.ConfigDict:
   config = config_dict.create(
     seed=0,
     model=dict(backbone=backbones.small()),
-    loss=dict(caption_weight=0.5, target_weight=1.0, mirror=True),
+    loss=dict(
+      caption_weight=0.5, target_weight=1.0, mirror=False, crop=0.0, color=0.0
+    ),
     optim=dict(
-      rule="adamw",
-      learning_rate=1e-3,
+      rule="muon",
+      learning_rate=2e-3,
       warmup_steps=60,
-      decay_steps=600,
+      decay_steps=800,
       weight_decay=0.05,
       clip_norm=1.0,
       b1=0.9,
@@ -34,15 +35,14 @@ def get_config(size: str = "small") -> config_dict.ConfigDict:
       floor=0.01,
     ),
     train=dict(
-      num_steps=2700,
-      epoch_steps=300,
+      num_steps=3000,
+      epoch_steps=600,
       batch_size=48,
       log_every=50,
       checkpoint_every=100,
     ),
     eval=dict(clips_per_template=20),
   )
-  config.model.backbone.vocab_size = 640
   if size == "smoke":
     config.model.backbone = backbones.smoke()
     config.optim.update(warmup_steps=1, decay_steps=1)

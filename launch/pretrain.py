@@ -11,13 +11,11 @@ card in the run folder; copied to a2r/assets they are what launch.train starts
 from. On a CPU every core is a device.
 """
 
-import itertools
 import json
 import pathlib
 import sys
 
 import jax
-import numpy as np
 from absl import flags
 from ml_collections import config_flags
 
@@ -68,11 +66,17 @@ def _train(config, workdir):
     _write_backbone(config, workdir, params, step, metrics, path)
     return extra, metrics
 
-  batch = {"clip": np.arange(config.train.batch_size, dtype=np.int32)}
   result = loop.train(
     learner._replace(on_epoch=on_epoch),
     optim.make_optimizer(num_steps=config.train.num_steps, **config.optim),
-    lambda step: itertools.repeat(batch),
+    lambda step: stage.make_batches(
+      model.config,
+      seed=config.seed,
+      start_step=step,
+      batch_size=config.train.batch_size,
+      process_index=jax.process_index(),
+      process_count=jax.process_count(),
+    ),
     workdir=str(workdir),
     seed=config.seed,
     num_steps=config.train.num_steps,

@@ -1,18 +1,19 @@
 """Stage 1: the backbone learns what people do, from procedural human clips.
 
-Clips are drawn on the device inside the step, each from its own key, so that
-none is ever seen twice and the run is the same on any number of devices. Every
-clip may also be seen mirrored, which is cheaper than drawing another. Three
-losses: the clip against a text of every template; the clip against the batch's
-captions, which name objects and colors, both directions; and what the
-simulator knows for free: where the subject is, how it moves in the picture,
-and what it is.
+Clips are drawn on the device, each from its own key, so that none is ever seen
+twice and the run is the same on any number of devices. Every clip may also be
+seen mirrored, which is cheaper than drawing another. Three losses: the clip
+against a text of every template; the clip against the batch's captions, which
+name objects and colors, both directions; and what the simulator knows for free:
+where the subject is, how it moves in the picture, and what it is.
 
 Letters: B clips, C templates, T frames, L tokens, E features.
 """
 
 import functools
+import itertools
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import jax
@@ -22,6 +23,7 @@ import optax
 from flax import linen as nn
 
 from a2r.core import parallel, text
+from a2r.core import rng as rng_lib
 from a2r.learners import base
 from a2r.models import frames as pictures
 from a2r.models import layers, singularity
@@ -29,7 +31,8 @@ from a2r.sim import human_texts, humans
 
 MAX_LENGTH = 20
 _DRAWN_LENGTH = 14  # The longest text that training draws.
-_TEXTS = 2**31 - 1  # Folded into a step's key for its texts; no clip has it.
+_TEXTS = 2**31 - 1  # Folded into a key for its texts; no clip has this number.
+_LOOKS = _TEXTS - 1  # Folded into a clip's key for its augmentation.
 _NUM = len(humans.TEMPLATES)
 
 
@@ -50,22 +53,79 @@ class Targets(nn.Module):
     return place, nn.Dense(len(humans.NOUNS), name="noun")(x)
 
 
-class _Views(NamedTuple):
+class Views(NamedTuple):
   """What a batch shows: clips and what is known of each.
 
   Attributes:
+    clip: `[B]` int32, the clip's number within the step.
     frames: `[B, T, S, S, 3]` uint8.
-    label: `[B]` template.
-    nouns: `[B, 2]`.
-    color: `[B]`.
-    place: `[B, 4]` start and shift of the subject, half pictures.
+    label: `[B]` int32, its template.
+    nouns: `[B, 2]` int32.
+    color: `[B]` int32.
+    place: `[B, 4]` start and shift of the subject, in half pictures.
   """
 
+  clip: jax.Array
   frames: jax.Array
   label: jax.Array
   nouns: jax.Array
   color: jax.Array
   place: jax.Array
+
+
+def make_batches(
+  config: singularity.Config,
+  *,
+  seed: int,
+  start_step: int,
+  batch_size: int,
+  process_index: int = 0,
+  process_count: int = 1,
+) -> Iterator[Views]:
+  """Yields this host's part of each step's clips, from `start_step` on.
+
+  A step's clips are drawn while the step before trains, by a program of its
+  own: it is compiled once for all settings of a learner.
+
+  Args:
+    config: of the backbone; gives T and S.
+    seed: of the run; a step's clips depend on it and the step's number alone.
+    start_step: steps already made.
+    batch_size: B of all hosts together.
+    process_index: this host's number.
+    process_count: number of hosts.
+  """
+  part = batch_size // process_count
+  numbers = np.arange(part, dtype=np.int32) + process_index * part
+  draw = functools.partial(
+    _draw_views,
+    seed,
+    clip=numbers,
+    num_frames=config.num_frames,
+    image_size=config.image_size,
+  )
+  following = draw(np.uint32(start_step))
+  for step in itertools.count(start_step + 1):
+    views, following = following, draw(np.uint32(step))
+    yield jax.device_get(views)
+
+
+@functools.partial(jax.jit, static_argnames=("num_frames", "image_size"))
+def _draw_views(seed, step, *, clip, num_frames, image_size) -> Views:
+  """The clips `clip` `[B]` of one step."""
+  rngs = _clip_keys(rng_lib.step_key(seed, step), clip)
+  rng_label, rng_clip = jax.vmap(jax.random.split, out_axes=1)(rngs)
+  label = jax.vmap(lambda r: jax.random.randint(r, (), 0, _NUM))(rng_label)
+  clips = humans.sample_clips(
+    rng_clip, label, num_frames=num_frames, image_size=image_size
+  )
+  place = jnp.concatenate([clips.start, clips.shift], axis=-1)
+  return Views(clip, clips.frames, label, clips.nouns, clips.color, place)
+
+
+def _clip_keys(rng, clip):
+  """Keys `[B]` of the clips `clip` `[B]` of a step."""
+  return jax.vmap(lambda i: jax.random.fold_in(rng, i))(clip)
 
 
 def make_learner(
@@ -75,10 +135,10 @@ def make_learner(
   caption_weight: float,
   target_weight: float,
   mirror: bool,
+  crop: float,
+  color: float,
 ) -> base.Learner:
-  """The learner; a batch is `{'clip': [B] int32}`, numbers within the step.
-
-  Its parameters are `{'backbone', 'targets'}`.
+  """The learner; a batch is `Views`, its parameters `{'backbone', 'targets'}`.
 
   Args:
     model: the backbone.
@@ -86,6 +146,8 @@ def make_learner(
     caption_weight: weight of the caption loss; the template loss has 1.
     target_weight: weight of the loss on the subject's place, shift and noun.
     mirror: whether each clip is also seen mirrored, left as right.
+    crop: strength of `models.frames.augment`.
+    color: the same; the captions still name the colors that were drawn.
   """
   config = model.config
   tables = human_texts.make_tables(tokenizer, _DRAWN_LENGTH)
@@ -100,13 +162,14 @@ def make_learner(
 
   def loss_fn(params, extra, batch, rng, axis_name):
     del extra
-    rngs = jax.vmap(lambda i: jax.random.fold_in(rng, i))(batch["clip"])
-    views = _draw_views(rngs, config, mirror)
+    rngs = _clip_keys(rng, batch.clip)
+    views = _with_mirror_images(batch) if mirror else batch
     rng_class = jax.random.split(jax.random.fold_in(rng, _TEXTS), _NUM)
     classes = _class_texts(tables, rng_class)
     captions = _captions(tables, rngs, views)
     backbone = params["backbone"]
-    video = video_feature(model, backbone, views.frames)
+    frames = _augment(rngs, views.frames, crop, color)
+    video = video_feature(model, backbone, frames)
     named = text_feature(model, backbone, *captions)
     target_loss = _target_loss(params["targets"], video, views)
     video, named, known = parallel.all_gather(
@@ -148,23 +211,24 @@ def text_feature(model, params, input_ids, mask):
   ]
 
 
-def _draw_views(rngs, config, mirror) -> _Views:
-  """New clips, one for each key, followed by their mirror images."""
-  rng_label, rng_clip = jax.vmap(jax.random.split, out_axes=1)(rngs)
-  label = jax.vmap(lambda r: jax.random.randint(r, (), 0, _NUM))(rng_label)
-  clips = humans.sample_clips(
-    rng_clip, label, num_frames=config.num_frames, image_size=config.image_size
-  )
-  place = jnp.concatenate([clips.start, clips.shift], axis=-1)
-  views = _Views(clips.frames, label, clips.nouns, clips.color, place)
-  if not mirror:
-    return views
+def _with_mirror_images(views: Views) -> Views:
   mirrored = views._replace(
     frames=views.frames[:, :, :, ::-1],
-    label=_mirrored_labels()[label],
-    place=place * jnp.array([-1.0, 1.0, -1.0, 1.0]),
+    label=_mirrored_labels()[views.label],
+    place=views.place * jnp.array([-1.0, 1.0, -1.0, 1.0]),
   )
   return jax.tree.map(lambda *x: jnp.concatenate(x), views, mirrored)
+
+
+def _augment(rngs, frames, crop, color):
+  """The views' frames, each clip's changed by its own draw."""
+  if not crop and not color:
+    return frames
+  rngs = jax.vmap(lambda r: jax.random.fold_in(r, _LOOKS))(rngs)
+  rngs = jnp.tile(rngs, len(frames) // len(rngs))
+  return jax.vmap(
+    lambda r, x: pictures.augment(r, x[None], crop=crop, color=color)[0]
+  )(rngs, frames)
 
 
 def _mirrored_labels():

@@ -1,10 +1,8 @@
 """What the worlds of human clips look like: ranges, view, colors and light.
 
-Two rows of ranges: what training draws from, and what only held-out worlds
-show. Lengths are in meters, angles in radians, `fovy` in degrees.
+A table of ranges: what training draws from, and what only held-out worlds show.
+Lengths are in meters, angles in radians, `fovy` in degrees.
 """
-
-import dataclasses
 
 import jax
 import jax.numpy as jnp
@@ -33,71 +31,49 @@ COLORS = {
 _OPPONENT = np.array([[0.17, 0.17, 0.17], [1, -1, 0], [0.5, 0.5, -1]])
 
 
-@dataclasses.dataclass(frozen=True)
-class Ranges:
-  """Lowest and highest value of what training and held-out worlds do not share.
-
-  Attributes:
-    azimuth: of the camera from the table's front, to either side.
-    elevation: of the camera above the table.
-    distance: from the camera to what it looks at, more where it must see more.
-    fovy: of the camera.
-    hue: of paints, in turns; above 1 it comes round to red again. Things keep
-      training's hues, so that their names stay true.
-    saturation: of paints.
-    tables: chances of a wooden, a grey and a painted table.
-    grain: contrast of the pattern of table and floor.
-    tone: brightness of the skin.
-    width: of the arm, relative to a grown-up's.
-  """
-
-  azimuth: tuple
-  elevation: tuple
-  distance: tuple
-  fovy: tuple
-  hue: tuple
-  saturation: tuple
-  tables: tuple
-  grain: tuple
-  tone: tuple
-  width: tuple
-
-
-TRAIN = Ranges(
-  azimuth=(0.0, 0.8),
-  elevation=(0.25, 1.0),
-  distance=(0.45, 1.1),
-  fovy=(36.0, 50.0),
-  hue=(0.56, 1.42),
-  saturation=(0.0, 1.0),
-  tables=(0.34, 0.33, 0.33),
-  grain=(0.0, 0.25),
-  tone=(0.35, 1.0),
-  width=(0.8, 1.3),
-)
-HELD_OUT = Ranges(
-  azimuth=(0.85, 1.05),
-  elevation=(1.02, 1.15),
-  distance=(0.45, 1.1),
-  fovy=(52.0, 58.0),
-  hue=(0.43, 0.55),
-  saturation=(0.45, 1.0),
-  tables=(0.0, 0.0, 1.0),
-  grain=(0.28, 0.42),
-  tone=(0.2, 0.32),
-  width=(1.35, 1.6),
-)
+# What training and held-out worlds do not share: the lowest and the highest
+# value, and a band between them that only held-out worlds show. Azimuth is that
+# of the camera from the table's front, to either side; distance, from the
+# camera to what it looks at, is more where it must see more; hue is in turns
+# (above 1 it comes round to red again), and things keep training's, so that
+# their names stay true; grain is the contrast of table and floor, tone the
+# brightness of the skin, width the arm's relative to a grown-up's.
+RANGES = {
+  "azimuth": (0.0, 1.05, (0.4, 0.55)),
+  "elevation": (0.25, 1.15, (0.6, 0.72)),
+  "distance": (0.45, 1.15, (0.75, 0.82)),
+  "fovy": (36.0, 56.0, (44.0, 47.0)),
+  "hue": (0.56, 1.56, (1.42, 1.56)),
+  "grain": (0.0, 0.4, (0.16, 0.24)),
+  "tone": (0.2, 1.0, (0.45, 0.55)),
+  "width": (0.8, 1.5, (1.1, 1.2)),
+}
+# Chances of a wooden, a grey and a painted table, and the least saturation.
+_TABLES = {"train": (0.34, 0.33, 0.33), "held out": (0.0, 0.0, 1.0)}
+_SATURATION = {"train": 0.0, "held out": 0.45}
 
 
 def ranges(held_out):
-  """A dict of pairs `[2]`: `TRAIN`'s, or `HELD_OUT`'s where `[]` is set."""
-  pairs = zip(*map(dataclasses.astuple, (TRAIN, HELD_OUT)), strict=True)
-  return {
-    field.name: jnp.where(held_out > 0, jnp.array(other), jnp.array(mine))
-    for field, (mine, other) in zip(
-      dataclasses.fields(Ranges), pairs, strict=True
-    )
+  """What a world's looks are drawn from.
+
+  Args:
+    held_out: `[]` 1 for a held-out world, 0 for one of training.
+
+  Returns:
+    Every name of `RANGES` with its two intervals `[2, 2]`, of which one may be
+    empty, and `tables` `[3]` and `saturation` `[]`.
+  """
+
+  def choose(mine, other):
+    return jnp.where(held_out > 0, jnp.array(other), jnp.array(mine))
+
+  spans = {
+    name: choose(((low, band[0]), (band[1], high)), (band, (high, high)))
+    for name, (low, high, band) in RANGES.items()
   }
+  spans["tables"] = choose(_TABLES["train"], _TABLES["held out"])
+  spans["saturation"] = choose(_SATURATION["train"], _SATURATION["held out"])
+  return spans
 
 
 def within(rng, pair, shape=()):
@@ -105,16 +81,25 @@ def within(rng, pair, shape=()):
   return jax.random.uniform(rng, shape, minval=pair[0], maxval=pair[1])
 
 
+def from_span(rng, span, shape=()):
+  """Uniform draws from the two intervals `span` `[2, 2]`."""
+  first, second = span[:, 1] - span[:, 0]
+  place = jax.random.uniform(rng, shape) * (first + second)
+  return jnp.where(
+    place < first, span[0, 0] + place, span[1, 0] + place - first
+  )
+
+
 def sample_view(rng, spans):
   """Angles of the camera, its distance and its field of view."""
   rngs = jax.random.split(rng, 6)
   left = jax.random.bernoulli(rngs[0])
-  azimuth = within(rngs[1], spans["azimuth"])
+  azimuth = from_span(rngs[1], spans["azimuth"])
   return {
     "azimuth": jnp.where(left, -azimuth, azimuth),
-    "elevation": within(rngs[2], spans["elevation"]),
-    "distance": within(rngs[3], spans["distance"]),
-    "fovy": within(rngs[4], spans["fovy"]),
+    "elevation": from_span(rngs[2], spans["elevation"]),
+    "distance": from_span(rngs[3], spans["distance"]),
+    "fovy": from_span(rngs[4], spans["fovy"]),
     "roll": within(rngs[5], (-0.08, 0.08)),
   }
 
@@ -156,7 +141,7 @@ def sample_colors(rng, spans):
     _sample_paint(rngs[0], spans),
     _sample_paint(rngs[0], train),
   )
-  skin = within(rngs[1], spans["tone"]) * jnp.array([0.95, 0.72, 0.58])
+  skin = from_span(rngs[1], spans["tone"]) * jnp.array([0.95, 0.72, 0.58])
   gloved = jax.random.bernoulli(rngs[2], 0.3)
   grey = within(rngs[3], (0.2, 0.9)) * jnp.ones(3)
   wood = within(rngs[4], (0.4, 1.0)) * jnp.array([0.8, 0.58, 0.38])
@@ -165,7 +150,7 @@ def sample_colors(rng, spans):
     "paint": paint,
     "skin": jnp.where(gloved, paint[8], skin),
     "table": jnp.select([kind == 0, kind == 1], [wood, grey], paint[7]),
-    "grain": within(rngs[6], spans["grain"]),
+    "grain": from_span(rngs[6], spans["grain"]),
     "table_half": within(rngs[7], (0.45, 0.8), (2,)),
   }
 
@@ -173,11 +158,12 @@ def sample_colors(rng, spans):
 def _sample_paint(rng, spans):
   """`[10, 3]` RGB; where saturation may be low, every fifth is a grey."""
   rngs = jax.random.split(rng, 4)
-  hue = within(rngs[0], spans["hue"], (NUM_PAINTS, 1))
-  saturation = within(rngs[1], spans["saturation"], (NUM_PAINTS, 1)) ** 0.5
+  hue = from_span(rngs[0], spans["hue"], (NUM_PAINTS, 1))
+  saturation = within(rngs[1], (spans["saturation"], 1.0), (NUM_PAINTS, 1))
+  saturation = saturation**0.5
   value = within(rngs[2], (0.3, 0.95), (NUM_PAINTS, 1))
   dull = jax.random.bernoulli(rngs[3], 0.2, (NUM_PAINTS, 1))
-  dull &= spans["saturation"][0] < 0.1
+  dull &= spans["saturation"] < 0.1
   saturation = jnp.where(dull, 0.0, saturation)
   value = jnp.where(dull, 1.4 * value - 0.35, value)
   offset = jnp.array([0.0, 2.0, 1.0]) / 3.0

@@ -158,7 +158,7 @@ def _sample_arm(rng, row, world, spans):
     "begin": jnp.where(row["carried"] > 0, 0.5 * begin, begin),
     "end": jnp.where(released, 0.5 + 0.5 * end, end),
     "leaves": chance < row["leaves"],
-    "width": _within(rngs[5], spans["width"]),
+    "width": human_looks.from_span(rngs[5], spans["width"]),
     "spread": _within(rngs[6], (0.01, 0.04)),
     "miss": _within(rngs[7], (0.06, 0.1)),
   }

@@ -31,7 +31,7 @@ def make_row(method="bce", seed=0, top1=0.5, auroc=0.9, **fields):
     for form, more in (("cosine", 0.0), ("softmax", 0.1))
   }
   row = {"backbone": f"b{top1}", "crc": f"{top1}", "top1": top1}
-  row |= {"method": method, "seed": seed, "settings": {}}
+  row |= {"method": method, "seed": seed, "settings": {}, "num_steps": None}
   return row | {"form": "softmax", "figures": figures} | fields
 
 
@@ -50,6 +50,14 @@ class RunsTest(parameterized.TestCase):
     keys = [backbones.key_of(run) for run in clips]
     self.assertLen(keys, 3)
     self.assertIn(backbones.key_of(main[0]), keys)
+
+  def test_shorter_runs_have_shorter_epochs(self):
+    (run,) = backbones.list_runs([SHIPPED], ["bce"], [0], ["main"], 150)
+    config = backbones.make_config(run, SHIPPED)
+    usual = envgen.get_config()
+    for part, name in (("train", "epoch_steps"), ("optim", "warmup_steps")):
+      self.assertEqual(2 * config[part][name], usual[part][name])
+    self.assertEqual(config.train.num_steps, 150)
 
   def test_prompts_are_studied_where_they_are(self):
     runs = backbones.list_runs([SHIPPED], METHODS, [0], ["clusters"])

@@ -9,7 +9,9 @@ from a2r.models import singularity
 from a2r.sim import humans
 from configs import backbones
 
-LOSS = dict(caption_weight=0.5, target_weight=1.0, mirror=True)
+LOSS = dict(
+  caption_weight=0.5, target_weight=1.0, mirror=True, crop=0.1, color=0.3
+)
 
 
 @pytest.fixture(scope="module")
@@ -20,6 +22,14 @@ def tokenizer():
 def _model():
   sizes = backbones.smoke().to_dict() | {"image_size": 32, "vocab_size": 640}
   return singularity.Singularity(singularity.Config(**sizes))
+
+
+def _views():
+  """Eight clips of the first step."""
+  batches = pretrain.make_batches(
+    _model().config, seed=3, start_step=0, batch_size=8
+  )
+  return next(batches)
 
 
 def test_what_is_alike_is_all_positive():
@@ -84,11 +94,11 @@ def test_clips_and_loss_are_the_same_on_one_and_on_eight_devices(tokenizer):
       params, extra, batch, jax.random.key(1), parallel.AXIS
     )[0]
 
-  clip = {"clip": np.arange(8, dtype=np.int32)}
+  views = _views()
   losses = []
   for num in (1, 8):
     step = jax.pmap(loss, axis_name=parallel.AXIS)
-    value = step(parallel.replicate(params, num), parallel.shard(clip, num))
+    value = step(parallel.replicate(params, num), parallel.shard(views, num))
     losses.append(float(np.asarray(value)[0]))
   np.testing.assert_allclose(losses[0], losses[1], rtol=1e-5)
 
@@ -97,7 +107,7 @@ def test_clips_and_loss_are_the_same_on_one_and_on_eight_devices(tokenizer):
 def test_a_few_steps_lower_the_loss(tokenizer):
   learner = pretrain.make_learner(_model(), tokenizer, **LOSS)
   params, extra = jax.jit(learner.init)(jax.random.key(0))
-  batch = {"clip": jnp.arange(8)}
+  batch = _views()
 
   @jax.jit
   def step(params):
@@ -111,3 +121,28 @@ def test_a_few_steps_lower_the_loss(tokenizer):
     params, loss = step(params)
     losses.append(float(loss))
   assert losses[-1] < losses[0]
+
+
+def test_a_resumed_run_sees_the_same_clips(monkeypatch):
+  def sample(rngs, labels, *, num_frames, image_size):
+    shape = (num_frames, image_size, image_size, 3)
+    frames = jax.vmap(lambda r: jax.random.bits(r, shape, jnp.uint8))(rngs)
+    place = jnp.zeros((len(labels), 2))
+    return humans.Clips(frames, labels[:, None], labels, place, place)
+
+  # Drawing itself takes long to compile; no other test has three clips.
+  monkeypatch.setattr(humans, "sample_clips", sample)
+
+  def batches(start, **hosts):
+    return pretrain.make_batches(
+      _model().config, seed=3, start_step=start, batch_size=3, **hosts
+    )
+
+  whole, resumed = batches(0), batches(1)
+  first, second = next(whole), next(whole)
+  jax.tree.map(np.testing.assert_array_equal, second, next(resumed))
+  assert (first.frames != second.frames).any()
+  last = next(batches(0, process_index=2, process_count=3))
+  jax.tree.map(
+    lambda x, y: np.testing.assert_array_equal(x[2:], y), first, last
+  )
