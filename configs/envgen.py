@@ -82,7 +82,7 @@ def _small():
       domain_prompt_length=1,
     ),
     loss=dict(
-      weights=dict(cdc=1.0, vlc=1.0, fvlc=1.0, bce=0.0),
+      weights=dict(cdc=1.0, vlc=1.0, fvlc=1.0, bce=1.0),
       temperature=0.07,
     ),
     optim=dict(

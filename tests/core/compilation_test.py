@@ -5,8 +5,12 @@ import pathlib
 import subprocess
 import sys
 
+import pytest
+
 _PROGRAM = """
 import sys
+
+import pytest
 import jax, jax.numpy as jnp
 from a2r.core import compilation
 hits = []
@@ -45,3 +49,21 @@ def test_a_second_process_compiles_nothing_anew(tmp_path):
 def test_a_folder_chosen_for_jax_is_kept(tmp_path):
   folder, _ = _run(tmp_path, JAX_COMPILATION_CACHE_DIR=str(tmp_path / "chosen"))
   assert folder == tmp_path / "chosen"
+
+
+@pytest.mark.parametrize("flags, expected", [("", None), ("=3", 3)])
+def test_cores_become_devices_that_a_batch_splits_over(flags, expected):
+  code = (
+    "import jax; from a2r.core import compilation;"
+    "compilation.use_cores(6); print(jax.local_device_count())"
+  )
+  if flags:
+    flags = f"--xla_force_host_platform_device_count{flags}"
+  environment = os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
+  done = subprocess.run(
+    [sys.executable, "-c", code], env=environment, capture_output=True
+  )
+  number = int(done.stdout)
+  cores = len(os.sched_getaffinity(0))
+  most = max(n for n in (1, 2, 3, 6) if n <= cores)
+  assert number == (expected or most)
