@@ -18,7 +18,7 @@ from a2r import reward
 from a2r.core import optim
 from a2r.core import rng as rng_lib
 from a2r.evaluation import evaluate, labeled
-from a2r.learners import adapt2reward, base, loop
+from a2r.learners import base, loop
 from a2r.learners import state as state_lib
 from a2r.models import encoders
 from data import pipeline, samplers
@@ -120,7 +120,13 @@ class Runner:
   def _train(self, config, data, parts, start) -> tuple[int, Any]:
     """The best step and its parameters."""
     tokens = start.tokenizer(data.texts, start.max_length)
-    learner = _make_learner(config, start, tokens, parts["failure"])
+    learner = training.make_learner(
+      config,
+      start,
+      tokens,
+      failure_frames=parts["failure"].frames,
+      failure_task=parts["failure"].task,
+    )
     rng = rng_lib.step_key(config.seed, loop.INIT)
     steps = config.train.num_steps
     if not steps:
@@ -243,21 +249,6 @@ def judge(
       row["environment"]: {key: row[key] for key in FIGURES} for row in rows
     }
   return form, scores, figures
-
-
-def _make_learner(config, start, tokens, failures: Part) -> base.Learner:
-  return adapt2reward.make_learner(
-    start.model,
-    instruction_ids=tokens[0],
-    instruction_mask=tokens[1],
-    weights=config.loss.weights.to_dict(),
-    temperature=config.loss.temperature,
-    crop=config.train.crop,
-    color=config.train.color,
-    initial_params=start.init_fn,
-    failure_frames=failures.frames,
-    failure_task=failures.task,
-  )
 
 
 def _check(step: int, metrics: dict[str, jax.Array]):

@@ -124,6 +124,25 @@ def _make_learner(config, data, start, tokens):
       num_frames=start.model.config.num_frames,
       image_size=start.model.config.image_size,
     )
+  return make_learner(
+    config,
+    start,
+    tokens,
+    failure_frames=None if clips is None else clips.frames,
+    failure_task=pipeline.label_rows(failures, data.labels, data.label_by),
+  )
+
+
+def make_learner(config, start, tokens, *, failure_frames, failure_task):
+  """The learner of the settings.
+
+  Args:
+    config: the settings.
+    start: the network and its first weights.
+    tokens: ids and mask `[I, L]` of the run's instructions.
+    failure_frames: see `adapt2reward.make_learner`.
+    failure_task: the same.
+  """
   return adapt2reward.make_learner(
     start.model,
     instruction_ids=tokens[0],
@@ -133,8 +152,8 @@ def _make_learner(config, data, start, tokens):
     crop=config.train.crop,
     color=config.train.color,
     initial_params=start.init_fn,
-    failure_frames=None if clips is None else clips.frames,
-    failure_task=pipeline.label_rows(failures, data.labels, data.label_by),
+    failure_frames=failure_frames,
+    failure_task=failure_task,
   )
 
 
