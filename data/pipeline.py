@@ -63,7 +63,7 @@ class Clips:
 
 
 def make_batches(
-  robot: Dataset,
+  robot: Dataset | None,
   human: Dataset | None,
   *,
   instructions: Sequence[str],
@@ -88,7 +88,8 @@ def make_batches(
   failures: of the two data sets of `robot.split()`.
 
   Args:
-    robot: robot clips, successes and failures.
+    robot: robot clips, successes and failures; may be None where the batch
+      sizes of both are 0.
     human: human clips; may be None where their batch size is 0.
     instructions: what `task` in a batch is an index into, robot tasks first.
     tokenizer: texts to ids.
@@ -116,7 +117,7 @@ def make_batches(
       `instructions`, a batch that the hosts cannot divide.
     RecordError: a clip that cannot be read, when its turn comes.
   """
-  successes, failures = robot.split()
+  successes, failures = (None, None) if robot is None else robot.split()
   host = {"process_index": process_index, "process_count": process_count}
   parts = {}
   for name, dataset in (

@@ -54,7 +54,7 @@ def open_data(config: Any, *, seed: int, use_failures: bool) -> Data:
     FileNotFoundError: a folder of the user's that is not there.
   """
   robot, held_out = _open_robot(config, seed)
-  human = _open_human(config, seed)
+  human = open_human(config, seed)
   label_by = _label_by(robot, human)
   labels, texts = _labels(robot, human, label_by)
   num_trained = len(set(getattr(robot, label_by).tolist()))
@@ -68,6 +68,48 @@ def open_data(config: Any, *, seed: int, use_failures: bool) -> Data:
   )
   validation = load_labeled(held_out, config)
   return Data(robot, human, validation, labels, texts, num_trained, label_by)
+
+
+def open_human(config: Any, seed: int) -> Dataset | None:
+  """Opens the human clips of a run alone, made where they are to be made.
+
+  Args:
+    config: the settings under `data`; of them `dir`, `image_size`,
+      `stored_frames` and `human` are read.
+    seed: of the clips that are made, and of the choice where there are more
+      than `human.clips_per_template`.
+
+  Returns:
+    The clips; None where `human.source` is 'none'.
+
+  Raises:
+    ValueError: settings or clips that make no sense; says where and what to do.
+    FileNotFoundError: a folder of the user's that is not there.
+  """
+  human = config.human
+  _check_source("data.human.source", human.source, HUMAN_SOURCES)
+  if human.source == "none":
+    return None
+  if human.source == "procedural":
+    spec = collecting.HumanSpec(
+      templates=tuple(human.templates),
+      clips_per_template=human.clips_per_template,
+      seed=seed,
+      num_frames=config.stored_frames,
+      image_size=config.image_size,
+    )
+    return collecting.collect_human(spec, config.dir)
+  dataset = _open_own(config, human, "human")
+  rng = np.random.default_rng(seed)
+  order = rng.permutation(len(dataset))
+  rows = [
+    order[dataset.template[order] == template][: human.clips_per_template]
+    for template in human.templates
+  ]
+  empty = [t for t, r in zip(human.templates, rows, strict=True) if not len(r)]
+  if empty:
+    raise ValueError(f"{human.path}: no clips of the templates {empty}")
+  return dataset.select(np.sort(np.concatenate(rows))) if rows else dataset
 
 
 def open_test(config: Any) -> labeled.LabeledClips | None:
@@ -196,33 +238,6 @@ def _hold_out(dataset: Dataset, validation: Any, seed: int):
         )
       held_out[rng.permutation(rows)[:count]] = True
   return dataset.select(~held_out), dataset.select(held_out)
-
-
-def _open_human(config: Any, seed: int) -> Dataset | None:
-  human = config.human
-  _check_source("data.human.source", human.source, HUMAN_SOURCES)
-  if human.source == "none":
-    return None
-  if human.source == "procedural":
-    spec = collecting.HumanSpec(
-      templates=tuple(human.templates),
-      clips_per_template=human.clips_per_template,
-      seed=seed,
-      num_frames=config.stored_frames,
-      image_size=config.image_size,
-    )
-    return collecting.collect_human(spec, config.dir)
-  dataset = _open_own(config, human, "human")
-  rng = np.random.default_rng(seed)
-  order = rng.permutation(len(dataset))
-  rows = [
-    order[dataset.template[order] == template][: human.clips_per_template]
-    for template in human.templates
-  ]
-  empty = [t for t, r in zip(human.templates, rows, strict=True) if not len(r)]
-  if empty:
-    raise ValueError(f"{human.path}: no clips of the templates {empty}")
-  return dataset.select(np.sort(np.concatenate(rows))) if rows else dataset
 
 
 def _open_own(config: Any, own: Any, name: str) -> Dataset:

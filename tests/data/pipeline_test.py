@@ -144,6 +144,16 @@ def test_unused_parts_have_no_rows(batches):
   assert batch["robot"]["record"].shape == (3,)
 
 
+def test_human_clips_alone(batches):
+  sizes = {"human": 4, "robot": 0, "failure": 0}
+  alone = batches(robot=None, batch_sizes=sizes)
+  for batch, other in zip(alone, batches(), strict=True):
+    assert batch["robot"]["frames"].shape == (0, 4, 16, 16, 3)
+    assert batch["failure"]["input_ids"].shape == (0, 7)
+    for key, value in other["human"].items():
+      np.testing.assert_array_equal(batch["human"][key], value)
+
+
 def test_label_by_template(batches, human, make_clip, store, tmp_path):
   clips = [
     make_clip(
@@ -176,6 +186,7 @@ def test_label_by_template(batches, human, make_clip, store, tmp_path):
       "human-00000-of-.*record 2: its instruction 'moving part of faucet' is "
       "not one of the 2 known",
     ),
+    ({"robot": None}, "no robot clip to fill a batch of 6 with"),
     ({"human": None}, "no human clip to fill a batch of 4 with"),
     ({"process_count": 4}, "a batch of 6 clips cannot be divided among 4"),
     ({"label_by": "task"}, "label_by is 'task'; known"),
