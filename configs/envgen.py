@@ -100,6 +100,7 @@ def _small():
       batch=dict(human=8, robot=8, failure=8),
       crop=0.15,
       color=0.5,
+      micro_batch=0,
       log_every=10,
       checkpoint_every=60,
     ),

@@ -82,6 +82,13 @@ def check(config: Any):
         f"train.batch.{name}={size} does not split over {num_devices} "
         f"devices: make it a multiple of {num_devices}"
       )
+  clips = sum(config.train.batch[name] for name in groups(config))
+  micro_batch = config.train.micro_batch
+  if micro_batch < 0 or (micro_batch and clips // num_devices % micro_batch):
+    raise ValueError(
+      f"train.micro_batch={micro_batch} does not divide the "
+      f"{clips // num_devices} clips of a device; 0 takes them all at once"
+    )
   for name in ("num_steps", "epoch_steps", "log_every", "checkpoint_every"):
     if config.train[name] < 1:
       raise ValueError(
@@ -151,6 +158,7 @@ def make_learner(config, start, tokens, *, failure_frames, failure_task):
     temperature=config.loss.temperature,
     crop=config.train.crop,
     color=config.train.color,
+    micro_batch=config.train.micro_batch,
     initial_params=start.init_fn,
     failure_frames=failure_frames,
     failure_task=failure_task,

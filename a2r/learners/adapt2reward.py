@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from a2r.core import parallel
+from a2r.core import micro_batches, parallel
 from a2r.core import rng as rng_lib
 from a2r.learners import base, failure_clusters
 from a2r.learners import objective as objective_lib
@@ -33,6 +33,7 @@ def make_learner(
   crop: float,
   color: float,
   exclude_self: bool = False,
+  micro_batch: int | None = None,
   initial_params: Any = None,
   failure_frames: Any = None,
   failure_task: np.ndarray | None = None,
@@ -54,6 +55,8 @@ def make_learner(
     crop: strength of `models.frames.augment`.
     color: the same.
     exclude_self: see `losses.cross_domain_contrastive`.
+    micro_batch: clips that a device encodes at a time, see
+      `core.micro_batches`; all of them by default.
     initial_params: `rng -> params` or the parameters to start from; random
       by default.
     failure_frames: the failed training clips `[F, T, H, W, 3]` uint8, or what
@@ -105,7 +108,14 @@ def make_learner(
     rng_clips, rng_text = jax.random.split(rng)
     batch = {name: batch[name] for name in objective.groups}
     video = _encode_clips(
-      model, params, batch, rng_clips, axis_name, crop=crop, color=color
+      model,
+      params,
+      batch,
+      rng_clips,
+      axis_name,
+      crop=crop,
+      color=color,
+      micro_batch=micro_batch,
     )
     texts = _encode_texts(
       model,
@@ -157,29 +167,34 @@ def _check_instructions(model, ids, mask):
     raise ValueError(f"instructions {empty} are empty")
 
 
-def _encode_clips(model, params, batch, rng, axis_name, *, crop, color):
+def _encode_clips(
+  model, params, batch, rng, axis_name, *, crop, color, micro_batch
+):
   """`[B, E]` features of each group's augmented clips, in one encoder call."""
   rng_augment, rng_dropout = jax.random.split(rng)
-
-  def augment(rng, clip):
-    levels = frames_lib.augment(rng, clip[None], crop=crop, color=color)
-    return frames_lib.normalize(levels[0])
-
   keys, sizes = [], []
   for index, part in enumerate(batch.values()):
     sizes.append(len(part["frames"]))
     rng_group = jax.random.fold_in(rng_augment, index)
     keys.append(rng_lib.row_keys(rng_group, sizes[-1], axis_name))
   frames = jnp.concatenate([part["frames"] for part in batch.values()])
-  frames = jax.vmap(augment)(jnp.concatenate(keys), frames)
-
   rng_dropout = jax.random.fold_in(rng_dropout, parallel.axis_index(axis_name))
-  features = model.apply(
-    {"params": params},
-    frames,
-    deterministic=False,
-    method="video",
-    rngs={"dropout": rng_dropout},
+
+  def augment(rng, clip):
+    levels = frames_lib.augment(rng, clip[None], crop=crop, color=color)
+    return frames_lib.normalize(levels[0])
+
+  def encode(part, keys, frames):
+    return model.apply(
+      {"params": params},
+      jax.vmap(augment)(keys, frames),
+      deterministic=False,
+      method="video",
+      rngs={"dropout": jax.random.fold_in(rng_dropout, part)},
+    )
+
+  features = micro_batches.apply(
+    encode, micro_batch, jnp.concatenate(keys), frames
   )
   ends = np.cumsum(sizes)[:-1]
   return dict(zip(batch, jnp.split(features, ends), strict=True))

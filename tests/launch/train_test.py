@@ -96,6 +96,7 @@ def test_one_process_at_a_time_writes_in_a_run(tmp_path):
   [
     ("train.batch.robot", 3, "multiple of"),
     ("train.log_every", 0, "train.log_every must be at least 1"),
+    ("train.micro_batch", 2, "does not divide the 3 clips of a device"),
     ("eval.environments", ("tabletop/moon",), "tabletop/test3"),
     ("eval.tasks", ("fly",), "close_drawer"),
     ("train.batch.failure", 0, "needs loss.weights.fvlc=0"),

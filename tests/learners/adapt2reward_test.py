@@ -288,3 +288,18 @@ def test_an_iterator_that_ran_dry_is_an_error():
   learner.on_epoch(params, extra, 1)
   with pytest.raises(ValueError, match="gives its clips only once"):
     learner.on_epoch(params, extra, 2)
+
+
+def test_micro_batches_change_neither_loss_nor_gradients():
+  _, params, extra = fresh()
+
+  def value_and_grad(micro_batch):
+    loss_fn = make_learner(micro_batch=micro_batch).loss_fn
+    grad_fn = jax.value_and_grad(loss_fn, has_aux=True)
+    (loss, _), grads = jax.jit(grad_fn, static_argnums=4)(
+      params, extra, make_batch(4), jax.random.key(0), None
+    )
+    return loss, grads
+
+  whole, parts = value_and_grad(None), value_and_grad(3)
+  chex.assert_trees_all_close(parts, whole, rtol=1e-5, atol=1e-6)
