@@ -116,6 +116,7 @@ class Beit(nn.Module):
     drop_path: rate of the last block.
     layer_scale_init: first value of the layer scales.
     dtype: compute type.
+    remat: see `singularity.Config`.
   """
 
   num_layers: int
@@ -125,6 +126,7 @@ class Beit(nn.Module):
   drop_path: float
   layer_scale_init: float
   dtype: str
+  remat: bool = False
 
   @nn.compact
   def __call__(
@@ -144,8 +146,9 @@ class Beit(nn.Module):
     cls = self.param("cls_token", layers.bert_init(width), (1, 1, width))
     cls = jnp.broadcast_to(cls.astype(patches.dtype), (num_frames, 1, width))
     x = jnp.concatenate([cls, patches], axis=1)
+    layer = layers.maybe_remat(Layer, self.remat, 2)
     for i in range(self.num_layers):
-      x = Layer(
+      x = layer(
         self.grid,
         self.num_heads,
         self.mlp_width,

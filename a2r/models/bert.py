@@ -107,7 +107,16 @@ class Embeddings(nn.Module):
   dropout: float
   dtype: str
 
-  @nn.compact
+  def setup(self):
+    init = nn.initializers.normal(0.02)
+    self.word = self.param("word", init, (self.vocab_size, self.width))
+    self.position = self.param(
+      "position", init, (self.max_positions, self.width)
+    )
+    self.type = self.param("type", init, (2, self.width))
+    self.layernorm = layers.LayerNorm(dtype=self.dtype)
+    self.drop = nn.Dropout(self.dropout)
+
   def __call__(
     self,
     input_ids: jax.Array,
@@ -127,12 +136,7 @@ class Embeddings(nn.Module):
     Raises:
       ValueError: more tokens than positions.
     """
-    init = nn.initializers.normal(0.02)
-
-    def table(rows, name):
-      return self.param(name, init, (rows, self.width))
-
-    x = table(self.vocab_size, "word")[input_ids]
+    x = self.word[input_ids]
     if prompt is not None:
       x = jnp.concatenate([x[:, :1], prompt, x[:, 1:]], axis=1)
     length = x.shape[1]
@@ -141,7 +145,32 @@ class Embeddings(nn.Module):
         f"{length} tokens (prompts included) do not fit max_positions="
         f"{self.max_positions}"
       )
-    x = x + table(self.max_positions, "position")[:length]
-    x = x + table(2, "type")[0]
+    x = x + self.position[:length] + self.type[0]
+    return self.drop(self.layernorm(x), deterministic)
+
+
+class MaskedLanguageHead(nn.Module):
+  """Which word a token stands for: dense, gelu, LayerNorm, the word table.
+
+  Attributes:
+    dtype: compute type.
+  """
+
+  dtype: str
+
+  @nn.compact
+  def __call__(self, x: jax.Array, table: jax.Array) -> jax.Array:
+    """`[N, L, D]` tokens, `[V, D]` words -> `[N, L, V]` float32 logits."""
+    num_words, width = table.shape
+    init = layers.bert_init(width)
+    dense = nn.Dense(width, dtype=self.dtype, kernel_init=init, name="dense")
+    x = layers.gelu(dense(x))
     x = layers.LayerNorm(dtype=self.dtype, name="layernorm")(x)
-    return nn.Dropout(self.dropout)(x, deterministic)
+    bias = self.param("bias", nn.initializers.zeros, (num_words,))
+    logits = jnp.einsum(
+      "nld,vd->nlv",
+      x,
+      table.astype(x.dtype),
+      preferred_element_type=jnp.float32,
+    )
+    return logits + bias

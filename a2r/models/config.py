@@ -43,6 +43,9 @@ class Config:
       the CLS tokens of all texts start out nearly equal and stay so for long.
     temporal_embeddings: whether frame embeddings are added.
     itm: whether the fusion layers and the matching head are built.
+    mlm: whether the fusion layers and the masked-language head are built.
+    remat: whether gradients compute each layer's activations again instead of
+      keeping them: less memory, a third more time, the same values.
     dtype: compute type, 'float32' or 'bfloat16'; parameters, softmax,
       LayerNorm statistics and outputs are float32.
   """
@@ -71,6 +74,8 @@ class Config:
   pooling: str = "cls"
   temporal_embeddings: bool = True
   itm: bool = True
+  mlm: bool = False
+  remat: bool = False
   dtype: str = "float32"
 
   def __post_init__(self):
@@ -110,11 +115,12 @@ class Config:
         f"fusion_layer {self.fusion_layer} is not within text_layers "
         f"{self.text_layers}"
       )
-    if self.itm and self.fusion_layer == self.text_layers:
-      raise ValueError(
-        "itm needs fusion layers: fusion_layer must be below text_layers, "
-        f"both are {self.text_layers}"
-      )
+    for name in ("itm", "mlm"):
+      if getattr(self, name) and self.fusion_layer == self.text_layers:
+        raise ValueError(
+          f"{name} needs fusion layers: fusion_layer must be below "
+          f"text_layers, both are {self.text_layers}"
+        )
 
   @property
   def _stride(self) -> int:

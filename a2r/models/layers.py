@@ -25,6 +25,17 @@ LayerNorm = functools.partial(
 )
 
 
+def maybe_remat(layer, remat: bool, num_args: int):
+  """The layer class, its activations computed again for gradients if asked.
+
+  Args:
+    layer: a module class whose last argument, `deterministic`, is static.
+    remat: whether.
+    num_args: arguments of its call, all to be passed by position.
+  """
+  return nn.remat(layer, static_argnums=(num_args,)) if remat else layer
+
+
 def bert_init(width: int):
   """N(0, 0.02), BERT's and BEiT's, with its gain at width 768 kept."""
   return nn.initializers.normal(0.02 * math.sqrt(768 / width))

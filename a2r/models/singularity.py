@@ -67,6 +67,7 @@ class Singularity(nn.Module):
       c.drop_path,
       c.layer_scale_init,
       c.dtype,
+      c.remat,
     )
     self.vision_layernorm = layers.LayerNorm(dtype=c.dtype)
     self.temporal = temporal.TemporalEncoder(
@@ -77,25 +78,28 @@ class Singularity(nn.Module):
       c.dropout,
       c.temporal_embeddings,
       c.dtype,
+      c.remat,
     )
     self.embeddings = bert.Embeddings(
       c.vocab_size, c.max_positions, c.width, c.dropout, c.dtype
     )
     sizes = (c.num_heads, c.mlp_width, c.dropout)
-    self.text = [
-      bert.Layer(*sizes, dtype=c.dtype) for _ in range(c.fusion_layer)
-    ]
+    layer = layers.maybe_remat(bert.Layer, c.remat, 4)
+    self.text = [layer(*sizes, dtype=c.dtype) for _ in range(c.fusion_layer)]
     if c.pooling == "flat":
       self.pooler = _FlatPooler(c.width)
     self.vision_proj = _head(c.embed_dim)
     self.text_proj = _head(c.embed_dim)
     self.temp = self.param("temp", nn.initializers.constant(0.07), ())
-    if c.itm:
+    if c.itm or c.mlm:
       self.fusion = [
-        bert.Layer(*sizes, cross_attention=True, dtype=c.dtype)
+        layer(*sizes, cross_attention=True, dtype=c.dtype)
         for _ in range(c.fusion_layer, c.text_layers)
       ]
+    if c.itm:
       self.itm_head = _head(2)
+    if c.mlm:
+      self.mlm_head = bert.MaskedLanguageHead(c.dtype)
 
   def __call__(
     self,
@@ -129,6 +133,9 @@ class Singularity(nn.Module):
         deterministic,
       )
       itm_logits = pairs.reshape(num_clips, num_texts, 2)
+    if self.config.mlm and self.is_initializing():
+      one = image_embeds[:1], text_embeds[:1], attention_mask[:1]
+      self.predict_words(*one, deterministic)
     return Output(
       image_embeds, text_embeds, image_feat, text_feat, sim, itm_logits
     )
@@ -227,12 +234,46 @@ class Singularity(nn.Module):
       raise ValueError(
         "this model has no matching head: its config has itm=False"
       )
+    x = self._fuse(image_embeds, text_embeds, attention_mask, deterministic)
+    return self.itm_head(x[:, 0].astype(jnp.float32))
+
+  def predict_words(
+    self,
+    image_embeds: jax.Array,
+    text_embeds: jax.Array,
+    attention_mask: jax.Array,
+    deterministic: bool = True,
+  ) -> jax.Array:
+    """Logits of the word at each place of texts, given their clips.
+
+    Args:
+      image_embeds: `[N, T * S, D]` tokens of the clip of each text.
+      text_embeds: `[N, L, D]` tokens of texts with words masked out, from
+        `encode_text`.
+      attention_mask: `[N, L]`.
+      deterministic: no dropout.
+
+    Returns:
+      `[N, L, vocab_size]` float32.
+
+    Raises:
+      ValueError: the model was built without `mlm`.
+    """
+    if not self.config.mlm:
+      raise ValueError(
+        "this model has no masked-language head: its config has mlm=False"
+      )
+    x = self._fuse(image_embeds, text_embeds, attention_mask, deterministic)
+    return self.mlm_head(x, self.embeddings.word)
+
+  def _fuse(self, image_embeds, text_embeds, attention_mask, deterministic):
+    """`[N, L, D]` text tokens that have attended to the image tokens."""
     dtype = self.config.dtype
     bias = bert.mask_bias(attention_mask)
     x, image_embeds = text_embeds.astype(dtype), image_embeds.astype(dtype)
     for layer in self.fusion:
       x = layer(x, image_embeds, bias, deterministic)
-    return self.itm_head(x[:, 0].astype(jnp.float32))
+    return x
 
 
 class _FlatPooler(nn.Module):

@@ -41,6 +41,7 @@ class TemporalEncoder(nn.Module):
     dropout: rate.
     embeddings: whether the frame embeddings are added.
     dtype: compute type.
+    remat: see `singularity.Config`.
   """
 
   num_layers: int
@@ -50,6 +51,7 @@ class TemporalEncoder(nn.Module):
   dropout: float
   embeddings: bool
   dtype: str
+  remat: bool = False
 
   @nn.compact
   def __call__(self, x: jax.Array, deterministic: bool = True) -> jax.Array:
@@ -62,8 +64,9 @@ class TemporalEncoder(nn.Module):
     if self.num_layers == 0 or (num_frames == 1 and not self.is_initializing()):
       return x
     x = jnp.swapaxes(x, 1, 2).reshape(-1, num_frames, width)
+    layer = layers.maybe_remat(bert.Layer, self.remat, 4)
     for i in range(self.num_layers):
-      x = bert.Layer(
+      x = layer(
         self.num_heads,
         self.mlp_width,
         self.dropout,
@@ -71,6 +74,6 @@ class TemporalEncoder(nn.Module):
         kernel_init=layers.torch_linear_init,
         dtype=self.dtype,
         name=f"layer_{i}",
-      )(x, deterministic=deterministic)
+      )(x, None, None, deterministic)
     x = x.reshape(batch, num_tokens, num_frames, width)
     return jnp.swapaxes(x, 1, 2)

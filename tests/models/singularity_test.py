@@ -1,5 +1,7 @@
 """What the backbone must and must not depend on."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -129,6 +131,7 @@ def test_dropout_needs_and_uses_its_rng(make_config, make_params, inputs):
     ({"stem_patch": -1}, "stem_patch must be at least 0, got -1"),
     ({"fusion_layer": 3}, "fusion_layer 3 is not within text_layers 2"),
     ({"fusion_layer": 2}, "itm needs fusion layers"),
+    ({"fusion_layer": 2, "itm": False, "mlm": True}, "mlm needs fusion"),
     ({"vocab_size": 0}, "vocab_size must be at least 1, got 0"),
     ({"temporal_layers": -1}, "temporal_layers must be at least 0, got -1"),
     ({"dropout": 1.0}, r"dropout must be in \[0, 1\), got 1.0"),
@@ -152,3 +155,97 @@ def test_wrong_frames_are_named(make_config, make_params, inputs):
 def test_config_takes_a_list_and_stays_hashable(make_config):
   config = make_config(stem_features=[4, 8])
   assert config == make_config() and hash(config) == hash(make_config())
+
+
+@pytest.fixture(scope="module")
+def with_head(make_config, make_params, inputs):
+  """A model with every head and dropout, and its variables."""
+  model = singularity.Singularity(
+    make_config(mlm=True, dropout=0.3, drop_path=0.3, vision_layers=2)
+  )
+  return model, make_params(model, *inputs)
+
+
+def test_masked_language_head_is_tied_to_the_word_table(with_head, inputs):
+  model, params = with_head
+  shapes = jax.tree.map(np.shape, params["params"]["mlm_head"])
+  assert shapes == {
+    "dense": {"kernel": (16, 16), "bias": (16,)},
+    "layernorm": {"scale": (16,), "bias": (16,)},
+    "bias": (30,),
+  }
+  frames, input_ids, mask = inputs
+
+  def predict(params):
+    image, _ = model.apply(params, frames, method="encode_video")
+    text, _ = model.apply(params, input_ids, mask, method="encode_text")
+    pair = image, text[:2], mask[:2]
+    return model.apply(params, *pair, method="predict_words")
+
+  logits = jax.jit(predict)(params)
+  assert logits.shape == (2, 6, 30) and logits.dtype == jnp.float32
+  # A word that is in no text only shows in its own column.
+  unused = min(set(range(30)) - set(input_ids.ravel().tolist()))
+  table = params["params"]["embeddings"]["word"].copy()
+  table[unused] += 1
+  changed = jax.tree.map(lambda x: x, params)
+  changed["params"]["embeddings"]["word"] = table
+  difference = np.abs(jax.jit(predict)(changed) - logits).max(axis=(0, 1))
+  assert difference[unused] > 1e-2
+  np.testing.assert_allclose(np.delete(difference, unused), 0, atol=1e-6)
+
+
+def test_without_mlm_no_head_is_built(make_config, inputs):
+  model = singularity.Singularity(make_config())
+  shapes = jax.eval_shape(model.init, jax.random.key(0), *inputs)
+  assert "mlm_head" not in shapes["params"]
+  pair = np.zeros((1, 4, 16)), np.zeros((1, 6, 16)), inputs[2][:1]
+  with pytest.raises(ValueError, match="mlm=False"):
+    model.apply(shapes, *pair, method="predict_words")
+
+
+@pytest.fixture(scope="module")
+def rematted(with_head):
+  config = dataclasses.replace(with_head[0].config, remat=True)
+  return singularity.Singularity(config)
+
+
+def test_remat_holds_every_layer_of_the_same_tree(with_head, rematted, inputs):
+  model, params = with_head
+  shapes = jax.eval_shape(rematted.init, jax.random.key(0), *inputs)
+  assert jax.tree.structure(shapes) == jax.tree.structure(params)
+
+  def count(model):
+    program = jax.make_jaxpr(lambda p: model.apply(p, *inputs))(params)
+    return sum("remat" in eqn.primitive.name for eqn in program.eqns)
+
+  # Two layers of vision, one each of temporal, text and fusion.
+  assert (count(model), count(rematted)) == (0, 5)
+
+
+@pytest.mark.slow
+def test_remat_changes_no_loss_and_no_gradient(with_head, rematted, inputs):
+  """Dropout included: both draw the same."""
+  model, params = with_head
+
+  def loss_and_grads(model):
+    def loss_fn(params):
+      rngs = {"dropout": jax.random.key(3)}
+      output = model.apply(params, *inputs, False, rngs=rngs)
+      pair = output.image_embeds, output.text_embeds[:2], inputs[2][:2]
+      words = model.apply(params, *pair, method="predict_words")
+      terms = output.sim, output.itm_logits, words
+      return sum(jnp.sum(jnp.tanh(x)) for x in terms)
+
+    return jax.jit(jax.value_and_grad(loss_fn))(params)
+
+  loss, grads = loss_and_grads(model)
+  same_loss, same_grads = loss_and_grads(rematted)
+  np.testing.assert_allclose(same_loss, loss, rtol=1e-6)
+  jax.tree.map(
+    lambda a, b: np.testing.assert_allclose(
+      a, b, rtol=0, atol=1e-5 * max(np.abs(b).max(), 1)
+    ),
+    same_grads,
+    grads,
+  )
