@@ -1,6 +1,7 @@
 """Where the benchmarks leave their figures: benchmarks/results/*.json."""
 
 import datetime
+import importlib.metadata
 import json
 import os
 import pathlib
@@ -8,7 +9,6 @@ import platform
 from typing import Any
 
 import jax
-import mujoco
 
 _FOLDER = pathlib.Path(__file__).parent / "results"
 
@@ -24,7 +24,7 @@ def machine() -> dict[str, Any]:
     "load_average": os.getloadavg()[0],
     "python": platform.python_version(),
     "jax": jax.__version__,
-    "mujoco": mujoco.__version__,
+    "mujoco": _version("mujoco"),
   }
 
 
@@ -35,6 +35,13 @@ def write(name: str, rows: list[dict[str, Any]], **settings):
   report = machine() | settings | {"rows": rows}
   path.write_text(json.dumps(report, indent=2) + "\n")
   print(f"Wrote benchmarks/results/{path.name}.")
+
+
+def _version(package: str) -> str | None:
+  try:
+    return importlib.metadata.version(package)
+  except importlib.metadata.PackageNotFoundError:
+    return None
 
 
 def _processor() -> str:

@@ -1,0 +1,171 @@
+"""Stage 2 at the published size: time, memory and arithmetic of a step.
+
+  python -m benchmarks.paper_step --compile_only   # memory, no time
+  python -m benchmarks.paper_step --variants=bfloat16 --peak_tflops=989
+
+One device, batches of 24 clips (8 human, 8 robot, 8 failed) of 4 frames of 224
+pixels, the four losses, AdamW. Memory is what XLA plans: arguments (parameters,
+optimizer, batch) and temporaries (activations, gradients), the state's memory
+being reused for the result. Arithmetic is counted by XLA on the program before
+it is compiled, without what remat and micro-batches do twice: the share of the
+peak is that of useful work. Needs neither TensorFlow nor MuJoCo.
+"""
+
+import time
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from absl import app, flags
+
+from a2r.core import compilation, optim
+from a2r.learners import adapt2reward, base, failure_clusters
+from a2r.learners import state as state_lib
+from a2r.models import encoders, reward, singularity
+from benchmarks import results
+
+VARIANTS = {
+  "float32": {},
+  "bfloat16": {"dtype": "bfloat16"},
+  "bfloat16+remat": {"dtype": "bfloat16", "remat": True},
+  "bfloat16+micro_batch": {"dtype": "bfloat16", "micro_batch": 6},
+  "float32+micro_batch": {"micro_batch": 6},
+}
+_TASKS, _FAILURES, _LENGTH = 4, 12, 12
+
+_VARIANTS = flags.DEFINE_list("variants", None, "Some of the variants.")
+_GROUP = flags.DEFINE_integer("group", 8, "Clips of each of three groups.", 1)
+_STEPS = flags.DEFINE_integer("steps", 10, "Steps that are timed.", 1)
+_CLIPS = flags.DEFINE_integer("score", 64, "Clips scored at once; 0: none.", 0)
+_COMPILE_ONLY = flags.DEFINE_bool("compile_only", False, "No steps, no scores.")
+_PEAK = flags.DEFINE_float("peak_tflops", None, "The device's; for the share.")
+
+
+def _make(*, micro_batch=None, **sizes):
+  """The model, the step and the shapes of its arguments."""
+  model = reward.Adapt2Reward(singularity.Config(**sizes), num_tasks=_TASKS)
+  ids = np.tile(np.arange(1, _LENGTH + 1, dtype=np.int32), (7, 1))
+  shape = (model.config.num_frames, *[model.config.image_size] * 2, 3)
+  learner = adapt2reward.make_learner(
+    model,
+    instruction_ids=ids,
+    instruction_mask=np.ones_like(ids),
+    weights=dict(cdc=1.0, vlc=1.0, fvlc=1.0, bce=1.0),
+    temperature=0.07,
+    crop=0.15,
+    color=0.5,
+    micro_batch=micro_batch,
+    failure_frames=np.zeros((_FAILURES, *shape), np.uint8),
+    failure_task=np.arange(_FAILURES) % _TASKS,
+  )
+  optimizer = optim.make_optimizer(
+    learning_rate=1e-5,
+    warmup_steps=2,
+    num_steps=1000,
+    weight_decay=0.02,
+    clip_norm=1.0,
+  )
+  extra = failure_clusters.unclustered(model, _FAILURES)
+  extra["cluster_labels"] = np.zeros(_FAILURES, np.int32)
+  state = jax.eval_shape(
+    lambda p: state_lib.create(p, extra, optimizer), encoders.params_like(model)
+  )
+  part = {
+    "frames": jax.ShapeDtypeStruct((_GROUP.value, *shape), jnp.uint8),
+    "task": jax.ShapeDtypeStruct((_GROUP.value,), jnp.int32),
+    "record": jax.ShapeDtypeStruct((_GROUP.value,), jnp.int32),
+  }
+  batch = {name: part for name in ("human", "robot", "failure")}
+  step = base.make_step_fn(learner.loss_fn, optimizer, 0, None)
+  return model, jax.jit(step, donate_argnums=0), state, batch
+
+
+def _fill(shapes, rng):
+  """Arrays of small random numbers; integers are below the robot tasks."""
+
+  def fill(x):
+    if jnp.issubdtype(x.dtype, jnp.floating):
+      values = 0.02 * rng.standard_normal(x.shape, np.float32)
+      return jnp.asarray(np.abs(values), x.dtype)
+    high = 256 if x.dtype == jnp.uint8 else _TASKS
+    return jnp.asarray(rng.integers(0, high, x.shape), x.dtype)
+
+  return jax.tree.map(fill, shapes)
+
+
+def _flops(**sizes) -> float:
+  """Operations of a step that computes nothing twice."""
+  sizes = {k: v for k, v in sizes.items() if k not in ("remat", "micro_batch")}
+  _, step, state, batch = _make(**sizes)
+  return step.lower(state, batch).cost_analysis()["flops"]
+
+
+def _measure(name: str) -> dict:
+  """One row: what a step of the variant takes."""
+  sizes = VARIANTS[name]
+  model, step, state, batch = _make(**sizes)
+  begin = time.perf_counter()
+  compiled = step.lower(state, batch).compile()
+  row = {"variant": name, "compile_seconds": time.perf_counter() - begin}
+  memory = compiled.memory_analysis()
+  row["arguments_gb"] = memory.argument_size_in_bytes / 1e9
+  row["temporaries_gb"] = memory.temp_size_in_bytes / 1e9
+  row["step_tflop"] = _flops(**sizes) / 1e12
+  if not _COMPILE_ONLY.value:
+    rng = np.random.default_rng(0)
+    state, batch = _fill(state, rng), _fill(batch, rng)
+    row |= _time_steps(compiled, state, batch, row["step_tflop"])
+    if _CLIPS.value:
+      row |= _time_scores(model, rng)
+  row = {k: round(v, 4) if k != "variant" else v for k, v in row.items()}
+  print(row, flush=True)
+  return row
+
+
+def _time_steps(compiled, state, batch, tflop) -> dict:
+  """Seconds of a step; the batch is on the device already."""
+  state, _ = jax.block_until_ready(compiled(state, batch))
+  begin = time.perf_counter()
+  for _ in range(_STEPS.value):
+    state, metrics = compiled(state, batch)
+  jax.block_until_ready(metrics)
+  seconds = (time.perf_counter() - begin) / _STEPS.value
+  row = {"step_seconds": seconds, "tflops": tflop / seconds}
+  if _PEAK.value:
+    row["share_of_peak"] = row["tflops"] / _PEAK.value
+  norm = float(optax.global_norm(state.params))
+  if not np.isfinite(norm):
+    raise FloatingPointError("the timed steps made parameters not finite")
+  return row
+
+
+def _time_scores(model, rng) -> dict:
+  """Clips per second of the video feature, from uint8 on the device."""
+  params = _fill(encoders.params_like(model), rng)
+  size = model.config.image_size
+  shape = (_CLIPS.value, model.config.num_frames, size, size, 3)
+  encode = encoders.make_encoders(model, params, None).video
+  clips = _fill(jax.ShapeDtypeStruct(shape, jnp.uint8), rng)
+  jax.block_until_ready(encode(clips))
+  begin = time.perf_counter()
+  for _ in range(_STEPS.value):
+    features = encode(clips)
+  jax.block_until_ready(features)
+  seconds = time.perf_counter() - begin
+  return {"scored_clips_per_second": _STEPS.value * _CLIPS.value / seconds}
+
+
+def main(_):
+  """Prints the rows and writes benchmarks/results/paper_step-<backend>.json."""
+  compilation.enable_cache()
+  names = _VARIANTS.value or list(VARIANTS)
+  unknown = [name for name in names if name not in VARIANTS]
+  if unknown:
+    raise app.UsageError(f"unknown variants {unknown}; known: {[*VARIANTS]}")
+  rows = [_measure(name) for name in names]
+  results.write("paper_step", rows, batch_size=3 * _GROUP.value)
+
+
+if __name__ == "__main__":
+  app.run(main)
