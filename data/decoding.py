@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
-from data import images
+from a2r.core import bicubic
 
 _NUM_PREFETCH = 4  # Elements ready before they are asked for.
 
@@ -78,9 +78,9 @@ def _resize(pictures, stored, image_size):
   """`[F, H, W, 3]` to `[F, S, S, 3]`, as `images.resize` does in numpy."""
   if tuple(stored) == (image_size, image_size):
     return pictures
-  rows, columns = (images.bicubic_matrix(n, image_size) for n in stored)
+  rows, columns = (bicubic.matrix(n, image_size) for n in stored)
   pixels = tf.cast(pictures, tf.float32)
-  pixels = tf.tensordot(rows, pixels, [[1], [1]])
   pixels = tf.tensordot(columns, pixels, [[1], [2]])
-  pixels = tf.transpose(pixels, [2, 1, 0, 3])
+  pixels = tf.tensordot(rows, pixels, [[1], [2]])
+  pixels = tf.transpose(pixels, [2, 0, 1, 3])
   return tf.cast(tf.round(tf.clip_by_value(pixels, 0.0, 255.0)), tf.uint8)

@@ -27,6 +27,8 @@ PAD, UNKNOWN, CLS, SEP, MASK = SPECIAL = (
 )
 _DELETED = re.compile(r"[,.'!?\"()*#:;~]")
 _SPACED = re.compile(r"[-/]")
+_DIRECTION = re.compile(r"\b(left|right)(?=\b|(?:most|wards?)\b)", re.I)
+_MIRRORED = {"left": "right", "right": "left"}
 
 
 def pre_text(text: str) -> str:
@@ -37,6 +39,31 @@ def pre_text(text: str) -> str:
   """
   text = _SPACED.sub(" ", _DELETED.sub("", text.lower()))
   return re.sub(r"\s+", " ", text.replace("<person>", "person")).strip()
+
+
+def has_direction(text: str) -> bool:
+  """Whether a text says left or right, which a mirrored picture belies."""
+  return _DIRECTION.search(text) is not None
+
+
+def mirror(text: str) -> str:
+  """What a text says of the mirrored picture: left and right swapped.
+
+  Whole words in any case, also with -most, -ward and -wards, whatever they
+  mean ('right behind' becomes 'left behind').
+
+  >>> mirror('Pulling something from left to right')
+  'Pulling something from right to left'
+  """
+  return _DIRECTION.sub(_mirror_word, text)
+
+
+def _mirror_word(found: re.Match) -> str:
+  """The other of the two words, in the same case."""
+  word = _MIRRORED[found[0].lower()]
+  if found[0].isupper():
+    return word.upper()
+  return word.capitalize() if found[0].istitle() else word
 
 
 class Tokenizer:

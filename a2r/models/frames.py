@@ -1,14 +1,20 @@
 """Pictures into what the networks take: resize, augment, normalize.
 
+Two augmentations: that of the published models (`random_resized_crop` and
+`flip`, torchvision's on uint8) and a cheaper one (`augment`).
+
 Letters: B clips, T frames, H W C picture (C = 3, RGB), S side wanted.
 """
+
+import functools
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-# torchvision's bicubic; jax.image.resize has -0.5, and is off by grey levels.
-_CUBIC = -0.75
+from a2r.core import bicubic
+from a2r.models import boxes as boxes_lib
+
 _GRAY = (0.299, 0.587, 0.114)
 _PERMUTATIONS = np.eye(3, dtype=np.float32)[
   np.array([[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]])
@@ -38,15 +44,76 @@ def resize(frames: jax.Array, size: int) -> jax.Array:
   height, width = frames.shape[-3:-1]
   if (height, width) == (size, size):
     return frames
-  x = frames.astype(jnp.float32)
-  precision = jax.lax.Precision.HIGHEST
-  x = jnp.einsum(
-    "wj,...ijc->...iwc", _cubic_matrix(width, size), x, precision=precision
+  rows = bicubic.matrix(height, size)
+  return _mix(frames, rows, bicubic.matrix(width, size), "")
+
+
+def random_resized_crop(
+  rng: jax.Array,
+  frames: jax.Array,
+  *,
+  size: int,
+  scale: tuple[float, float] = (0.5, 1.0),
+  ratio: tuple[float, float] = (3 / 4, 4 / 3),
+) -> jax.Array:
+  """torchvision's RandomResizedCrop, one box per clip.
+
+  Args:
+    rng: key; consumed.
+    frames: `[B, T, H, W, C]` uint8.
+    size: S.
+    scale: the least and the most of the picture's area that a box has.
+    ratio: the least and the most of a box's width over its height.
+
+  Returns:
+    `[B, T, S, S, C]` uint8.
+
+  Raises:
+    ValueError: a range that is not rising, or outside (0, 1] for `scale`.
+  """
+  boxes = boxes_lib.random_boxes(
+    rng, len(frames), frames.shape[2:4], scale=scale, ratio=ratio
   )
-  x = jnp.einsum(
-    "hi,...iwc->...hwc", _cubic_matrix(height, size), x, precision=precision
-  )
-  return jnp.round(jnp.clip(x, 0, 255)).astype(jnp.uint8)
+  return crop_and_resize(frames, boxes, size)
+
+
+def crop_and_resize(
+  frames: jax.Array, boxes: jax.Array, size: int
+) -> jax.Array:
+  """Cuts one box out of each clip and resizes it as `resize` does.
+
+  Args:
+    frames: `[B, T, H, W, C]` uint8.
+    boxes: `[B, 4]` int32 top, left, height, width, within the picture.
+    size: S.
+
+  Returns:
+    `[B, T, S, S, C]` uint8.
+  """
+  height, width = frames.shape[2:4]
+  rows = _crop_matrix(boxes[:, 0], boxes[:, 2], height, size)
+  columns = _crop_matrix(boxes[:, 1], boxes[:, 3], width, size)
+  return _mix(jnp.asarray(frames), rows, columns, "b")
+
+
+def flip(
+  rng: jax.Array, frames: jax.Array, allowed: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+  """Mirrors half of the clips that may be mirrored, left to right.
+
+  Args:
+    rng: key; consumed.
+    frames: `[B, T, H, W, C]`.
+    allowed: `[B]` bool. The published models were trained with all of them
+      mirrored, also clips whose text has a left or a right in it; see
+      `text.mirror` and `text.has_direction`.
+
+  Returns:
+    The frames, and `[B]` bool: which were mirrored.
+  """
+  flipped = jax.random.bernoulli(rng, shape=(len(frames),)) & allowed
+  chosen = flipped[:, None, None, None, None]
+  return jnp.where(chosen, frames[:, :, :, ::-1], frames), flipped
 
 
 def augment(
@@ -133,23 +200,41 @@ def _linear_matrix(start: jax.Array, side: jax.Array, size: int) -> jax.Array:
   return jnp.maximum(1 - distance, 0)
 
 
-def _cubic_matrix(old: int, new: int) -> np.ndarray:
-  """`[new, old]` float32 weights of the bicubic resize of one axis."""
-  places = np.float32(old / new) * (np.arange(new, dtype=np.float32) + 0.5)
-  places = places - np.float32(0.5)
-  base = np.floor(places).astype(int)
-  fraction = places - base
-  matrix = np.zeros((new, old), np.float32)
-  for tap in range(-1, 3):
-    column = np.clip(base + tap, 0, old - 1)
-    weight = _cubic(np.abs(fraction - tap)).astype(np.float32)
-    np.add.at(matrix, (np.arange(new), column), weight)
-  return matrix
+def _crop_matrix(start, side, old: int, size: int) -> jax.Array:
+  """Bicubic weights of boxes along one axis.
+
+  Args:
+    start: `[B]` int32 first pixels.
+    side: `[B]` int32 numbers of pixels, from 1 to `old`.
+    old: pixels of the axis.
+    size: S.
+
+  Returns:
+    `[B, S, old]` float32.
+  """
+  # Of every side there can be: what XLA computes may differ in the last bit.
+  tables = [bicubic.taps(n, size) for n in range(1, old + 1)]
+  index, weights = (jnp.asarray(np.stack(x)) for x in zip(*tables, strict=True))
+  place = start[:, None, None] + index[side - 1]
+  weights = weights[side - 1]
+  hit = place[..., None] == jnp.arange(old)
+  return jnp.where(hit, weights[..., None], 0).sum(2)
 
 
-def _cubic(x: np.ndarray) -> np.ndarray:
-  """Keys' cubic kernel at distance `x` in [0, 2]."""
-  a = _CUBIC
-  near = ((a + 2) * x - (a + 3)) * x * x + 1
-  far = ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
-  return np.where(x <= 1, near, far)
+def _mix(frames, rows, columns, batch: str) -> jax.Array:
+  """Resizes by a matrix per axis, columns first as torchvision; to uint8.
+
+  Args:
+    frames: `[..., H, W, C]` uint8.
+    rows: `[S, H]`, or `[B, S, H]` with `batch` 'b'.
+    columns: `[S, W]`, or `[B, S, W]`.
+    batch: '' or 'b'.
+
+  Returns:
+    `[..., S, S, C]` uint8.
+  """
+  mix = functools.partial(jnp.einsum, precision=jax.lax.Precision.HIGHEST)
+  b, x = batch, frames.astype(jnp.float32)
+  x = mix(f"{b}wj,{b}...ijc->{b}...iwc", columns, x)
+  x = mix(f"{b}hi,{b}...iwc->{b}...hwc", rows, x)
+  return jnp.round(jnp.clip(x, 0, 255)).astype(jnp.uint8)

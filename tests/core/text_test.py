@@ -58,6 +58,28 @@ def test_vocabulary_depends_on_neither_run_nor_order(vocab_size, tmp_path):
   assert files[0] == files[1]
 
 
+@pytest.mark.parametrize(
+  "said, mirrored",
+  [
+    ("pulling a cup from left to right", "pulling a cup from right to left"),
+    ("Left of it, to the RIGHT", "Right of it, to the LEFT"),
+    ("the leftmost of them, leftwards", "the rightmost of them, rightwards"),
+    ("on the right-hand side", "on the left-hand side"),
+  ],
+)
+def test_mirror_swaps_left_and_right(said, mirrored):
+  assert text.mirror(said) == mirrored
+  assert text.mirror(mirrored) == said
+  assert text.has_direction(said) and text.has_direction(mirrored)
+
+
+@pytest.mark.parametrize(
+  "said", ["putting a bottle upright", "bright cleft, outright leftovers", ""]
+)
+def test_mirror_leaves_texts_without_a_direction(said):
+  assert text.mirror(said) == said and not text.has_direction(said)
+
+
 def test_errors_say_what_is_wrong(tmp_path):
   with pytest.raises(ValueError, match="vocab_size 10 is too small"):
     text.Tokenizer.train(CORPUS, vocab_size=10)

@@ -5,7 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from a2r.models import boxes as boxes_lib
 from a2r.models import frames
+from data import images
 
 
 @pytest.mark.parametrize("size", [32, 64])
@@ -78,3 +80,70 @@ def test_strength_out_of_range_is_named(clips, name):
   strengths = {"crop": 0.0, "color": 0.0} | {name: 1.5}
   with pytest.raises(ValueError, match=rf"{name} must be in \[0, 1\)"):
     frames.augment(jax.random.key(0), clips, **strengths)
+
+
+_crop_and_resize = jax.jit(frames.crop_and_resize, static_argnames="size")
+_random_resized_crop = jax.jit(
+  frames.random_resized_crop, static_argnames=("size", "scale", "ratio")
+)
+
+
+@pytest.mark.parametrize("size", [12, 24])
+def test_crop_equals_cutting_and_resizing(size):
+  clips = np.random.default_rng(0).integers(0, 256, (6, 2, 20, 28, 3), np.uint8)
+  boxes = np.array(
+    [
+      [0, 0, 20, 28],  # All of it.
+      [3, 5, 13, 11],
+      [0, 17, 7, 11],  # At the right edge: clamped there, not beyond.
+      [19, 27, 1, 1],  # A single pixel.
+      [8, 2, 12, 24],
+      [5, 9, 1, 17],
+    ]
+  )
+  out = _crop_and_resize(clips, boxes, size=size)
+  assert out.dtype == jnp.uint8
+  for clip, box, cropped in zip(clips, boxes, out, strict=True):
+    top, left, height, width = box
+    cut = clip[:, top : top + height, left : left + width]
+    np.testing.assert_array_equal(cropped, images.resize(cut, size))
+
+
+def test_random_resized_crop_cuts_its_boxes():
+  clips = np.random.default_rng(0).integers(0, 256, (6, 2, 20, 28, 3), np.uint8)
+  clips[:, 1] = clips[:, 0]
+  ranges = {"scale": (0.5, 1.0), "ratio": (3 / 4, 4 / 3)}
+  rng = jax.random.key(1)
+  out = _random_resized_crop(rng, clips, size=12, **ranges)
+  boxes = boxes_lib.random_boxes(rng, 6, (20, 28), **ranges)
+  np.testing.assert_array_equal(out, _crop_and_resize(clips, boxes, size=12))
+  np.testing.assert_array_equal(out[:, 0], out[:, 1])
+  assert len(np.unique(boxes, axis=0)) == 6
+  # Clips drawn one by one, each from its own key.
+  keys = jax.random.split(rng, 6)
+  alone = jax.vmap(lambda r, x: _random_resized_crop(r, x[None], size=12)[0])
+  alone = alone(keys, clips)
+  assert alone.shape == out.shape
+  assert len(np.unique(alone, axis=0)) == 6
+
+
+@pytest.mark.parametrize(
+  "ranges", [{"scale": (0.0, 1.0)}, {"scale": (0.5, 2.0)}, {"ratio": (2, 1)}]
+)
+def test_wrong_ranges_of_a_crop_are_named(clips, ranges):
+  with pytest.raises(ValueError, match=r"0 < scale\[0\] <= scale\[1\] <= 1"):
+    frames.random_resized_crop(jax.random.key(0), clips, size=8, **ranges)
+
+
+def test_flip_mirrors_half_of_the_allowed():
+  clips = np.random.default_rng(0).integers(0, 256, (400, 1, 2, 3, 3), np.uint8)
+  allowed = np.arange(400) % 4 > 0
+  out, flipped = jax.device_get(
+    jax.jit(frames.flip)(jax.random.key(0), clips, allowed)
+  )
+  assert out.dtype == np.uint8 and flipped.dtype == bool
+  assert not flipped[~allowed].any()
+  assert 0.4 < flipped[allowed].mean() < 0.6
+  for clip, mirrored, seen in zip(clips, flipped, out, strict=True):
+    expected = clip[:, :, ::-1] if mirrored else clip
+    np.testing.assert_array_equal(seen, expected)
