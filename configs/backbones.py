@@ -34,7 +34,10 @@ def small() -> config_dict.ConfigDict:
 
 
 def paper() -> config_dict.ConfigDict:
-  """Singularity-temporal as published, its feature made temporal."""
+  """Singularity-temporal as published, its feature made temporal.
+
+  For accelerators: parameters and sums are float32, products are bfloat16.
+  """
   return config_dict.create(
     image_size=224,
     patch_size=16,
@@ -56,7 +59,7 @@ def paper() -> config_dict.ConfigDict:
     temporal_feature=True,
     temporal_embeddings=True,
     itm=True,
-    dtype="float32",
+    dtype="bfloat16",
   )
 
 

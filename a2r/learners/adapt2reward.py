@@ -8,6 +8,7 @@ with robot clips (the first ones, which have failure prompts), K failure
 prompts each, L tokens, E feature width.
 """
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -75,13 +76,9 @@ def make_learner(
   objective = objective_lib.Objective(
     **weights, temperature=temperature, exclude_self=exclude_self
   )
-  instruction_ids = np.asarray(instruction_ids, np.int32)
-  instruction_mask = np.asarray(instruction_mask, np.int32)
-  _check_instructions(model, instruction_ids, instruction_mask)
-  # Padding that all texts have changes nothing, and costs time.
-  used = instruction_mask.any(axis=0).nonzero()[0].max() + 1
-  instruction_ids = instruction_ids[:, :used]
-  instruction_mask = instruction_mask[:, :used]
+  instruction_ids, instruction_mask = _without_padding(
+    model, instruction_ids, instruction_mask
+  )
   cluster_fn = None
   if objective.fvlc:
     cluster_fn = failure_clusters.make_cluster_fn(
@@ -92,17 +89,9 @@ def make_learner(
       num_iters=num_iters,
     )
 
-  def init(rng):
-    rng_params, rng_clusters = jax.random.split(rng)
-    params = initial_params
-    if callable(initial_params):
-      params = initial_params(rng_params)
-    elif initial_params is None:
-      params = init_params(model, rng_params, instruction_ids)
-    if cluster_fn is None:
-      num_clips = 0 if failure_task is None else len(failure_task)
-      return params, failure_clusters.unclustered(model, num_clips)
-    return params, cluster_fn(params, rng=rng_clusters)[0]
+  init = functools.partial(
+    _init, model, instruction_ids, initial_params, cluster_fn, failure_task
+  )
 
   def loss_fn(params, extra, batch, rng, axis_name):
     rng_clips, rng_text = jax.random.split(rng)
@@ -151,8 +140,23 @@ def init_params(
   return jax.jit(model.init)(rng, frames, ids, jnp.ones_like(ids))["params"]
 
 
-def _check_instructions(model, ids, mask):
-  """Fails before the first compile if the tables do not fit the model."""
+def _init(model, ids, initial_params, cluster_fn, failure_task, rng):
+  """The params and the extra that a fresh run starts from."""
+  rng_params, rng_clusters = jax.random.split(rng)
+  params = initial_params
+  if callable(initial_params):
+    params = initial_params(rng_params)
+  elif initial_params is None:
+    params = init_params(model, rng_params, ids)
+  if cluster_fn is None:
+    num_clips = 0 if failure_task is None else len(failure_task)
+    return params, failure_clusters.unclustered(model, num_clips)
+  return params, cluster_fn(params, rng=rng_clusters)[0]
+
+
+def _without_padding(model, ids, mask):
+  """The tables without the padding of all texts; fails if they do not fit."""
+  ids, mask = np.asarray(ids, np.int32), np.asarray(mask, np.int32)
   if ids.ndim != 2 or ids.shape != mask.shape:
     raise ValueError(
       f"instruction ids and mask must be two [I, L] arrays, got {ids.shape} "
@@ -165,6 +169,9 @@ def _check_instructions(model, ids, mask):
   if (mask.sum(axis=1) < 2).any():
     empty = np.flatnonzero(mask.sum(axis=1) < 2).tolist()
     raise ValueError(f"instructions {empty} are empty")
+  # Padding that all texts have changes nothing, and costs time.
+  used = mask.any(axis=0).nonzero()[0].max() + 1
+  return ids[:, :used], mask[:, :used]
 
 
 def _encode_clips(

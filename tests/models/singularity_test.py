@@ -3,6 +3,7 @@
 import dataclasses
 
 import jax
+import jax.flatten_util
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -249,3 +250,24 @@ def test_remat_changes_no_loss_and_no_gradient(with_head, rematted, inputs):
     same_grads,
     grads,
   )
+
+
+def test_bfloat16_gradients_point_where_exact_ones_do(
+  make_config, make_params, inputs
+):
+  exact_model = singularity.Singularity(make_config(itm=False, text_layers=1))
+  params = make_params(exact_model, *inputs)
+
+  def gradient(dtype):
+    config = make_config(itm=False, text_layers=1, dtype=dtype)
+    model = singularity.Singularity(config)
+    grads = jax.jit(
+      jax.grad(lambda p: model.apply(p, *inputs).sim[:, 0].sum())
+    )(params)
+    for leaf in jax.tree.leaves(grads):
+      assert leaf.dtype == jnp.float32
+    return jax.flatten_util.ravel_pytree(grads)[0]
+
+  exact, rough = gradient("float32"), gradient("bfloat16")
+  cosine = exact @ rough / jnp.linalg.norm(exact) / jnp.linalg.norm(rough)
+  assert 0.98 < cosine < 1
