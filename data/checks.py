@@ -69,7 +69,7 @@ def check_clips(dataset: Dataset):
   if any(empty):
     raise dataset.error(empty.index(True), "its instruction is empty")
   pairs = zip(dataset.template, dataset.instruction, strict=True)
-  fitting = {pair: text.fits(*map(str, pair)) for pair in set(pairs)}
+  fitting = {pair: text.reads_as(*map(str, pair)) for pair in set(pairs)}
   for (template, instruction), fit in fitting.items():
     if template and not fit:
       wrong = (dataset.template == template) & (

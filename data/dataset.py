@@ -41,6 +41,7 @@ class Dataset:
     task: `[N]` str.
     source: `[N]` str.
     environment: `[N]` str.
+    name: `[N]` str; '' for clips that nobody named.
   """
 
   files: tuple[pathlib.Path, ...]
@@ -58,6 +59,7 @@ class Dataset:
   task: np.ndarray
   source: np.ndarray
   environment: np.ndarray
+  name: np.ndarray
 
   def __len__(self) -> int:
     return len(self.file)
@@ -128,7 +130,10 @@ class Dataset:
       success=bool(self.success[row]),
       seed=int(self.seed[row]),
       log=np.array(feature["log"].float_list.value, np.float32),
-      **{name: str(getattr(self, name)[row]) for name in scanning.TEXTS},
+      **{
+        name: str(getattr(self, name)[row])
+        for name in scanning.TEXTS + scanning.OPTIONAL
+      },
     )
 
 

@@ -5,7 +5,12 @@
     clips/0002.webm,closing drawer,false
 
 Optional columns: task, template, environment, source. Paths are relative to
-the manifest. Nothing here imports TensorFlow until clips are stored.
+the manifest, or absolute. Without a manifest, folders tell as much:
+
+    clips/closing drawer/success/0001.mp4
+    clips/closing drawer/failure/0002.webm
+
+Nothing here imports TensorFlow until clips are stored.
 
 Letters: T frames, S picture size.
 """
@@ -17,13 +22,14 @@ import pathlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from data import images, video
+from data import video
 
 _REQUIRED = ("video", "instruction", "success")
 _OPTIONAL = ("task", "template", "environment", "source")
 _TRUE = ("true", "yes", "1", "success")
 _FALSE = ("false", "no", "0", "failure")
-_CLIPS_PER_SHARD = 64
+_OUTCOMES = {"success": True, "failure": False}
+_SUFFIXES = (".mp4", ".webm", ".mkv", ".mov", ".avi", ".m4v", ".gif")
 
 
 class ManifestError(ValueError):
@@ -38,7 +44,8 @@ class Entry:
     video: path of the file.
     instruction: what the clip is about.
     success: whether it does it.
-    line: line in the manifest, from 1.
+    line: line in the manifest, from 1; without one, the clip's number.
+    name: the video as the manifest has it.
     task: name of the task; the instruction where none is given.
     template: the instruction's template, or ''.
     environment: where it was taken, or ''.
@@ -49,6 +56,7 @@ class Entry:
   instruction: str
   success: bool
   line: int
+  name: str
   task: str = ""
   template: str = ""
   environment: str = ""
@@ -56,7 +64,7 @@ class Entry:
 
 
 def load_manifest(path) -> list[Entry]:
-  """The entries of a `.csv` or `.jsonl` manifest, checked.
+  """The entries of a `.csv` or `.jsonl` manifest, or of folders, checked.
 
   Raises:
     ManifestError: a file or column that is missing, a line that cannot be
@@ -64,6 +72,8 @@ def load_manifest(path) -> list[Entry]:
       video that does not exist, or no entry at all.
   """
   path = pathlib.Path(path).expanduser()
+  if path.is_dir():
+    return _folder_entries(path)
   if not path.is_file():
     raise ManifestError(f"{path}: no such manifest")
   readers = {".csv": _csv_rows, ".jsonl": _jsonl_rows}
@@ -103,21 +113,19 @@ def store(
     ManifestError: see `load_manifest`.
     VideoError: a video that cannot be read.
   """
-  from data import records  # TensorFlow: seconds to import.
+  from data import records, storing  # TensorFlow: seconds to import.
 
   entries = load_manifest(manifest)
   spec = {
-    "format": records.FORMAT,
+    "made_by": "data.folder",
     "num_frames": num_frames,
-    "image_size": image_size,
     "videos": [_identity(entry) for entry in entries],
   }
 
-  def make(shard):
-    for entry in entries[shard * _CLIPS_PER_SHARD :][:_CLIPS_PER_SHARD]:
-      frames = video.load_video(entry.video, num_frames=num_frames)
+  def read(start, stop):
+    for entry in entries[start:stop]:
       yield records.Record(
-        frames=images.resize(frames, image_size),
+        frames=video.load_video(entry.video, num_frames=num_frames),
         instruction=entry.instruction,
         template=entry.template,
         task=entry.task,
@@ -125,11 +133,46 @@ def store(
         source=entry.source,
         environment=entry.environment,
         seed=entry.line,
+        name=entry.name,
       )
 
-  folder = records.spec_folder(root, name, spec)
-  num_shards = -(-len(entries) // _CLIPS_PER_SHARD)
-  return records.write_shards(folder, name, spec, num_shards, make)
+  return storing.store(
+    root,
+    name,
+    spec,
+    num_clips=len(entries),
+    read_fn=read,
+    image_size=image_size,
+  )
+
+
+def _folder_entries(root: pathlib.Path) -> list[Entry]:
+  """Entries of `<root>/<instruction>/{success,failure}/<video>`."""
+  files = sorted(
+    file
+    for file in root.glob("*/*/*")
+    if file.parent.name in _OUTCOMES and file.suffix.lower() in _SUFFIXES
+  )
+  if not files:
+    raise ManifestError(
+      f"{root}: a folder without videos under <instruction>/success or "
+      f"<instruction>/failure ({', '.join(_SUFFIXES)}); or give a manifest, "
+      "a .csv or .jsonl file"
+    )
+  entries = []
+  for number, file in enumerate(files, 1):
+    instruction = " ".join(file.parents[1].name.replace("_", " ").split())
+    entries.append(
+      Entry(
+        video=file,
+        instruction=instruction,
+        success=_OUTCOMES[file.parent.name],
+        line=number,
+        name=file.relative_to(root).as_posix(),
+        task=instruction,
+      )
+    )
+  return entries
 
 
 def _csv_rows(path: pathlib.Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -185,13 +228,14 @@ def _entry(path: pathlib.Path, line: int, row: dict[str, Any]) -> Entry:
     texts[name] = " ".join(value.split()) if name != "video" else value.strip()
   if not texts["instruction"]:
     raise ManifestError(f"{path}, line {line}: the instruction is empty")
-  file = path.parent / pathlib.Path(texts.pop("video")).expanduser()
+  name = texts.pop("video")
+  file = path.parent / pathlib.Path(name).expanduser()
   if not file.is_file():
     raise ManifestError(f"{path}, line {line}: no such video: {file}")
   texts["task"] = texts["task"] or texts["instruction"]
   texts["source"] = texts["source"] or "video"
   success = _boolean(path, line, row["success"])
-  return Entry(video=file, success=success, line=line, **texts)
+  return Entry(video=file, success=success, line=line, name=name, **texts)
 
 
 def _boolean(path: pathlib.Path, line: int, value: Any) -> bool:

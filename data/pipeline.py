@@ -51,6 +51,7 @@ class Clips:
     instruction: `[N]` str.
     template: `[N]` str.
     environment: `[N]` str.
+    name: `[N]` str, as the clip's user calls it, or ''.
   """
 
   frames: np.ndarray
@@ -60,6 +61,7 @@ class Clips:
   instruction: np.ndarray
   template: np.ndarray
   environment: np.ndarray
+  name: np.ndarray
 
 
 def make_batches(

@@ -63,6 +63,7 @@ class Record:
     environment: where, such as 'tabletop/train'.
     seed: the draw that made the clip.
     log: any shape, float; the true state over time, stored flat.
+    name: what its user calls the clip, such as a file name, or ''.
   """
 
   frames: np.ndarray
@@ -76,6 +77,7 @@ class Record:
   log: np.ndarray = dataclasses.field(
     default_factory=lambda: np.zeros([0], np.float32)
   )
+  name: str = ""
 
 
 def encode(record: Record) -> bytes:
@@ -84,6 +86,8 @@ def encode(record: Record) -> bytes:
     name: getattr(record, name).encode()
     for name in ("instruction", "template", "task", "source", "environment")
   }
+  if record.name:
+    text["name"] = record.name.encode()
   values: dict[str, Any] = {name: [value] for name, value in text.items()}
   values["frames"] = [encode_jpeg(frame) for frame in record.frames]
   feature = {

@@ -14,6 +14,7 @@ from PIL import Image
 from data.records import RecordError
 
 TEXTS = ("instruction", "template", "task", "source", "environment")
+OPTIONAL = ("name",)  # Texts that a clip need not have; '' then.
 _HEADER = struct.Struct("<QI")  # Length, masked crc32c of the length.
 _FOOTER = struct.Struct("<I")  # Masked crc32c of the payload.
 
@@ -95,13 +96,17 @@ def _parse(payload: bytes, file, number: int, examine: bool) -> tuple:
     values[name] = getattr(feature[name], kind).value
     if not values[name]:
       raise RecordError(file, number, f"the field {name!r} is missing")
+  for name in OPTIONAL:
+    values[name] = feature[name].bytes_list.value or [b""]
   sizes = set()
   for frame, jpeg in enumerate(values["frames"]):
     size = None if examine else _jpeg_size(jpeg)
     sizes.add(size or decode_jpeg(jpeg, file, number, frame).shape[:2])
   if len(sizes) > 1:
     raise RecordError(file, number, f"frames of several sizes {sorted(sizes)}")
-  texts = (values[name][0].decode(errors="replace") for name in TEXTS)
+  texts = (
+    values[name][0].decode(errors="replace") for name in TEXTS + OPTIONAL
+  )
   return (
     len(values["frames"]),
     sizes.pop(),

@@ -7,6 +7,10 @@ ones say it in brackets: 'Putting [something] into [something]'.
 import re
 from collections.abc import Iterable, Sequence
 
+from a2r.core import text as text_lib
+
+# Words that may say more than one template does: they must be its own.
+_MORE = ("and", "then", "not", "without")
 _PLACE = re.compile(r"\[[^\]]*\]|\b[Ss]omething\b")
 
 
@@ -37,6 +41,44 @@ def fits(template: str, instruction: str) -> bool:
   """Whether an instruction is the template with its places filled."""
   fixed = (re.escape(part) for part in _PLACE.split(template.lower()))
   return re.fullmatch(".+".join(fixed), instruction.lower()) is not None
+
+
+def reads_as(template: str, instruction: str) -> bool:
+  """Whether an instruction is the template filled, as people may write it.
+
+  Besides what `fits`: case and punctuation do not count, articles may be left
+  out or put in, and the first verb may be in its plain form.
+
+  >>> reads_as('Closing something', 'Close the drawer.')
+  True
+  >>> reads_as('Closing something', 'close the drawer and open the box')
+  False
+  """
+  if fits(template, instruction):
+    return True
+  fixed, words = _plain_words(template), _plain_words(instruction)
+  if any(words.count(word) > fixed.count(word) for word in _MORE):
+    return False
+  verbs = (words[0], *text_lib.ing_forms(words[0])) if words else ()
+  plain = " ".join(fixed)
+  return any(fits(plain, " ".join([verb, *words[1:]])) for verb in verbs)
+
+
+def find_template(instruction: str, templates: Iterable[str]) -> str | None:
+  """The one template that an instruction reads as, or None.
+
+  Of several, the one that all others read it as: 'moving cup away from the
+  camera' is not 'Moving something away from something'. Two that do not compare
+  are none.
+  """
+  found = [t for t in dict.fromkeys(templates) if reads_as(t, instruction)]
+  special = [t for t in found if all(reads_as(other, t) for other in found)]
+  return special[0] if len(special) == 1 else None
+
+
+def _plain_words(words: str) -> list[str]:
+  cleaned = text_lib.pre_text(words).split()
+  return [word for word in cleaned if word not in text_lib.ARTICLES]
 
 
 def corpus(templates: Iterable[str], nouns: Iterable[str]) -> list[str]:

@@ -25,6 +25,7 @@ PAD, UNKNOWN, CLS, SEP, MASK = SPECIAL = (
   "[SEP]",
   "[MASK]",
 )
+ARTICLES = ("a", "an", "the")
 _DELETED = re.compile(r"[,.'!?\"()*#:;~]")
 _SPACED = re.compile(r"[-/]")
 _DIRECTION = re.compile(r"\b(left|right)(?=\b|(?:most|wards?)\b)", re.I)
@@ -64,6 +65,12 @@ def _mirror_word(found: re.Match) -> str:
   if found[0].isupper():
     return word.upper()
   return word.capitalize() if found[0].istitle() else word
+
+
+def ing_forms(verb: str) -> tuple[str, ...]:
+  """The spellings an -ing form of a verb can have, right or wrong ones."""
+  forms = (f"{verb}ing", f"{verb}{verb[-1]}ing")
+  return (*forms, f"{verb[:-1]}ing") if verb.endswith("e") else forms
 
 
 class Tokenizer:

@@ -25,6 +25,8 @@ class LabeledClips:
     task: `[N]` str, the name of the clip's task.
     instruction: `[N]` str, the task's instruction.
     environment: `[N]` str, such as 'tabletop/test1'.
+    name: `[N]` str, such as a file name; '' (the default) for clips that
+      nobody named.
   """
 
   frames: np.ndarray
@@ -33,8 +35,12 @@ class LabeledClips:
   task: np.ndarray
   instruction: np.ndarray
   environment: np.ndarray
+  name: np.ndarray | None = None
 
   def __post_init__(self):
+    if self.name is None:
+      names = np.full(len(self.frames), "", object)
+      object.__setattr__(self, "name", names)
     sizes = {f.name: len(getattr(self, f.name)) for f in _fields()}
     if len(set(sizes.values())) != 1:
       raise ValueError(f"labeled clips differ in number: {sizes}")

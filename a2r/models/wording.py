@@ -12,8 +12,6 @@ from collections.abc import Sequence
 
 from a2r.core import text
 
-_ARTICLES = ("a", "an", "the")
-
 
 def find(instruction: str, known: Sequence[str]) -> int | None:
   """Position of the one known instruction that `instruction` is, or None.
@@ -48,16 +46,10 @@ def _same(first: str, second: str) -> bool:
   verbs = first[0], second[0]
   return (
     verbs[0] == verbs[1]
-    or verbs[0] in _ing_forms(verbs[1])
-    or verbs[1] in _ing_forms(verbs[0])
+    or verbs[0] in text.ing_forms(verbs[1])
+    or verbs[1] in text.ing_forms(verbs[0])
   )
 
 
 def _words(cleaned: str) -> list[str]:
-  return [word for word in cleaned.split() if word not in _ARTICLES]
-
-
-def _ing_forms(verb: str) -> tuple[str, ...]:
-  """The spellings an -ing form of `verb` can have, right or wrong ones."""
-  forms = (f"{verb}ing", f"{verb}{verb[-1]}ing")
-  return (*forms, f"{verb[:-1]}ing") if verb.endswith("e") else forms
+  return [word for word in cleaned.split() if word not in text.ARTICLES]

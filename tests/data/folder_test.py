@@ -42,6 +42,7 @@ def test_csv(clips):
   assert {entry.instruction for entry in entries} == {"closing drawer"}
   assert {entry.task for entry in entries} == {"closing drawer"}
   assert entries[0].video == clips / "a.gif"
+  assert [entry.name for entry in entries] == ["a.gif", "b.gif"]
 
 
 def test_json_lines_and_optional_columns(clips):
@@ -60,6 +61,22 @@ def test_json_lines_and_optional_columns(clips):
   assert [entry.line for entry in entries] == [1, 3]
   assert (entries[1].task, entries[1].environment) == ("close", "kitchen")
   assert not entries[1].success
+
+
+def test_folders_say_what_a_manifest_would(clips):
+  for name, place in (("a.gif", "success"), ("b.gif", "failure")):
+    target = clips / "all" / "close_the drawer" / place / name
+    target.parent.mkdir(parents=True)
+    (clips / name).rename(target)
+  target.with_name("notes.txt").write_text("not a video")
+  entries = folder.load_manifest(clips / "all")
+  assert [(e.name, e.success) for e in entries] == [
+    ("close_the drawer/failure/b.gif", False),
+    ("close_the drawer/success/a.gif", True),
+  ]
+  assert {entry.instruction for entry in entries} == {"close the drawer"}
+  with pytest.raises(folder.ManifestError, match="<instruction>/success"):
+    folder.load_manifest(clips / "all" / "close_the drawer")
 
 
 @pytest.mark.parametrize(
@@ -119,6 +136,8 @@ def test_stored_clips_are_the_videos(clips, tmp_path, dataset):
   opened = dataset.open_dataset(stored, "robot")
   assert opened.success.tolist() == [True, False]
   assert opened.picture_size() == (16, 16)
+  assert opened.name.tolist() == ["a.gif", "b.gif"]
+  assert opened.read(1).name == "b.gif"
   frames = video.load_video(clips / "a.gif", num_frames=8)
   expected = images.resize(frames, 16).astype(int)
   assert np.abs(opened.read(0).frames - expected).mean() < 6

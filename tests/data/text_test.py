@@ -4,6 +4,14 @@ import pytest
 
 from data import text
 
+_TEMPLATES = (
+  "Closing something",
+  "Pushing something from left to right",
+  "Moving something away from the camera",
+  "Moving something away from something",
+  "Poking something so lightly that it doesn't move",
+)
+
 
 @pytest.mark.parametrize(
   "template, nouns, instruction",
@@ -48,3 +56,27 @@ def test_corpus_holds_every_word_once():
     "closing box",
     "moving (it)",
   ]
+
+
+@pytest.mark.parametrize(
+  "instruction, template",
+  [
+    ("closing drawer", "Closing something"),
+    ("Close the drawer!", "Closing something"),
+    ("put a cup in the sink", None),
+    ("close the drawer and then open the box", None),
+    ("close", None),
+    ("", None),
+    ("pushing the mug from left to right", _TEMPLATES[1]),
+    ("move the mug away from the camera", _TEMPLATES[2]),
+    ("move the mug away from the plate", _TEMPLATES[3]),
+    ("poke cup so lightly that it doesnt move", _TEMPLATES[4]),
+  ],
+)
+def test_template_of_an_instruction(instruction, template):
+  assert text.find_template(instruction, _TEMPLATES) == template
+
+
+def test_two_templates_that_do_not_compare_are_none():
+  templates = ["Moving something up", "Moving part of something"]
+  assert text.find_template("move part of box up", templates) is None
