@@ -1,11 +1,18 @@
-"""Pictures to another size, in numpy.
+"""Pictures to another size and to JPEG, in numpy.
 
-Letters: H W stored picture size, S new size.
+Letters: H W stored picture size, S new size. Nothing here imports TensorFlow.
 """
 
+import functools
+import io
+
 import numpy as np
+from PIL import Image
+from scipy import sparse
 
 from a2r.core import bicubic
+
+_JPEG_QUALITY = 95
 
 
 def resize(frames: np.ndarray, new_size: int) -> np.ndarray:
@@ -22,9 +29,28 @@ def resize(frames: np.ndarray, new_size: int) -> np.ndarray:
   height, width = frames.shape[-3:-1]
   if (height, width) == (new_size, new_size):
     return frames
-  columns = bicubic.matrix(width, new_size)
-  rows = bicubic.matrix(height, new_size)
-  x = frames.astype(np.float32)
-  x = np.einsum("uw,...hwc->...huc", columns, x, optimize=True)
-  x = np.einsum("sh,...huc->...suc", rows, x, optimize=True)
-  return x.clip(0, 255).round().astype(np.uint8)
+  columns = _sparse_matrix(width, new_size)
+  rows = _sparse_matrix(height, new_size)
+  resized = np.empty((*frames.shape[:-3], new_size, new_size, 3), np.uint8)
+  for index in np.ndindex(frames.shape[:-3]):
+    x = frames[index].astype(np.float32).swapaxes(0, 1)
+    x = columns @ x.reshape(width, -1)
+    x = x.reshape(new_size, height, 3).swapaxes(0, 1)
+    x = rows @ x.reshape(height, -1)
+    resized[index] = x.clip(0, 255).round().reshape(new_size, new_size, 3)
+  return resized
+
+
+def encode_jpeg(frame: np.ndarray) -> bytes:
+  """JPEG of a `[H, W, 3]` uint8 picture, colors at full resolution."""
+  stream = io.BytesIO()
+  Image.fromarray(frame).save(
+    stream, "JPEG", quality=_JPEG_QUALITY, subsampling=0, optimize=True
+  )
+  return stream.getvalue()
+
+
+@functools.lru_cache(maxsize=64)
+def _sparse_matrix(old: int, new: int) -> sparse.csr_matrix:
+  """`bicubic.matrix`, whose rows have four weights and zeros."""
+  return sparse.csr_matrix(bicubic.matrix(old, new))

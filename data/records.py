@@ -13,23 +13,22 @@ import contextlib
 import dataclasses
 import fcntl
 import hashlib
-import io
 import json
 import os
 import pathlib
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
+
+from data import images
 
 FORMAT = 1  # Part of every spec: raise it when the bytes of a record change.
 INDEX_FILE = "index.json"
 SPEC_FILE = "spec.json"
 REMEDY = "delete the file and run the same command: it is made again"
-_JPEG_QUALITY = 95
 _CHUNK = 1 << 22
 
 
@@ -53,7 +52,7 @@ class Record:
   """One clip and what is known of it.
 
   Attributes:
-    frames: `[T, H, W, 3]` uint8.
+    frames: `[T, H, W, 3]` uint8, or the JPEG files of T pictures.
     instruction: the filled template, such as 'closing drawer'.
     template: the SS-V2 template, such as 'Closing something'.
     task: name of the robot task; '' for a human clip.
@@ -66,7 +65,7 @@ class Record:
     name: what its user calls the clip, such as a file name, or ''.
   """
 
-  frames: np.ndarray
+  frames: np.ndarray | Sequence[bytes]
   instruction: str
   template: str = ""
   task: str = ""
@@ -89,7 +88,10 @@ def encode(record: Record) -> bytes:
   if record.name:
     text["name"] = record.name.encode()
   values: dict[str, Any] = {name: [value] for name, value in text.items()}
-  values["frames"] = [encode_jpeg(frame) for frame in record.frames]
+  values["frames"] = [
+    frame if isinstance(frame, bytes) else images.encode_jpeg(frame)
+    for frame in record.frames
+  ]
   feature = {
     name: tf.train.Feature(bytes_list=tf.train.BytesList(value=value))
     for name, value in values.items()
@@ -103,15 +105,6 @@ def encode(record: Record) -> bytes:
   feature["log"] = tf.train.Feature(float_list=tf.train.FloatList(value=log))
   example = tf.train.Example(features=tf.train.Features(feature=feature))
   return example.SerializeToString(deterministic=True)
-
-
-def encode_jpeg(frame: np.ndarray) -> bytes:
-  """JPEG of a `[H, W, 3]` uint8 picture, colors at full resolution."""
-  stream = io.BytesIO()
-  Image.fromarray(frame).save(
-    stream, "JPEG", quality=_JPEG_QUALITY, subsampling=0, optimize=True
-  )
-  return stream.getvalue()
 
 
 def shard_path(folder, name: str, shard: int, num_shards: int) -> pathlib.Path:

@@ -12,6 +12,7 @@ import numpy as np
 from a2r.core import frames as frame_rule
 
 _MIN_SHARE_OF_DURATION = 0.9  # Below it a file counts as cut short.
+_MAX_KEPT = 1 << 28  # Bytes of decoded frames; a longer video is read twice.
 
 
 class VideoError(ValueError):
@@ -24,18 +25,21 @@ def load_video(
   num_frames: int | None = None,
   mode: str = "ends",
   rng: np.random.Generator | None = None,
+  num_threads: int = 0,
 ) -> np.ndarray:
   """The frames of a video file as they are meant to be shown.
 
   The display matrix (rotation and mirroring that phones write instead of
-  turning the pixels) is applied. With `num_frames` the file is decoded twice,
-  first to count, so that a long video does not fill the memory.
+  turning the pixels) is applied. With `num_frames` only these are kept of a
+  long video, which is decoded twice, so that it does not fill the memory.
 
   Args:
     path: the file.
     num_frames: how many frames to return; None returns all.
     mode: which frames, a rule of `a2r.core.frames.frame_indices`.
     rng: numpy generator, for the rule 'rand'.
+    num_threads: threads that decode; 0 leaves it to FFmpeg, and 1 is best
+      where several files are read at once.
 
   Returns:
     uint8 `[T, H, W, 3]`, RGB.
@@ -49,17 +53,9 @@ def load_video(
   if os.path.getsize(path) == 0:
     raise VideoError(f"{path}: the file is empty (0 bytes)")
   if num_frames is None:
-    frames = [_to_rgb(frame) for frame in _decode(path)]
+    frames = [_to_rgb(frame) for frame in _decode(path, num_threads)]
   else:
-    num_available = sum(1 for _ in _decode(path))
-    indices = frame_rule.frame_indices(num_available, num_frames, mode, rng=rng)
-    wanted = {int(index) for index in indices}
-    decoded = {
-      index: _to_rgb(frame)
-      for index, frame in enumerate(_decode(path))
-      if index in wanted
-    }
-    frames = [decoded[int(index)] for index in indices]
+    frames = _chosen(path, num_frames, mode, rng, num_threads)
   sizes = sorted({frame.shape for frame in frames})
   if len(sizes) > 1:
     raise VideoError(
@@ -68,7 +64,26 @@ def load_video(
   return np.stack(frames)
 
 
-def _decode(path: str) -> Iterator[av.VideoFrame]:
+def _chosen(path, num_frames, mode, rng, num_threads) -> list[np.ndarray]:
+  """`num_frames` pictures of a video, decoded once if it is short."""
+  decoded, num_available, size = {}, 0, 0
+  for index, frame in enumerate(_decode(path, num_threads)):
+    num_available += 1
+    size += frame.width * frame.height * 3 // 2
+    if size <= _MAX_KEPT:
+      decoded[index] = frame
+  indices = frame_rule.frame_indices(num_available, num_frames, mode, rng=rng)
+  wanted = {int(index) for index in indices}
+  if size > _MAX_KEPT:
+    decoded.clear()
+    for index, frame in enumerate(_decode(path, num_threads)):
+      if index in wanted:
+        decoded[index] = frame
+  pictures = {index: _to_rgb(decoded[index]) for index in sorted(wanted)}
+  return [pictures[int(index)] for index in indices]
+
+
+def _decode(path: str, num_threads: int) -> Iterator[av.VideoFrame]:
   """Yields every frame of the first video stream, or raises VideoError."""
   num_decoded, end = 0, 0.0
   try:
@@ -77,6 +92,7 @@ def _decode(path: str) -> Iterator[av.VideoFrame]:
         raise VideoError(f"{path}: holds no video stream")
       stream = container.streams.video[0]
       stream.thread_type = "AUTO"
+      stream.codec_context.thread_count = num_threads
       duration = _duration(container, stream)
       for frame in container.decode(stream):
         if frame.is_corrupt:

@@ -10,6 +10,8 @@ import sys
 import numpy as np
 import pytest
 
+from data import images
+
 _COLLECT = """
 import sys, time
 import numpy as np
@@ -192,7 +194,7 @@ def test_foreign_shard_is_examined(
 
   clip = make_clip(0)
   good = records.encode(clip)
-  jpegs = [records.encode_jpeg(frame) for frame in clip.frames[:3]]
+  jpegs = [images.encode_jpeg(frame) for frame in clip.frames[:3]]
   payload = {
     "example": lambda: b"\xff" * 40,
     "frames": lambda: _example(records, clip, frames=None),
@@ -204,7 +206,7 @@ def test_foreign_shard_is_examined(
     "sizes": lambda: _example(
       records,
       clip,
-      frames=[jpegs[0], records.encode_jpeg(clip.frames[0, :8, :8])],
+      frames=[jpegs[0], images.encode_jpeg(clip.frames[0, :8, :8])],
     ),
   }[fault]()
   file = tmp_path / "robot-00000-of-00001.tfrecord"

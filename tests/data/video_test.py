@@ -54,6 +54,14 @@ def test_every_container(tmp_path, suffix):
   np.testing.assert_array_equal(chosen, frames[[0, 3, 6, 9]])
 
 
+def test_a_long_video_is_read_twice_and_equal(tmp_path, monkeypatch):
+  path = _write(tmp_path / "clip.mp4", _pictures(12))
+  once = video.load_video(path, num_frames=5, num_threads=1)
+  monkeypatch.setattr(video, "_MAX_KEPT", 3 * 32 * 48)
+  twice = video.load_video(path, num_frames=5)
+  np.testing.assert_array_equal(twice, once)
+
+
 def test_short_video_repeats_its_last_frame(tmp_path):
   path = _write(tmp_path / "clip.mp4", _pictures(2))
   frames = video.load_video(path, num_frames=4)
