@@ -37,6 +37,10 @@ class Report:
       `auroc_interval`, the 95 % bootstrap interval of the mean AUROC.
     examples: one per environment that has both kinds of clip.
     instructions: what retrieval picks from.
+    clips: one dict per clip that has a name: `name`, `instruction`, `success`
+      and `score`, its reward in the chosen form, highest first.
+    notes: what a reader of the figures must know, one line each.
+    num_validation: successes and failures among the validation clips.
   """
 
   form: str
@@ -45,10 +49,18 @@ class Report:
   summary: list[dict]
   examples: list[examples.Example]
   instructions: list[str]
+  clips: list[dict] = dataclasses.field(default_factory=list)
+  notes: list[str] = dataclasses.field(default_factory=list)
+  num_validation: list[int] = dataclasses.field(default_factory=list)
 
 
 def evaluate_run(
-  model, datasets: Mapping[str, LabeledClips], *, num_resamples=1000, seed=0
+  model,
+  datasets: Mapping[str, LabeledClips],
+  *,
+  notes: Sequence[str] = (),
+  num_resamples: int = 1000,
+  seed: int = 0,
 ) -> Report:
   """Scores the clips in every form and returns all figures.
 
@@ -56,6 +68,7 @@ def evaluate_run(
     model: an `a2r.reward.Reward` (see the module's docstring for less).
     datasets: {'test': clips, 'validation': clips}; without 'validation' the
       form stays `model.form`.
+    notes: go into the report.
     num_resamples: bootstrap resamples behind each interval.
     seed: of the bootstrap.
 
@@ -76,9 +89,10 @@ def evaluate_run(
     new = dict.fromkeys(clips.instruction)
     instructions += [text for text in new if text not in instructions]
 
-  form, validation = model.form, {}
+  form, validation, num_validation = model.form, {}, []
   if "validation" in datasets:
     clips = datasets["validation"]
+    num_validation = [int(clips.success.sum()), int((~clips.success).sum())]
     scores = model.form_scores(clips.frames, instructions)
     form, validation = choose_form(scores, clips, instructions)
   scores = model.form_scores(test.frames, instructions)
@@ -92,7 +106,17 @@ def evaluate_run(
       )
     ]
   shown = examples.make_examples(model, form, scores[form], test, instructions)
-  return Report(form, validation, rows, summary, shown, instructions)
+  return Report(
+    form,
+    validation,
+    rows,
+    summary,
+    shown,
+    instructions,
+    clips=examples.clip_rows(scores[form], test, instructions),
+    notes=list(notes),
+    num_validation=num_validation,
+  )
 
 
 def choose_form(
@@ -179,6 +203,7 @@ def _task_figures(scores, own_text, evaluated, clips) -> dict:
   )
   figures["reward_success"] = _mean(own[success])
   figures["reward_other_text"] = _mean(good[:, others])
+  figures["reward_failure"] = _mean(own[~success])
   figures |= {
     f"reward{kind}": _mean(own[mask]) for kind, mask in failures.items() if kind
   }

@@ -1,4 +1,4 @@
-"""Examples of an evaluation: rewards over time of typical clips.
+"""Single clips of an evaluation: typical ones over time, and the whole list.
 
 Letters: N clips, T frames, L instructions.
 """
@@ -18,7 +18,8 @@ class Example:
   Attributes:
     environment: where.
     instruction: the text both clips are scored with.
-    kinds: a name per clip, such as ('success', 'near-miss').
+    kinds: a name per clip: ('success', 'near-miss'), or 'failure' for the
+      second where near misses are not told apart.
     frames: per clip `[T, H, W, 3]` uint8.
     curves: per clip `[T]`, the reward of the clip up to each frame.
   """
@@ -74,6 +75,7 @@ def make_examples(
     instructions: L texts.
   """
   position = {text: i for i, text in enumerate(instructions)}
+  told = bool(clips.near_miss.any())
   result = []
   for turn, environment in enumerate(dict.fromkeys(clips.environment)):
     here = clips.environment == environment
@@ -81,7 +83,7 @@ def make_examples(
     for i in range(len(tasks)):
       task = tasks[(turn + i) % len(tasks)]
       mine = here & (clips.task == task)
-      missed = mine & clips.near_miss
+      missed = mine & (clips.near_miss if told else ~clips.success)
       groups = np.flatnonzero(mine & clips.success), np.flatnonzero(missed)
       if all(len(group) for group in groups):
         break
@@ -93,7 +95,7 @@ def make_examples(
       Example(
         environment=environment,
         instruction=text,
-        kinds=("success", "near-miss"),
+        kinds=("success", "near-miss" if told else "failure"),
         frames=tuple(clips.frames[i] for i in picked),
         curves=tuple(
           reward_curve(model, form, clips.frames[i], text) for i in picked
@@ -101,6 +103,31 @@ def make_examples(
       )
     )
   return result
+
+
+def clip_rows(
+  scores: np.ndarray, clips: LabeledClips, instructions: Sequence[str]
+) -> list[dict]:
+  """The reward of each clip that has a name, highest first per instruction.
+
+  Args:
+    scores: `[N, L]` the reward of each clip for each instruction.
+    clips: N clips.
+    instructions: L texts.
+  """
+  position = {text: i for i, text in enumerate(instructions)}
+  own_text = np.array([position[text] for text in clips.instruction])
+  own = scores[np.arange(len(clips)), own_text]
+  return [
+    {
+      "name": str(clips.name[row]),
+      "instruction": str(clips.instruction[row]),
+      "success": bool(clips.success[row]),
+      "score": float(own[row]),
+    }
+    for row in np.lexsort((-own, own_text))
+    if clips.name[row]
+  ]
 
 
 def _median(indices: np.ndarray, scores: np.ndarray) -> int:

@@ -49,6 +49,7 @@ def render(workdir: str | pathlib.Path) -> str:
     result, record = found
     body += [_headline(record), "<h2>Results</h2>"]
     body.append(f"<p>{html.escape(tables.form_line(result))}.</p>")
+    body += [f"<p>Note: {html.escape(note)}</p>" for note in result.notes]
     body += [_table(one) for one in tables.all_tables(result)]
   else:
     body.append('<p class="note">The run has not been evaluated yet.</p>')

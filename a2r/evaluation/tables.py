@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 from a2r.evaluation.evaluate import Report
 
 _MISSING = "-"
+_FEW = 10  # Of either outcome: a figure on fewer clips says how few.
+_SHOWN_CLIPS = 40  # On a terminal; report.json has all.
 
 
 class Table(NamedTuple):
@@ -64,9 +66,12 @@ def is_number(one: str) -> bool:
 def summary(result: Report) -> str:
   """What a run prints at its end: the chosen form, per environment."""
   rows = chosen(result.summary, result.form)
-  return "\n\n".join(
-    [form_line(result), text(environments(rows)), text(rewards(rows))]
-  )
+  parts = [form_line(result), text(environments(rows)), text(rewards(rows))]
+  if result.clips:
+    parts.append(text(clips(result.clips[:_SHOWN_CLIPS])))
+    left = len(result.clips) - _SHOWN_CLIPS
+    parts += [f"... and {left} clips more in report.json"] * (left > 0)
+  return "\n\n".join([*parts, *(f"NOTE: {note}" for note in result.notes)])
 
 
 def all_tables(result: Report) -> list[Table]:
@@ -77,6 +82,7 @@ def all_tables(result: Report) -> list[Table]:
     rewards(rows),
     tasks(chosen(result.rows, result.form)),
     forms(result),
+    *([clips(result.clips)] if result.clips else []),
   ]
 
 
@@ -91,32 +97,24 @@ def form_line(result: Report) -> str:
   if result.validation:
     figure = cell(result.validation[result.form])
     why = f"chosen on the validation clips, AUROC {figure}"
+    if result.num_validation:
+      why += " of {} successes and {} failures".format(*result.num_validation)
   return f"Form of the reward: {result.form} ({why})"
 
 
 def environments(rows: Sequence[dict]) -> Table:
   """AUROC per environment, from rows of `Report.summary`."""
+  kinds = _kinds(rows, "auroc")
   return Table(
     "AUROC of successes against failures: mean over tasks, 95 % interval over "
     "clips, 0.50 is chance",
-    [
-      "environment",
-      "successes",
-      "failures",
-      "all failures",
-      "interval",
-      "near-misses",
-      "random",
-    ],
+    ["environment", *_AUROC_COLUMNS, "interval", *kinds],
     [
       [
         r["environment"],
-        r["num_success"],
-        r["num_failure"],
-        r["auroc"],
-        _interval(r["auroc_interval"]),
-        r["auroc_near_miss"],
-        r["auroc_random"],
+        *_auroc(r),
+        None if _few(r) else _interval(r["auroc_interval"]),
+        *(r[key] for key in kinds.values()),
       ]
       for r in rows
     ],
@@ -128,8 +126,7 @@ def rewards(rows: Sequence[dict]) -> Table:
   columns = {
     "environment": "environment",
     "success": "reward_success",
-    "near-miss": "reward_near_miss",
-    "random": "reward_random",
+    **(_kinds(rows, "reward") or {"failure": "reward_failure"}),
     "success, other text": "reward_other_text",
     "picked of known": "retrieval",
     "picked of tasks": "retrieval_tasks",
@@ -144,18 +141,37 @@ def rewards(rows: Sequence[dict]) -> Table:
 
 def tasks(rows: Sequence[dict]) -> Table:
   """AUROC per environment and task, from rows of one form."""
-  columns = {
-    "environment": "environment",
-    "task": "task",
-    "all failures": "auroc",
-    "near-misses": "auroc_near_miss",
-    "random": "auroc_random",
-    "picked of known": "retrieval",
-  }
+  kinds = _kinds(rows, "auroc")
   return Table(
     "AUROC per task",
-    list(columns),
-    [[r[key] for key in columns.values()] for r in rows],
+    ["environment", "task", *_AUROC_COLUMNS, *kinds, "picked of known"],
+    [
+      [
+        r["environment"],
+        r["task"],
+        *_auroc(r),
+        *(r[key] for key in kinds.values()),
+        r["retrieval"],
+      ]
+      for r in rows
+    ],
+  )
+
+
+def clips(rows: Sequence[dict]) -> Table:
+  """The reward of each clip, from `Report.clips`."""
+  return Table(
+    "Reward of each clip; the successes of an instruction should stand first",
+    ["clip", "instruction", "it is a", "reward"],
+    [
+      [
+        r["name"],
+        r["instruction"],
+        "success" if r["success"] else "failure",
+        r["score"],
+      ]
+      for r in rows
+    ],
   )
 
 
@@ -171,6 +187,36 @@ def forms(result: Report) -> Table:
       for form in dict.fromkeys(r["form"] for r in result.summary)
     ],
   )
+
+
+_AUROC_COLUMNS = ("successes", "failures", "all failures")
+
+
+def _auroc(row: dict) -> list:
+  """The cells under `_AUROC_COLUMNS`; of few clips the figure says so."""
+  figure, counts = row["auroc"], (row["num_success"], row["num_failure"])
+  if figure is not None and _few(row):
+    figure = "{:.2f} on {}+{} clips".format(figure, *counts)
+  return [*counts, figure]
+
+
+def _few(row: dict) -> bool:
+  return min(row["num_success"], row["num_failure"]) < _FEW
+
+
+def _kinds(rows: Sequence[dict], figure: str) -> dict[str, str]:
+  """Columns of the two kinds of failure, none where no clip is told apart."""
+  names = (
+    ("near-misses", "random")
+    if figure == "auroc"
+    else (
+      "near-miss",
+      "random",
+    )
+  )
+  keys = (f"{figure}_near_miss", f"{figure}_random")
+  told = any(row[key] is not None for row in rows for key in keys)
+  return dict(zip(names, keys, strict=True)) if told else {}
 
 
 def _interval(bounds: Sequence[float] | None) -> str | None:

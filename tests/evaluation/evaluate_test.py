@@ -1,5 +1,7 @@
 """Tests of the figures of a reward, on a scorer whose answers are known."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from absl.testing import absltest, parameterized
@@ -207,6 +209,11 @@ class ExamplesTest(absltest.TestCase):
     np.testing.assert_allclose(example.curves[1], [0, 0.4])
     np.testing.assert_array_equal(example.frames[0], clips.frames[2])
 
+  def test_failures_of_no_known_source_are_shown_too(self):
+    clips = make_clips([0.9, 0.1], [True, False], ["video", "video"])
+    (example,) = evaluate.evaluate_run(FakeModel(), {"test": clips}).examples
+    self.assertEqual(example.kinds, ("success", "failure"))
+
   def test_environments_take_turns_over_tasks(self):
     parts = [
       make_clips(REWARDS, SUCCESS, SOURCE, task=task, environment=place)
@@ -219,6 +226,32 @@ class ExamplesTest(absltest.TestCase):
     self.assertEqual(
       [(e.environment, e.instruction) for e in shown],
       [("a", TEXTS[0]), ("b", TEXTS[1])],
+    )
+
+
+class ClipRowsTest(absltest.TestCase):
+  def test_named_clips_are_listed_highest_first(self):
+    clips = make_clips([0.2, 0.9, 0.5], [True, False, True], ["video"] * 3)
+    named = dataclasses.replace(clips, name=np.array(["a", "b", ""], object))
+    result = evaluate.evaluate_run(FakeModel(), {"test": named}, notes=["few"])
+    self.assertEqual(
+      result.clips,
+      [
+        {
+          "name": name,
+          "instruction": TEXTS[0],
+          "success": success,
+          "score": score,
+        }
+        for name, success, score in (("b", False, 0.9), ("a", True, 0.2))
+      ],
+    )
+    self.assertEqual(result.notes, ["few"])
+
+  def test_clips_of_the_simulator_have_no_names(self):
+    clips = make_clips([0.2, 0.9], [True, False], ["expert", "random"])
+    self.assertEqual(
+      evaluate.evaluate_run(FakeModel(), {"test": clips}).clips, []
     )
 
 

@@ -70,6 +70,41 @@ def test_summary_shows_the_chosen_form():
   assert "0.90" not in text
 
 
+def test_few_clips_are_told():
+  row = make_result().summary[0] | {
+    "environment": "own clips",
+    "num_success": 1,
+    "num_failure": 1,
+    "auroc": 1.0,
+    "auroc_interval": [1.0, 1.0],
+    "auroc_near_miss": None,
+    "reward_near_miss": None,
+    "reward_failure": 0.25,
+  }
+  clip = {"name": "a.mp4", "instruction": "close", "success": False}
+  result = dataclasses.replace(
+    make_result(),
+    summary=[row],
+    rows=[row | {"task": "close"}],
+    clips=[clip | {"score": 0.25}] * 50,
+    notes=["two clips say nothing"],
+    num_validation=[12, 11],
+  )
+  text = tables.summary(result)
+  lines = text.splitlines()
+  assert lines[0].endswith("AUROC 0.97 of 12 successes and 11 failures)")
+  assert lines[5].split() == [
+    "own", "clips", "1", "1", "1.00", "on", "1+1", "clips", "-",
+  ]  # fmt: skip
+  assert "near" not in text
+  assert "success, other text" in text and "  failure  " in text
+  assert text.count("a.mp4") == 40
+  assert "... and 10 clips more in report.json" in text
+  assert text.endswith("NOTE: two clips say nothing")
+  assert tables.tasks(result.rows).rows[0][4] == "1.00 on 1+1 clips"
+  assert len(tables.all_tables(result)[-1].rows) == 50
+
+
 def test_forms_are_compared():
   table = tables.forms(make_result())
   assert table.rows == [["cosine", 0.97, 0.953], ["softmax", 0.95, 0.9]]
