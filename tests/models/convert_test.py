@@ -3,14 +3,13 @@
 import dataclasses
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from a2r.models import convert
 from a2r.models import singularity as singularity_lib
 
-TOKENS, FEATURES, COSINES, LOGITS = 1e-5, 2e-6, 1e-6, 1e-5
+TOKENS, FEATURES = 1e-5, 2e-6
 
 
 def _state(golden, prefix="sd/"):
@@ -30,14 +29,6 @@ def converted(golden):
   return convert.singularity(_state(golden), num_heads=4)
 
 
-@pytest.fixture(scope="module")
-def output(golden, converted):
-  model, params = converted
-  texts = golden["in/input_ids"], golden["in/attention_mask"]
-  with jax.default_matmul_precision("highest"):
-    return jax.jit(model.apply)(params, _frames(golden), *texts)
-
-
 def test_sizes_are_read_off_the_arrays(converted):
   config = converted[0].config
   assert (config.image_size, config.patch_size, config.width) == (32, 8, 32)
@@ -45,31 +36,6 @@ def test_sizes_are_read_off_the_arrays(converted):
   assert (config.text_layers, config.fusion_layer) == (5, 3)
   assert (config.vocab_size, config.max_positions) == (101, 24)
   assert (config.embed_dim, config.mlp_width, config.num_frames) == (16, 48, 4)
-
-
-@pytest.mark.parametrize(
-  "name, key, gate",
-  [
-    ("image_embeds", "image_embeds", TOKENS),
-    ("text_embeds", "text_embeds", TOKENS),
-    ("image_feat", "image_feat", FEATURES),
-    ("text_feat", "text_feat", FEATURES),
-    ("itm_logits", "itm_logits_pairs", LOGITS),
-  ],
-)
-def test_output_equals_published_code(golden, output, name, key, gate):
-  actual = getattr(output, name)
-  assert actual.dtype == jnp.float32
-  np.testing.assert_allclose(actual, golden[f"out/{key}"], rtol=0, atol=gate)
-
-
-def test_similarity_is_the_mean_cosine_over_the_temperature(golden, output):
-  cosine = output.sim * golden["sd/temp"]
-  expected = golden["out/sim_cosine"]
-  np.testing.assert_allclose(cosine, expected, rtol=0, atol=COSINES)
-  np.testing.assert_allclose(
-    output.sim, golden["out/sim_i2t"], rtol=0, atol=COSINES / 0.07
-  )
 
 
 @pytest.mark.parametrize(
@@ -103,38 +69,6 @@ def test_variant_equals_published_code(golden, converted, variant, fields):
   expected += golden["sd/vision_proj.bias"]
   expected /= np.linalg.norm(expected, axis=-1, keepdims=True)
   np.testing.assert_allclose(feature, expected, rtol=0, atol=FEATURES)
-
-
-@pytest.mark.slow
-def test_gradients_equal_published_code(golden, converted):
-  model, params = converted
-  mask = golden["in/attention_mask"]
-
-  def loss_fn(params):
-    output = model.apply(params, _frames(golden), golden["in/input_ids"], mask)
-    target = golden["out/targets_i2t"]
-    rows = -jnp.sum(target * jax.nn.log_softmax(output.sim), axis=1)
-    cols = -jnp.sum(target * jax.nn.log_softmax(output.sim.T), axis=1)
-    rows_itc = (rows.mean() + cols.mean()) / 2
-    same = np.arange(3)
-    image = np.r_[same, golden["out/itm_neg_image_for_text"], same]
-    text = np.r_[same, same, golden["out/itm_neg_text_for_image"]]
-    matched = jax.nn.log_softmax(output.itm_logits[image, text])
-    label = np.repeat([1, 0, 0], 3)
-    return rows_itc - matched[np.arange(9), label].mean()
-
-  loss, grads = jax.jit(jax.value_and_grad(loss_fn))(params)
-  expected_loss = golden["out/loss_ita_idx"]
-  expected_loss += golden["out/loss_itm_argmax_negatives"]
-  np.testing.assert_allclose(loss, expected_loss, atol=1e-5)
-  _, expected = convert.singularity(_state(golden, "grad/"), num_heads=4)
-  jax.tree.map(
-    lambda a, e: np.testing.assert_allclose(
-      a, e, rtol=1e-3, atol=2e-5 * max(np.abs(e).max(), 1)
-    ),
-    grads,
-    expected,
-  )
 
 
 def test_pretraining_file_gives_the_same_parameters(golden, converted):
