@@ -1,75 +1,46 @@
-"""Published PyTorch weights to our parameters, exactly.
+"""Published PyTorch weights to our parameters and back, exactly."""
 
-Keys and shapes are those of Singularity's released code
-(https://github.com/jayleicn/singularity).
-"""
-
-import math
+import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from flax import traverse_util
 
+from a2r.models import convert_keys, convert_layout
 from a2r.models import singularity as singularity_lib
+from a2r.models.convert_fit import fit
+from a2r.models.convert_huggingface import beit, bert
 
-# Values that PyTorch stores but derives from the sizes.
-_BUFFERS = re.compile(r"(\.|^)(relative_position_index|position_ids)$")
-# The masked-language head of the pre-training files, of no use here.
-_MLM_HEAD = "text_encoder.cls."
+__all__ = [
+  "Conversion",
+  "beit",
+  "bert",
+  "fit",
+  "from_state_dict",
+  "singularity",
+  "to_state_dict",
+]
 
-_BERT_LAYER = {
-  "attention.self.query": "attention/query",
-  "attention.self.key": "attention/key",
-  "attention.self.value": "attention/value",
-  "attention.output.dense": "attention/out",
-  "attention.output.LayerNorm": "attention_layernorm",
-  "intermediate.dense": "intermediate",
-  "output.dense": "output",
-  "output.LayerNorm": "output_layernorm",
-}
-_CROSS_ATTENTION = {
-  "crossattention.self.query": "crossattention/query",
-  "crossattention.self.key": "crossattention/key",
-  "crossattention.self.value": "crossattention/value",
-  "crossattention.output.dense": "crossattention/out",
-  "crossattention.output.LayerNorm": "crossattention_layernorm",
-}
-_BEIT_LAYER = {
-  "attention.attention.query": "attention/query",
-  "attention.attention.key": "attention/key",
-  "attention.attention.value": "attention/value",
-  "attention.output.dense": "attention/out",
-  "intermediate.dense": "intermediate",
-  "output.dense": "output",
-  "layernorm_before": "layernorm_before",
-  "layernorm_after": "layernorm_after",
-}
-_MODULES = {
-  "vision_encoder.embeddings.patch_embeddings.projection": "stem/projection",
-  "vision_encoder.pooler.layernorm": "vision/pooler",
-  "vision_layernorm": "vision_layernorm",
-  "text_encoder.embeddings.LayerNorm": "embeddings/layernorm",
-  "vision_proj": "vision_proj",
-  "text_proj": "text_proj",
-  "itm_head": "itm_head",
-}
-_ARRAYS = {
-  "temp": "temp",
-  "temporal_embeddings": "temporal/embeddings",
-  "vision_encoder.embeddings.cls_token": "vision/cls_token",
-  "text_encoder.embeddings.word_embeddings.weight": "embeddings/word",
-  "text_encoder.embeddings.position_embeddings.weight": "embeddings/position",
-  "text_encoder.embeddings.token_type_embeddings.weight": "embeddings/type",
-}
-_CROSS = "crossattention.self.query.weight"
-_TABLE = (
-  "attention.attention.relative_position_bias.relative_position_bias_table"
-)
-_VISION = "vision_encoder.encoder.layer"
-_TEXT = "text_encoder.encoder.layer"
-_TEMPORAL = "temporal_vision_encoder.layer"
+
+class Conversion(NamedTuple):
+  """Converted weights, and what became of the keys.
+
+  Attributes:
+    model: the module.
+    variables: `variables['params']` is the tree of parameters, float32.
+    layout: 'fine-tuned' or 'pre-training'.
+    fresh: published keys that were missing; their parameters are new.
+    ignored: keys that nothing here is for.
+  """
+
+  model: singularity_lib.Singularity
+  variables: dict[str, Any]
+  layout: str
+  fresh: list[str]
+  ignored: list[str]
 
 
 def singularity(
@@ -77,18 +48,19 @@ def singularity(
   num_heads: int = 12,
   *,
   temporal_feature: bool = False,
-):
+  mlm: bool = False,
+) -> tuple[singularity_lib.Singularity, dict[str, Any]]:
   """The published Singularity-temporal as our model and variables.
 
   Every size is read off the shapes. Fine-tuned files and pre-training files
-  (keys under `text_encoder.bert.`, with a masked-language head, which is left
-  out) are both taken.
+  (keys under `text_encoder.bert.`, with a masked-language head) are both taken.
 
   Args:
     state_dict: published key -> array, what a file holds under 'model'.
-    num_heads: attention heads, the one size that no shape shows.
+    num_heads: attention heads.
     temporal_feature: False is the published model, whose contrastive feature
       does not see the order of the frames; see `singularity.Config`.
+    mlm: whether to keep the masked-language head.
 
   Returns:
     `(model, variables)` for `model.apply(variables, frames, input_ids, mask)`;
@@ -98,104 +70,126 @@ def singularity(
     ValueError: keys are missing, unknown, or of the wrong shape; all of them
       are listed.
   """
-  state = {_fine_tuned_key(k): np.asarray(v) for k, v in state_dict.items()}
-  state = {
-    k: v
-    for k, v in state.items()
-    if not k.startswith(_MLM_HEAD) and not _BUFFERS.search(k)
+  found = from_state_dict(
+    state_dict, num_heads, temporal_feature=temporal_feature, mlm=mlm
+  )
+  return found.model, found.variables
+
+
+def from_state_dict(
+  state_dict: Mapping[str, np.ndarray],
+  num_heads: int | None = None,
+  *,
+  temporal_feature: bool = False,
+  mlm: bool = False,
+  sizes: Mapping[str, Any] | None = None,
+  allow_missing: str | None = None,
+  allow_unknown: str | None = None,
+  seed: int = 0,
+) -> Conversion:
+  """As `singularity`, with waivers and a report.
+
+  Args:
+    state_dict: published key -> array.
+    num_heads: None reads it off the relative position tables.
+    temporal_feature: see `singularity`.
+    mlm: see `singularity`.
+    sizes: fields of the `Config` that the shapes do not show.
+    allow_missing: pattern of the keys that may be missing; their parameters
+      are drawn as for training from scratch.
+    allow_unknown: pattern of the keys that may be left over.
+    seed: of the new parameters.
+
+  Raises:
+    ValueError: as `singularity`.
+  """
+  layout, state = convert_layout.fine_tuned(state_dict, mlm)
+  fields = convert_keys.sizes(state, num_heads) | dict(sizes or {})
+  config = singularity_lib.Config(
+    **fields, mlm=mlm, temporal_feature=temporal_feature
+  )
+  names = convert_keys.names(config)
+  missing, unknown = names.keys() - state.keys(), state.keys() - names.keys()
+  _check_keys(missing, unknown, allow_missing, allow_unknown)
+  model = singularity_lib.Singularity(config)
+  flat = {n: _ours(n, state[k]) for k, n in names.items() if k in state}
+  _check_values(model, flat, {n: k for k, n in names.items()})
+  if missing:
+    new = tuple(names[key] for key in sorted(missing))
+    flat |= jax.device_get(_fresh(model, new, jax.random.key(seed)))
+  params = traverse_util.unflatten_dict(flat, sep="/")
+  return Conversion(
+    model, {"params": params}, layout, sorted(missing), sorted(unknown)
+  )
+
+
+def to_state_dict(
+  config: singularity_lib.Config,
+  params: Any,
+  *,
+  pretraining: bool = False,
+) -> dict[str, np.ndarray]:
+  """Our parameters under the published keys, the way back of `singularity`.
+
+  Args:
+    config: of the model.
+    params: the tree of parameters, what `variables['params']` is.
+    pretraining: the layout of pre-training files, with the masked-language
+      head if the model has one; else that of fine-tuned files, without it.
+
+  Returns:
+    Published key -> array, the derived buffers included: what
+    `load_state_dict(strict=True)` of the released code wants.
+
+  Raises:
+    ValueError: the model has parts that the published one has not, or lacks
+      some.
+  """
+  _check_published(config)
+  flat = traverse_util.flatten_dict(params, sep="/")
+  names = convert_keys.names(config)
+  if not pretraining:
+    names = {k: n for k, n in names.items() if not n.startswith("mlm_head/")}
+  lacking = [name for name in names.values() if name not in flat]
+  if lacking:
+    raise ValueError(f"the parameters lack {lacking}")
+  state = {key: _theirs(name, flat[name]) for key, name in names.items()}
+  state |= convert_keys.buffers(config)
+  if not pretraining:
+    return state
+  if config.mlm:
+    head = convert_keys.MLM_HEAD
+    state[f"{head}.decoder.weight"] = state[convert_keys.WORDS]
+    state[f"{head}.decoder.bias"] = state[f"{head}.bias"]
+  return {
+    convert_layout.pretraining_key(key): value for key, value in state.items()
   }
-  config = _config(state, num_heads, temporal_feature)
-  wanted = _names(config)
-  missing = sorted(wanted.keys() - state.keys())
-  unknown = sorted(state.keys() - wanted.keys())
+
+
+def _check_keys(
+  missing: Iterable[str],
+  unknown: Iterable[str],
+  allow_missing: str | None,
+  allow_unknown: str | None,
+) -> None:
+  """Raises a ValueError that lists the keys no pattern allows."""
+
+  def faults(keys, allowed):
+    if allowed is None:
+      return sorted(keys)
+    return sorted(key for key in keys if not re.search(allowed, key))
+
+  missing = faults(missing, allow_missing)
+  unknown = faults(unknown, allow_unknown)
   if missing or unknown:
     raise ValueError(
       "not the weights of a Singularity-temporal model.\n"
       f"missing keys ({len(missing)}): {missing}\n"
       f"unknown keys ({len(unknown)}): {unknown}"
     )
-  flat = {name: _convert(name, state[key]) for key, name in wanted.items()}
-  model = singularity_lib.Singularity(config)
-  _check_shapes(model, flat, {v: k for k, v in wanted.items()})
-  return model, {"params": traverse_util.unflatten_dict(flat, sep="/")}
 
 
-def _fine_tuned_key(key: str) -> str:
-  """The key as fine-tuned files have it."""
-  return key.replace("text_encoder.bert.", "text_encoder.", 1)
-
-
-def _config(
-  state: Mapping[str, np.ndarray], num_heads: int, temporal_feature: bool
-) -> singularity_lib.Config:
-  """Reads the sizes off the shapes; a size that is not there is 1."""
-
-  def shape(key, axis):
-    return state[key].shape[axis] if key in state else 1
-
-  patch = "vision_encoder.embeddings.patch_embeddings.projection.weight"
-  table = shape(f"{_VISION}.0.{_TABLE}", 0)
-  # The table has (2g - 1)^2 + 3 rows.
-  grid = (math.isqrt(max(table - 3, 1)) + 1) // 2
-  text_layers = _num_layers(state, _TEXT)
-  fusion = [i for i in range(text_layers) if f"{_TEXT}.{i}.{_CROSS}" in state]
-  return singularity_lib.Config(
-    image_size=grid * shape(patch, 2),
-    patch_size=shape(patch, 2),
-    num_frames=shape("temporal_embeddings", 1),
-    width=shape(patch, 0),
-    num_heads=num_heads,
-    mlp_width=shape(f"{_VISION}.0.intermediate.dense.weight", 0),
-    vision_layers=_num_layers(state, _VISION),
-    temporal_layers=_num_layers(state, _TEMPORAL),
-    text_layers=text_layers,
-    fusion_layer=min(fusion, default=text_layers),
-    vocab_size=shape("text_encoder.embeddings.word_embeddings.weight", 0),
-    max_positions=shape(
-      "text_encoder.embeddings.position_embeddings.weight", 0
-    ),
-    embed_dim=shape("vision_proj.weight", 0),
-    temporal_feature=temporal_feature,
-    itm=bool(fusion),
-  )
-
-
-def _num_layers(state: Mapping[str, np.ndarray], prefix: str) -> int:
-  """Layers under `prefix`, counted by the highest index."""
-  pattern = re.compile(re.escape(prefix) + r"\.(\d+)\.")
-  found = (pattern.match(key) for key in state)
-  return max((int(m[1]) + 1 for m in found if m), default=0)
-
-
-def _names(config: singularity_lib.Config) -> dict[str, str]:
-  """Every key of the published layout -> path of our parameter."""
-  names = dict(_ARRAYS)
-
-  def add(modules, key="", path=""):
-    for old, new in modules.items():
-      weight = "scale" if "norm" in old.lower() else "kernel"
-      names[f"{key}{old}.weight"] = f"{path}{new}/{weight}"
-      names[f"{key}{old}.bias"] = f"{path}{new}/bias"
-
-  add(_MODULES)
-  for i in range(config.vision_layers):
-    key, path = f"{_VISION}.{i}.", f"vision/layer_{i}/"
-    add(_BEIT_LAYER, key, path)
-    del names[f"{key}attention.attention.key.bias"]
-    names[key + _TABLE] = path + "relative_position_table"
-    for scale in ("lambda_1", "lambda_2"):
-      names[key + scale] = path + scale
-  for i in range(config.temporal_layers):
-    add(_BERT_LAYER, f"{_TEMPORAL}.{i}.", f"temporal/layer_{i}/")
-  for i in range(config.fusion_layer):
-    add(_BERT_LAYER, f"{_TEXT}.{i}.", f"text_{i}/")
-  for i in range(config.fusion_layer, config.text_layers):
-    path = f"fusion_{i - config.fusion_layer}/"
-    add(_BERT_LAYER | _CROSS_ATTENTION, f"{_TEXT}.{i}.", path)
-  return names
-
-
-def _convert(name: str, value: np.ndarray) -> np.ndarray:
+def _ours(name: str, value: np.ndarray) -> np.ndarray:
   """PyTorch's order of axes -> flax's: input features before output ones."""
   value = value.astype(np.float32)
   if name.endswith("/kernel"):
@@ -203,22 +197,65 @@ def _convert(name: str, value: np.ndarray) -> np.ndarray:
   return np.array(value, order="C")
 
 
-def _check_shapes(
+def _theirs(name: str, value: np.ndarray) -> np.ndarray:
+  """The way back of `_ours`."""
+  value = np.asarray(value)
+  if name.endswith("/kernel"):
+    value = value.transpose(3, 2, 0, 1) if value.ndim == 4 else value.T
+  return np.array(value, order="C")
+
+
+def _check_published(config: singularity_lib.Config) -> None:
+  """Raises a ValueError if the published layout cannot hold the model."""
+  wanted = {"stem": "patch", "itm": True, "temporal_embeddings": True}
+  differ = [k for k, v in wanted.items() if getattr(config, k) != v]
+  differ += ["pooling"] * (config.pooling == "flat")
+  if differ:
+    listed = ", ".join(f"{k}={getattr(config, k)!r}" for k in differ)
+    raise ValueError(f"the published layout has no place for {listed}")
+
+
+def _check_values(
   model: singularity_lib.Singularity,
   flat: Mapping[str, np.ndarray],
   keys: Mapping[str, str],
 ) -> None:
-  """Raises a ValueError naming every parameter of another shape."""
-  c = model.config
-  frames = np.zeros((1, c.num_frames, c.image_size, c.image_size, 3))
-  ids = np.zeros((1, 1), np.int32)
-  variables = jax.eval_shape(model.init, jax.random.key(0), frames, ids, ids)
-  expected = traverse_util.flatten_dict(variables["params"], sep="/")
+  """Raises a ValueError naming every array of another shape, or with NaNs."""
+  expected = _shapes(model)
   wrong = [
-    f"{keys[name]}: {list(flat[name].shape)} in our order, expected "
+    f"{keys[name]}: {list(value.shape)} in our order, expected "
     f"{list(expected[name].shape)}"
-    for name in flat
-    if flat[name].shape != expected[name].shape
+    for name, value in flat.items()
+    if value.shape != expected[name].shape
   ]
   if wrong:
     raise ValueError("arrays of the wrong shape:\n" + "\n".join(wrong))
+  wrong = [keys[name] for name in flat if not np.isfinite(flat[name]).all()]
+  if wrong:
+    raise ValueError(f"arrays with values that are not finite: {wrong}")
+
+
+def _inputs(config: singularity_lib.Config) -> tuple[np.ndarray, ...]:
+  """The smallest inputs that reach every parameter."""
+  size = config.image_size
+  frames = np.zeros((1, config.num_frames, size, size, 3), np.float32)
+  ids = np.zeros((1, 1), np.int32)
+  return frames, ids, ids
+
+
+@functools.cache
+def _shapes(model: singularity_lib.Singularity) -> dict[str, Any]:
+  """Path of every parameter -> its shape."""
+  inputs = _inputs(model.config)
+  variables = jax.eval_shape(model.init, jax.random.key(0), *inputs)
+  return traverse_util.flatten_dict(variables["params"], sep="/")
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _fresh(
+  model: singularity_lib.Singularity, names: tuple[str, ...], rng: jax.Array
+) -> dict[str, jax.Array]:
+  """New values of the parameters `names`, as for training from scratch."""
+  params = model.init(rng, *_inputs(model.config))["params"]
+  flat = traverse_util.flatten_dict(params, sep="/")
+  return {name: flat[name] for name in names}

@@ -72,12 +72,7 @@ def test_variant_equals_published_code(golden, converted, variant, fields):
 
 
 def test_pretraining_file_gives_the_same_parameters(golden, converted):
-  state = {
-    key.replace("text_encoder.", "text_encoder.bert.", 1): value
-    for key, value in _state(golden).items()
-  }
-  state |= _state(golden, "sd_pretrain_extra/")
-  _, params = convert.singularity(state, num_heads=4)
+  _, params = convert.singularity(_pretraining(golden), num_heads=4)
   jax.tree.map(np.testing.assert_array_equal, params, converted[1])
 
 
@@ -103,3 +98,132 @@ def test_wrong_shape_is_named(golden):
 def test_something_else_lists_what_is_missing():
   with pytest.raises(ValueError, match="missing keys"):
     convert.singularity({"weight": np.zeros(3)}, num_heads=1)
+
+
+def _pretraining(golden):
+  """The state dict of a pre-training file."""
+  state = {
+    key.replace("text_encoder.", "text_encoder.bert.", 1): value
+    for key, value in _state(golden).items()
+  }
+  return state | _state(golden, "sd_pretrain_extra/")
+
+
+def _assert_same(actual, expected):
+  assert actual.keys() == expected.keys()
+  for key, value in actual.items():
+    assert value.dtype == expected[key].dtype, key
+    np.testing.assert_array_equal(value, expected[key], key)
+
+
+def test_way_back_is_exact(golden, converted):
+  model, variables = converted
+  state = convert.to_state_dict(model.config, variables["params"])
+  _assert_same(state, _state(golden))
+
+
+def test_way_back_to_the_pretraining_layout_is_exact(golden):
+  found = convert.from_state_dict(_pretraining(golden), mlm=True)
+  assert (found.layout, found.fresh, found.ignored) == ("pre-training", [], [])
+  params = found.variables["params"]
+  state = convert.to_state_dict(found.model.config, params, pretraining=True)
+  _assert_same(state, _pretraining(golden))
+  # A fine-tuned file has no such head.
+  state = convert.to_state_dict(found.model.config, params)
+  _assert_same(state, _state(golden))
+
+
+def test_masked_language_logits_equal_published_code(golden):
+  model, variables = convert.singularity(
+    _pretraining(golden), num_heads=4, mlm=True
+  )
+
+  def predict(variables, ids, mask):
+    bound = model.bind(variables)
+    words, _ = bound.encode_text(ids, mask)
+    return bound.predict_words(golden["out/image_embeds"], words, mask)
+
+  ids, mask = golden["out/mlm_input_ids"], golden["in/attention_mask"]
+  with jax.default_matmul_precision("highest"):
+    logits = jax.jit(predict)(variables, ids, mask)
+  expected = golden["out/mlm_logits"]
+  np.testing.assert_allclose(logits, expected, rtol=0, atol=LOGITS)
+
+
+def test_untied_masked_language_head_is_named(golden):
+  state = _pretraining(golden)
+  key = "text_encoder.cls.predictions.decoder.weight"
+  state[key] = state[key] + 1
+  with pytest.raises(ValueError, match=f"{key} is not the array it is tied"):
+    convert.singularity(state, num_heads=4, mlm=True)
+  # Without the head nobody looks at it.
+  convert.singularity(state, num_heads=4)
+
+
+def test_no_masked_language_head_is_told(golden):
+  with pytest.raises(
+    ValueError, match=r"missing keys \(5\): .*cls.predictions"
+  ):
+    convert.singularity(_state(golden), num_heads=4, mlm=True)
+
+
+def test_heads_are_read_off_the_tables(golden):
+  assert convert.from_state_dict(_state(golden)).model.config.num_heads == 4
+
+
+def test_waived_keys_are_reported(golden, converted):
+  state = _state(golden)
+  for key in ("vision_proj.weight", "vision_proj.bias"):
+    del state[key]
+  state["queue.ids"] = np.zeros(3)
+  waivers = {"allow_missing": r"^vision_proj\.", "allow_unknown": "^queue"}
+  sizes = {"embed_dim": 16}
+  found = convert.from_state_dict(state, sizes=sizes, **waivers)
+  assert found.fresh == ["vision_proj.bias", "vision_proj.weight"]
+  assert found.ignored == ["queue.ids"]
+  params, expected = found.variables["params"], converted[1]["params"]
+  assert params["vision_proj"]["kernel"].std() > 0.01
+  assert params.keys() == expected.keys()
+  with pytest.raises(ValueError, match=r"missing keys \(2\)"):
+    convert.from_state_dict(state, sizes=sizes, allow_unknown="^queue")
+  with pytest.raises(ValueError, match=r"unknown keys \(1\)"):
+    convert.from_state_dict(
+      state, sizes=sizes, allow_missing="^vision_proj", allow_unknown="^ids"
+    )
+
+
+def test_parallel_training_put_a_prefix_before_all_keys(golden, converted):
+  state = {f"module.{key}": value for key, value in _state(golden).items()}
+  _, variables = convert.singularity(state, num_heads=4)
+  jax.tree.map(np.testing.assert_array_equal, variables, converted[1])
+
+
+@pytest.mark.parametrize(
+  "value, message",
+  [
+    (np.float32("nan"), "not finite: ['temp']"),
+    ("0.07 as text", None),
+    ({"a": 1}, "temp is no array but {'a': 1}"),
+  ],
+)
+def test_values_that_are_no_numbers_are_named(golden, value, message):
+  state = _state(golden) | {"temp": value}
+  with pytest.raises(ValueError) as error:
+    convert.singularity(state, num_heads=4)
+  assert (message or "temp") in str(error.value)
+
+
+@pytest.mark.parametrize(
+  "fields, message",
+  [
+    ({"itm": False}, "no place for itm=False"),
+    ({"stem": "conv", "pooling": "flat"}, "stem='conv', pooling='flat'"),
+  ],
+)
+def test_models_that_are_not_the_published_one_stay_here(
+  converted, fields, message
+):
+  model, variables = converted
+  config = dataclasses.replace(model.config, **fields)
+  with pytest.raises(ValueError, match=message):
+    convert.to_state_dict(config, variables["params"])

@@ -1,0 +1,322 @@
+"""Files that PyTorch wrote, files that lie, and files that are none."""
+
+import argparse
+import collections
+import gzip
+import io
+import os
+import pathlib
+import pickle
+import struct
+import zipfile
+
+import ml_dtypes
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from a2r.core import torch_file, torch_pickle
+
+GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
+
+
+class _Global:
+  """Pickled as the name of something in a module."""
+
+  def __init__(self, module, name):
+    self.module, self.name = module, name
+
+
+class _Storage:
+  """Pickled as a reference to numbers in the archive."""
+
+  def __init__(self, kind, key, size):
+    self.pid = ("storage", _Global("torch", kind), key, "cpu", size)
+
+
+class _Call:
+  """Pickled as a call of a name."""
+
+  def __init__(self, module, name, *args):
+    self.function, self.args = _Global(module, name), args
+
+  def __reduce__(self):
+    return _callable, (self.function, *self.args)
+
+
+def _callable(*args):
+  raise AssertionError("only to be pickled")
+
+
+class _Pickler(pickle._Pickler):
+  """Python's own pickler, which can be told to write any name."""
+
+  def persistent_id(self, obj):
+    return obj.pid if isinstance(obj, _Storage) else None
+
+  def save(self, obj, save_persistent_id=True):
+    if isinstance(obj, _Global):
+      self.write(f"c{obj.module}\n{obj.name}\n".encode())
+    elif isinstance(obj, _Call):
+      self.save(obj.function)
+      self.save(obj.args)
+      self.write(pickle.REDUCE)
+    else:
+      super().save(obj, save_persistent_id)
+
+
+def write(path, value, storages=None, method=zipfile.ZIP_STORED, order=None):
+  """Writes an archive as `torch.save` does."""
+  stream = io.BytesIO()
+  _Pickler(stream, protocol=2).dump(value)
+  with zipfile.ZipFile(path, "w", method) as archive:
+    archive.writestr("archive/data.pkl", stream.getvalue())
+    for key, data in (storages or {}).items():
+      archive.writestr(f"archive/data/{key}", data)
+    if order:
+      archive.writestr("archive/byteorder", order)
+  return path
+
+
+def tensor(size, stride, *, offset=0, kind="FloatStorage", key="0", count=12):
+  storage = _Storage(kind, key, count)
+  args = (storage, offset, size, stride, False, collections.OrderedDict())
+  return _Call("torch._utils", "_rebuild_tensor_v2", *args)
+
+
+NUMBERS = np.arange(12, dtype=np.float32)
+
+
+def test_published_layout_equals_the_arrays_it_was_made_from():
+  stored = torch_file.load(GOLDEN / "singularity_tiny.pth")
+  assert list(stored) == [
+    "model",
+    "optimizer",
+    "scheduler",
+    "scaler",
+    "config",
+    "epoch",
+    "global_step",
+  ]
+  assert (stored["epoch"], stored["scaler"]["scale"]) == (9, 65536.0)
+  assert "DictConfig, not loaded" in repr(stored["config"])
+  assert stored["optimizer"]["state"][0]["exp_avg"].shape == (2, 3)
+  with np.load(GOLDEN / "singularity_tiny.npz") as golden:
+    keys = [k.removeprefix("sd/") for k in golden if k.startswith("sd/")]
+    assert list(stored["model"]) == keys
+    for key in keys:
+      actual, expected = stored["model"][key], golden[f"sd/{key}"]
+      assert actual.dtype == expected.dtype
+      np.testing.assert_array_equal(actual, expected)
+
+
+def test_half_precision_and_a_shared_table():
+  state = torch_file.load(GOLDEN / "singularity_tiny_pretrain.pth")["model"]
+  words = state["text_encoder.bert.embeddings.word_embeddings.weight"]
+  shared = state["text_encoder.cls.predictions.decoder.weight"]
+  assert words.dtype == np.float16
+  assert np.shares_memory(words, shared)
+
+
+def test_strides_and_offsets(tmp_path):
+  value = {
+    "rows": tensor((2, 3), (3, 1), offset=6),
+    "turned": tensor((4, 3), (1, 4)),
+    "spread": tensor((2, 3), (0, 1), offset=9),
+    "scalar": tensor((), (), offset=11),
+    "empty": tensor((0, 3), (3, 1)),
+  }
+  storages = {"0": NUMBERS.tobytes()}
+  for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+    path = write(tmp_path / "x.pth", value, storages, method)
+    stored = torch_file.load(path)
+    table = NUMBERS.reshape(3, 4)
+    np.testing.assert_array_equal(stored["rows"], [[6, 7, 8], [9, 10, 11]])
+    np.testing.assert_array_equal(stored["turned"], table.T)
+    np.testing.assert_array_equal(stored["spread"], [[9, 10, 11]] * 2)
+    assert stored["scalar"] == 11
+    assert stored["empty"].shape == (0, 3)
+
+
+@pytest.mark.parametrize(
+  "kind, dtype",
+  [
+    ("DoubleStorage", np.float64),
+    ("HalfStorage", np.float16),
+    ("BFloat16Storage", ml_dtypes.bfloat16),
+    ("LongStorage", np.int64),
+    ("IntStorage", np.int32),
+    ("ShortStorage", np.int16),
+    ("CharStorage", np.int8),
+    ("ByteStorage", np.uint8),
+    ("BoolStorage", np.bool_),
+  ],
+)
+def test_types(tmp_path, kind, dtype):
+  numbers = np.array([0, 1, 3]).astype(dtype)
+  value = {"x": tensor((3,), (1,), kind=kind, count=3)}
+  path = write(tmp_path / "x.pth", value, {"0": numbers.tobytes()})
+  stored = torch_file.load(path)["x"]
+  assert stored.dtype == dtype
+  np.testing.assert_array_equal(stored, numbers)
+
+
+def test_big_endian(tmp_path):
+  data = NUMBERS.astype(">f4").tobytes()
+  value = {"x": tensor((12,), (1,))}
+  path = write(tmp_path / "x.pth", value, {"0": data}, order="big")
+  np.testing.assert_array_equal(torch_file.load(path)["x"], NUMBERS)
+
+
+def test_settings_are_held_and_not_made(tmp_path):
+  value = {
+    "args": argparse.Namespace(lr=0.1),
+    "table": collections.defaultdict(list, {"a": [1]}),
+    "queue": _Call("collections", "deque", [1, 2]),
+    "type": _Global("typing", "Any"),
+    "names": {"a", "b"},
+    "device": _Call("torch", "device", "cuda:0"),
+    "long": _Call("__builtin__", "long", 5),
+  }
+  stored = torch_file.load(write(tmp_path / "x.pth", value))
+  assert isinstance(stored["args"], torch_pickle.Placeholder)
+  assert stored["args"].state == {"lr": 0.1}
+  assert stored["table"].items == [("a", [1])]
+  assert stored["queue"].args == ([1, 2],)
+  assert stored["device"].args == ("cuda:0",)
+  assert (stored["names"], stored["long"]) == ({"a", "b"}, 5)
+
+
+@pytest.mark.parametrize(
+  "module, name",
+  [
+    ("os", "system"),
+    ("posix", "system"),
+    ("builtins", "eval"),
+    ("__builtin__", "getattr"),
+    ("subprocess", "Popen"),
+    ("torch", "load"),
+    ("torch._utils", "os.system"),
+    ("collections", "OrderedDict.__init__.__globals__"),
+    ("nowhere", "Config"),
+  ],
+)
+@pytest.mark.parametrize("place", ["model", "config"])
+def test_code_is_refused_and_not_run(tmp_path, module, name, place):
+  trace = tmp_path / "trace"
+  value = {"model": {"x": tensor((12,), (1,))}, "config": {}}
+  value[place]["y"] = _Call(module, name, f"touch {trace}")
+  path = write(tmp_path / "x.pth", value, {"0": NUMBERS.tobytes()})
+  module = module.replace("__builtin__", "builtins")
+  with pytest.raises(torch_pickle.Refused) as error:
+    torch_file.load(path)
+  assert f"asks for {module}.{name}" in str(error.value)
+  assert "\n" not in str(error.value)
+  assert not trace.exists()
+
+
+def test_the_same_file_would_have_run(tmp_path):
+  """What the test above shows is worth something."""
+  trace = tmp_path / "trace"
+  stream = io.BytesIO()
+  _Pickler(stream, protocol=2).dump(_Call("os", "system", f"touch {trace}"))
+  pickle.loads(stream.getvalue())
+  assert trace.exists()
+
+
+@pytest.mark.parametrize(
+  "value",
+  [
+    tensor((3, 5), (5, 1)),
+    tensor((2,), (1,), offset=-1),
+    tensor((2,), (-1,), offset=3),
+    tensor((2, 2), (1,)),
+    tensor((2,), (1,), count=11),
+    tensor((2,), (1,), key="1"),
+    tensor((2,), (1,), kind="BoolStorage"),
+    _Call("torch._utils", "_rebuild_tensor_v2", "text", 0, (1,), (1,)),
+    _Call("torch._utils", "_rebuild_tensor_v2"),
+    _Call("__builtin__", "int", "x"),
+  ],
+)
+def test_what_does_not_fit_is_one_line(tmp_path, value):
+  path = write(tmp_path / "x.pth", {"x": value}, {"0": NUMBERS.tobytes()})
+  with pytest.raises(ValueError, match="x.pth is damaged") as error:
+    torch_file.load(path)
+  assert "\n" not in str(error.value)
+
+
+def _tar_head():
+  return b"a.pth".ljust(257, b"\0") + b"ustar\0" + bytes(249)
+
+
+@pytest.mark.parametrize(
+  "data, message",
+  [
+    (b"", "is empty"),
+    (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS pointer"),
+    (b"\n<!DOCTYPE html><html>", "web page"),
+    (gzip.compress(b"weights"), "unpack it"),
+    (_tar_head(), "unpack it"),
+    (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", "before 1.6"),
+    (b"PK\x03\x04 and no more", "is damaged"),
+    (b"words", "no weights file"),
+    (struct.pack("<Q", 9) + b"{damaged}", "is damaged"),
+  ],
+)
+def test_other_files_are_named(tmp_path, data, message):
+  path = tmp_path / "x.pth"
+  path.write_bytes(data)
+  with pytest.raises(ValueError, match=message) as error:
+    torch_file.load(path)
+  assert "x.pth" in str(error.value)
+  assert "\n" not in str(error.value)
+
+
+def test_cut_off_and_foreign_archives(tmp_path):
+  golden = (GOLDEN / "singularity_tiny.pth").read_bytes()
+  path = tmp_path / "x.pth"
+  path.write_bytes(golden[: len(golden) // 2])
+  with pytest.raises(ValueError, match="is damaged"):
+    torch_file.load(path)
+  with zipfile.ZipFile(path, "w") as archive:
+    archive.writestr("readme.txt", "no weights")
+  with pytest.raises(ValueError, match="without a data.pkl"):
+    torch_file.load(path)
+  with pytest.raises(ValueError, match="holds a list"):
+    torch_file.load(write(path, [1]))
+  with pytest.raises(ValueError, match="is a folder"):
+    torch_file.load(tmp_path)
+  with pytest.raises(FileNotFoundError):
+    torch_file.load(tmp_path / "none.pth")
+
+
+def test_safetensors(tmp_path):
+  path = tmp_path / "x.safetensors"
+  safetensors.numpy.save_file({"x": NUMBERS}, path)
+  np.testing.assert_array_equal(torch_file.load(path)["x"], NUMBERS)
+
+
+def test_what_is_not_looked_at_is_not_read(tmp_path):
+  """The optimizer's part of a file costs no memory."""
+  size = 2**26
+  value = {"model": tensor((12,), (1,))}
+  value["optimizer"] = tensor((size,), (1,), key="1", count=size)
+  path = write(tmp_path / "x.pth", value, {"0": NUMBERS.tobytes()})
+  with (
+    zipfile.ZipFile(path, "a") as archive,
+    archive.open("archive/data/1", "w", force_zip64=True) as stream,
+  ):
+    for _ in range(size * 4 // 2**24):
+      stream.write(bytes(2**24))
+  before = _resident()
+  stored = torch_file.load(path)
+  np.testing.assert_array_equal(stored["model"], NUMBERS)
+  assert stored["optimizer"][-1] == 0
+  assert _resident() - before < 2**26
+
+
+def _resident():
+  """Bytes of memory that the process holds."""
+  pages = pathlib.Path("/proc/self/statm").read_text().split()[1]
+  return int(pages) * os.sysconf("SC_PAGE_SIZE")
