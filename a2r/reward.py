@@ -2,6 +2,7 @@
 
   model = reward.load('runs/envgen')
   model.score(clips, 'close the drawer')   # uint8 [B, T, H, W, 3] -> [B]
+  model.save('my_reward')                  # To share; `load` takes it too.
 
 A run folder is what `launch.train` wrote. Clips may have any number of frames
 and any size: the model's few frames are taken evenly, first and last included,
@@ -18,7 +19,6 @@ failure prompts per trained instruction, E embedding.
 """
 
 import functools
-import json
 import pathlib
 from collections.abc import Sequence
 
@@ -27,14 +27,12 @@ import jax.numpy as jnp
 import numpy as np
 from absl import logging
 
-from a2r.core import checkpoint as checkpoints
 from a2r.core import frames as frame_rule
 from a2r.core import text as text_lib
-from a2r.core import trees
-from a2r.models import encoders, forms, singularity, wording
-from a2r.models import reward as reward_model
+from a2r.models import artifact, encoders, forms, wording
+from a2r.models import trained as trained_lib
 
-SPEC_FILE = "reward.json"
+SPEC_FILE = trained_lib.SPEC_FILE
 _BUCKETS = (1, 4, 16, 64)
 
 
@@ -55,6 +53,7 @@ class Reward:
     form: str,
     temperature: float,
     failure_prompts: bool = True,
+    trained: trained_lib.Trained | None = None,
   ):
     """Wraps an encoder.
 
@@ -66,6 +65,7 @@ class Reward:
       temperature: that of training.
       failure_prompts: whether the failure prompts were trained; they have no
         part in anything otherwise.
+      trained: what all this was made of, for `save`.
     """
     self._encoders = model
     self._instructions = tuple(instructions)
@@ -75,6 +75,7 @@ class Reward:
       raise ValueError(f"unknown form {form!r}; known: {list(forms.FORMS)}")
     self._form = form
     self._temperature = float(temperature)
+    self._trained = trained
     self._texts = functools.lru_cache(maxsize=64)(self._make_texts)
     self._known = functools.lru_cache(maxsize=1024)(self._read_and_tell)
 
@@ -184,6 +185,25 @@ class Reward:
     texts = self._texts((known,))
     return self._apply(clips, _failure_modes, texts.text[0], texts.failure[0])
 
+  def save(self, folder: str | pathlib.Path, *, dtype: str = "float32"):
+    """Writes the reward as a folder to share, which `load` reads.
+
+    It holds the weights (safetensors), the vocabulary, the sizes, and a model
+    card from the run's own settings and report. An exported reward that is
+    there already is replaced, all or nothing.
+
+    Args:
+      folder: its path.
+      dtype: 'float32' (scores stay the same, bit for bit) or 'bfloat16'.
+
+    Raises:
+      FileExistsError: the folder holds something else.
+      ValueError: another dtype, or a reward that `load` did not make.
+    """
+    if self._trained is None:
+      raise ValueError("only a reward that was loaded can be saved")
+    artifact.write(folder, self._trained, dtype=dtype)
+
   def _apply(self, clips, score_fn, *args):
     """`score_fn(features, *args, temperature)`, for chunks of all clips."""
     clips = encoders.check_clips(clips)
@@ -242,59 +262,31 @@ def _form_scores(video, texts, temperature):
 _failure_modes = jax.jit(forms.failure_modes)
 
 
-def load(run_folder: str | pathlib.Path, checkpoint: str = "best") -> Reward:
-  """The reward that a run trained.
+def load(folder: str | pathlib.Path, checkpoint: str = "best") -> Reward:
+  """The reward that a run trained, or that was exported from one.
 
   Args:
-    run_folder: what `launch.train` wrote.
-    checkpoint: 'best' or 'newest'.
+    folder: what `launch.train` or `Reward.save` wrote.
+    checkpoint: which weights of a run, 'best' or 'newest'.
 
   Raises:
-    FileNotFoundError: no such run, or nothing saved in it yet.
-    ValueError: the run's files do not fit each other.
+    FileNotFoundError: no such folder, nothing saved in it yet, or a file is
+      missing.
+    ValueError: the files are broken or do not fit each other.
   """
-  folder = pathlib.Path(run_folder).expanduser()
-  spec = _read_json(folder, SPEC_FILE)
-  settings = _read_json(folder, "config.json")
-  config, loss = settings["model"], settings["loss"]
-  backbone = singularity.Config(**config["backbone"])
-  model = reward_model.Adapt2Reward(
-    backbone,
-    num_tasks=spec["num_trained"],
-    num_failure_prompts=config["num_failure_prompts"],
-    failure_prompt_length=config["failure_prompt_length"],
-    domain_prompt_length=config["domain_prompt_length"],
-  )
-  stored = checkpoints.load(folder, which=checkpoint)
-  params = trees.fit(
-    encoders.params_like(model), stored.parts["params"], str(folder)
-  )
+  folder = pathlib.Path(folder).expanduser()
+  if artifact.is_one(folder):
+    trained = artifact.read(folder)
+  else:
+    trained = trained_lib.read_run(folder, checkpoint)
+  trained = trained._replace(params=jax.device_put(trained.params))
+  model = trained_lib.make_model(trained, str(folder))
   return Reward(
-    encoders.make_encoders(
-      model,
-      params,
-      text_lib.Tokenizer.load(folder / "tokenizer.json"),
-    ),
-    instructions=spec["instructions"],
-    num_trained=spec["num_trained"],
-    form=spec["form"],
-    temperature=loss["temperature"],
-    failure_prompts=loss["weights"]["fvlc"] > 0,
+    encoders.make_encoders(model, trained.params, trained.tokenizer),
+    instructions=trained.instructions,
+    num_trained=trained.num_trained,
+    form=trained.form,
+    temperature=trained.temperature,
+    failure_prompts=trained.failure_prompts,
+    trained=trained,
   )
-
-
-def _read_json(folder: pathlib.Path, name: str) -> dict:
-  """The JSON file `name` of a run folder."""
-  path = folder / name
-  if not path.is_file():
-    found = folder.parent.glob(f"*/{SPEC_FILE}")
-    runs = sorted(str(path.parent) for path in found)
-    why = f"has no {name}" if folder.is_dir() else "is not there"
-    raise FileNotFoundError(
-      f"no trained run: {folder} {why}; "
-      + (f"runs: {', '.join(runs)}" if runs else "train one: launch.train")
-    )
-  try:
-    return json.loads(path.read_text(encoding="utf-8"))
-  except json.JSONDecodeError as error:
-    raise ValueError(f"{path} is not JSON: {error}") from error

@@ -9,6 +9,7 @@ import fcntl
 import json
 import os
 import pathlib
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -74,6 +75,13 @@ def _parse():
   rest = flags.FLAGS(sys.argv)[1:]
   if rest:
     raise ValueError(f"unexpected argument {rest[0]!r}; see --help")
+
+
+def command_line() -> str:
+  """The command that started this program, to be run again."""
+  module = sys.modules["__main__"].__spec__
+  start = ["-m", module.name] if module else sys.argv[:1]
+  return shlex.join(["python", *start, *sys.argv[1:]])
 
 
 def _program() -> str:

@@ -15,7 +15,7 @@ import tokenizers
 from a2r import assets
 from a2r.core import checkpoint, text, trees
 from a2r.learners import adapt2reward
-from a2r.models import reward, singularity
+from a2r.models import artifact, reward, singularity
 from a2r.sim import humans
 from data import text as text_data
 from launch import prepare
@@ -54,7 +54,7 @@ def make_start(config: Any, data: prepare.Data) -> Start:
   Args:
     config: the settings under `model`; `init` is 'scratch', 'small_backbone'
       (which ships with the project), a .safetensors file of `save_backbone`, or
-      a folder: a run, or a conversion.
+      a folder: a run, an exported reward, or a conversion.
     data: the run's clips and texts.
 
   Raises:
@@ -117,6 +117,10 @@ def _find_backbone(config, data, backbone_config) -> _Backbone:
       f"model.init: {config.init!r} is not a folder; known besides folders: "
       f"scratch, {_SHIPPED}, *.safetensors"
     )
+  if artifact.is_one(path):
+    trained = artifact.read(path)
+    step = {"step": trained.record["step"]}
+    return _Backbone(trained.params["backbone"], trained.tokenizer, card | step)
   stored = checkpoint.load(path)
   params = stored.parts["params"]
   tokenizer = text.Tokenizer.load(path / "tokenizer.json")

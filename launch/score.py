@@ -19,7 +19,7 @@ from a2r.evaluation import description, examples
 from data import video
 from launch import common
 
-_RUN = flags.DEFINE_string("run", None, "Run folder that launch.train wrote.")
+_RUN = flags.DEFINE_string("run", None, "Run folder, or an exported reward.")
 _VIDEO = flags.DEFINE_string("video", None, "The video file.")
 _INSTRUCTION = flags.DEFINE_string(
   "instruction", None, "What the video should show, in your words."

@@ -211,7 +211,14 @@ def _evaluate(config, workdir, data, start):
     datasets["validation"] = data.validation
   result = evaluate.evaluate_run(reward.load(workdir), datasets)
   _write_spec(workdir, config, data, start, form=result.form)
-  report.write(result, workdir, config=config.to_dict(), card=start.card)
+  report.write(
+    result,
+    workdir,
+    config=config.to_dict(),
+    card=start.card,
+    command=common.command_line(),
+  )
   print(tables.summary(result))
   print(f"\nReport: {workdir / report.JSON_FILE}. Use the reward:")
   print(f"  python -m launch.score --run={workdir} --help")
+  print(f"  python -m launch.export --run={workdir} --to=my_reward")

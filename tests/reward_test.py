@@ -187,8 +187,16 @@ def make_run(folder, image_size=16):
   tokenizer.save(folder / "tokenizer.json")
   spec = {"instructions": KNOWN, "num_trained": 2, "form": "softmax"}
   config = {
-    "model": {"backbone": backbone} | settings,
+    "seed": 3,
+    "data": {
+      "dir": "/home/someone/datasets",
+      "robot": {"source": "folder", "path": "/home/someone/my.csv"},
+      "human": {"source": "procedural", "path": ""},
+    },
+    "model": {"init": "scratch", "backbone": backbone} | settings,
     "loss": {"temperature": 0.1, "weights": {"fvlc": 1.0}},
+    "train": {"num_steps": 5},
+    "eval": {"environments": []},
   }
   (folder / "reward.json").write_text(json.dumps(spec))
   (folder / "config.json").write_text(json.dumps(config))
@@ -250,6 +258,31 @@ class TestLoad:
     (tmp_path / "reward.json").write_text("{")
     with pytest.raises(ValueError, match="not JSON"):
       reward.load(tmp_path)
+
+  def test_saved_reward_scores_the_same(self, run, clips, tmp_path):
+    loaded = reward.load(run[0])
+    loaded.save(tmp_path / "my_reward")
+    again = reward.load(tmp_path / "my_reward")
+    texts = [*KNOWN, "opening jar"]
+    for form, scores in loaded.form_scores(clips, texts).items():
+      np.testing.assert_array_equal(
+        again.form_scores(clips, texts)[form], scores
+      )
+    np.testing.assert_array_equal(
+      again.failure_modes(clips, KNOWN[0]),
+      loaded.failure_modes(clips, KNOWN[0]),
+    )
+    assert again.form == loaded.form == "softmax"
+    assert again.trained_instructions == KNOWN[:2]
+    # What was saved can be saved again, the same to the byte.
+    again.save(tmp_path / "copy")
+    for path in (tmp_path / "my_reward").iterdir():
+      copied = tmp_path / "copy" / path.name
+      assert path.read_bytes() == copied.read_bytes(), path.name
+
+  def test_only_what_was_loaded_is_saved(self, tmp_path):
+    with pytest.raises(ValueError, match="only a reward that was loaded"):
+      make_fake()[0].save(tmp_path / "fake")
 
   def test_weights_that_do_not_fit(self, run, tmp_path):
     copy = tmp_path / "copy"

@@ -37,18 +37,21 @@ def write(
   *,
   config: Mapping[str, Any],
   card: Mapping[str, Any] | str | None = None,
+  command: str | None = None,
   title: str | None = None,
 ) -> None:
   """Writes report.json and, where there are examples, report.png.
 
   The JSON holds the figures (`Report` without its examples) and what made them:
-  config, seed, package versions, machine, date, commit, the backbone's card.
+  command, config, seed, package versions, machine, date, commit, the backbone's
+  card.
 
   Args:
     result: what `evaluate.evaluate_run` returned.
     workdir: the run folder.
     config: the run's config as plain values, with its `seed`.
     card: what is known of the backbone that the run started from.
+    command: the command line that made the run.
     title: headline of the picture; None: the run folder's name.
   """
   workdir = pathlib.Path(workdir)
@@ -58,6 +61,7 @@ def write(
   del figures_of_report["examples"]
   record = {
     "report": figures_of_report,
+    "command": command,
     "seed": config["seed"],
     "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     "commit": _commit(),

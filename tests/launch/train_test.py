@@ -10,6 +10,7 @@ import jax
 import numpy as np
 import pytest
 
+from a2r.models import artifact, trained
 from configs import envgen
 from data import records
 from launch import common, initial, prepare, training, validation
@@ -237,6 +238,41 @@ def test_first_weights_come_from_a_file(own, tmp_path):
   metrics = validate(params, {})
   assert set(metrics) == {"auroc", "auroc/open", "auroc/close"}
   assert 0 <= metrics["auroc"] <= 1
+
+
+def test_first_weights_come_from_an_exported_reward(own, tmp_path):
+  config, data = own
+  start = initial.make_start(config.model, data)
+  params = start.init_fn(jax.random.key(0))
+  settings = {
+    "seed": 0,
+    "data": {"robot": {"source": "folder"}, "human": {"source": "none"}},
+    "model": config.model.to_dict(),
+    "train": {"num_steps": 5},
+    "eval": {"environments": []},
+  }
+  made = trained.Trained(
+    params=params,
+    tokenizer=start.tokenizer,
+    model=json.loads(json.dumps(settings["model"])),
+    instructions=data.texts,
+    num_trained=data.num_trained,
+    form="cosine",
+    temperature=0.07,
+    failure_prompts=True,
+    record=trained.make_record(settings, None, step=4),
+  )
+  artifact.write(tmp_path / "mine", made)
+  config = copy.deepcopy(config.model)
+  with config.unlocked():
+    config.init = str(tmp_path / "mine")
+  again = initial.make_start(config, data)
+  assert again.card == {"init": config.init, "step": 4}
+  jax.tree.map(
+    np.testing.assert_array_equal,
+    again.init_fn(jax.random.key(1))["backbone"],
+    params["backbone"],
+  )
 
 
 def test_weights_that_are_not_there_are_told(own, tmp_path):

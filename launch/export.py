@@ -1,0 +1,49 @@
+"""Makes a trained reward a folder of plain files, to keep and to share.
+
+  python -m launch.export --run=runs/envgen --to=my_reward
+
+The folder has the weights (safetensors), the vocabulary, the sizes and a model
+card with the figures of the run; it can be pushed to the Hugging Face Hub as it
+is. `a2r.reward.load` and `launch.score` read it as they read a run.
+"""
+
+import pathlib
+
+from absl import flags, logging
+
+from a2r import reward
+from a2r.models import artifact
+from launch import common
+
+_RUN = flags.DEFINE_string("run", None, "Run folder that launch.train wrote.")
+_TO = flags.DEFINE_string("to", None, "The folder to write.")
+_DTYPE = flags.DEFINE_enum(
+  "dtype", "float32", artifact.DTYPES, "Of the weights that are stored."
+)
+_CHECKPOINT = flags.DEFINE_enum(
+  "checkpoint", "best", ["best", "newest"], "Which weights of the run."
+)
+
+
+def main():
+  """Reads the flags, writes the folder and tells how to use it."""
+  logging.set_verbosity(logging.ERROR)
+  for flag in (_RUN, _TO):
+    if flag.value is None:
+      raise ValueError(f"--{flag.name} is missing; see --help")
+  model = reward.load(_RUN.value, _CHECKPOINT.value)
+  folder = pathlib.Path(_TO.value).expanduser()
+  model.save(folder, dtype=_DTYPE.value)
+  size = sum(path.stat().st_size for path in folder.iterdir())
+  print(f"Reward: {folder} ({size / 1e6:.1f} MB, {_DTYPE.value})")
+  print(f"Its model card: {folder / artifact.CARD_FILE}. Use it:")
+  instruction = model.instructions[0]
+  print(
+    f"  python -m launch.score --run={folder} --video=clip.mp4 "
+    f"--instruction={instruction!r}"
+  )
+  print(f"  a2r.reward.load({str(folder)!r}).score(clips, {instruction!r})")
+
+
+if __name__ == "__main__":
+  common.run(main)

@@ -1,0 +1,113 @@
+"""The export command, as its user meets it."""
+
+import importlib.util
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from a2r import reward
+from launch import common
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def _load(path):
+  """A test module's contents; tests are no package."""
+  spec = importlib.util.spec_from_file_location(path.stem, path)
+  module = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(module)
+  return module
+
+
+reward_test = _load(ROOT / "tests" / "reward_test.py")
+
+
+def python(*arguments, cwd=ROOT):
+  """Runs Python on one CPU device, compiled as the tests are."""
+  quick = {"XLA_FLAGS": "--xla_backend_optimization_level=0"}
+  env = os.environ | quick | {"PYTHONPATH": str(ROOT)}
+  return subprocess.run(
+    [sys.executable, *map(str, arguments)],
+    capture_output=True,
+    text=True,
+    cwd=cwd,
+    env=env,
+  )
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+  folder = tmp_path_factory.mktemp("runs") / "tiny"
+  reward_test.make_run(folder)
+  return folder
+
+
+def test_export_and_the_cards_code(run, tmp_path):
+  mine = tmp_path / "mine"
+  done = python(
+    "-m", "launch.export", f"--run={run}", f"--to={mine}", "--dtype=bfloat16"
+  )
+  assert done.returncode == 0, done.stderr
+  assert done.stderr == ""
+  assert re.search(r"mine \(0\.\d MB, bfloat16\)", done.stdout)
+  assert f"launch.score --run={mine} --video=" in done.stdout
+  card = (mine / "README.md").read_text()
+  code = re.search(r"```python\n(.*?)```", card, re.DOTALL)[1]
+  assert len(code.splitlines()) == 5
+  # The card's code from the folder itself, and what it imports.
+  code += (
+    "import sys\nheavy = {'tensorflow', 'mujoco', 'orbax', 'brax', 'data'}\n"
+    "print(sorted(heavy & set(sys.modules)))\n"
+  )
+  done = python("-c", code, cwd=mine)
+  assert done.returncode == 0, done.stderr
+  score, heavy = done.stdout.splitlines()
+  assert heavy == "[]"
+  clips = np.zeros((1, 8, 64, 64, 3), np.uint8)
+  expected = reward.load(run).score(clips, reward_test.KNOWN[0])
+  np.testing.assert_allclose(float(score.strip("[]")), expected, atol=5e-3)
+
+
+def test_mistakes_are_one_line(run, tmp_path):
+  (tmp_path / "thesis").mkdir()
+  (tmp_path / "thesis" / "thesis.tex").write_text("years")
+  mine = tmp_path / "mine"
+  mistakes = [
+    # The first, as flags stay set in one process.
+    ([f"--run={run}"], "--to is missing; see --help"),
+    (["--run=runs/none", f"--to={mine}"], "no trained run: runs/none is not"),
+    ([f"--run={run}", f"--to={tmp_path / 'thesis'}"], "holds something else"),
+    ([f"--run={run}", f"--to={mine}", "--dtype=int8"], "float32|bfloat16"),
+  ]
+  lines = [["export", *arguments] for arguments, _ in mistakes]
+  # One process for all: most of its time is importing.
+  code = (
+    "import sys\nfrom launch import common, export\n"
+    f"for sys.argv in {lines}:\n"
+    "  try:\n    common.run(export.main)\n"
+    "  except SystemExit as error:\n    assert error.code == 2\n"
+    "  else:\n    raise AssertionError(sys.argv)\n"
+  )
+  done = python("-c", code)
+  assert done.returncode == 0, done.stderr
+  told = done.stderr.strip().splitlines()
+  assert len(told) == len(mistakes), done.stderr
+  for line, (_, message) in zip(told, mistakes, strict=True):
+    assert message in line
+  assert not mine.exists()
+
+
+def test_the_command_line_can_be_run_again(monkeypatch):
+  main = sys.modules["__main__"]
+  spec = importlib.util.find_spec("launch.train")
+  monkeypatch.setattr(main, "__spec__", spec)
+  arguments = ["/here/launch/train.py", "--config=a.py", "--x=two words"]
+  monkeypatch.setattr(sys, "argv", arguments)
+  assert common.command_line() == (
+    "python -m launch.train --config=a.py '--x=two words'"
+  )

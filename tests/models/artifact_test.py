@@ -1,0 +1,193 @@
+"""Exported rewards: what is written, read back and refused."""
+
+import json
+import shutil
+
+import jax
+import numpy as np
+import pytest
+
+from a2r.core import text
+from a2r.models import artifact, encoders, trained
+
+TEXTS = ["closing drawer", "opening box"]
+SETTINGS = {
+  "seed": 3,
+  "data": {"robot": {"source": "folder"}, "human": {"source": "none"}},
+  "model": {"init": "scratch"},
+  "train": {"num_steps": 5},
+  "eval": {"environments": []},
+}
+
+
+@pytest.fixture(scope="module")
+def made(make_config):
+  """A reward of random parameters, none of them on a grid of bfloat16."""
+  tokenizer = text.Tokenizer.train(TEXTS, vocab_size=30)
+  backbone = make_config(itm=False).__dict__
+  one = trained.Trained(
+    params=None,
+    tokenizer=tokenizer,
+    model={
+      "backbone": json.loads(json.dumps(backbone)),
+      "num_failure_prompts": 2,
+      "failure_prompt_length": 1,
+      "domain_prompt_length": 1,
+    },
+    instructions=TEXTS,
+    num_trained=1,
+    form="cosine",
+    temperature=0.07,
+    failure_prompts=True,
+    record=trained.make_record(SETTINGS, None, step=4),
+  )
+  like = encoders.params_like(trained.make_model(one, "here"))
+  rng = np.random.default_rng(0)
+  return one._replace(
+    params=jax.tree.map(
+      lambda x: rng.normal(size=x.shape).astype(np.float32), like
+    )
+  )
+
+
+@pytest.fixture(scope="module")
+def folder(made, tmp_path_factory):
+  path = tmp_path_factory.mktemp("rewards") / "mine"
+  artifact.write(path, made)
+  return path
+
+
+@pytest.fixture
+def copy(folder, tmp_path):
+  return shutil.copytree(folder, tmp_path / "copy")
+
+
+def test_what_is_read_is_what_was_written(made, folder):
+  assert artifact.is_one(folder)
+  found = artifact.read(folder)
+  jax.tree.map(np.testing.assert_array_equal, found.params, made.params)
+  assert found[2:] == made[2:]
+  np.testing.assert_array_equal(
+    found.tokenizer(TEXTS, 8)[0], made.tokenizer(TEXTS, 8)[0]
+  )
+  names = {path.name for path in folder.iterdir()}
+  assert names == {
+    "README.md",
+    "config.json",
+    "model.safetensors",
+    "tokenizer.json",
+  }
+  assert {p.name for p in folder.parent.iterdir()} == {"mine"}
+  modes = {path.stat().st_mode for path in folder.iterdir()}
+  assert len(modes) == 1
+
+
+def test_bfloat16_halves_the_weights(made, folder, tmp_path):
+  artifact.write(tmp_path / "half", made, dtype="bfloat16")
+  found = artifact.read(tmp_path / "half")
+  jax.tree.map(
+    lambda x, y: np.testing.assert_array_equal(
+      x, np.asarray(y).astype(jax.numpy.bfloat16).astype(np.float32)
+    ),
+    found.params,
+    made.params,
+  )
+  sizes = [
+    (path / "model.safetensors").stat().st_size
+    for path in (folder, tmp_path / "half")
+  ]
+  assert 0.4 < sizes[1] / sizes[0] < 0.7
+  with pytest.raises(ValueError, match="unknown dtype 'int8'; known: float32"):
+    artifact.write(tmp_path / "other", made, dtype="int8")
+  assert not (tmp_path / "other").exists()
+
+
+def test_an_exported_reward_is_replaced(made, copy):
+  changed = made._replace(instructions=["closing drawer", "running"])
+  artifact.write(copy, changed)
+  assert artifact.read(copy).instructions == changed.instructions
+  assert {p.name for p in copy.parent.iterdir()} == {"copy"}
+
+
+def test_anything_else_is_not_replaced(made, copy, tmp_path):
+  (tmp_path / "thesis").mkdir()
+  (tmp_path / "thesis" / "thesis.tex").write_text("years")
+  (tmp_path / "file").write_text("a file")
+  (copy / "notes.txt").write_text("mine")
+  for name, said in (
+    ("thesis", r"something else than an exported reward \(thesis.tex\)"),
+    ("file", "is a file"),
+    ("copy", r"\(notes.txt\)"),
+  ):
+    with pytest.raises(FileExistsError, match=said):
+      artifact.write(tmp_path / name, made)
+  assert (tmp_path / "thesis" / "thesis.tex").read_text() == "years"
+  assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_a_failed_write_leaves_what_was_there(made, copy, monkeypatch):
+  def fail(config):
+    raise OSError("no space left")
+
+  monkeypatch.setattr(artifact.card, "render", fail)
+  with pytest.raises(OSError, match="no space"):
+    artifact.write(copy, made)
+  assert artifact.read(copy).instructions == TEXTS
+  with pytest.raises(OSError, match="no space"):
+    artifact.write(copy.parent / "new", made)
+  assert {p.name for p in copy.parent.iterdir()} == {"copy"}
+
+
+@pytest.mark.parametrize(
+  "name", ["model.safetensors", "config.json", "tokenizer.json"]
+)
+def test_a_missing_file_is_named(copy, name):
+  (copy / name).unlink()
+  assert artifact.is_one(copy)
+  with pytest.raises(FileNotFoundError, match=f"copy has no {name}; an exp"):
+    artifact.read(copy)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.999])
+def test_cut_weights_are_told(copy, share):
+  path = copy / "model.safetensors"
+  data = path.read_bytes()
+  path.write_bytes(data[: int(len(data) * share)])
+  with pytest.raises(ValueError, match="not a whole safetensors file"):
+    artifact.read(copy)
+
+
+@pytest.mark.parametrize(
+  "change, said",
+  [
+    ({"format_version": 2}, "has format_version 2, this code reads 1"),
+    ({"format": "bert"}, "its format is 'bert', not 'adapt2reward'"),
+    ({"num_trained": 2}, "does not fit the model:\n.*failure"),
+    ({"model": {}}, "not those of this code: 'backbone'"),
+    ({"model": {"backbone": {"depth": 3}}}, "argument 'depth'"),
+  ],
+)
+def test_a_config_of_another_kind_is_told(copy, change, said):
+  path = copy / "config.json"
+  path.write_text(json.dumps(json.loads(path.read_text()) | change))
+  with pytest.raises(ValueError, match=said):
+    artifact.read(copy)
+
+
+def test_a_broken_config_is_told(copy):
+  path = copy / "config.json"
+  config = json.loads(path.read_text())
+  del config["form"], config["temperature"]
+  path.write_text(json.dumps(config))
+  with pytest.raises(ValueError, match=r"lacks \['form', 'temperature'\]"):
+    artifact.read(copy)
+  path.write_text("{")
+  with pytest.raises(ValueError, match="config.json is not JSON"):
+    artifact.read(copy)
+
+
+def test_other_folders_are_not_exported_rewards(tmp_path):
+  assert not artifact.is_one(tmp_path)
+  assert not artifact.is_one(tmp_path / "none")
+  (tmp_path / "config.json").write_text('{"model": {}}')
+  assert not artifact.is_one(tmp_path)
