@@ -4,14 +4,18 @@
   python -m benchmarks.paper_step --variants=bfloat16 --peak_tflops=989
 
 One device, batches of 24 clips (8 human, 8 robot, 8 failed) of 4 frames of 224
-pixels, the four losses, AdamW. Memory is what XLA plans: arguments (parameters,
-optimizer, batch) and temporaries (activations, gradients), the state's memory
-being reused for the result. Arithmetic is counted by XLA on the program before
-it is compiled, without what remat and micro-batches do twice: the share of the
-peak is that of useful work. Needs neither TensorFlow nor MuJoCo.
+pixels, the four losses, AdamW. Three figures of memory: `arguments_gb` is the
+state (parameters, two moments) and the batch; `temporaries_gb` what this
+backend's XLA plans besides; `saved_gb` what the gradients need of the forward
+pass, summed over the program, on any device the same. (XLA on a CPU widens
+bfloat16 and undoes remat: there `temporaries_gb` tells little of a GPU.)
+Arithmetic is counted on the program before it is compiled, without what remat
+and micro-batches do twice: the share of the peak is that of useful work. Needs
+neither TensorFlow nor MuJoCo.
 """
 
 import time
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -42,8 +46,17 @@ _COMPILE_ONLY = flags.DEFINE_bool("compile_only", False, "No steps, no scores.")
 _PEAK = flags.DEFINE_float("peak_tflops", None, "The device's; for the share.")
 
 
-def _make(*, micro_batch=None, **sizes):
-  """The model, the step and the shapes of its arguments."""
+class _Program(NamedTuple):
+  """A variant: its model, step and loss, and the shapes of their arguments."""
+
+  model: reward.Adapt2Reward
+  step: Any
+  loss_fn: Any
+  state: Any
+  batch: Any
+
+
+def _make(group: int, *, micro_batch=None, **sizes) -> _Program:
   model = reward.Adapt2Reward(singularity.Config(**sizes), num_tasks=_TASKS)
   ids = np.tile(np.arange(1, _LENGTH + 1, dtype=np.int32), (7, 1))
   shape = (model.config.num_frames, *[model.config.image_size] * 2, 3)
@@ -72,13 +85,14 @@ def _make(*, micro_batch=None, **sizes):
     lambda p: state_lib.create(p, extra, optimizer), encoders.params_like(model)
   )
   part = {
-    "frames": jax.ShapeDtypeStruct((_GROUP.value, *shape), jnp.uint8),
-    "task": jax.ShapeDtypeStruct((_GROUP.value,), jnp.int32),
-    "record": jax.ShapeDtypeStruct((_GROUP.value,), jnp.int32),
+    "frames": jax.ShapeDtypeStruct((group, *shape), jnp.uint8),
+    "task": jax.ShapeDtypeStruct((group,), jnp.int32),
+    "record": jax.ShapeDtypeStruct((group,), jnp.int32),
   }
   batch = {name: part for name in ("human", "robot", "failure")}
   step = base.make_step_fn(learner.loss_fn, optimizer, 0, None)
-  return model, jax.jit(step, donate_argnums=0), state, batch
+  step = jax.jit(step, donate_argnums=0)
+  return _Program(model, step, learner.loss_fn, state, batch)
 
 
 def _fill(shapes, rng):
@@ -97,20 +111,44 @@ def _fill(shapes, rng):
 def _flops(**sizes) -> float:
   """Operations of a step that computes nothing twice."""
   sizes = {k: v for k, v in sizes.items() if k not in ("remat", "micro_batch")}
-  _, step, state, batch = _make(**sizes)
-  return step.lower(state, batch).cost_analysis()["flops"]
+  program = _make(_GROUP.value, **sizes)
+  lowered = program.step.lower(program.state, program.batch)
+  return lowered.cost_analysis()["flops"]
+
+
+def _saved_bytes(micro_batch=None, **sizes) -> int:
+  """What the forward pass leaves for the gradients, parameters included."""
+
+  def saved(group, micro_batch):
+    program = _make(group, micro_batch=micro_batch, **sizes)
+
+    def pullback(params, extra, batch):
+      rng = jax.random.key(0)
+      return jax.vjp(
+        lambda p: program.loss_fn(p, extra, batch, rng, None)[0], params
+      )[1]
+
+    state = program.state
+    kept = jax.eval_shape(pullback, state.params, state.extra, program.batch)
+    return sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(kept))
+
+  if micro_batch is None:
+    return saved(_GROUP.value, None)
+  # The whole batch keeps pictures; one part at a time its activations too.
+  return saved(_GROUP.value, micro_batch) + saved(micro_batch // 3, None)
 
 
 def _measure(name: str) -> dict:
   """One row: what a step of the variant takes."""
   sizes = VARIANTS[name]
-  model, step, state, batch = _make(**sizes)
+  model, step, _, state, batch = _make(_GROUP.value, **sizes)
   begin = time.perf_counter()
   compiled = step.lower(state, batch).compile()
   row = {"variant": name, "compile_seconds": time.perf_counter() - begin}
   memory = compiled.memory_analysis()
   row["arguments_gb"] = memory.argument_size_in_bytes / 1e9
   row["temporaries_gb"] = memory.temp_size_in_bytes / 1e9
+  row["saved_gb"] = _saved_bytes(**sizes) / 1e9
   row["step_tflop"] = _flops(**sizes) / 1e12
   if not _COMPILE_ONLY.value:
     rng = np.random.default_rng(0)
@@ -157,14 +195,15 @@ def _time_scores(model, rng) -> dict:
 
 
 def main(_):
-  """Prints the rows and writes benchmarks/results/paper_step-<backend>.json."""
+  """Prints the rows and writes them to benchmarks/results."""
   compilation.enable_cache()
   names = _VARIANTS.value or list(VARIANTS)
   unknown = [name for name in names if name not in VARIANTS]
   if unknown:
     raise app.UsageError(f"unknown variants {unknown}; known: {[*VARIANTS]}")
   rows = [_measure(name) for name in names]
-  results.write("paper_step", rows, batch_size=3 * _GROUP.value)
+  name = "paper_memory" if _COMPILE_ONLY.value else "paper_step"
+  results.write(name, rows, batch_size=3 * _GROUP.value)
 
 
 if __name__ == "__main__":
