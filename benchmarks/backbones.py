@@ -23,7 +23,7 @@ from absl import flags
 
 from benchmarks import adaptation, backbones_report
 from configs import envgen
-from launch import common, initial
+from launch import common, weight_files
 
 _BACKBONES = flags.DEFINE_list(
   "backbones", [], "Files or folders of *.safetensors; that of the project."
@@ -93,7 +93,7 @@ _ABOUT_PROMPTS = ("clusters", "length", "weight")
 def find_backbones(names: list[str]) -> list[pathlib.Path]:
   """The files that are named or lie in the folders, in order."""
   files = []
-  for name in names or [initial.shipped_backbone()]:
+  for name in names or [weight_files.shipped_backbone()]:
     path = pathlib.Path(name).expanduser()
     found = sorted(path.glob("*.safetensors")) if path.is_dir() else [path]
     if not all(file.is_file() for file in found) or not found:

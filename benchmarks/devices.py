@@ -21,7 +21,7 @@ from a2r.learners import adapt2reward  # noqa: E402
 from a2r.models import reward, singularity  # noqa: E402
 from a2r.sim import humans  # noqa: E402
 from configs import envgen  # noqa: E402
-from launch import initial  # noqa: E402
+from launch import weight_files  # noqa: E402
 
 _NUM_TRAINED = 4
 
@@ -30,7 +30,9 @@ def main():
   """Prints the differences."""
   compilation.enable_cache()
   config = envgen.get_config()
-  params, tokenizer, _ = initial.load_backbone(initial.shipped_backbone())
+  params, tokenizer, _ = weight_files.load_backbone(
+    weight_files.shipped_backbone()
+  )
   ids, mask = tokenizer(list(humans.TEMPLATES[:7]), 16)
   draw = np.random.default_rng(0)
   model = reward.Adapt2Reward(

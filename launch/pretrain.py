@@ -24,7 +24,7 @@ from a2r.learners import loop, pretrain_eval
 from a2r.learners import pretrain as stage
 from a2r.models import singularity
 from a2r.sim import humans
-from launch import common, initial
+from launch import common, weight_files
 
 _CONFIG = config_flags.DEFINE_config_file(
   "config", None, "Settings: configs/pretrain.py, with :smoke after it."
@@ -113,7 +113,7 @@ def _write_backbone(config, workdir, params, step, metrics, path):
     "command": "python -m launch.pretrain --config=configs/pretrain.py",
   }
   path.parent.mkdir(exist_ok=True)
-  initial.save_backbone(path, backbone, workdir / "tokenizer.json", card)
+  weight_files.save_backbone(path, backbone, workdir / "tokenizer.json", card)
   return card
 
 

@@ -10,9 +10,9 @@ from absl.testing import absltest, parameterized
 from benchmarks import adaptation, backbones, backbones_report
 from configs import envgen
 from data import dataset, pipeline, records
-from launch import initial, training
+from launch import training, weight_files
 
-SHIPPED = initial.shipped_backbone()
+SHIPPED = weight_files.shipped_backbone()
 METHODS = list(backbones.METHODS)
 
 

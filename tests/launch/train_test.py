@@ -13,7 +13,7 @@ import pytest
 from a2r.models import artifact, trained
 from configs import envgen
 from data import records
-from launch import common, initial, prepare, training, validation
+from launch import common, initial, prepare, training, validation, weight_files
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
 
@@ -210,10 +210,10 @@ def test_first_weights_come_from_a_file(own, tmp_path):
   params = start.init_fn(jax.random.key(0))
   start.tokenizer.save(tmp_path / "tokenizer.json")
   path = tmp_path / "backbone.safetensors"
-  initial.save_backbone(
+  weight_files.save_backbone(
     path, params["backbone"], tmp_path / "tokenizer.json", {"top1": 0.5}
   )
-  loaded, tokenizer, card = initial.load_backbone(path)
+  loaded, tokenizer, card = weight_files.load_backbone(path)
   jax.tree.map(np.testing.assert_array_equal, loaded, params["backbone"])
   assert card == {"top1": 0.5}
   np.testing.assert_array_equal(
@@ -278,7 +278,7 @@ def test_first_weights_come_from_an_exported_reward(own, tmp_path):
 def test_weights_that_are_not_there_are_told(own, tmp_path):
   config, data = own
   with pytest.raises(FileNotFoundError, match="model.init=scratch"):
-    initial.load_backbone(tmp_path / "none.safetensors")
+    weight_files.load_backbone(tmp_path / "none.safetensors")
   with config.model.unlocked():
     config.model.init = str(tmp_path / "none")
   with pytest.raises(FileNotFoundError, match="scratch, small_backbone"):

@@ -1,0 +1,136 @@
+"""Backbones on disk: the one that ships, those of runs, and conversions."""
+
+import importlib.resources
+import json
+import pathlib
+from typing import Any, NamedTuple
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+import tokenizers
+
+from a2r import assets
+from a2r.core import checkpoint, text, trees
+from a2r.models import artifact, singularity
+
+# What launch.convert writes into its folder.
+CONVERTED = "backbone.safetensors"
+_SHIPPED = "small_backbone.safetensors"
+_VOCABULARY = "bert_vocab.txt"
+
+
+class Backbone(NamedTuple):
+  """Weights and what belongs to them.
+
+  Attributes:
+    params: nested dicts of arrays; None where they are to be drawn.
+    config: of the model they are for, if it is on record.
+    tokenizer: of its texts.
+    card: what is known of them.
+  """
+
+  params: dict[str, Any] | None
+  config: singularity.Config | None
+  tokenizer: text.Tokenizer
+  card: dict[str, Any]
+
+
+def load(path: pathlib.Path) -> Backbone:
+  """Reads the backbone of a run, a reward, a conversion, or a file.
+
+  Args:
+    path: the folder of a run, of an exported reward, of a conversion, or a file
+      of `save_backbone`.
+
+  Raises:
+    FileNotFoundError: there is no such file, or the run has no checkpoint.
+    ValueError: a file there is of another kind.
+  """
+  if (path / CONVERTED).is_file():
+    path = path / CONVERTED
+  if not path.is_dir():
+    params, tokenizer, card = load_backbone(path)
+    config = card.pop("config", None)
+    config = config and singularity.Config(**config)
+    return Backbone(params, config, tokenizer, card)
+  if artifact.is_one(path):
+    trained = artifact.read(path)
+    return Backbone(
+      trained.params["backbone"],
+      singularity.Config(**trained.model["backbone"]),
+      trained.tokenizer,
+      {"step": trained.record["step"]},
+    )
+  stored = checkpoint.load(path)
+  params = stored.parts["params"]
+  settings = json.loads((path / "config.json").read_text(encoding="utf-8"))
+  return Backbone(
+    params.get("backbone", params),
+    singularity.Config(**settings["model"]["backbone"]),
+    text.Tokenizer.load(path / "tokenizer.json"),
+    {"step": stored.step},
+  )
+
+
+def shipped_vocabulary() -> pathlib.Path:
+  """The vocabulary of BERT base uncased, one word piece per line."""
+  return pathlib.Path(str(importlib.resources.files(assets))) / _VOCABULARY
+
+
+def shipped_backbone() -> pathlib.Path:
+  """The file of the backbone that ships with the project."""
+  return pathlib.Path(str(importlib.resources.files(assets))) / _SHIPPED
+
+
+def save_backbone(
+  path: pathlib.Path,
+  params: dict[str, Any],
+  tokenizer_file: pathlib.Path,
+  card: dict[str, Any],
+):
+  """Writes a backbone as one safetensors file.
+
+  Args:
+    path: of the file.
+    params: nested dicts of arrays.
+    tokenizer_file: what `Tokenizer.save` wrote; goes into the file.
+    card: plain values: data, steps, seed, accuracy, command.
+  """
+  flat = {k: np.asarray(v) for k, v in trees.flatten(params).items()}
+  metadata = {
+    "tokenizer": tokenizer_file.read_text(encoding="utf-8"),
+    "card": json.dumps(card),
+  }
+  safetensors.numpy.save_file(flat, path, metadata)
+
+
+def load_backbone(
+  path: pathlib.Path,
+) -> tuple[dict[str, Any], text.Tokenizer, dict[str, Any]]:
+  """Reads what `save_backbone` wrote: params, tokenizer and card.
+
+  Raises:
+    FileNotFoundError: there is no such file.
+    ValueError: it is another kind of file.
+  """
+  if not path.is_file():
+    raise FileNotFoundError(
+      f"{path} is not there; make it (python -m launch.pretrain "
+      "--config=configs/pretrain.py) or train with --config.model.init=scratch"
+    )
+  try:
+    with safetensors.safe_open(path, "numpy") as file:
+      metadata = file.metadata() or {}
+      flat = {n: file.get_tensor(n) for n in file.keys()}  # noqa: SIM118
+  except safetensors.SafetensorError as e:
+    raise ValueError(f"{path} is damaged: {e}") from e
+  if not {"tokenizer", "card"} <= metadata.keys():
+    raise ValueError(
+      f"{path} is not of this project; python -m launch.convert --from={path} "
+      "converts published weights"
+    )
+  tokenizer = text.Tokenizer(
+    tokenizers.Tokenizer.from_str(metadata["tokenizer"])
+  )
+  return trees.nest(flat), tokenizer, json.loads(metadata["card"])
