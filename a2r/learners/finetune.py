@@ -1,0 +1,295 @@
+"""Stage 1 on real video: Singularity trained as its authors trained it.
+
+Lei et al., "Revealing Single Frame Bias for Video-and-Language Learning"
+(https://arxiv.org/abs/2206.03428), its released code. Clips are cropped and
+mirrored at random; then three losses, each weighted: video-text contrast
+(`itc`), video-text matching with hard negatives (`itm`), and masked words
+(`mlm`, of pre-training only). Unlike the released code, negatives of both kinds
+come from the batch of all devices.
+
+Letters: B pairs of a clip and its caption, T frames, H W stored picture, S
+tokens of a frame, L tokens of a text, D width, E features.
+"""
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from a2r import losses
+from a2r.core import micro_batches, parallel
+from a2r.core import rng as rng_lib
+from a2r.learners import base
+from a2r.losses import masked_language, matching
+from a2r.models import frames as frames_lib
+from a2r.models import singularity
+
+LOSSES = ("itc", "itm", "mlm")
+# Which clips are mirrored, half of the time: none; all, whatever the caption
+# says (as published); all, with left and right swapped in the caption; those
+# whose caption has neither.
+FLIPS = ("none", "always", "swap", "safe")
+_TEMPERATURES = (0.001, 0.5)
+_HEAD = "mlm_head"
+
+
+def make_learner(
+  model: singularity.Singularity,
+  *,
+  weights: Mapping[str, float],
+  flip: str,
+  initial_params: Callable[[jax.Array], Any] | None = None,
+  mask_id: int | None = None,
+  vocab_size: int | None = None,
+  hard_negatives: bool = True,
+  micro_batch: int | None = None,
+) -> base.Learner:
+  """Returns the learner; its parameters are `{'backbone': ...}`.
+
+  A masked-language head lies beside the backbone, as 'mlm_head': what comes
+  after this stage has no use for it.
+
+  A batch has `frames` `[B, T, H, W, 3]` uint8, `input_ids` and
+  `attention_mask` `[B, L]` and `task` `[B]`, the number of each caption: clips
+  of one number are positives of each other. With the flip 'safe' it also has
+  `directed` `[B]` bool, whether the caption says left or right; with 'swap'
+  `mirrored_input_ids`, `mirrored_attention_mask` and `mirrored_task`, of the
+  mirrored clip's caption.
+
+  Args:
+    model: the backbone.
+    weights: of itc, itm and mlm; a term of weight 0 is not computed.
+    flip: one of `FLIPS`.
+    initial_params: `rng -> params` of the backbone, its head included; random
+      by default.
+    mask_id: the token [MASK], needed for mlm.
+    vocab_size: pieces of the tokenizer, needed for mlm.
+    hard_negatives: see `losses.matching.sample_negatives`.
+    micro_batch: clips that a device encodes at a time, see
+      `core.micro_batches`; all of them by default.
+
+  Raises:
+    ValueError: settings that make no sense.
+  """
+  _check(model.config, weights, flip, mask_id, vocab_size)
+
+  def init(rng):
+    make = initial_params or functools.partial(init_params, model)
+    params = dict(make(rng))
+    head = {_HEAD: params.pop(_HEAD)} if _HEAD in params else {}
+    return {"backbone": params, **head}, {}
+
+  def loss_fn(params, extra, batch, rng, axis_name):
+    del extra
+    rng_look, rng_dropout, rng_negative, rng_word = jax.random.split(rng, 4)
+    num_pairs = len(batch["task"])
+    batch = look(
+      rng_lib.row_keys(rng_look, num_pairs, axis_name),
+      batch,
+      flip=flip,
+      size=model.config.image_size,
+    )
+    device = jax.random.fold_in(rng_dropout, parallel.axis_index(axis_name))
+    apply = _make_apply(model, params, device)
+    pairs = _encode(apply, batch, micro_batch)
+    rest = ("tokens", "words", "mask") if weights["itm"] else ()
+    names = ("clip", "caption", "index", *rest)
+    known = parallel.all_gather({k: pairs[k] for k in names}, axis_name)
+    temperature = _clamped(params["backbone"]["temp"])
+    sim = similarity(known["clip"], known["caption"]) / temperature
+    terms, metrics = {}, {"temperature": temperature}
+    if weights["itc"]:
+      terms["itc"] = losses.soft_target_contrastive(sim, known["index"])
+      best = known["index"][sim.argmax(axis=1)]
+      metrics["itc_top1"] = (best == known["index"]).mean()
+    if weights["itm"]:
+      rngs = jax.vmap(jax.random.split, out_axes=1)(
+        rng_lib.row_keys(rng_negative, num_pairs, axis_name)
+      )
+      terms["itm"], metrics["itm_accuracy"] = _matching(
+        apply, rngs, pairs, known, sim, axis_name, hard=hard_negatives
+      )
+    if weights["mlm"]:
+      rngs = rng_lib.row_keys(rng_word, num_pairs, axis_name)
+      words = {"mask_id": mask_id, "vocab_size": vocab_size}
+      terms["mlm"] = _masked_words(apply, rngs, batch, pairs, axis_name, words)
+    loss = sum(weights[name] * term for name, term in terms.items())
+    return loss, {f"{k}_loss": v for k, v in terms.items()} | metrics
+
+  return base.Learner(init, loss_fn)
+
+
+def init_params(model: singularity.Singularity, rng: jax.Array) -> Any:
+  """Random parameters of the backbone, the heads of its config included."""
+  size = model.config.image_size
+  frames = jnp.zeros((1, model.config.num_frames, size, size, 3))
+  ids = jnp.zeros((1, 2), jnp.int32)
+  return jax.jit(model.init)(rng, frames, ids, ids)["params"]
+
+
+def look(
+  rngs: jax.Array, batch: Mapping[str, jax.Array], *, flip: str, size: int
+) -> dict[str, jax.Array]:
+  """What the network sees of a batch: cropped, mirrored, its captions with it.
+
+  Args:
+    rngs: `[B]` keys, one for each clip; consumed.
+    batch: see `make_learner`.
+    flip: one of `FLIPS`.
+    size: side of the pictures.
+
+  Returns:
+    `frames` `[B, T, size, size, 3]` uint8, `input_ids`, `attention_mask` and
+    `task`.
+  """
+  num_pairs = len(batch["task"])
+  allowed = jnp.full(num_pairs, flip in ("always", "swap"))
+  if flip == "safe":
+    allowed = ~batch["directed"].astype(bool)
+
+  def look_at(rng, frames, allowed):
+    rng_crop, rng_flip = jax.random.split(rng)
+    frames = frames_lib.random_resized_crop(rng_crop, frames[None], size=size)
+    frames, flipped = frames_lib.flip(rng_flip, frames, allowed[None])
+    return frames[0], flipped[0]
+
+  frames, flipped = jax.vmap(look_at)(rngs, batch["frames"], allowed)
+  seen = {"frames": frames}
+  for name in ("input_ids", "attention_mask", "task"):
+    seen[name] = batch[name]
+    if flip == "swap":
+      mirrored = batch[f"mirrored_{name}"]
+      chosen = flipped.reshape(-1, *[1] * (mirrored.ndim - 1))
+      seen[name] = jnp.where(chosen, mirrored, batch[name])
+  return seen
+
+
+def similarity(clip: jax.Array, caption: jax.Array) -> jax.Array:
+  """Mean over frames of the cosines of every clip with every caption.
+
+  Args:
+    clip: `[B, T, E]` unit features of frames.
+    caption: `[N, E]` unit features.
+
+  Returns:
+    `[B, N]` float32.
+  """
+  precision = jax.lax.Precision.HIGHEST
+  cosines = jnp.einsum("bte,ne->bn", clip, caption, precision=precision)
+  return cosines / clip.shape[1]
+
+
+def _check(config, weights, flip, mask_id, vocab_size):
+  if flip not in FLIPS:
+    raise ValueError(f"unknown flip {flip!r}; known: {', '.join(FLIPS)}")
+  if sorted(weights) != sorted(LOSSES):
+    raise ValueError(f"weights of {sorted(weights)}, expected {list(LOSSES)}")
+  if min(weights.values()) < 0 or not any(weights.values()):
+    raise ValueError(
+      f"weights must not be negative and not all 0, got {dict(weights)}"
+    )
+  for name in ("itm", "mlm"):
+    if weights[name] and not getattr(config, name):
+      raise ValueError(
+        f"loss weight {name}={weights[name]} needs a backbone with {name}=True"
+      )
+  if weights["mlm"] and (mask_id is None or vocab_size is None):
+    raise ValueError("loss weight mlm needs mask_id and vocab_size")
+
+
+def _make_apply(model, params, rng_dropout):
+  """`apply(number, method, *args)` in training, dropout of its own number."""
+  head = {k: v for k, v in params.items() if k == _HEAD}
+  variables = {"params": params["backbone"] | head}
+
+  def apply(number, method, *args):
+    rng = jax.random.fold_in(rng_dropout, number)
+    return model.apply(
+      variables,
+      *args,
+      deterministic=False,
+      method=method,
+      rngs={"dropout": rng},
+    )
+
+  return apply
+
+
+def _encode(apply, batch, micro_batch):
+  """Tokens and features of this device's clips and captions."""
+
+  def encode_clips(part, frames):
+    # Numbers from 8 on; those below are other calls.
+    return apply(8 + part, "encode_video", frames_lib.normalize(frames))
+
+  tokens, clip = micro_batches.apply(encode_clips, micro_batch, batch["frames"])
+  texts = batch["input_ids"], batch["attention_mask"]
+  words, caption = apply(0, "encode_text", *texts)
+  return {
+    "tokens": tokens,
+    "clip": clip,
+    "words": words,
+    "caption": caption,
+    "mask": batch["attention_mask"],
+    "index": batch["task"],
+  }
+
+
+def _clamped(temperature):
+  """The temperature within its range, where its gradient is that of the edge.
+
+  The released code moves the parameter itself there before each step.
+  """
+  inside = jax.lax.stop_gradient(jnp.clip(temperature, *_TEMPERATURES))
+  return inside + (temperature - jax.lax.stop_gradient(temperature))
+
+
+def _matching(apply, rngs, pairs, known, sim, axis_name, *, hard):
+  """The matching loss over all devices, and the share of right answers.
+
+  Args:
+    apply: see `_make_apply`.
+    rngs: `[2, B]` keys of this device's captions and clips.
+    pairs: this device's, see `_encode`.
+    known: the same of all devices.
+    sim: similarities of these over the temperature.
+    axis_name: the devices' axis, or None.
+    hard: see `make_learner`.
+  """
+  own, every = pairs["index"], known["index"]
+  rows = parallel.axis_index(axis_name) * len(own) + jnp.arange(len(own))
+  draw = functools.partial(matching.sample_negatives, hard=hard)
+  image, image_valid = draw(rngs[0], sim.T[rows], own, every)
+  text, text_valid = draw(rngs[1], sim[rows], own, every)
+  tokens, words, mask = (pairs[k] for k in ("tokens", "words", "mask"))
+  logits = apply(
+    1,
+    "match",
+    jnp.concatenate([tokens, known["tokens"][image], tokens]),
+    jnp.concatenate([words, words, known["words"][text]]),
+    jnp.concatenate([mask, mask, known["mask"][text]]),
+  )
+  valid = jnp.concatenate([image_valid, text_valid])
+  positive, negative, valid = parallel.all_gather(
+    (logits[: len(own)], logits[len(own) :], valid), axis_name
+  )
+  loss = losses.image_text_matching(positive, negative, valid)
+  hits = (positive[:, 1] > positive[:, 0]).sum()
+  hits += ((negative[:, 0] > negative[:, 1]) & valid).sum()
+  return loss, hits / (len(positive) + valid.sum())
+
+
+def _masked_words(apply, rngs, batch, pairs, axis_name, words):
+  """The masked-language loss over all devices."""
+  mask = batch["attention_mask"]
+  shown, labels = masked_language.mask_words(
+    rngs, batch["input_ids"], mask, **words
+  )
+  embeds, _ = apply(2, "encode_text", shown, mask)
+  logits = apply(3, "predict_words", pairs["tokens"], embeds, mask)
+  terms = masked_language.word_cross_entropy(logits, labels)
+  return losses.masked_language_modeling(
+    *parallel.all_gather((terms, labels), axis_name)
+  )

@@ -1,0 +1,261 @@
+"""The learner on a tiny model: what it sees, its losses, devices, learning."""
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from a2r import losses
+from a2r.core import parallel
+from a2r.learners import base, finetune
+from a2r.learners import state as state_lib
+from a2r.models import frames as frames_lib
+from a2r.models import singularity
+
+CONFIG = singularity.Config(
+  image_size=8,
+  num_frames=2,
+  patch_size=4,
+  width=8,
+  num_heads=2,
+  mlp_width=16,
+  vision_layers=0,
+  temporal_layers=0,
+  text_layers=1,
+  fusion_layer=0,
+  vocab_size=12,
+  max_positions=8,
+  embed_dim=8,
+  pooling="mean",
+  dropout=0.0,
+  drop_path=0.0,
+  mlm=True,
+)
+MODEL = singularity.Singularity(CONFIG)
+WEIGHTS = dict(itc=1.0, itm=0.5, mlm=0.25)
+WORDS = dict(mask_id=4, vocab_size=12)
+RNG = jax.random.key(7)
+
+
+def make_learner(model=MODEL, **changes):
+  settings = {"weights": WEIGHTS, "flip": "none", **WORDS} | changes
+  return finetune.make_learner(model, **settings)
+
+
+def make_batch(num_pairs=16, side=12):
+  """Clips of one gray level each, and random captions with their mirrors."""
+  draw = np.random.default_rng(0)
+  levels = draw.integers(0, 256, (num_pairs, 1, 1, 1, 1))
+  shape = (num_pairs, 2, side, side, 3)
+  batch = {
+    "frames": np.broadcast_to(levels, shape).astype(np.uint8),
+    "task": draw.integers(0, 5, num_pairs).astype(np.int32),
+    "directed": np.arange(num_pairs) % 2 == 0,
+  }
+  batch["mirrored_task"] = batch["task"] ^ 1
+  table = np.concatenate(
+    [np.full((6, 1), 2), draw.integers(5, 12, (6, 3))], axis=1
+  ).astype(np.int32)
+  for prefix in ("", "mirrored_"):
+    task = batch[f"{prefix}task"]
+    batch[f"{prefix}input_ids"] = table[task]
+    batch[f"{prefix}attention_mask"] = np.ones((num_pairs, 4), np.int32)
+  return batch
+
+
+def make_params(learner):
+  """Parameters large enough for clips and captions to differ."""
+  shapes = jax.eval_shape(learner.init, jax.random.key(0))[0]
+  draw = np.random.default_rng(1)
+  params = jax.tree.map(
+    lambda s: (0.4 * draw.standard_normal(s.shape)).astype(s.dtype), shapes
+  )
+  params["backbone"]["temp"] = np.float32(0.2)
+  return params
+
+
+def test_loss_of_two_pairs_is_the_published_one():
+  """Each of two has the other as its only negative."""
+  batch = make_batch(2)
+  batch["task"] = np.array([0, 1], np.int32)
+  learner = make_learner(weights=dict(itc=1.0, itm=0.5, mlm=0.0))
+  params = make_params(learner)
+
+  @jax.jit
+  def expect(params):
+    variables = {
+      "params": params["backbone"] | {"mlm_head": params["mlm_head"]}
+    }
+    frames = frames_lib.normalize(batch["frames"][:, :, :8, :8])
+    output = MODEL.apply(
+      variables, frames, batch["input_ids"], batch["attention_mask"]
+    )
+    own, other = np.array([0, 1]), np.array([1, 0])
+    logits = output.itm_logits
+    negative = jnp.concatenate([logits[other, own], logits[own, other]])
+    itc = losses.soft_target_contrastive(output.sim, own)
+    itm = losses.image_text_matching(
+      logits[own, own], negative, np.ones(4, bool)
+    )
+    return itc, itm
+
+  loss_fn = jax.jit(learner.loss_fn, static_argnums=4)
+  loss, metrics = loss_fn(params, {}, batch, RNG, None)
+  itc, itm = expect(params)
+  np.testing.assert_allclose(metrics["itc_loss"], itc, rtol=1e-5)
+  np.testing.assert_allclose(metrics["itm_loss"], itm, rtol=1e-5)
+  np.testing.assert_allclose(loss, itc + 0.5 * itm, rtol=1e-5)
+  assert "mlm_loss" not in metrics
+  # One caption for both: no negative is left, and nothing is NaN.
+  batch["task"] = np.zeros(2, np.int32)
+  _, metrics = loss_fn(params, {}, batch, RNG, None)
+  assert np.isfinite(metrics["itm_loss"])
+  np.testing.assert_allclose(metrics["itc_top1"], 1.0)
+
+
+def on_one_and_eight(function, params, batch):
+  """`function(params, batch, axis_name)` on one device, and on eight."""
+  one = jax.jit(function, static_argnums=2)(params, batch, None)
+  _, eight = parallel.pmap_step(
+    lambda params, batch: (params, function(params, batch, parallel.AXIS))
+  )(parallel.replicate(params), parallel.shard(batch))
+  return one, eight
+
+
+def test_eight_devices_have_the_loss_of_one():
+  """Negatives of both kinds are of the whole batch, and the same ones."""
+  learner = make_learner(flip="swap", weights=WEIGHTS | {"mlm": 0.0})
+
+  def loss_fn(params, batch, axis_name):
+    return learner.loss_fn(params, {}, batch, RNG, axis_name)
+
+  one, eight = on_one_and_eight(loss_fn, make_params(learner), make_batch())
+  assert sorted(one[1]) == [
+    "itc_loss",
+    "itc_top1",
+    "itm_accuracy",
+    "itm_loss",
+    "temperature",
+  ]
+  jax.tree.map(
+    lambda a, b: np.testing.assert_allclose(a, np.full(8, b), rtol=1e-5),
+    eight,
+    one,
+  )
+
+
+@pytest.mark.slow
+def test_eight_devices_have_the_gradients_of_one():
+  learner = make_learner(flip="swap")
+
+  def grad_fn(params, batch, axis_name):
+    args = params, {}, batch, RNG, axis_name
+    grads, _ = jax.grad(learner.loss_fn, has_aux=True)(*args)
+    return parallel.pmean(grads, axis_name)
+
+  one, eight = on_one_and_eight(grad_fn, make_params(learner), make_batch())
+  jax.tree.map(
+    lambda a, b: np.testing.assert_allclose(
+      a, b, rtol=0, atol=1e-4 * max(np.abs(b).max(), 1e-3)
+    ),
+    parallel.unreplicate(eight),
+    one,
+  )
+  assert np.abs(one["backbone"]["itm_head"]["kernel"]).max() > 1e-3
+  assert np.abs(one["mlm_head"]["bias"]).max() > 1e-3
+
+
+def look(batch, flip):
+  """The batch and 200 draws of what is seen of it."""
+  for name, clip in enumerate(batch["frames"]):
+    clip[:] = np.arange(clip.shape[2])[:, None] * 5 + name
+  rngs = jax.random.split(jax.random.key(0), (200, len(batch["task"])))
+  see = functools.partial(finetune.look, flip=flip, size=8)
+  seen = jax.jit(jax.vmap(see, in_axes=(0, None)))(rngs, batch)
+  row = np.asarray(seen["frames"])[:, :, 0, 0, :, 0].astype(int)
+  return seen, row[..., 0] > row[..., -1]
+
+
+@pytest.mark.parametrize("flip", finetune.FLIPS)
+def test_who_is_mirrored(flip):
+  batch = make_batch(4)
+  batch["frames"] = batch["frames"].copy()
+  seen, mirrored = look(batch, flip)
+  share = {"none": [0] * 4, "safe": [0, 0.5] * 2}.get(flip, [0.5] * 4)
+  np.testing.assert_allclose(mirrored.mean(axis=0), share, atol=0.12)
+  for name in ("task", "input_ids", "attention_mask"):
+    swapped = flip == "swap"
+    mirror = batch[f"mirrored_{name}"] if swapped else batch[name]
+    chosen = mirrored.reshape(200, 4, *[1] * (mirror.ndim - 1))
+    expected = np.where(chosen, mirror, batch[name])
+    np.testing.assert_array_equal(seen[name], expected)
+
+
+def test_temperature_is_clamped_but_can_come_back():
+  value, slope = jax.value_and_grad(finetune._clamped)(0.7)
+  assert (float(value), float(slope)) == (0.5, 1.0)
+  np.testing.assert_allclose(finetune._clamped(jnp.float32(-1.0)), 1e-3)
+  np.testing.assert_allclose(finetune._clamped(jnp.float32(0.07)), 0.07)
+
+
+def test_head_lies_beside_the_backbone():
+  params, extra = jax.eval_shape(make_learner().init, jax.random.key(0))
+  assert sorted(params) == ["backbone", "mlm_head"] and extra == {}
+  plain = singularity.Singularity(dataclasses.replace(CONFIG, mlm=False))
+  ids = np.zeros((1, 2), np.int32)
+  frames = np.zeros((1, 2, 8, 8, 3))
+  alone = jax.eval_shape(plain.init, jax.random.key(0), frames, ids, ids)
+  assert jax.tree.structure(params["backbone"]) == jax.tree.structure(
+    alone["params"]
+  )
+
+
+@pytest.mark.slow
+def test_it_learns_which_caption_is_whose():
+  """Four gray levels, four captions; micro-batches on the way."""
+  learner = make_learner(micro_batch=8, hard_negatives=False)
+  batch = make_batch()
+  task = np.arange(16, dtype=np.int32) % 4
+  batch["task"] = task
+  batch["input_ids"] = np.stack([np.full(16, 2), task + 5, task + 6], 1)
+  batch["attention_mask"] = np.ones((16, 3), np.int32)
+  batch["frames"] = np.broadcast_to(
+    (task * 80).astype(np.uint8)[:, None, None, None, None], (16, 2, 12, 12, 3)
+  )
+  optimizer = optax.adam(3e-3)
+  params, extra = learner.init(jax.random.key(0))
+  state = state_lib.create(params, extra, optimizer)
+  step = jax.jit(base.make_step_fn(learner.loss_fn, optimizer, 0, None))
+  for _ in range(300):
+    state, metrics = step(state, batch)
+  assert metrics["itc_top1"] == 1
+  # At best: four clips of a batch have the same caption.
+  assert metrics["itc_loss"] < np.log(4) + 0.05
+  # Without a look at the clips: the entropy of 1 in 3.
+  assert metrics["itm_loss"] < 0.45
+  assert metrics["mlm_loss"] < 1.3
+
+
+@pytest.mark.parametrize(
+  "changes, message",
+  [
+    ({"flip": "both"}, "unknown flip 'both'; known: none, always, swap, safe"),
+    ({"weights": {"itc": 1.0}}, r"weights of \['itc'\], expected"),
+    ({"weights": dict(itc=0, itm=0, mlm=0)}, "not all 0"),
+    ({"weights": dict(itc=1, itm=-1, mlm=0)}, "must not be negative"),
+    ({"mask_id": None}, "needs mask_id"),
+  ],
+)
+def test_wrong_settings_are_named(changes, message):
+  with pytest.raises(ValueError, match=message):
+    make_learner(**changes)
+
+
+def test_a_backbone_without_the_head_is_named():
+  plain = singularity.Singularity(dataclasses.replace(CONFIG, mlm=False))
+  with pytest.raises(ValueError, match="mlm=0.25 needs a backbone with mlm"):
+    make_learner(plain)
