@@ -1,0 +1,195 @@
+"""How well clips find their captions and captions their clips.
+
+Lei et al. (Singularity, https://arxiv.org/abs/2206.03428): the cosines rank all
+pairs; then the matching head, which looks at a clip and a text together, ranks
+the best of each row again.
+
+Letters: V clips, N captions, C classes, P pairs, T frames, L tokens, D width, E
+features.
+"""
+
+import functools
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from a2r.models import frames as pictures
+from a2r.models import singularity
+
+RANKS = (1, 5, 10)
+_UNSCORED = -100.0  # Of pairs that the matching head does not see.
+
+
+class Texts(NamedTuple):
+  """Texts and whose they are.
+
+  Attributes:
+    input_ids: `[N, L]` int.
+    attention_mask: `[N, L]`.
+    own: `[V]` int, the row of each clip's text.
+  """
+
+  input_ids: np.ndarray
+  attention_mask: np.ndarray
+  own: np.ndarray
+
+
+def evaluate(
+  model: singularity.Singularity,
+  params: Any,
+  frames: np.ndarray,
+  captions: Texts,
+  classes: Texts | None = None,
+  *,
+  num_reranked: int = 0,
+  chunk_size: int = 16,
+) -> dict[str, float]:
+  """Shares of queries with a right answer among the best.
+
+  Args:
+    model: the backbone.
+    params: its parameters.
+    frames: `[V, T, H, W, 3]` uint8, any H and W.
+    captions: N different ones, each of one clip or more.
+    classes: C texts that each clip is told apart among, such as templates.
+    num_reranked: captions per clip and clips per caption that the matching head
+      ranks again, 128 in the published figures; 0 leaves it out.
+    chunk_size: clips encoded at once; eight times as many pairs are matched.
+
+  Returns:
+    `text_to_video/r1` (a clip of the caption comes first), `r5`, `r10`, and
+    `video_to_text/...`; with re-ranking also `matched/text_to_video/...` and
+    `matched/video_to_text/...`; with classes `top1` and `top5`.
+  """
+  params = jax.device_put(params)
+  keep = num_reranked > 0
+  parts = [
+    _encode_clips(model, params, chunk, keep)
+    for chunk in _chunks(frames, chunk_size)
+  ]
+  tokens, clip = (
+    jnp.concatenate(part)[: len(frames)] for part in zip(*parts, strict=True)
+  )
+  words, caption = _encode_texts(model, params, captions, chunk_size)
+  cosines = _cosines(clip, caption)
+  own = captions.own[:, None] == np.arange(len(captions.input_ids))
+  result = _both_ways(cosines, cosines.T, own)
+  if keep:
+    by_clip, by_text = (
+      _best(cosines, num_reranked),
+      _best(cosines.T, num_reranked).T,
+    )
+    scores = _match_pairs(
+      functools.partial(_match, model, params),
+      (tokens, words, captions.attention_mask),
+      np.argwhere(by_clip | by_text),
+      8 * chunk_size,
+    )
+    to_text = np.where(by_clip, scores, _UNSCORED)
+    to_video = np.where(by_text, scores, _UNSCORED).T
+    matched = _both_ways(to_text, to_video, own)
+    result |= {f"matched/{name}": value for name, value in matched.items()}
+  if classes is not None:
+    _, label = _encode_texts(model, params, classes, chunk_size)
+    right = classes.own[:, None] == np.arange(len(classes.input_ids))
+    found = recalls(_cosines(clip, label), right)
+    result |= {"top1": found["r1"], "top5": found["r5"]}
+  return result
+
+
+def recalls(scores: np.ndarray, right: np.ndarray) -> dict[str, float]:
+  """Shares of queries with a right answer among the best 1, 5 and 10.
+
+  A wrong answer that scores the same as the right one comes before it: a
+  constant score finds nothing.
+
+  Args:
+    scores: `[Q, A]` of every query with every answer.
+    right: `[Q, A]` bool, each row with one or more.
+  """
+  best = np.where(right, scores, -np.inf).max(axis=1, keepdims=True)
+  rank = (~right & (scores >= best)).sum(axis=1)
+  return {f"r{k}": float((rank < k).mean()) for k in RANKS}
+
+
+def _both_ways(to_text, to_video, own) -> Mapping[str, float]:
+  found = {
+    "text_to_video": recalls(to_video, own.T),
+    "video_to_text": recalls(to_text, own),
+  }
+  return {f"{way}/{k}": v for way, r in found.items() for k, v in r.items()}
+
+
+def _best(scores: np.ndarray, num: int) -> np.ndarray:
+  """Bool of the shape of `scores`: the `num` best of each row."""
+  order = np.argsort(-scores, axis=1, kind="stable")[:, :num]
+  chosen = np.zeros(scores.shape, bool)
+  np.put_along_axis(chosen, order, True, axis=1)
+  return chosen
+
+
+@functools.partial(jax.jit, static_argnums=(0, 3))
+def _encode_clips(model, params, frames, keep):
+  """Tokens (none unless `keep`) and features of clips."""
+  frames = pictures.resize(frames, model.config.image_size)
+  tokens, feature = model.apply(
+    {"params": params}, pictures.normalize(frames), method="encode_video"
+  )
+  return tokens if keep else tokens[:, :0], feature
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _encode_text_chunk(model, params, input_ids, mask):
+  return model.apply({"params": params}, input_ids, mask, method="encode_text")
+
+
+def _encode_texts(model, params, texts, chunk_size):
+  """Tokens `[N, L, D]` and features `[N, E]`."""
+  ids, mask = (
+    _chunks(x, chunk_size) for x in (texts.input_ids, texts.attention_mask)
+  )
+  parts = [
+    _encode_text_chunk(model, params, *chunk)
+    for chunk in zip(ids, mask, strict=True)
+  ]
+  return [
+    jnp.concatenate(part)[: len(texts.input_ids)]
+    for part in zip(*parts, strict=True)
+  ]
+
+
+def _cosines(clip, caption):
+  """`[V, N]` mean over frames of the cosines."""
+  clip, caption = np.asarray(clip), np.asarray(caption)
+  return np.einsum("vte,ne->vn", clip, caption, optimize=True) / clip.shape[1]
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _match(model, params, known, pairs):
+  """How much each pair `[P, 2]` of a clip and a text matches, `[P]`."""
+  tokens, words, mask = known
+  clip, text = pairs.T
+  logits = model.apply(
+    {"params": params}, tokens[clip], words[text], mask[text], method="match"
+  )
+  return logits[:, 1]
+
+
+def _match_pairs(match_fn, known, pairs, chunk_size):
+  """`[V, N]` scores of the pairs `[P, 2]`; zero elsewhere."""
+  scores = np.zeros((len(known[0]), len(known[1])), np.float32)
+  found = [match_fn(known, chunk) for chunk in _chunks(pairs, chunk_size)]
+  scores[tuple(pairs.T)] = np.concatenate(found)[: len(pairs)]
+  return scores
+
+
+def _chunks(rows: np.ndarray, size: int) -> list[np.ndarray]:
+  """Pieces of one size; the last is filled up with the last row."""
+  rows = np.asarray(rows)
+  size = min(size, len(rows))
+  padding = np.repeat(rows[-1:], -len(rows) % size, axis=0)
+  rows = np.concatenate([rows, padding])
+  return np.split(rows, len(rows) // size)
