@@ -25,6 +25,10 @@ __all__ = [
 ]
 
 
+# Keys that an error names; the rest is counted.
+_LISTED = 20
+
+
 class Conversion(NamedTuple):
   """Converted weights, and what became of the keys.
 
@@ -67,8 +71,8 @@ def singularity(
     `variables['params']` is the tree of parameters, float32.
 
   Raises:
-    ValueError: keys are missing, unknown, or of the wrong shape; all of them
-      are listed.
+    ValueError: keys are missing, unknown, or of the wrong shape; they are
+      listed.
   """
   found = from_state_dict(
     state_dict, num_heads, temporal_feature=temporal_feature, mlm=mlm
@@ -179,13 +183,16 @@ def _check_keys(
       return sorted(keys)
     return sorted(key for key in keys if not re.search(allowed, key))
 
+  def listed(keys):
+    more = ", ..." if len(keys) > _LISTED else ""
+    return f"({len(keys)}): [{', '.join(map(repr, keys[:_LISTED]))}{more}]"
+
   missing = faults(missing, allow_missing)
   unknown = faults(unknown, allow_unknown)
   if missing or unknown:
     raise ValueError(
       "not the weights of a Singularity-temporal model.\n"
-      f"missing keys ({len(missing)}): {missing}\n"
-      f"unknown keys ({len(unknown)}): {unknown}"
+      f"missing keys {listed(missing)}\nunknown keys {listed(unknown)}"
     )
 
 

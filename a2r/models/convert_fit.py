@@ -53,7 +53,12 @@ def fit(params: Any, old: Config, new: Config) -> dict[str, Any]:
   Raises:
     ValueError: names all fields that cannot be changed.
   """
-  _check(old, new)
+  differ = [
+    f"{name} is {getattr(old, name)!r}, wanted is {getattr(new, name)!r}"
+    for name in fixed(old, new)
+  ]
+  if differ:
+    raise ValueError(f"these weights do not fit: {'; '.join(differ)}")
   flat = traverse_util.flatten_dict(params, sep="/")
   for field, prefix in _PARTS.items():
     if not getattr(new, field):
@@ -68,8 +73,8 @@ def fit(params: Any, old: Config, new: Config) -> dict[str, Any]:
   return traverse_util.unflatten_dict(flat, sep="/")
 
 
-def _check(old: Config, new: Config) -> None:
-  """Raises a ValueError that names the fields that cannot be changed."""
+def fixed(old: Config, new: Config) -> list[str]:
+  """Fields that differ and cannot be changed without training."""
   free = set(_FREE)
   if old.stem == new.stem:
     free |= _STEMS[new.stem]
@@ -78,15 +83,12 @@ def _check(old: Config, new: Config) -> None:
   if (new.stem, new.stem_window) != ("conv", "clip"):
     free.add("num_frames")
   free |= {field for field in _PARTS if getattr(old, field)}
-  differ = [
-    f"{field.name} is {getattr(old, field.name)!r}, "
-    f"wanted is {getattr(new, field.name)!r}"
-    for field in dataclasses.fields(Config)
-    if field.name not in free
-    and getattr(old, field.name) != getattr(new, field.name)
+  names = [field.name for field in dataclasses.fields(Config)]
+  return [
+    name
+    for name in names
+    if name not in free and getattr(old, name) != getattr(new, name)
   ]
-  if differ:
-    raise ValueError(f"these weights do not fit: {'; '.join(differ)}")
 
 
 def extend_frames(embeddings: np.ndarray, num_frames: int) -> np.ndarray:
