@@ -134,6 +134,8 @@ def write_shards(
   spec: Mapping[str, Any],
   num_shards: int,
   make_fn: Callable[[int], Iterable[Record]],
+  *,
+  stale_fn: Callable[[], Iterable[int]] = tuple,
 ) -> pathlib.Path:
   """Makes the shards that are missing, then the index; returns the folder.
 
@@ -143,6 +145,8 @@ def write_shards(
     spec: all that decides the bytes, as plain JSON values.
     num_shards: number of files.
     make_fn: shard number to its records; a pure function of the number.
+    stale_fn: the shards to make again of a data set that was never finished,
+      though they are there; asked when no other process writes.
 
   Raises:
     ValueError: the folder holds the data of another spec.
@@ -151,13 +155,15 @@ def write_shards(
   folder = pathlib.Path(folder)
   folder.mkdir(parents=True, exist_ok=True)
   with _lock(folder):
-    _check_spec(folder, spec)
-    missing = missing_shards(folder, name, num_shards)
-    if not missing and (folder / INDEX_FILE).exists():
+    check_spec(folder, spec)
+    if not (folder / INDEX_FILE).exists():
+      for shard in stale_fn():
+        shard_path(folder, name, shard, num_shards).unlink(missing_ok=True)
+    elif not missing_shards(folder, name, num_shards):
       return folder
     for leftover in folder.glob(".*.tmp"):
       leftover.unlink()
-    for shard in missing:
+    for shard in missing_shards(folder, name, num_shards):
       _write_shard(shard_path(folder, name, shard, num_shards), make_fn(shard))
     files = [shard_path(folder, name, i, num_shards) for i in range(num_shards)]
     _write_index(folder, spec, [shard_entry(file) for file in files])
@@ -185,6 +191,26 @@ def load_index(folder) -> dict[str, Any] | None:
     raise RecordError(file, None, f"not an index ({error})") from error
 
 
+def check_spec(folder: pathlib.Path, spec: Mapping[str, Any]):
+  """Writes spec.json, or compares it with the one that is there.
+
+  Raises:
+    ValueError: the folder holds the data of another spec.
+  """
+  file = folder / SPEC_FILE
+  if not file.exists():
+    _write_json(file, spec)
+  stored = file.read_text()
+  if stored != _canonical(spec):
+    old, new = json.loads(stored), json.loads(_canonical(spec))
+    keys = [k for k in sorted(old | new) if old.get(k) != new.get(k)]
+    raise ValueError(
+      f"{folder} holds data of another spec: {keys[0]} is "
+      f"{old.get(keys[0])!r} there and {new.get(keys[0])!r} is asked for; "
+      "choose another folder or delete this one"
+    )
+
+
 def _write_shard(path: pathlib.Path, clips: Iterable[Record]):
   with _replacing(path) as temporary, tf.io.TFRecordWriter(temporary) as writer:
     for clip in clips:
@@ -203,21 +229,6 @@ def _write_index(folder, spec, shards):
           remedy="the program that makes it has changed: delete the folder",
         )
   _write_json(folder / INDEX_FILE, {"spec": spec, "shards": shards})
-
-
-def _check_spec(folder: pathlib.Path, spec: Mapping[str, Any]):
-  file = folder / SPEC_FILE
-  if not file.exists():
-    _write_json(file, spec)
-  stored = file.read_text()
-  if stored != _canonical(spec):
-    old, new = json.loads(stored), json.loads(_canonical(spec))
-    keys = [k for k in sorted(old | new) if old.get(k) != new.get(k)]
-    raise ValueError(
-      f"{folder} holds data of another spec: {keys[0]} is "
-      f"{old.get(keys[0])!r} there and {new.get(keys[0])!r} is asked for; "
-      "choose another folder or delete this one"
-    )
 
 
 def _canonical(spec: Mapping[str, Any]) -> str:

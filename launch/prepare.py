@@ -12,7 +12,8 @@ from a2r import sim
 from a2r.evaluation import labeled
 from data import checks, folder, pipeline
 from data.dataset import Dataset, open_dataset
-from launch import collecting
+from data.ssv2 import layout
+from launch import collecting, ssv2_clips
 
 ROBOT_SOURCES = ("tabletop", "records", "folder")
 HUMAN_SOURCES = ("procedural", "ssv2", "records", "folder", "none")
@@ -70,20 +71,23 @@ def open_data(config: Any, *, seed: int, use_failures: bool) -> Data:
   return Data(robot, human, validation, labels, texts, num_trained, label_by)
 
 
-def open_human(config: Any, seed: int) -> Dataset | None:
+def open_human(
+  config: Any, seed: int, *, split: str = "train", caption: str = "label"
+) -> Dataset | None:
   """Opens the human clips of a run alone, made where they are to be made.
 
   Args:
-    config: the settings under `data`; of them `dir`, `image_size`,
-      `stored_frames` and `human` are read.
+    config: the settings under `data`; `robot` and `validation` are not read.
     seed: of the clips that are made, and of the choice where there are more
       than `human.clips_per_template`.
+    split: of Something-Something V2, see `launch.ssv2_clips`.
+    caption: of the same.
 
   Returns:
     The clips; None where `human.source` is 'none'.
 
   Raises:
-    ValueError: settings or clips that make no sense; says where and what to do.
+    ValueError: settings or clips that make no sense.
     FileNotFoundError: a folder of the user's that is not there.
   """
   human = config.human
@@ -99,6 +103,9 @@ def open_human(config: Any, seed: int) -> Dataset | None:
       image_size=config.image_size,
     )
     return collecting.collect_human(spec, config.dir)
+  if human.source == "ssv2":
+    path = _own_path(human, "human")
+    return ssv2_clips.open_split(config, path, split=split, caption=caption)
   dataset = _open_own(config, human, "human")
   rng = np.random.default_rng(seed)
   order = rng.permutation(len(dataset))
@@ -242,13 +249,7 @@ def _hold_out(dataset: Dataset, validation: Any, seed: int):
 
 def _open_own(config: Any, own: Any, name: str) -> Dataset:
   """Clips of the user's: TFRecords, or videos listed in a manifest."""
-  if not own.path:
-    raise ValueError(
-      f"data.{name}.source={own.source!r} needs --config.data.{name}.path=..."
-    )
-  path = pathlib.Path(own.path).expanduser()
-  if not path.exists():
-    raise FileNotFoundError(f"data.{name}.path: {path} is not there")
+  path = _own_path(own, name)
   if own.source == "folder":
     path = folder.store(
       path,
@@ -258,6 +259,18 @@ def _open_own(config: Any, own: Any, name: str) -> Dataset:
       name=name,
     )
   return open_dataset(path, name)
+
+
+def _own_path(own: Any, name: str) -> pathlib.Path:
+  """What the settings say is on disk."""
+  if not own.path:
+    raise ValueError(
+      f"data.{name}.source={own.source!r} needs --config.data.{name}.path=..."
+    )
+  path = pathlib.Path(own.path).expanduser()
+  if not path.exists():
+    raise FileNotFoundError(f"data.{name}.path: {path} is not there")
+  return path
 
 
 def _label_by(robot: Dataset, human: Dataset | None) -> str:
@@ -277,13 +290,8 @@ def _labels(robot, human, label_by) -> tuple[list[str], list[str]]:
   ):
     texts.setdefault(str(label), str(text))
   for label in [] if human is None else getattr(human, label_by):
-    texts.setdefault(str(label), _plain(str(label)))
+    texts.setdefault(str(label), layout.plain(str(label)))
   return list(texts), list(texts.values())
-
-
-def _plain(label: str) -> str:
-  """A template as an instruction about something."""
-  return label.lower().replace("[", "").replace("]", "")
 
 
 def _check_source(key: str, source: str, known: tuple[str, ...]):

@@ -1,0 +1,205 @@
+"""The data set for tensorflow-datasets, on the project's own shards.
+
+  builder = SomethingSomethingV2(manual_dir="ssv2", data_dir="datasets")
+  builder.download_and_prepare()
+  clips = builder.as_dataset(split="train")  # A tf.data.Dataset.
+
+One copy is on disk: `data.dataset.open_dataset(builder.split_folder("train"),
+"human")` reads the same files. Letters: T frames, S picture size.
+"""
+
+import dataclasses
+import os
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from data import records
+from data.ssv2 import layout as layouts
+from data.ssv2 import selection, store
+from data.ssv2.selection import Selection
+
+_TEMPLATE = "{SPLIT}/" + store.NAME + "-{SHARD_X_OF_Y}.{FILEFORMAT}"
+_CITATION = """@inproceedings{goyal2017something,
+  title={The "something something" video database for learning and evaluating
+    visual common sense},
+  author={Goyal, Raghav and others},
+  booktitle={ICCV},
+  year={2017},
+}"""
+
+
+class _Info(tfds.core.DatasetInfo):
+  """Does not ask the public bucket, which has nothing of this data set."""
+
+  def initialize_from_bucket(self):
+    pass
+
+
+class SomethingSomethingV2(tfds.core.dataset_builder.FileReaderBuilder):
+  """Builds and reads the data set.
+
+  Preparing goes on where it was stopped, shard by shard, and ends with the same
+  bytes.
+  """
+
+  VERSION = tfds.core.Version("1.0.0")
+  MANUAL_DOWNLOAD_INSTRUCTIONS = (
+    "Something-Something V2 is downloaded by hand, after registration, from "
+    "Qualcomm; unpack its videos and labels below manual_dir."
+  )
+
+  def __init__(
+    self,
+    *,
+    manual_dir,
+    chosen: Selection | None = None,
+    data_dir="datasets",
+    **kwargs,
+  ):
+    """Finds the download, and what was made of it before.
+
+    Args:
+      manual_dir: folder of the download, see `data.ssv2.layout`.
+      chosen: which videos are stored, and how; all of them by default.
+      data_dir: where data sets are kept.
+      **kwargs: of `tfds.core.DatasetBuilder`.
+
+    Raises:
+      FileNotFoundError: no annotations in manual_dir.
+      ValueError: a selection that makes no sense.
+    """
+    self.chosen = chosen or Selection()
+    selection.check(self.chosen)
+    self.layout = layouts.find(manual_dir)
+    self.templates = selection.resolve(
+      self.chosen.templates, self.layout.templates
+    )
+    super().__init__(data_dir=pathlib.Path(data_dir).expanduser(), **kwargs)
+
+  def split_folder(self, split: str) -> pathlib.Path:
+    """Folder of a split's shards, spec.json, index.json and bad_videos.csv."""
+    return pathlib.Path(self.data_dir) / split
+
+  def videos(self, split: str) -> list[layouts.Video]:
+    """The videos of a split that are chosen, bad ones among them.
+
+    Raises:
+      ValueError: none of a template that is asked for by name.
+    """
+    videos = layouts.load_split(self.layout, split)
+    videos = selection.choose(videos, self.chosen, self.templates)
+    shown = {video.template for video in videos}
+    absent = [t for t in self.templates if t not in shown]
+    if absent and (self.chosen.templates or not shown):
+      raise ValueError(
+        f"{self.layout.annotations[split]}: no video of {len(absent)} "
+        f"templates asked for, such as {absent[0]!r}"
+      )
+    return videos
+
+  def prepare_split(
+    self, split: str, *, num_workers: int = 0, max_bad_share: float = 0.01
+  ) -> store.Stored:
+    """Makes what is missing of one split; see `data.ssv2.store`.
+
+    Args:
+      split: such as 'train'.
+      num_workers: processes that read videos; 0 takes one for each core.
+      max_bad_share: share of the videos that may be bad.
+
+    Raises:
+      ValueError: no videos, or too many bad ones.
+    """
+    stored = store.store(
+      self.layout,
+      split,
+      self.videos(split),
+      self.chosen,
+      self.split_folder(split),
+      num_workers=num_workers,
+      max_bad_share=max_bad_share,
+    )
+    self._add_split(split, stored)
+    return stored
+
+  def download_and_prepare(
+    self,
+    *,
+    splits: Sequence[str] = ("train", "validation"),
+    num_workers: int = 0,
+    max_bad_share: float = 0.01,
+  ) -> None:
+    """Makes what is missing of some splits; nothing is downloaded.
+
+    Args:
+      splits: which; 'test' needs test-answers.csv in the download.
+      num_workers: see `prepare_split`.
+      max_bad_share: see `prepare_split`.
+    """
+    for split in splits:
+      self.prepare_split(
+        split, num_workers=num_workers, max_bad_share=max_bad_share
+      )
+
+  def _add_split(self, split: str, stored: store.Stored):
+    """Writes the files that make the folder one of tensorflow-datasets."""
+    known = self.info.splits.get(split)
+    if known and known.shard_lengths == stored.shard_lengths:
+      return
+    template = tfds.core.ShardedFileTemplate(
+      data_dir=self.data_dir,
+      template=_TEMPLATE,
+      dataset_name=self.name,
+      split=split,
+      filetype_suffix="tfrecord",
+    )
+    info = tfds.core.SplitInfo(
+      name=split,
+      shard_lengths=stored.shard_lengths,
+      num_bytes=stored.num_bytes,
+      filename_template=template,
+    )
+    splits = dict(self.info.splits) | {split: info}
+    self.info.set_splits(tfds.core.SplitDict(list(splits.values())))
+    self.info.write_to_directory(self.data_dir)
+
+  def _build_data_dir(self, given_data_dir):
+    spec = dataclasses.asdict(self.chosen) | {
+      "templates": sorted(self.templates),
+      "annotations": self.layout.digest(),
+      "format": records.FORMAT,
+    }
+    folder = records.spec_folder(given_data_dir, "ssv2", spec)
+    return os.fspath(given_data_dir), os.fspath(folder)
+
+  def _info(self) -> tfds.core.DatasetInfo:
+    size = self.chosen.image_size
+    text, number = tfds.features.Text(), tfds.features.Scalar(np.int64)
+    return _Info(
+      builder=self,
+      description="Clips of people who do something with something.",
+      homepage="https://www.qualcomm.com/developer/software/something-something-v-2-dataset",
+      citation=_CITATION,
+      features=tfds.features.FeaturesDict(
+        {
+          "frames": tfds.features.Video(
+            shape=(self.chosen.num_frames, size, size, 3),
+            encoding_format="jpeg",
+          ),
+          "instruction": text,
+          "template": text,
+          "task": text,
+          "source": text,
+          "environment": text,
+          "success": number,
+          "seed": number,
+          "log": tfds.features.Tensor(shape=(None,), dtype=np.float32),
+        }
+      ),
+    )
+
+  def _download_and_prepare(self, dl_manager, download_config=None):
+    raise NotImplementedError("download_and_prepare does it")

@@ -1,0 +1,90 @@
+"""The list of videos that could not be read, beside the shards they are of."""
+
+import collections
+import csv
+import dataclasses
+import os
+import pathlib
+from collections.abc import Sequence
+
+FILE = "bad_videos.csv"
+_NUM_SHOWN = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Fault:
+  """A video that could not be read.
+
+  Attributes:
+    video: its number.
+    template: what it would have shown.
+    shard: which would have had it.
+    size: bytes of its file, -1 where there is none.
+    reason: in words.
+  """
+
+  video: str
+  template: str
+  shard: int
+  size: int
+  reason: str
+
+
+def load(folder: pathlib.Path) -> list[Fault]:
+  """The faults of a data set, none where it has no list yet."""
+  file = folder / FILE
+  if not file.exists():
+    return []
+  with file.open(encoding="utf-8", newline="") as stream:
+    return [
+      Fault(**row | {"shard": int(row["shard"]), "size": int(row["size"])})
+      for row in csv.DictReader(stream)
+    ]
+
+
+def save(folder: pathlib.Path, faults: Sequence[Fault]):
+  """Writes the list, all or nothing, in the order of the shards."""
+  partial = folder / f".{FILE}.tmp"
+  with partial.open("w", encoding="utf-8", newline="") as stream:
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(field.name for field in dataclasses.fields(Fault))
+    for fault in sorted(faults, key=lambda fault: fault.shard):
+      writer.writerow(dataclasses.astuple(fault))
+  os.replace(partial, folder / FILE)
+
+
+def file_size(path: pathlib.Path) -> int:
+  """Bytes of a file, -1 where there is none."""
+  try:
+    return path.stat().st_size
+  except OSError:
+    return -1
+
+
+def check_share(
+  folder: pathlib.Path,
+  faults: Sequence[Fault],
+  num_videos: int,
+  max_bad_share: float,
+):
+  """Fails where more videos are bad than may be.
+
+  Args:
+    folder: of the data set, where the list is.
+    faults: those found so far.
+    num_videos: of the whole data set.
+    max_bad_share: of them may be bad.
+
+  Raises:
+    ValueError: how many, the first of them, and where the list is.
+  """
+  if len(faults) <= max_bad_share * num_videos:
+    return
+  shown = "; ".join(f"{f.video}: {f.reason}" for f in faults[:_NUM_SHOWN])
+  kinds = collections.Counter("no such file" in f.reason for f in faults)
+  raise ValueError(
+    f"{len(faults)} of {num_videos} videos cannot be read so far "
+    f"({len(faults) / num_videos:.1%}, {kinds[True]} of them are not there), "
+    f"max_bad_share allows {max_bad_share:.1%} ({shown}); all of them are in "
+    f"{folder / FILE}; the shards that are made are kept"
+  )

@@ -1,0 +1,194 @@
+"""The files of the official download, wherever they lie in its folder.
+
+The first release put `something-something-v2-train.json` and its like beside
+the folder `20bn-something-something-v2` of videos; today's has `train.json` and
+`test-answers.csv` in a folder `labels`. Both are read, and mixtures of them.
+"""
+
+import csv
+import dataclasses
+import hashlib
+import json
+import pathlib
+from collections.abc import Iterator
+
+ENVIRONMENT = "ssv2"  # Of its clips.
+SPLITS = ("train", "validation", "test")
+_FOLDERS = ("", "labels", "annotations")
+_PREFIXES = ("something-something-v2-", "20bn-something-something-v2-", "")
+_VIDEO_FOLDERS = (
+  "20bn-something-something-v2",
+  "videos/20bn-something-something-v2",
+  "videos",
+  "",
+)
+_SUFFIX = ".webm"
+
+
+@dataclasses.dataclass(frozen=True)
+class Video:
+  """One line of the annotations.
+
+  Attributes:
+    name: the video's number, its file is `<name>.webm`.
+    template: as labels.json has it: 'Pushing something from left to right'.
+    label: the template filled: 'pushing cup from left to right'. The answers
+      of the test split have no objects: there it is the template.
+  """
+
+  name: str
+  template: str
+  label: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+  """Where things are.
+
+  Attributes:
+    folder: the download's folder.
+    videos: folder of the webm files.
+    templates: the 174 templates, in the order of their numbers.
+    annotations: split to its JSON file; only those that are there.
+    answers: test-answers.csv, or None.
+  """
+
+  folder: pathlib.Path
+  videos: pathlib.Path
+  templates: tuple[str, ...]
+  annotations: dict[str, pathlib.Path]
+  answers: pathlib.Path | None
+
+  def path(self, name: str) -> pathlib.Path:
+    """The file of a video, which may not be there."""
+    return self.videos / f"{name}{_SUFFIX}"
+
+  def digest(self) -> str:
+    """Hex digest of the annotations: other ones make another data set."""
+    digest = hashlib.sha256()
+    files = [self.annotations[s] for s in SPLITS if s in self.annotations]
+    for file in files + [f for f in [self.answers] if f is not None]:
+      digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()[:16]
+
+
+def find(manual_dir) -> Layout:
+  """Finds the files of the download.
+
+  Raises:
+    FileNotFoundError: no such folder, no labels or no annotations in it; says
+      what was looked for. Videos are looked for when they are read.
+    ValueError: a file that is not what its name says.
+  """
+  folder = pathlib.Path(manual_dir).expanduser()
+  if not folder.is_dir():
+    raise FileNotFoundError(f"{folder}: no such folder")
+  labels = _annotation(folder, "labels.json")
+  annotations = {s: _annotation(folder, f"{s}.json") for s in SPLITS}
+  annotations = {s: path for s, path in annotations.items() if path}
+  for name, found in (("labels", labels), ("train", annotations.get("train"))):
+    if found is None:
+      raise FileNotFoundError(
+        f"{folder}: neither {_PREFIXES[0]}{name}.json nor labels/{name}.json "
+        "is there; it wants the annotations of Something-Something V2"
+      )
+  numbers = _read_json(labels, dict)
+  return Layout(
+    folder=folder,
+    videos=_video_folder(folder),
+    templates=tuple(sorted(numbers, key=lambda label: int(numbers[label]))),
+    annotations=annotations,
+    answers=_annotation(folder, "test-answers.csv"),
+  )
+
+
+def load_split(layout: Layout, split: str) -> list[Video]:
+  """The videos of a split, in the order of its file.
+
+  Raises:
+    ValueError: an unknown split, a template that is not in labels.json, or a
+      video without one: a test split without answers has nothing to learn.
+    FileNotFoundError: the split's file is not there.
+  """
+  if split not in SPLITS:
+    raise ValueError(f"unknown split {split!r}; known: {', '.join(SPLITS)}")
+  if split not in layout.annotations:
+    raise FileNotFoundError(f"{layout.folder}: no annotations of {split!r}")
+  file = layout.annotations[split]
+  known = {normalize(template): template for template in layout.templates}
+  answers = _answers(layout) if split == "test" else {}
+  videos = []
+  for number, entry in enumerate(_read_json(file, list)):
+    try:
+      name = str(entry["id"])
+      template = entry.get("template") or answers.get(name, "")
+      label = " ".join((entry.get("label") or plain(template)).split())
+    except (KeyError, TypeError, AttributeError) as error:
+      raise ValueError(f"{file}: entry {number} has no id") from error
+    if not template:
+      raise ValueError(
+        f"{file}: video {name} has no template; the test split can be used "
+        "only with test-answers.csv beside it"
+      )
+    if normalize(template) not in known:
+      raise ValueError(
+        f"{file}: video {name} has the template {template!r}, which is not "
+        f"one of the {len(known)} in labels.json"
+      )
+    videos.append(Video(name, known[normalize(template)], label))
+  return videos
+
+
+def count(layout: Layout, split: str) -> int:
+  """How many videos a split lists; 0 where it has no file."""
+  file = layout.annotations.get(split)
+  return 0 if file is None else len(_read_json(file, list))
+
+
+def plain(template: str) -> str:
+  """A template as an instruction about something, in lower case."""
+  return template.lower().replace("[", "").replace("]", "")
+
+
+def normalize(template: str) -> str:
+  """What is equal for two spellings of one template."""
+  return " ".join(plain(template).split()).rstrip(".")
+
+
+def _annotation(folder: pathlib.Path, name: str) -> pathlib.Path | None:
+  places = ((f, p) for f in _FOLDERS for p in _PREFIXES)
+  files = (folder / place / f"{prefix}{name}" for place, prefix in places)
+  return next((file for file in files if file.is_file()), None)
+
+
+def _video_folder(folder: pathlib.Path) -> pathlib.Path:
+  """The first place with a webm file; the official one where none has any."""
+  places = [folder / place for place in _VIDEO_FOLDERS]
+  return next((p for p in places if _has_video(p)), places[0])
+
+
+def _has_video(folder: pathlib.Path) -> bool:
+  return folder.is_dir() and any(_webm_files(folder))
+
+
+def _webm_files(folder: pathlib.Path) -> Iterator[pathlib.Path]:
+  return (path for path in folder.iterdir() if path.suffix == _SUFFIX)
+
+
+def _answers(layout: Layout) -> dict[str, str]:
+  """Video to template, from lines of `78687;Holding something`."""
+  if layout.answers is None:
+    return {}
+  with layout.answers.open(encoding="utf-8", newline="") as stream:
+    rows = csv.reader(stream, delimiter=";")
+    return {row[0].strip(): row[1].strip() for row in rows if len(row) > 1}
+
+
+def _read_json(file: pathlib.Path, kind: type):
+  try:
+    value = json.loads(file.read_text(encoding="utf-8"))
+  except ValueError as error:
+    raise ValueError(f"{file}: not JSON ({error})") from error
+  if not isinstance(value, kind):
+    raise ValueError(f"{file}: a JSON {kind.__name__} was expected")
+  return value

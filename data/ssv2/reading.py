@@ -1,0 +1,114 @@
+"""Videos to JPEG files of their frames, on all cores.
+
+Processes, not threads: what holds Python's lock between two frames leaves a
+second thread half idle. A worker imports neither TensorFlow nor JAX. Letters: T
+frames, S picture size.
+"""
+
+import collections
+import concurrent.futures
+import contextlib
+import functools
+import itertools
+import multiprocessing
+import os
+import pathlib
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from data import images, video
+
+_AHEAD = 4  # Videos per worker that are read before they are asked for.
+
+MapFn = Callable[[Iterable[pathlib.Path]], Iterator["Loaded"]]
+
+
+class Loaded(NamedTuple):
+  """A video, or what is wrong with it.
+
+  Attributes:
+    jpegs: T files of pictures of size S; none where it cannot be read.
+    fault: '' or the reason, without the path.
+  """
+
+  jpegs: tuple[bytes, ...]
+  fault: str
+
+
+def load(path: pathlib.Path, *, num_frames: int, image_size: int) -> Loaded:
+  """Reads one video; a file that cannot be read is no error here."""
+  try:
+    frames = video.load_video(path, num_frames=num_frames, num_threads=1)
+  except (video.VideoError, OSError) as error:
+    return Loaded((), str(error).removeprefix(f"{path}: "))
+  frames = images.resize(frames, image_size)
+  return Loaded(tuple(images.encode_jpeg(frame) for frame in frames), "")
+
+
+@contextlib.contextmanager
+def open_map(
+  num_workers: int, *, num_frames: int, image_size: int
+) -> Iterator[MapFn]:
+  """A function from paths to what is in them, one by one and in order.
+
+  Few results wait at any time, and a worker has one file open.
+
+  Args:
+    num_workers: processes; 0 takes one for each core, 1 works in this one.
+    num_frames: T.
+    image_size: S.
+
+  Raises:
+    OSError: from the function, if a process died: FFmpeg crashed, or the
+      memory was not enough.
+  """
+  num_workers = num_workers or len(os.sched_getaffinity(0))
+  load_fn = functools.partial(
+    load, num_frames=num_frames, image_size=image_size
+  )
+  if num_workers == 1:
+    yield functools.partial(map, load_fn)
+    return
+  with concurrent.futures.ProcessPoolExecutor(
+    num_workers,
+    mp_context=multiprocessing.get_context("spawn"),
+    initializer=_start_worker,
+  ) as executor:
+    try:
+      yield functools.partial(
+        _in_order, executor, load_fn, _AHEAD * num_workers
+      )
+    finally:
+      executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _in_order(executor, load_fn, num_ahead, paths) -> Iterator[Loaded]:
+  paths = iter(paths)
+  waiting = collections.deque()
+  try:
+    while True:
+      for path in itertools.islice(paths, num_ahead - len(waiting)):
+        waiting.append((path, executor.submit(load_fn, path)))
+      if not waiting:
+        return
+      path, future = waiting.popleft()
+      yield future.result()
+  except concurrent.futures.process.BrokenProcessPool as error:
+    raise OSError(
+      f"{path}: a process that reads videos died at this one or the "
+      f"{num_ahead} after it; is there memory for all of them?"
+    ) from error
+
+
+def _start_worker():
+  """Ctrl-C is the parent's to handle, and its end is the worker's too."""
+  signal.signal(signal.SIGINT, signal.SIG_IGN)
+  parent = multiprocessing.parent_process()
+  threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent):
+  parent.join()
+  os._exit(1)

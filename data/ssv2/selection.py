@@ -1,0 +1,109 @@
+"""Which videos are stored, and how."""
+
+import dataclasses
+import difflib
+import zlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from data.ssv2 import layout as layouts
+from data.ssv2.layout import Video
+
+CAPTIONS = ("label", "template")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Selection:
+  """What decides the bytes of a data set, besides the download itself.
+
+  Attributes:
+    templates: which ones, with or without brackets, in any case; all if empty.
+    per_template: videos of each template and split; 0 takes all.
+    caption: the instruction: 'label' (the template filled) or 'template'.
+    num_frames: T, evenly spaced, the first and the last among them.
+    image_size: S, the aspect is not kept.
+    seed: of the choice where `per_template` leaves some out.
+  """
+
+  templates: tuple[str, ...] = ()
+  per_template: int = 0
+  caption: str = "label"
+  num_frames: int = 16
+  image_size: int = 224
+  seed: int = 0
+
+
+def resolve(names: Sequence[str], templates: Sequence[str]) -> tuple[str, ...]:
+  """The official spelling of named templates; all of them where none is named.
+
+  Raises:
+    ValueError: an unknown name, with those most like it; a name twice.
+  """
+  known = {layouts.normalize(template): template for template in templates}
+  found = []
+  for name in names:
+    plain = layouts.normalize(name)
+    if plain not in known:
+      near = difflib.get_close_matches(plain, known, n=3, cutoff=0.5)
+      near = ", ".join(repr(known[match]) for match in near)
+      raise ValueError(
+        f"unknown template {name!r}; "
+        + (f"near it: {near}" if near else f"there are {len(known)} others")
+      )
+    if known[plain] in found:
+      raise ValueError(f"the template {known[plain]!r} is named twice")
+    found.append(known[plain])
+  return tuple(found) or tuple(templates)
+
+
+def choose(
+  videos: Sequence[Video], selection: Selection, templates: Sequence[str]
+) -> list[Video]:
+  """The videos of some templates, in their order.
+
+  With `per_template` a higher number takes the same ones and more.
+
+  Args:
+    videos: of one split.
+    selection: what is asked for.
+    templates: official spellings.
+  """
+  rows_of = {template: [] for template in templates}
+  for row, video in enumerate(videos):
+    if video.template in rows_of:
+      rows_of[video.template].append(row)
+  chosen = []
+  for template, rows in rows_of.items():
+    if selection.per_template:
+      key = (selection.seed, zlib.crc32(template.encode()))
+      order = np.random.default_rng(key).permutation(len(rows))
+      rows = [rows[place] for place in order[: selection.per_template]]
+    chosen += rows
+  return [videos[row] for row in sorted(chosen)]
+
+
+def caption(video: Video, kind: str) -> str:
+  """The instruction of a video."""
+  return video.label if kind == "label" else layouts.plain(video.template)
+
+
+def check(selection: Selection):
+  """Fails where a selection makes no sense.
+
+  Raises:
+    ValueError: naming the field.
+  """
+  if selection.caption not in CAPTIONS:
+    raise ValueError(
+      f"unknown caption {selection.caption!r}; known: {', '.join(CAPTIONS)}"
+    )
+  for name, least in (
+    ("num_frames", 1),
+    ("image_size", 1),
+    ("per_template", 0),
+  ):
+    if getattr(selection, name) < least:
+      raise ValueError(
+        f"{name} must be {least} or more, got {getattr(selection, name)}"
+      )

@@ -1,0 +1,191 @@
+"""The chosen videos of one split as shards, resumable shard by shard.
+
+Letters: T frames, S picture size.
+"""
+
+import hashlib
+import math
+import pathlib
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from a2r.core import progress
+from data import records
+from data.ssv2 import faults, reading, selection
+from data.ssv2.layout import ENVIRONMENT, Layout, Video
+from data.ssv2.selection import Selection
+
+NAME = "human"  # Of the shards.
+_CLIPS_PER_SHARD = 512
+
+
+class Stored(NamedTuple):
+  """A split on disk.
+
+  Attributes:
+    folder: of its shards, to be opened as `open_dataset(folder, NAME)`.
+    asked: the videos chosen.
+    bad: those of them that could not be read.
+    shard_lengths: clips of each shard.
+    num_bytes: of all shards.
+    clips_per_second: at which they were made; None where all were there.
+  """
+
+  folder: pathlib.Path
+  asked: list[Video]
+  bad: list[faults.Fault]
+  shard_lengths: list[int]
+  num_bytes: int
+  clips_per_second: float | None
+
+
+def store(
+  layout: Layout,
+  split: str,
+  videos: Sequence[Video],
+  chosen: Selection,
+  folder: pathlib.Path,
+  *,
+  num_workers: int = 0,
+  max_bad_share: float = 0.01,
+) -> Stored:
+  """Makes the shards that are missing; returns what is there then.
+
+  A video that cannot be read is left out and listed in bad_videos.csv. Of a
+  data set that was not finished, a shard is made again if a bad video of its
+  own has been mended.
+
+  Args:
+    layout: where the videos are.
+    split: such as 'train'.
+    videos: those chosen of it, one at least.
+    chosen: how they are stored.
+    folder: where; made if missing.
+    num_workers: processes that read videos; 0 takes one for each core.
+    max_bad_share: share of the videos that may be bad.
+
+  Raises:
+    ValueError: too many bad videos, or a folder with another selection.
+  """
+  num_shards = math.ceil(len(videos) / _CLIPS_PER_SHARD)
+  bounds = np.linspace(0, len(videos), num_shards + 1).astype(int)
+  parts = [list(videos[a:b]) for a, b in zip(bounds, bounds[1:], strict=False)]
+  missing = records.missing_shards(folder, NAME, num_shards)
+  finished = not missing and (folder / records.INDEX_FILE).exists()
+  spec, rate = _spec(split, videos, chosen), None
+  if finished:
+    records.check_spec(folder, spec)
+  else:
+    rate = _write(
+      layout, spec, parts, chosen, folder,
+      num_workers=num_workers, max_bad_share=max_bad_share,
+    )  # fmt: skip
+  bad = faults.load(folder)
+  lengths = np.diff(bounds) - np.bincount(
+    [fault.shard for fault in bad], minlength=num_shards
+  ).astype(int)
+  files = [
+    records.shard_path(folder, NAME, shard, num_shards)
+    for shard in range(num_shards)
+  ]
+  num_bytes = sum(file.stat().st_size for file in files)
+  return Stored(folder, list(videos), bad, lengths.tolist(), num_bytes, rate)
+
+
+def _write(layout, spec, parts, chosen, folder, *, num_workers, max_bad_share):
+  """Makes the missing shards; returns clips per second, None if none was."""
+  num_videos = sum(map(len, parts))
+  missing = records.missing_shards(folder, NAME, len(parts))
+  num_left = sum(len(parts[shard]) for shard in missing)
+  with (
+    reading.open_map(
+      num_workers,
+      num_frames=chosen.num_frames,
+      image_size=chosen.image_size,
+    ) as map_fn,
+    progress.Progress(
+      num_videos, start=num_videos - num_left, name=f"{folder.name} clips"
+    ) as bar,
+  ):
+    done, seconds = 0, 0.0
+
+    def make(shard):
+      nonlocal done, seconds
+      began = time.monotonic()
+      missing = records.missing_shards(folder, NAME, len(parts))
+      bad = [f for f in faults.load(folder) if f.shard not in missing]
+      for video, clip in _load(layout, parts[shard], map_fn):
+        if clip.fault:
+          bad.append(_fault(layout, video, shard, clip.fault))
+        else:
+          yield _record(video, clip, chosen)
+        bar.advance()
+      # The list first: a shard that is there has its faults in it.
+      faults.save(folder, bad)
+      faults.check_share(folder, bad, num_videos, max_bad_share)
+      done += len(parts[shard])
+      seconds += time.monotonic() - began
+      bar.report({"clips/s": done / seconds, "bad": len(bad)})
+
+    records.write_shards(
+      folder,
+      NAME,
+      spec,
+      len(parts),
+      make,
+      stale_fn=lambda: _mended(layout, folder),
+    )
+  return done / seconds if done else None
+
+
+def _load(layout, part, map_fn) -> Iterator[tuple[Video, reading.Loaded]]:
+  paths = [layout.path(video.name) for video in part]
+  return zip(part, map_fn(paths), strict=True)
+
+
+def _record(video: Video, clip: reading.Loaded, chosen: Selection):
+  return records.Record(
+    frames=clip.jpegs,
+    instruction=selection.caption(video, chosen.caption),
+    template=video.template,
+    source="human",
+    environment=ENVIRONMENT,
+    seed=int(video.name),
+  )
+
+
+def _fault(layout, video, shard, reason) -> faults.Fault:
+  size = faults.file_size(layout.path(video.name))
+  return faults.Fault(video.name, video.template, shard, size, reason)
+
+
+def _mended(layout: Layout, folder: pathlib.Path) -> set[int]:
+  """Shards with a bad video whose file is another one now."""
+  return {
+    fault.shard
+    for fault in faults.load(folder)
+    if faults.file_size(layout.path(fault.video)) != fault.size
+  }
+
+
+def _spec(split, videos, chosen: Selection) -> dict[str, Any]:
+  """All that decides the bytes of a split."""
+  digest = hashlib.sha256()
+  for video in videos:
+    caption = selection.caption(video, chosen.caption)
+    digest.update(f"{video.name}\t{video.template}\t{caption}\n".encode())
+  return {
+    "format": records.FORMAT,
+    "made_by": "data.ssv2",
+    "split": split,
+    "templates": sorted({video.template for video in videos}),
+    "per_template": chosen.per_template,
+    "caption": chosen.caption,
+    "num_frames": chosen.num_frames,
+    "image_size": chosen.image_size,
+    "seed": chosen.seed,
+    "videos": digest.hexdigest(),
+  }

@@ -1,0 +1,119 @@
+"""Stores the clips of Something-Something V2 as TFRecords, ready for training.
+
+  python -m launch.ssv2 --from=/data/ssv2
+  python -m launch.ssv2 --from=/data/ssv2 --templates=all --caption=template
+  python -m launch.ssv2 --from=/data/ssv2 --templates="Closing something" \
+    --per_template=100 --num_frames=8 --image_size=64
+
+--from is the unpacked download: the folder 20bn-something-something-v2 of webm
+files and the annotations, in the first release's layout or today's. --templates
+takes a named list of configs/tasks.py (experiments, plus3, plus6, plus9, all)
+or templates, one flag each. Pictures are stored square, the aspect not kept.
+
+A run that was stopped or killed goes on with the same command. Videos that
+cannot be read are listed in bad_videos.csv beside the shards; more than
+--max_bad_share of them end the program, and what was made is kept.
+
+launch.train finds the same clips with --config.data.human.source=ssv2
+--config.data.human.path=/data/ssv2 and equal sizes, or makes them.
+tensorflow-datasets reads them too: tfds.builder_from_directory(folder).
+"""
+
+import collections
+
+from absl import flags
+
+from configs import tasks
+from launch import common
+
+_FROM = flags.DEFINE_string("from", None, "Folder of the download.")
+_TO = flags.DEFINE_string("to", "datasets", "Folder of the data sets.")
+_TEMPLATES = flags.DEFINE_multi_string(
+  "templates", ["experiments"], "A named list, or templates, one flag each."
+)
+_CAPTION = flags.DEFINE_string(
+  "caption", "label", "The instruction: label (the template filled), template."
+)
+_SPLITS = flags.DEFINE_list(
+  "split", ["train", "validation"], "Of train, validation and test."
+)
+_PER_TEMPLATE = flags.DEFINE_integer(
+  "per_template", 0, "Videos per template and split; 0 takes all."
+)
+_NUM_FRAMES = flags.DEFINE_integer("num_frames", 16, "Frames stored of a clip.")
+_IMAGE_SIZE = flags.DEFINE_integer("image_size", 224, "Pixels, either side.")
+_SEED = flags.DEFINE_integer("seed", 0, "Of the choice by --per_template.")
+_WORKERS = flags.DEFINE_integer("workers", 0, "Processes; 0: one per core.")
+_MAX_BAD_SHARE = flags.DEFINE_float(
+  "max_bad_share", 0.01, "Share of the videos that may be unreadable."
+)
+
+
+def main():
+  """Reads the flags and stores."""
+  if not _FROM.value:
+    raise ValueError("--from is missing: the folder of the download")
+  templates = []
+  for name in _TEMPLATES.value:
+    named = name in tasks.TEMPLATES
+    templates += tasks.find(name) if named else [name]
+  # TensorFlow takes seconds to import: a wrong flag is told before.
+  from data.ssv2 import builder, layout, selection
+
+  prepared = builder.SomethingSomethingV2(
+    manual_dir=_FROM.value,
+    data_dir=_TO.value,
+    chosen=selection.Selection(
+      templates=tuple(templates),
+      per_template=_PER_TEMPLATE.value,
+      caption=_CAPTION.value,
+      num_frames=_NUM_FRAMES.value,
+      image_size=_IMAGE_SIZE.value,
+      seed=_SEED.value,
+    ),
+  )
+  stored = {
+    split: prepared.prepare_split(
+      split, num_workers=_WORKERS.value, max_bad_share=_MAX_BAD_SHARE.value
+    )
+    for split in dict.fromkeys(_SPLITS.value)
+  }
+  _print_table(prepared.templates, stored)
+  num_test = layout.count(prepared.layout, "test")
+  if num_test and "test" not in stored:
+    print(f"Left out: the {num_test} videos of the test split.")
+
+
+def _print_table(templates, stored):
+  """Per template what was asked, stored and bad; then the splits' figures."""
+  asked, bad = (
+    {
+      split: collections.Counter(video.template for video in getattr(of, part))
+      for split, of in stored.items()
+    }
+    for part in ("asked", "bad")
+  )
+  head = "".join(f"{split:>12} stored    bad" for split in stored)
+  print(f"{'template':50}{head}")
+  for template in templates:
+    cells = ""
+    for split in stored:
+      num, num_bad = asked[split][template], bad[split][template]
+      cells += f"{num:12} {num - num_bad:6} {num_bad:6}"
+    print(f"{template[:50]:50}{cells}")
+  for split, of in stored.items():
+    num_clips = sum(of.shard_lengths)
+    print(
+      f"{split}: {num_clips} of {len(of.asked)} clips in {of.folder}, "
+      f"{of.num_bytes / max(num_clips, 1):.0f} bytes/clip, "
+      f"{of.num_bytes / 1e6:.1f} MB, "
+      + (
+        "all were there"
+        if of.clips_per_second is None
+        else f"made at {of.clips_per_second:.1f} clips/s"
+      )
+    )
+
+
+if __name__ == "__main__":
+  common.run(main)

@@ -1,0 +1,41 @@
+"""Something-Something V2 as the human clips of a run."""
+
+import pathlib
+from typing import Any
+
+from data.dataset import Dataset, open_dataset
+from data.ssv2 import builder, selection, store
+
+
+def open_split(
+  config: Any, manual_dir: pathlib.Path, *, split: str, caption: str
+) -> Dataset:
+  """The clips of one split, made where they are missing.
+
+  The choice of `human.clips_per_template` videos (0 takes all) does not depend
+  on the run's seed: all runs of an experiment find the same ones on disk.
+
+  Args:
+    config: the settings under `data`; of them `dir`, `image_size`,
+      `stored_frames`, `human.templates` and `human.clips_per_template` are
+      read.
+    manual_dir: folder of the download.
+    split: 'train', 'validation' or 'test'.
+    caption: 'label' or 'template'.
+
+  Raises:
+    ValueError: a template that does not exist, or too many bad videos.
+    FileNotFoundError: annotations that are not there.
+  """
+  prepared = builder.SomethingSomethingV2(
+    manual_dir=manual_dir,
+    chosen=selection.Selection(
+      templates=tuple(config.human.templates),
+      per_template=config.human.clips_per_template,
+      caption=caption,
+      num_frames=config.stored_frames,
+      image_size=config.image_size,
+    ),
+    data_dir=config.dir,
+  ).prepare_split(split)
+  return open_dataset(prepared.folder, store.NAME)

@@ -1,0 +1,71 @@
+"""Which videos are chosen."""
+
+import collections
+
+import pytest
+
+from data.ssv2 import selection
+from data.ssv2.layout import Video
+from data.ssv2.selection import Selection
+
+TEMPLATES = (
+  "Closing something",
+  "Pushing something from left to right",
+  "Pushing something from right to left",
+)
+VIDEOS = [
+  Video(str(i), TEMPLATES[i % 3], TEMPLATES[i % 3].lower()) for i in range(30)
+]
+
+
+def test_any_spelling_is_found():
+  names = ("pushing [something] from left to right", "CLOSING something")
+  assert selection.resolve(names, TEMPLATES) == (TEMPLATES[1], TEMPLATES[0])
+  assert selection.resolve((), TEMPLATES) == TEMPLATES
+
+
+def test_unknown_names_come_with_those_near():
+  with pytest.raises(ValueError, match="near it: 'Pushing something from left"):
+    selection.resolve(["Pushing something left to right"], TEMPLATES)
+  with pytest.raises(ValueError, match="unknown template 'x'; there are 3 oth"):
+    selection.resolve(["x"], TEMPLATES)
+  with pytest.raises(ValueError, match="is named twice"):
+    selection.resolve(["Closing something", "closing [something]"], TEMPLATES)
+
+
+def test_the_choice_is_seeded_and_grows():
+  def choose(number, seed=0, templates=TEMPLATES):
+    chosen = Selection(per_template=number, seed=seed)
+    return selection.choose(VIDEOS, chosen, templates)
+
+  few, more = choose(3), choose(6)
+  counts = collections.Counter(video.template for video in few)
+  assert counts == dict.fromkeys(TEMPLATES, 3)
+  assert set(few) < set(more)
+  assert [int(v.name) for v in few] == sorted(int(v.name) for v in few)
+  assert choose(3) == few != choose(3, seed=1)
+  alone = choose(3, templates=TEMPLATES[:1])
+  assert alone == [v for v in few if v.template == TEMPLATES[0]]
+  assert choose(0) == choose(99) == VIDEOS
+
+
+def test_captions():
+  video = Video("7", TEMPLATES[1], "pushing cup from left to right")
+  assert selection.caption(video, "label") == "pushing cup from left to right"
+  assert (
+    selection.caption(video, "template")
+    == "pushing something from left to right"
+  )
+
+
+@pytest.mark.parametrize(
+  "changes, message",
+  [
+    ({"caption": "text"}, "unknown caption 'text'; known: label, template"),
+    ({"num_frames": 0}, "num_frames must be 1 or more, got 0"),
+    ({"per_template": -1}, "per_template must be 0 or more, got -1"),
+  ],
+)
+def test_mistakes_are_told(changes, message):
+  with pytest.raises(ValueError, match=message):
+    selection.check(Selection(**changes))

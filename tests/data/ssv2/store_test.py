@@ -1,0 +1,126 @@
+"""Shards: what is in them, bad videos, and going on after a stop."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from data import images, video
+from data.ssv2 import faults, layout, reading
+from data.ssv2.selection import Selection
+
+_CHOSEN = Selection(num_frames=3, image_size=16)
+
+
+@pytest.fixture
+def write(mini, store, tmp_path, monkeypatch):
+  """Function of a folder's name and changes to what was stored there."""
+  monkeypatch.setattr(store, "_CLIPS_PER_SHARD", 4)
+  found = layout.find(mini[0])
+  videos = layout.load_split(found, "train")
+
+  def run(name, found=found, chosen=_CHOSEN, **changes):
+    arguments = {"num_workers": 1, "max_bad_share": 0.5} | changes
+    folder = tmp_path / name
+    return store.store(found, "train", videos, chosen, folder, **arguments)
+
+  return run
+
+
+def _files(stored):
+  names = ("*.tfrecord", "*.json", "*.csv")
+  return {p.name: p.read_bytes() for n in names for p in stored.folder.glob(n)}
+
+
+def test_content(write, mini, dataset):
+  folder, bad = mini
+  stored = write("a")
+  clips = dataset.open_dataset(stored.folder, "human")
+  assert len(stored.asked) == 15 and len(clips) == 12
+  assert len(stored.shard_lengths) == 4 and sum(stored.shard_lengths) == 12
+  np.testing.assert_array_equal(np.bincount(clips.file), stored.shard_lengths)
+  good = [v for v in stored.asked if v.name not in bad]
+  assert clips.seed.tolist() == [int(v.name) for v in good]
+  assert clips.instruction.tolist() == [v.label for v in good]
+  assert clips.template.tolist() == [v.template for v in good]
+  assert set(clips.source) == {"human"} and clips.success.all()
+  assert clips.picture_size() == (16, 16) and set(clips.num_frames) == {3}
+  path = folder / "20bn-something-something-v2" / f"{good[4].name}.webm"
+  ends = video.load_video(path)[[0, -1]]
+  difference = clips.read(4).frames[[0, 2]] - images.resize(ends, 16).astype(
+    int
+  )
+  assert np.abs(difference).mean() < 4
+
+
+def test_bad_videos_are_listed(write, mini):
+  stored = write("a")
+  reasons = {fault.video: fault.reason for fault in stored.bad}
+  cut, empty, missing = mini[1]
+  assert set(reasons) == {cut, empty, missing}
+  assert "cut short" in reasons[cut] or "not a readable" in reasons[cut]
+  assert reasons[empty] == "the file is empty (0 bytes)"
+  assert reasons[missing] == "no such file"
+  assert {f.video: f.size for f in stored.bad}[missing] == -1
+  assert str(mini[0]) not in (stored.folder / faults.FILE).read_text()
+  assert faults.load(stored.folder) == stored.bad
+
+
+def test_too_many_bad_videos_are_fatal_and_nothing_is_lost(write, tmp_path):
+  with pytest.raises(ValueError, match=r"\d of 15 videos cannot be read"):
+    write("a", max_bad_share=0.1)
+  assert not (tmp_path / "a" / "index.json").exists()
+  made = list((tmp_path / "a").glob("*.tfrecord"))
+  times = [path.stat().st_mtime_ns for path in made]
+  whole = write("b")
+  assert _files(write("a")) == _files(whole)
+  assert [path.stat().st_mtime_ns for path in made] == times
+  # A finished data set is found whatever share is allowed now.
+  assert write("a", max_bad_share=0.0).clips_per_second is None
+
+
+@pytest.mark.parametrize("after", [1, 6, 13])
+def test_stopped_and_gone_on_with_the_same_bytes(write, monkeypatch, after):
+  loaded, left = reading.load, [after]
+
+  def load(path, **sizes):
+    left[0] -= 1
+    if left[0] < 0:
+      raise KeyboardInterrupt
+    return loaded(path, **sizes)
+
+  monkeypatch.setattr(reading, "load", load)
+  with pytest.raises(KeyboardInterrupt):
+    write("a")
+  monkeypatch.setattr(reading, "load", loaded)
+  assert _files(write("a")) == _files(write("b"))
+
+
+def test_processes_make_the_same_bytes(write):
+  assert _files(write("a", num_workers=2)) == _files(write("b"))
+
+
+def test_a_lost_shard_is_made_again(write):
+  stored = write("a")
+  files = _files(stored)
+  (stored.folder / "human-00001-of-00004.tfrecord").unlink()
+  assert write("a").clips_per_second is not None
+  assert _files(stored) == files
+
+
+def test_a_mended_video_is_taken_before_the_end(write, mini, tmp_path):
+  folder = tmp_path / "copy"
+  shutil.copytree(mini[0], folder)
+  found = layout.find(folder)
+  stored = write("a", found=found)
+  good = next(v for v in stored.asked if v.name not in mini[1])
+  shutil.copy(found.path(good.name), found.path(mini[1][2]))
+  assert len(write("a", found=found).bad) == 3  # It was finished.
+  (stored.folder / "index.json").unlink()
+  assert len(write("a", found=found).bad) == 2
+
+
+def test_another_selection_does_not_mix(write):
+  write("a")
+  with pytest.raises(ValueError, match="image_size is 16 there and 8 is asked"):
+    write("a", chosen=Selection(num_frames=3, image_size=8))
