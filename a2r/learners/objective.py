@@ -115,12 +115,11 @@ def weighted_sum(
     )
     metrics["failure_accuracy"] = _failure_accuracy(*own)
   if objective.bce:
-    robot = [video["robot"], video["failure"]]
-    tried = jnp.concatenate([task["robot"], task["failure"]])
-    success = np.repeat([1.0, 0.0], [len(part) for part in robot])
-    terms["bce"] = losses.binary_cross_entropy(
-      jnp.concatenate(robot), texts["robot"][tried], success
-    )
+    tried = ("robot", "failure")
+    clips = jnp.concatenate([video[name] for name in tried])
+    own = texts["robot"][jnp.concatenate([task[name] for name in tried])]
+    success = np.repeat([1.0, 0.0], [len(video[name]) for name in tried])
+    terms["bce"] = losses.binary_cross_entropy(clips, own, success)
 
   loss = sum(getattr(objective, name) * term for name, term in terms.items())
   metrics["temperature"] = jnp.float32(objective.temperature)

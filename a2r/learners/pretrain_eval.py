@@ -37,35 +37,8 @@ def make_evaluator(
   `new_names`, with names that it never does; `familiar`, top-1 on clips of
   training's ranges.
   """
-  config = model.config
   labels = np.repeat(np.arange(_NUM), clips_per_template)
-
-  @jax.jit
-  def features(params, rngs, labels, held_out):
-    clips = humans.sample_clips(
-      rngs,
-      labels,
-      num_frames=config.num_frames,
-      image_size=config.image_size,
-      held_out=held_out,
-    )
-    both = jnp.concatenate([clips.frames, clips.frames[:, ::-1]])
-    video = pretrain.video_feature(model, params, both)
-    return *jnp.split(video, 2), clips.nouns
-
-  def encode_clips(params, held_out):
-    rngs = jax.random.split(jax.random.key(_HELD_OUT), len(labels))
-    order = np.resize(
-      np.arange(len(labels)), -(-len(labels) // _CHUNK) * _CHUNK
-    )
-    parts = [
-      features(params, rngs[rows], labels[rows], held_out)
-      for rows in order.reshape(-1, _CHUNK)
-    ]
-    return [
-      np.concatenate(part)[: len(labels)] for part in zip(*parts, strict=True)
-    ]
-
+  encode_clips = _clip_encoder(model, labels)
   encode_texts = jax.jit(
     lambda params, ids, mask: pretrain.text_feature(model, params, ids, mask)
   )
@@ -92,6 +65,39 @@ def make_evaluator(
     }
 
   return evaluate
+
+
+def _clip_encoder(model, labels):
+  """`encode(params, held_out)` -> features, of the clips backwards, nouns."""
+  config = model.config
+
+  @jax.jit
+  def features(params, rngs, labels, held_out):
+    clips = humans.sample_clips(
+      rngs,
+      labels,
+      num_frames=config.num_frames,
+      image_size=config.image_size,
+      held_out=held_out,
+    )
+    both = jnp.concatenate([clips.frames, clips.frames[:, ::-1]])
+    video = pretrain.video_feature(model, params, both)
+    return *jnp.split(video, 2), clips.nouns
+
+  def encode(params, held_out):
+    rngs = jax.random.split(jax.random.key(_HELD_OUT), len(labels))
+    order = np.resize(
+      np.arange(len(labels)), -(-len(labels) // _CHUNK) * _CHUNK
+    )
+    parts = [
+      features(params, rngs[rows], labels[rows], held_out)
+      for rows in order.reshape(-1, _CHUNK)
+    ]
+    return [
+      np.concatenate(part)[: len(labels)] for part in zip(*parts, strict=True)
+    ]
+
+  return encode
 
 
 def _top1(scores, labels):
