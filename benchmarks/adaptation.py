@@ -124,6 +124,7 @@ class Runner:
       config,
       start,
       tokens,
+      texts=data.texts,
       failure_frames=parts["failure"].frames,
       failure_task=parts["failure"].task,
     )

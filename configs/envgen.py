@@ -98,6 +98,7 @@ def _small():
       num_steps=300,
       epoch_steps=60,
       batch=dict(human=8, robot=8, failure=8),
+      augment="crop_color",  # Or "published": crop and color have no part.
       crop=0.15,
       color=0.5,
       micro_batch=0,

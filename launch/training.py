@@ -8,11 +8,13 @@ import jax
 import numpy as np
 
 from a2r import reward
-from a2r.core import optim, signals
+from a2r.core import optim, signals, text
 from a2r.evaluation import evaluate, report, tables
 from a2r.learners import adapt2reward, loop
 from data import pipeline
 from launch import common, initial, prepare, validation
+
+AUGMENTS = ("crop_color", "published")
 
 
 def run(config: Any, workdir: pathlib.Path):
@@ -94,6 +96,11 @@ def check(config: Any):
       raise ValueError(
         f"train.{name} must be at least 1, got {config.train[name]}"
       )
+  if config.train.augment not in AUGMENTS:
+    raise ValueError(
+      f"unknown train.augment {config.train.augment!r}; known: "
+      + ", ".join(AUGMENTS)
+    )
   for name in ("human", "robot"):
     if config.train.batch[name] < 1:
       raise ValueError(f"train.batch.{name} must be at least 1")
@@ -135,21 +142,26 @@ def _make_learner(config, data, start, tokens):
     config,
     start,
     tokens,
+    texts=data.texts,
     failure_frames=None if clips is None else clips.frames,
     failure_task=pipeline.label_rows(failures, data.labels, data.label_by),
   )
 
 
-def make_learner(config, start, tokens, *, failure_frames, failure_task):
+def make_learner(config, start, tokens, *, texts, failure_frames, failure_task):
   """The learner of the settings.
 
   Args:
     config: the settings.
     start: the network and its first weights.
     tokens: ids and mask `[I, L]` of the run's instructions.
+    texts: these I instructions.
     failure_frames: see `adapt2reward.make_learner`.
     failure_task: the same.
   """
+  may_mirror = None
+  if config.train.augment == "published":
+    may_mirror = np.array([not text.has_direction(one) for one in texts])
   return adapt2reward.make_learner(
     start.model,
     instruction_ids=tokens[0],
@@ -158,6 +170,7 @@ def make_learner(config, start, tokens, *, failure_frames, failure_task):
     temperature=config.loss.temperature,
     crop=config.train.crop,
     color=config.train.color,
+    may_mirror=may_mirror,
     micro_batch=config.train.micro_batch,
     initial_params=start.init_fn,
     failure_frames=failure_frames,

@@ -33,6 +33,7 @@ def make_learner(
   temperature: float,
   crop: float,
   color: float,
+  may_mirror: np.ndarray | None = None,
   exclude_self: bool = False,
   micro_batch: int | None = None,
   initial_params: Any = None,
@@ -55,6 +56,9 @@ def make_learner(
     temperature: divisor of the cosines in all softmaxes.
     crop: strength of `models.frames.augment`.
     color: the same.
+    may_mirror: `[I]` bool, whether a clip of an instruction still shows it when
+      left is right. If given, clips are cropped and mirrored as those of the
+      published models were, but for this; `crop` and `color` have no part.
     exclude_self: see `losses.cross_domain_contrastive`.
     micro_batch: clips that a device encodes at a time, see
       `core.micro_batches`; all of them by default.
@@ -89,6 +93,10 @@ def make_learner(
       num_iters=num_iters,
     )
 
+  augment = functools.partial(
+    _augment, may_mirror=may_mirror, crop=crop, color=color
+  )
+
   init = functools.partial(
     _init, model, instruction_ids, initial_params, cluster_fn, failure_task
   )
@@ -102,8 +110,7 @@ def make_learner(
       batch,
       rng_clips,
       axis_name,
-      crop=crop,
-      color=color,
+      augment=augment,
       micro_batch=micro_batch,
     )
     texts = _encode_texts(
@@ -174,8 +181,22 @@ def _without_padding(model, ids, mask):
   return ids[:, :used], mask[:, :used]
 
 
+def _augment(rng, clip, task, *, may_mirror, crop, color):
+  """A training clip `[T, H, W, 3]` uint8 as the network takes it."""
+  clip = clip[None]
+  if may_mirror is None:
+    levels = frames_lib.augment(rng, clip, crop=crop, color=color)
+  else:
+    rng_crop, rng_flip = jax.random.split(rng)
+    size = clip.shape[2]
+    levels = frames_lib.random_resized_crop(rng_crop, clip, size=size)
+    allowed = jnp.asarray(may_mirror)[task][None]
+    levels, _ = frames_lib.flip(rng_flip, levels, allowed)
+  return frames_lib.normalize(levels[0])
+
+
 def _encode_clips(
-  model, params, batch, rng, axis_name, *, crop, color, micro_batch
+  model, params, batch, rng, axis_name, *, augment, micro_batch
 ):
   """`[B, E]` features of each group's augmented clips, in one encoder call."""
   rng_augment, rng_dropout = jax.random.split(rng)
@@ -185,23 +206,20 @@ def _encode_clips(
     rng_group = jax.random.fold_in(rng_augment, index)
     keys.append(rng_lib.row_keys(rng_group, sizes[-1], axis_name))
   frames = jnp.concatenate([part["frames"] for part in batch.values()])
+  tasks = jnp.concatenate([part["task"] for part in batch.values()])
   rng_dropout = jax.random.fold_in(rng_dropout, parallel.axis_index(axis_name))
 
-  def augment(rng, clip):
-    levels = frames_lib.augment(rng, clip[None], crop=crop, color=color)
-    return frames_lib.normalize(levels[0])
-
-  def encode(part, keys, frames):
+  def encode(part, keys, frames, tasks):
     return model.apply(
       {"params": params},
-      jax.vmap(augment)(keys, frames),
+      jax.vmap(augment)(keys, frames, tasks),
       deterministic=False,
       method="video",
       rngs={"dropout": jax.random.fold_in(rng_dropout, part)},
     )
 
   features = micro_batches.apply(
-    encode, micro_batch, jnp.concatenate(keys), frames
+    encode, micro_batch, jnp.concatenate(keys), frames, tasks
   )
   ends = np.cumsum(sizes)[:-1]
   return dict(zip(batch, jnp.split(features, ends), strict=True))

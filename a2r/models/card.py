@@ -44,8 +44,8 @@ _FORMS = {
   "probability, and no value of it means success by itself",
   "softmax": "a probability among the known instructions and, for a trained "
   "one, its failure prompts: it depends on which instructions are known",
-  "own_failures": "a probability of success against the instruction's own "
-  "failure prompts",
+  "own_failures": "a probability against the instruction's own failure "
+  "prompts (among the known instructions where it has none)",
 }
 _FEW = 10  # Of either outcome: no interval is shown.
 # What a report may hold of an environment: key, column, what it is.

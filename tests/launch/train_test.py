@@ -96,6 +96,7 @@ def test_one_process_at_a_time_writes_in_a_run(tmp_path):
   "key, value, said",
   [
     ("train.batch.robot", 3, "multiple of"),
+    ("train.augment", "flip", "known: crop_color, published"),
     ("train.log_every", 0, "train.log_every must be at least 1"),
     ("train.micro_batch", 2, "does not divide the 3 clips of a device"),
     ("eval.environments", ("tabletop/moon",), "tabletop/test3"),

@@ -303,3 +303,37 @@ def test_micro_batches_change_neither_loss_nor_gradients():
 
   whole, parts = value_and_grad(None), value_and_grad(3)
   chex.assert_trees_all_close(parts, whole, rtol=1e-5, atol=1e-6)
+
+
+def test_published_augmentation_mirrors_only_where_it_may():
+  clips = np.random.default_rng(0).integers(0, 256, (64, 2, 8, 8, 3), np.uint8)
+  clips[..., :4, :] //= 4  # Dark left halves: a crop keeps them so.
+  tasks = np.arange(64) % 2
+  augment = functools.partial(
+    adapt2reward._augment,
+    may_mirror=np.array([True, False]),
+    crop=0.9,
+    color=0.9,
+  )
+  keys = jax.random.split(jax.random.key(0), 64)
+  frames = np.asarray(jax.jit(jax.vmap(augment))(keys, clips, tasks))
+  assert frames.shape == clips.shape
+  assert frames.min() >= -1 and frames.max() <= 1
+  mirrored = frames[..., 0, :].mean((1, 2, 3)) > frames[..., -1, :].mean(
+    (1, 2, 3)
+  )
+  assert not mirrored[tasks == 1].any()
+  assert 8 < mirrored[tasks == 0].sum() < 24
+
+
+def test_loss_under_the_published_augmentation():
+  _, params, extra = fresh()
+  learner = make_learner(
+    weights=dict(cdc=0, vlc=1, fvlc=0, bce=0), may_mirror=np.ones(4, bool)
+  )
+  loss_fn = jax.jit(learner.loss_fn, static_argnums=4)
+  losses = [
+    loss_fn(params, extra, make_batch(4), jax.random.key(seed), None)[0]
+    for seed in (0, 1)
+  ]
+  assert np.isfinite(losses).all() and losses[0] != losses[1]
