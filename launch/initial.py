@@ -58,13 +58,7 @@ def make_start(config: Any, data: prepare.Data) -> Start:
     failure_prompt_length=config.failure_prompt_length,
     domain_prompt_length=config.domain_prompt_length,
   )
-  backbone = _find_backbone(config, data, backbone_config)
-  fitted = _fit(backbone, backbone_config, f"model.init={config.init}")
-  if backbone.tokenizer.vocab_size > backbone_config.vocab_size:
-    raise ValueError(
-      f"the tokenizer has {backbone.tokenizer.vocab_size} pieces, "
-      f"model.backbone.vocab_size is {backbone_config.vocab_size}"
-    )
+  backbone = find_weights(config, data.texts)
   prompts = config.failure_prompt_length + config.domain_prompt_length
   max_length = min(_MAX_LENGTH, backbone_config.max_positions - prompts)
   _, mask = backbone.tokenizer(data.texts, max_length + 1)
@@ -78,32 +72,68 @@ def make_start(config: Any, data: prepare.Data) -> Start:
   def init_fn(rng):
     ids = np.zeros((1, max_length), np.int32)
     params = jax.jit(lambda rng: adapt2reward.init_params(model, rng, ids))(rng)
-    if fitted is None:
-      return params
-    where = f"model.init={config.init}"
-    return params | {"backbone": trees.fit(params["backbone"], fitted, where)}
+    fitted = fit(config.init, params["backbone"], backbone.params)
+    return params | {"backbone": fitted}
 
   return Start(model, backbone.tokenizer, max_length, init_fn, backbone.card)
 
 
-def _fit(backbone, config, where) -> dict[str, Any] | None:
-  """The weights for a model of `config`."""
-  if backbone.params is None or backbone.config is None:
-    return backbone.params
-  try:
-    return convert.fit(backbone.params, backbone.config, config)
-  except ValueError as e:
+def find_weights(config: Any, texts: list[str]) -> weight_files.Backbone:
+  """The first weights of a backbone, for the sizes in the settings.
+
+  Args:
+    config: the settings under `model`, of which `init` and `backbone` are read;
+      see `make_start`.
+    texts: what the run reads, for the vocabulary of 'scratch'.
+
+  Returns:
+    The weights (None from scratch), the tokenizer and a card.
+
+  Raises:
+    ValueError: weights or a tokenizer that do not fit the sizes.
+    FileNotFoundError: no such folder or weights.
+  """
+  wanted = singularity.Config(**config.backbone)
+  backbone = _find_backbone(config, texts, wanted)
+  if backbone.params is not None and backbone.config is not None:
+    try:
+      fitted = convert.fit(backbone.params, backbone.config, wanted)
+    except ValueError as e:
+      raise ValueError(
+        f"model.init={config.init}: {e}; these are fields of "
+        "config.model.backbone"
+      ) from e
+    backbone = backbone._replace(params=fitted)
+  if backbone.tokenizer.vocab_size > wanted.vocab_size:
     raise ValueError(
-      f"{where}: {e}; these are fields of config.model.backbone"
-    ) from e
+      f"the tokenizer has {backbone.tokenizer.vocab_size} pieces, "
+      f"model.backbone.vocab_size is {wanted.vocab_size}"
+    )
+  return backbone
 
 
-def _find_backbone(config, data, backbone_config) -> weight_files.Backbone:
+def fit(init: str, params: Any, stored: dict[str, Any] | None) -> Any:
+  """The weights in the shape of a model's `params`; these where there are none.
+
+  Args:
+    init: where the weights are from, `model.init`.
+    params: random parameters of the backbone.
+    stored: what `find_weights` found.
+
+  Raises:
+    ValueError: they do not fit; lists all differences.
+  """
+  if stored is None:
+    return params
+  return trees.fit(params, stored, f"model.init={init}")
+
+
+def _find_backbone(config, texts, backbone_config) -> weight_files.Backbone:
   card = {"init": config.init}
   if config.init == "scratch":
-    texts = text_data.corpus(humans.TEMPLATES, humans.NOUNS) + data.texts
+    known = text_data.corpus(humans.TEMPLATES, humans.NOUNS)
     tokenizer = text.Tokenizer.train(
-      texts, vocab_size=backbone_config.vocab_size
+      known + texts, vocab_size=backbone_config.vocab_size
     )
     return weight_files.Backbone(None, None, tokenizer, card)
   shipped = config.init == _SHIPPED

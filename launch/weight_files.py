@@ -64,9 +64,10 @@ def load(path: pathlib.Path) -> Backbone:
     )
   stored = checkpoint.load(path)
   params = stored.parts["params"]
+  head = {k: v for k, v in params.items() if k == "mlm_head"}
   settings = json.loads((path / "config.json").read_text(encoding="utf-8"))
   return Backbone(
-    params.get("backbone", params),
+    params.get("backbone", params) | head,
     singularity.Config(**settings["model"]["backbone"]),
     text.Tokenizer.load(path / "tokenizer.json"),
     {"step": stored.step},

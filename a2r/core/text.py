@@ -127,6 +127,11 @@ class Tokenizer:
     pathlib.Path(path).write_text(text, encoding="utf-8")
 
   @property
+  def mask_id(self) -> int:
+    """The id of [MASK]."""
+    return self._tokenizer.token_to_id(MASK)
+
+  @property
   def vocab_size(self) -> int:
     """Number of pieces, special tokens included."""
     return self._tokenizer.get_vocab_size()
