@@ -58,9 +58,10 @@ def _small():
       stored_frames=8,
       robot=dict(
         source="tabletop",
-        path="",
+        path="",  # What follows up to `tasks` is for the user's own clips.
+        test_path="",
+        tasks=(),  # All that there are; in the tabletop, the target tasks.
         environment="tabletop/train",
-        tasks=TARGETS,
         successes=90,
         failures=90,
         near_miss_fraction=0.5,
@@ -72,7 +73,8 @@ def _small():
         templates=HUMAN_TEMPLATES,
         clips_per_template=120,
       ),
-      validation=dict(successes=30, failures=30),
+      # At most so many clips of a task; of own clips at most this share too.
+      validation=dict(successes=30, failures=30, share=0.2),
     ),
     model=dict(
       init="small_backbone",
@@ -128,9 +130,7 @@ def _paper():
 
 def _smoke():
   config = _small()
-  config.data.robot.update(
-    tasks=TARGETS[:2], successes=4, failures=4, near_miss_fraction=0.5
-  )
+  config.data.robot.update(successes=4, failures=4, near_miss_fraction=0.5)
   config.data.human.update(templates=HUMAN_TEMPLATES[:3], clips_per_template=4)
   config.data.validation.update(successes=4, failures=4)
   config.model.update(init="scratch", backbone=backbones.smoke())

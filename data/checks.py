@@ -115,7 +115,7 @@ def check_tasks(
       raise ValueError(
         f"{folder}: {instruction!r} has {counts}: failure prompts need "
         "failures; add failed clips or train without any "
-        "(--config.train.batch.failure=0)"
+        "(--config.loss.weights.fvlc=0 --config.loss.weights.bce=0)"
       )
 
 

@@ -175,10 +175,11 @@ def load_clips(
 
   shape = (len(dataset), num_frames, image_size, image_size, 3)
   frames = np.empty(shape, np.uint8)
+  size = dataset.picture_size() if len(dataset) else (image_size, image_size)
   decoded = decoding.decode_in_order(
     range(len(dataset)),
     read,
-    [(num_frames, dataset.picture_size())],
+    [(num_frames, size)],
     image_size=image_size,
     num_threads=num_threads,
   )

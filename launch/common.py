@@ -30,6 +30,7 @@ _FREE_KEYS = (
   "train.log_every",
   "train.checkpoint_every",
   "data.dir",
+  "data.robot.test_path",
   "eval.environments",
   "eval.tasks",
   "eval.successes",

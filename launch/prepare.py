@@ -3,19 +3,19 @@
 Letters: I labels of a run, M of them with robot clips (the first ones).
 """
 
-import pathlib
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from a2r import sim
 from a2r.evaluation import labeled
-from data import checks, folder, pipeline
-from data.dataset import Dataset, open_dataset
+from a2r.sim import humans
+from data import checks, pipeline
+from data.dataset import Dataset
 from data.ssv2 import layout
-from launch import collecting, ssv2_clips
+from launch import collecting, own, ssv2_clips
 
-ROBOT_SOURCES = ("tabletop", "records", "folder")
+ROBOT_SOURCES = ("tabletop", *own.SOURCES)
 HUMAN_SOURCES = ("procedural", "ssv2", "records", "folder", "none")
 
 
@@ -31,6 +31,9 @@ class Data(NamedTuple):
     num_trained: M.
     label_by: 'template' (clips with other objects are one task) or
       'instruction'.
+    chooses: whether the validation clips choose the checkpoint and the form.
+    without: losses that are left out for want of failed clips.
+    notes: what was decided for the user, one line each.
   """
 
   robot: Dataset
@@ -40,6 +43,9 @@ class Data(NamedTuple):
   texts: list[str]
   num_trained: int
   label_by: str
+  chooses: bool = True
+  without: tuple[str, ...] = ()
+  notes: tuple[str, ...] = ()
 
 
 def open_data(config: Any, *, seed: int, use_failures: bool) -> Data:
@@ -54,8 +60,19 @@ def open_data(config: Any, *, seed: int, use_failures: bool) -> Data:
     ValueError: settings or clips that make no sense; says where and what to do.
     FileNotFoundError: a folder of the user's that is not there.
   """
-  robot, held_out = _open_robot(config, seed)
-  human = open_human(config, seed)
+  _check_source("data.robot.source", config.robot.source, ROBOT_SOURCES)
+  is_own = config.robot.source in own.SOURCES
+  without, notes = (), []
+  if is_own:
+    robot, human, notes = _open_own(config, seed)
+    robot, held_out, told = own.hold_out(robot, config.validation, seed)
+    notes += told
+    if use_failures:
+      without, told = own.lacking_losses(robot)
+      notes += told
+  else:
+    robot, held_out = _open_tabletop(config, seed)
+    human = open_human(config, seed)
   label_by = _label_by(robot, human)
   labels, texts = _labels(robot, human, label_by)
   num_trained = len(set(getattr(robot, label_by).tolist()))
@@ -64,11 +81,24 @@ def open_data(config: Any, *, seed: int, use_failures: bool) -> Data:
     human,
     instructions=labels,
     num_trained=num_trained,
-    use_failures=use_failures,
+    use_failures=use_failures and not without,
     label_by=label_by,
   )
   validation = load_labeled(held_out, config)
-  return Data(robot, human, validation, labels, texts, num_trained, label_by)
+  if is_own:
+    validation = own.label(validation, held_out, "held-out clips")
+  return Data(
+    robot=robot,
+    human=human,
+    validation=validation,
+    labels=labels,
+    texts=texts,
+    num_trained=num_trained,
+    label_by=label_by,
+    chooses=own.can_choose(validation, is_own),
+    without=without,
+    notes=tuple(notes),
+  )
 
 
 def open_human(
@@ -104,9 +134,9 @@ def open_human(
     )
     return collecting.collect_human(spec, config.dir)
   if human.source == "ssv2":
-    path = _own_path(human, "human")
+    path = own.find_path(human, "human")
     return ssv2_clips.open_split(config, path, split=split, caption=caption)
-  dataset = _open_own(config, human, "human")
+  dataset = own.open_clips(config, human, "human")
   rng = np.random.default_rng(seed)
   order = rng.permutation(len(dataset))
   rows = [
@@ -122,11 +152,18 @@ def open_human(
 def open_test(config: Any) -> labeled.LabeledClips | None:
   """The clips that a finished run is judged on, made where they are missing.
 
-  They are the same whatever the run's seed. None if no environment is listed.
+  They are the same whatever the run's seed. None if no environment is listed,
+  or no test path of the user's own clips.
 
   Args:
     config: the whole settings.
   """
+  if config.data.robot.source in own.SOURCES:
+    if not config.data.robot.test_path:
+      return None
+    dataset, _ = own.open_robot(config.data, key="test_path")
+    clips = load_labeled(dataset, config.data)
+    return own.label(clips, dataset, "test clips")
   parts = [
     load_labeled(
       collecting.collect_robot(
@@ -162,7 +199,7 @@ def check_names(config: Any):
 
 
 def load_labeled(dataset: Dataset, config: Any) -> labeled.LabeledClips:
-  """All clips of a data set in memory, as they are stored."""
+  """All clips of a data set in memory, as they are stored; none is fine."""
   clips = pipeline.load_clips(
     dataset,
     num_frames=config.stored_frames,
@@ -182,7 +219,7 @@ def _robot_spec(config, purpose, seed, **changes) -> collecting.RobotSpec:
   robot = config.robot
   values = {
     "environment": robot.environment,
-    "tasks": tuple(robot.tasks),
+    "tasks": tuple(robot.tasks or sim.TARGETS),
     "successes": robot.successes,
     "failures": robot.failures,
   } | changes
@@ -197,80 +234,43 @@ def _robot_spec(config, purpose, seed, **changes) -> collecting.RobotSpec:
   )
 
 
-def _open_robot(config: Any, seed: int) -> tuple[Dataset, Dataset]:
-  """Robot clips for training and for validation."""
-  robot = config.robot
-  _check_source("data.robot.source", robot.source, ROBOT_SOURCES)
-  if robot.source == "tabletop":
-    held_out = {
-      "successes": config.validation.successes,
-      "failures": config.validation.failures,
-    }
-    return (
-      collecting.collect_robot(_robot_spec(config, "train", seed), config.dir),
-      collecting.collect_robot(
-        _robot_spec(config, "validation", 0, **held_out), config.dir
-      ),
+def _open_tabletop(config: Any, seed: int) -> tuple[Dataset, Dataset]:
+  """Robot clips for training and for validation, from the simulator."""
+  held_out = {
+    "successes": config.validation.successes,
+    "failures": config.validation.failures,
+  }
+  return (
+    collecting.collect_robot(_robot_spec(config, "train", seed), config.dir),
+    collecting.collect_robot(
+      _robot_spec(config, "validation", 0, **held_out), config.dir
+    ),
+  )
+
+
+def _open_own(config, seed) -> tuple[Dataset, Dataset | None, list[str]]:
+  """The user's robot clips, human clips to go with them, and notes.
+
+  Where human clips are made, some are made of each template that an
+  instruction of the robot's reads as.
+  """
+  robot, notes = own.open_robot(config)
+  made = config.human.source == "procedural"
+  human = None if made else open_human(config, seed)
+  known = humans.TEMPLATES if made else _templates(human)
+  robot, told = own.match_templates(robot, known)
+  if made:
+    shown = [t for t in known if t in robot.template]
+    config = config.copy_and_resolve_references()
+    config.human.templates = tuple(
+      dict.fromkeys([*config.human.templates, *shown])
     )
-  dataset = _open_own(config, robot, "robot")
-  known = sorted(set(dataset.task.tolist()))
-  missing = [task for task in robot.tasks if task not in known]
-  if missing:
-    raise ValueError(
-      f"data.robot.tasks: {missing} are not in {robot.path}; it has {known} "
-      "(an empty list takes them all)"
-    )
-  if robot.tasks:
-    dataset = dataset.select(np.isin(dataset.task, list(robot.tasks)))
-  return _hold_out(dataset, config.validation, seed)
+    human = open_human(config, seed)
+  return robot, human, notes + told
 
 
-def _hold_out(dataset: Dataset, validation: Any, seed: int):
-  """Splits off the validation clips, as many of each task and outcome."""
-  rng = np.random.default_rng(seed)
-  held_out = np.zeros(len(dataset), bool)
-  for task in dict.fromkeys(dataset.task.tolist()):
-    for success, count in (
-      (True, validation.successes),
-      (False, validation.failures),
-    ):
-      rows = np.flatnonzero(
-        (dataset.task == task) & (dataset.success == success)
-      )
-      if count >= len(rows):
-        kind = "successes" if success else "failures"
-        raise ValueError(
-          f"task {task!r} has {len(rows)} {kind}, and data.validation.{kind} "
-          f"takes {count} of them: none is left to train on; lower it"
-        )
-      held_out[rng.permutation(rows)[:count]] = True
-  return dataset.select(~held_out), dataset.select(held_out)
-
-
-def _open_own(config: Any, own: Any, name: str) -> Dataset:
-  """Clips of the user's: TFRecords, or videos listed in a manifest."""
-  path = _own_path(own, name)
-  if own.source == "folder":
-    path = folder.store(
-      path,
-      config.dir,
-      num_frames=config.stored_frames,
-      image_size=config.image_size,
-      name=name,
-    )
-  return open_dataset(path, name)
-
-
-def _own_path(own: Any, name: str) -> pathlib.Path:
-  """What the settings say is on disk."""
-  if not own.path:
-    raise ValueError(
-      f"data.{name}.source={own.source!r} needs --config.data.{name}.path=..."
-    )
-  path = pathlib.Path(own.path).expanduser()
-  if not path.exists():
-    raise FileNotFoundError(f"data.{name}.path: {path} is not there")
-  return path
+def _templates(human: Dataset | None) -> list[str]:
+  return [] if human is None else sorted(set(human.template.tolist()) - {""})
 
 
 def _label_by(robot: Dataset, human: Dataset | None) -> str:

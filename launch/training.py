@@ -2,17 +2,18 @@
 
 import json
 import pathlib
+import sys
+from collections.abc import Sequence
 from typing import Any
 
 import jax
-import numpy as np
 
 from a2r import reward
 from a2r.core import optim, signals, text
 from a2r.evaluation import evaluate, report, tables
 from a2r.learners import adapt2reward, loop
 from data import pipeline
-from launch import common, initial, prepare, validation
+from launch import common, initial, own, prepare, validation
 
 AUGMENTS = ("crop_color", "published")
 
@@ -32,6 +33,9 @@ def run(config: Any, workdir: pathlib.Path):
   data = prepare.open_data(
     config.data, seed=config.seed, use_failures="failure" in groups(config)
   )
+  for note in data.notes:
+    print(f"NOTE: {note}", file=sys.stderr, flush=True)
+  config = without_losses(config, data.without)
   start = initial.make_start(config.model, data)
   start.tokenizer.save(workdir / "tokenizer.json")
   _write_spec(workdir, config, data, start, form="cosine")
@@ -58,8 +62,10 @@ def _train(config, workdir, data, start):
       data.validation,
       data.texts[: data.num_trained],
       tuple(part[: data.num_trained] for part in tokens),
-    ),
-    best_metric=config.eval.best_metric,
+    )
+    if len(data.validation)
+    else None,
+    best_metric=config.eval.best_metric if data.chooses else None,
     items={
       "config": json.loads(json.dumps(config.to_dict())),
       "tokenizer": json.loads((workdir / "tokenizer.json").read_text()),
@@ -121,6 +127,17 @@ def check(config: Any):
           f"{key}=0 needs loss.weights.fvlc=0 and loss.weights.bce=0, got "
           f"{weights.fvlc} and {weights.bce}"
         )
+
+
+def without_losses(config: Any, names: Sequence[str]) -> Any:
+  """The settings with some losses left out, by weights of 0."""
+  if not names:
+    return config
+  config = config.copy_and_resolve_references()
+  for name in names:
+    config.loss.weights[name] = 0.0
+  check(config)
+  return config
 
 
 def groups(config: Any) -> tuple[str, ...]:
@@ -211,6 +228,7 @@ def _write_spec(workdir, config, data, start, form):
       "labels": data.labels,
       "num_trained": data.num_trained,
       "form": form,
+      "failure_prompts": config.loss.weights.fvlc > 0,
     },
   )
 
@@ -219,10 +237,18 @@ def _evaluate(config, workdir, data, start):
   """Scores the test clips with the best checkpoint; writes and prints."""
   test = prepare.open_test(config)
   datasets = {"test": data.validation if test is None else test}
-  counts = np.unique(data.validation.success)
-  if len(counts) == 2:
+  if data.chooses:
     datasets["validation"] = data.validation
-  result = evaluate.evaluate_run(reward.load(workdir), datasets)
+  notes = list(data.notes)
+  if config.data.robot.source in own.SOURCES:
+    notes += own.judging_notes(
+      datasets["test"], held_out=test is None, chosen=data.chooses
+    )
+  model = reward.load(workdir)
+  if len(datasets["test"]):
+    result = evaluate.evaluate_run(model, datasets, notes=notes)
+  else:
+    result = evaluate.nothing(model, notes)
   _write_spec(workdir, config, data, start, form=result.form)
   report.write(
     result,

@@ -27,7 +27,8 @@ def make_validate_fn(
   """Returns `validate(params, extra) -> metrics`.
 
   The metrics: `auroc/<task>`, for the cosine with the task's instruction, and
-  `auroc`, their mean. A task with one outcome only has none.
+  `auroc`, their mean. A task with one outcome only has none;
+  without any other task there are no metrics.
 
   Args:
     model: the module.
@@ -66,8 +67,9 @@ def make_validate_fn(
       at = clips.task == task
       if len(set(clips.success[at].tolist())) == 2:
         values[f"auroc/{task}"] = metrics.auroc(scores[at], clips.success[at])
-    mean = float(np.mean(list(values.values()))) if values else float("nan")
-    return {"auroc": mean, **values}
+    if not values:
+      return {}
+    return {"auroc": float(np.mean(list(values.values()))), **values}
 
   return validate
 

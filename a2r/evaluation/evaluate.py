@@ -119,6 +119,12 @@ def evaluate_run(
   )
 
 
+def nothing(model, notes: Sequence[str]) -> Report:
+  """The report of a run that there are no clips to judge on."""
+  known = list(model.instructions)
+  return Report(model.form, {}, [], [], [], known, notes=list(notes))
+
+
 def choose_form(
   scores: Mapping[str, np.ndarray],
   clips: LabeledClips,

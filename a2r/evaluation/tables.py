@@ -66,7 +66,9 @@ def is_number(one: str) -> bool:
 def summary(result: Report) -> str:
   """What a run prints at its end: the chosen form, per environment."""
   rows = chosen(result.summary, result.form)
-  parts = [form_line(result), text(environments(rows)), text(rewards(rows))]
+  parts = [form_line(result)]
+  if rows:
+    parts += [text(environments(rows)), text(rewards(rows))]
   if result.clips:
     parts.append(text(clips(result.clips[:_SHOWN_CLIPS])))
     left = len(result.clips) - _SHOWN_CLIPS
@@ -93,7 +95,7 @@ def chosen(rows: Sequence[dict], form: str) -> list[dict]:
 
 def form_line(result: Report) -> str:
   """Which form the reward has, and why."""
-  why = "the run's own; there were no validation clips to choose on"
+  why = "the first one; there were no clips, or too few, to choose on"
   if result.validation:
     figure = cell(result.validation[result.form])
     why = f"chosen on the validation clips, AUROC {figure}"

@@ -24,7 +24,8 @@ def unclustered(model: reward.Adapt2Reward, num_clips: int) -> Extra:
   shape = (model.num_tasks, model.num_failure_prompts, model.config.embed_dim)
   return {
     "centers": np.zeros(shape, np.float32),
-    "cluster_labels": np.full(num_clips, -1, np.int32),
+    # At least one: an empty array cannot be saved.
+    "cluster_labels": np.full(max(num_clips, 1), -1, np.int32),
   }
 
 

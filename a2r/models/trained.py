@@ -108,7 +108,7 @@ def read_run(folder: pathlib.Path, which: str) -> Trained:
     num_trained=spec["num_trained"],
     form=spec["form"],
     temperature=loss["temperature"],
-    failure_prompts=loss["weights"]["fvlc"] > 0,
+    failure_prompts=spec.get("failure_prompts", loss["weights"]["fvlc"] > 0),
     record=make_record(settings, report, step=stored.step),
   )
   return fit(trained, str(folder))

@@ -31,7 +31,7 @@ def test_task_without_failures(check, robot):
   one_sided = robot.select(wanted)
   message = _message(check, robot=one_sided)
   assert "'opening drawer' has 4 successes and 0 failures" in message
-  assert "--config.train.batch.failure=0" in message
+  assert "--config.loss.weights.fvlc=0" in message
   check(robot=one_sided, use_failures=False)
 
 

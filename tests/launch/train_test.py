@@ -159,7 +159,7 @@ def _own_config(root):
     templates=(),
     clips_per_template=8,
   )
-  config.data.validation.update(successes=3, failures=2)
+  config.data.validation.update(successes=3, failures=2, share=0.5)
   config.model.backbone.image_size = 16
   config.model.backbone.stem_features = (8,)
   return config
@@ -189,10 +189,25 @@ def test_own_clips_are_labelled_and_held_out(own):
   assert len(data.human) == 24
 
 
-def test_too_few_clips_to_hold_some_out_are_told(own):
+def test_a_share_of_the_clips_at_most_is_held_out(own):
   config = _own_config(os.path.dirname(own[0].data.robot.path))
-  config.data.validation.successes = 8
-  with pytest.raises(ValueError, match="'open' has 8 successes.*lower it"):
+  config.data.validation.update(successes=8, share=0.25)
+  data = prepare.open_data(config.data, seed=0, use_failures=True)
+  assert data.validation.success.sum() == 2 * 2
+  assert (
+    "held out of training: 2 of 8 successes and 2 of 8 failures of 'open'"
+    in data.notes
+  )
+  assert not data.chooses  # Eight clips choose nothing.
+  assert data.validation.name[0].startswith("robot-00000-of-00001.tfrecord, ")
+
+
+def test_unknown_tasks_of_own_clips_are_told(own):
+  config = _own_config(os.path.dirname(own[0].data.robot.path))
+  config.data.robot.tasks = ("open", "fly")
+  with pytest.raises(
+    ValueError, match=r"\['fly'\] are not in .*'close', 'open'"
+  ):
     prepare.open_data(config.data, seed=0, use_failures=True)
 
 
