@@ -33,10 +33,9 @@ def resize(frames: np.ndarray, new_size: int) -> np.ndarray:
   rows = _sparse_matrix(height, new_size)
   resized = np.empty((*frames.shape[:-3], new_size, new_size, 3), np.uint8)
   for index in np.ndindex(frames.shape[:-3]):
-    x = frames[index].astype(np.float32).swapaxes(0, 1)
-    x = columns @ x.reshape(width, -1)
-    x = x.reshape(new_size, height, 3).swapaxes(0, 1)
-    x = rows @ x.reshape(height, -1)
+    x = np.ascontiguousarray(frames[index].transpose(1, 2, 0))
+    x = columns @ x.reshape(width, -1).astype(np.float32)
+    x = rows @ np.ascontiguousarray(x.reshape(-1, height).T)
     resized[index] = x.clip(0, 255).round().reshape(new_size, new_size, 3)
   return resized
 

@@ -81,7 +81,7 @@ def make_batches(
   label_by: str = "instruction",
   process_index: int = 0,
   process_count: int = 1,
-  num_threads: int = 2,
+  num_threads: int = 0,
 ) -> Iterator[Batch]:
   """Yields the batches of steps start_step, ..., num_steps - 1.
 
@@ -108,7 +108,7 @@ def make_batches(
       and clips with different objects count as one task.
     process_index: this host.
     process_count: number of hosts; each has its share of every part.
-    num_threads: threads that read and decode.
+    num_threads: threads that read and decode; 0 leaves it to `decoding`.
 
   Yields:
     For each part: frames `[B, T, S, S, 3]` uint8, input_ids and
@@ -156,7 +156,7 @@ def load_clips(
   num_frames: int,
   image_size: int,
   mode: str = "ends",
-  num_threads: int = 2,
+  num_threads: int = 0,
 ) -> Clips:
   """All clips of a data set, decoded and resized as `make_batches` does.
 
@@ -165,7 +165,7 @@ def load_clips(
     num_frames: T.
     image_size: S.
     mode: which frames; a rule without randomness.
-    num_threads: threads that read and decode.
+    num_threads: threads that read and decode; 0 leaves it to `decoding`.
   """
 
   def read(row):
