@@ -1,8 +1,8 @@
 """Videos to JPEG files of their frames, on all cores.
 
 Processes, not threads: Pillow writes a JPEG file with Python's lock held, about
-a sixth of the work, so more than six threads would wait for each other. Letters:
-T frames, S picture size. Nothing here imports TensorFlow.
+a sixth of the work, so more than six threads would wait for each other. Nothing
+here imports TensorFlow. Letters: T frames, S picture size.
 """
 
 import collections
