@@ -57,8 +57,11 @@ def paper() -> config_dict.ConfigDict:
     drop_path=0.1,
     layer_scale_init=0.1,
     temporal_feature=True,
+    pooling="cls",
     temporal_embeddings=True,
     itm=True,
+    mlm=False,
+    remat=False,
     dtype="bfloat16",
   )
 

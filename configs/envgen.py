@@ -122,7 +122,9 @@ def _paper():
   config.data.update(image_size=224, stored_frames=16)
   config.data.robot.update(successes=280, failures=280)
   config.data.human.update(source="ssv2", clips_per_template=1000)
-  config.model.update(init="scratch", backbone=backbones.paper())
+  config.model.update(init="scratch")
+  # Assigned: an update would leave in it what the small one has besides.
+  config.model.backbone = backbones.paper()
   config.optim.update(learning_rate=1e-5, warmup_steps=200)
   config.train.update(num_steps=20_000, epoch_steps=280, checkpoint_every=560)
   return config

@@ -46,7 +46,7 @@ def get_config(size: str = "template") -> config_dict.ConfigDict:
   if size not in _SIZES:
     known = ", ".join([*_SIZES, "smoke"])
     raise ValueError(f"unknown size {size!r}; known: {known}")
-  config = config_dict.create(
+  return config_dict.create(
     seed=42,
     data=dict(
       dir="datasets",
@@ -77,9 +77,6 @@ def get_config(size: str = "template") -> config_dict.ConfigDict:
     ),
     eval=dict(num_reranked=128, chunk_size=16),
   )
-  with config.model.backbone.unlocked():
-    config.model.backbone.update(mlm=False, remat=False)
-  return config
 
 
 def _smoke():
