@@ -198,7 +198,7 @@ def _check_keys(
 
 def _ours(name: str, value: np.ndarray) -> np.ndarray:
   """PyTorch's order of axes -> flax's: input features before output ones."""
-  value = value.astype(np.float32)
+  value = value.astype(np.float32, copy=False)
   if name.endswith("/kernel"):
     value = value.transpose(2, 3, 1, 0) if value.ndim == 4 else value.T
   return np.array(value, order="C")
