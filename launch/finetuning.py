@@ -114,6 +114,7 @@ def check(config: Any):
   Raises:
     ValueError: says which key, and what it should be.
   """
+  initial.check(config.model)
   train, num_devices = config.train, jax.device_count()
   for name in ("num_epochs", "log_every", "checkpoint_every", "batch_size"):
     if train[name] < 1:

@@ -1,5 +1,6 @@
 """The network of a training run and where its weights start from."""
 
+import contextlib
 import pathlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -9,7 +10,7 @@ import numpy as np
 
 from a2r.core import text, trees
 from a2r.learners import adapt2reward
-from a2r.models import convert, reward, singularity
+from a2r.models import convert, convert_fit, reward, singularity
 from a2r.sim import humans
 from data import text as text_data
 from launch import prepare, weight_files
@@ -78,6 +79,35 @@ def make_start(config: Any, data: prepare.Data) -> Start:
   return Start(model, backbone.tokenizer, max_length, init_fn, backbone.card)
 
 
+def check(config: Any):
+  """Fails before any clip is made or read if the first weights do not fit.
+
+  Args:
+    config: the settings under `model`.
+
+  Raises:
+    ValueError: sizes that the weights are not for; names them.
+    FileNotFoundError: no such folder or weights.
+  """
+  wanted = singularity.Config(**config.backbone)
+  path = _find_path(config.init)
+  stored = path and weight_files.load_config(path)
+  if stored:
+    with _told(config.init):
+      convert_fit.check(stored, wanted)
+
+
+@contextlib.contextmanager
+def _told(init: str):
+  """Adds where the weights are from to what is wrong with them."""
+  try:
+    yield
+  except ValueError as e:
+    raise ValueError(
+      f"model.init={init}: {e}; these are fields of config.model.backbone"
+    ) from e
+
+
 def find_weights(config: Any, texts: list[str]) -> weight_files.Backbone:
   """The first weights of a backbone, for the sizes in the settings.
 
@@ -95,14 +125,9 @@ def find_weights(config: Any, texts: list[str]) -> weight_files.Backbone:
   """
   wanted = singularity.Config(**config.backbone)
   backbone = _find_backbone(config, texts, wanted)
-  if backbone.params is not None and backbone.config is not None:
-    try:
+  if backbone.config is not None:
+    with _told(config.init):
       fitted = convert.fit(backbone.params, backbone.config, wanted)
-    except ValueError as e:
-      raise ValueError(
-        f"model.init={config.init}: {e}; these are fields of "
-        "config.model.backbone"
-      ) from e
     backbone = backbone._replace(params=fitted)
   if backbone.tokenizer.vocab_size > wanted.vocab_size:
     raise ValueError(
@@ -136,15 +161,20 @@ def _find_backbone(config, texts, backbone_config) -> weight_files.Backbone:
       known + texts, vocab_size=backbone_config.vocab_size
     )
     return weight_files.Backbone(None, None, tokenizer, card)
-  shipped = config.init == _SHIPPED
-  path = pathlib.Path(
-    weight_files.shipped_backbone() if shipped else config.init
-  )
-  path = path.expanduser()
+  found = weight_files.load(_find_path(config.init))
+  return found._replace(card=card | found.card)
+
+
+def _find_path(init: str) -> pathlib.Path | None:
+  """The folder or file that `model.init` names; None for 'scratch'."""
+  if init == "scratch":
+    return None
+  if init == _SHIPPED:
+    return weight_files.shipped_backbone()
+  path = pathlib.Path(init).expanduser()
   if path.suffix != ".safetensors" and not path.is_dir():
     raise FileNotFoundError(
-      f"model.init: {config.init!r} is not a folder; known besides folders: "
+      f"model.init: {init!r} is not a folder; known besides folders: "
       f"scratch, {_SHIPPED}, *.safetensors"
     )
-  found = weight_files.load(path)
-  return found._replace(card=card | found.card)
+  return path

@@ -84,6 +84,7 @@ def check(config: Any):
     ValueError: says which key, and what it should be.
   """
   prepare.check_names(config)
+  initial.check(config.model)
   num_devices = jax.device_count()
   for name, size in config.train.batch.items():
     if size % num_devices:

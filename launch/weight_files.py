@@ -47,31 +47,53 @@ def load(path: pathlib.Path) -> Backbone:
     FileNotFoundError: there is no such file, or the run has no checkpoint.
     ValueError: a file there is of another kind.
   """
-  if (path / CONVERTED).is_file():
-    path = path / CONVERTED
-  if not path.is_dir():
-    params, tokenizer, card = load_backbone(path)
-    config = card.pop("config", None)
-    config = config and singularity.Config(**config)
+  config = load_config(path)
+  file = _file(path)
+  if file:
+    params, tokenizer, card = load_backbone(file)
+    card.pop("config", None)
     return Backbone(params, config, tokenizer, card)
   if artifact.is_one(path):
     trained = artifact.read(path)
-    return Backbone(
-      trained.params["backbone"],
-      singularity.Config(**trained.model["backbone"]),
-      trained.tokenizer,
-      {"step": trained.record["step"]},
-    )
+    step = {"step": trained.record["step"]}
+    return Backbone(trained.params["backbone"], config, trained.tokenizer, step)
   stored = checkpoint.load(path)
   params = stored.parts["params"]
-  head = {k: v for k, v in params.items() if k == "mlm_head"}
-  settings = json.loads((path / "config.json").read_text(encoding="utf-8"))
-  return Backbone(
-    params.get("backbone", params) | head,
-    singularity.Config(**settings["model"]["backbone"]),
-    text.Tokenizer.load(path / "tokenizer.json"),
-    {"step": stored.step},
-  )
+  tokenizer = text.Tokenizer.load(path / "tokenizer.json")
+  step = {"step": stored.step}
+  return Backbone(params.get("backbone", params), config, tokenizer, step)
+
+
+def load_config(path: pathlib.Path) -> singularity.Config | None:
+  """The config of the backbone that `load` reads, without its weights.
+
+  Returns:
+    None if it is not on record.
+
+  Raises:
+    FileNotFoundError: there is no such file.
+    ValueError: a file there is of another kind, or sizes this code knows not.
+  """
+  file = _file(path)
+  if file:
+    fields = _metadata(file)["card"].get("config")
+  elif (path / "config.json").is_file():
+    stored = json.loads((path / "config.json").read_text(encoding="utf-8"))
+    fields = stored.get("model", {}).get("backbone")
+  else:
+    fields = None
+  try:
+    return fields and singularity.Config(**fields)
+  except TypeError as e:
+    raise ValueError(f"{path}: sizes that this code does not know: {e}") from e
+
+
+def _file(path: pathlib.Path) -> pathlib.Path | None:
+  """The file of a backbone that is one."""
+  if path.is_dir():
+    path = path / CONVERTED
+    return path if path.is_file() else None
+  return path
 
 
 def shipped_vocabulary() -> pathlib.Path:
@@ -115,6 +137,17 @@ def load_backbone(
     FileNotFoundError: there is no such file.
     ValueError: it is another kind of file.
   """
+  metadata = _metadata(path)
+  with safetensors.safe_open(path, "numpy") as file:
+    flat = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+  tokenizer = text.Tokenizer(
+    tokenizers.Tokenizer.from_str(metadata["tokenizer"])
+  )
+  return trees.nest(flat), tokenizer, metadata["card"]
+
+
+def _metadata(path: pathlib.Path) -> dict[str, Any]:
+  """What stands beside the arrays: 'tokenizer' and 'card'."""
   if not path.is_file():
     raise FileNotFoundError(
       f"{path} is not there; make it (python -m launch.pretrain "
@@ -123,7 +156,6 @@ def load_backbone(
   try:
     with safetensors.safe_open(path, "numpy") as file:
       metadata = file.metadata() or {}
-      flat = {n: file.get_tensor(n) for n in file.keys()}  # noqa: SIM118
   except safetensors.SafetensorError as e:
     raise ValueError(f"{path} is damaged: {e}") from e
   if not {"tokenizer", "card"} <= metadata.keys():
@@ -131,7 +163,4 @@ def load_backbone(
       f"{path} is not of this project; python -m launch.convert --from={path} "
       "converts published weights"
     )
-  tokenizer = text.Tokenizer(
-    tokenizers.Tokenizer.from_str(metadata["tokenizer"])
-  )
-  return trees.nest(flat), tokenizer, json.loads(metadata["card"])
+  return metadata | {"card": json.loads(metadata["card"])}

@@ -53,12 +53,7 @@ def fit(params: Any, old: Config, new: Config) -> dict[str, Any]:
   Raises:
     ValueError: names all fields that cannot be changed.
   """
-  differ = [
-    f"{name} is {getattr(old, name)!r}, wanted is {getattr(new, name)!r}"
-    for name in fixed(old, new)
-  ]
-  if differ:
-    raise ValueError(f"these weights do not fit: {'; '.join(differ)}")
+  check(old, new)
   flat = traverse_util.flatten_dict(params, sep="/")
   for field, prefix in _PARTS.items():
     if not getattr(new, field):
@@ -71,6 +66,16 @@ def fit(params: Any, old: Config, new: Config) -> dict[str, Any]:
     elif name == _FRAMES:
       flat[name] = extend_frames(np.asarray(value), new.num_frames)
   return traverse_util.unflatten_dict(flat, sep="/")
+
+
+def check(old: Config, new: Config) -> None:
+  """Raises a ValueError that names the fields that cannot be changed."""
+  differ = [
+    f"{name} is {getattr(old, name)!r}, wanted is {getattr(new, name)!r}"
+    for name in fixed(old, new)
+  ]
+  if differ:
+    raise ValueError(f"these weights do not fit: {'; '.join(differ)}")
 
 
 def fixed(old: Config, new: Config) -> list[str]:
