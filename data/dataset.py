@@ -2,7 +2,8 @@
 
 Opening reads every shard once. Where its checksum is the index's, its bytes
 are what was written; where not, each record is examined until the faulty one
-is found. No record is ever left out in silence.
+is found. No record is ever left out in silence. Of a large data set the table
+is kept, see `data.table_file`.
 
 Letters: N clips, T frames, H W picture size.
 """
@@ -17,7 +18,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from data import records, scanning
+from data import records, scanning, table_file
 from data.records import Record, RecordError
 
 
@@ -146,6 +147,10 @@ def open_dataset(folder, name: str) -> Dataset:
   """
   folder = pathlib.Path(folder).expanduser()
   files = _shard_files(folder, name)
+  kept = table_file.load(folder, name, files)
+  if kept is not None and kept.keys() == set(_columns()):
+    return Dataset(files=tuple(files), **kept)
+  stamps = table_file.stamps_of_large(files)
   index = records.load_index(folder)
   entries = {} if index is None else {e["file"]: e for e in index["shards"]}
   rows = []
@@ -161,6 +166,8 @@ def open_dataset(folder, name: str) -> Dataset:
   table = dict(
     zip(_columns(), map(np.array, zip(*rows, strict=True)), strict=True)
   )
+  if stamps is not None and index is not None:
+    table_file.save(folder, name, stamps, table)
   return Dataset(files=tuple(files), **table)
 
 
