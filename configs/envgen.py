@@ -58,8 +58,15 @@ def _small():
       stored_frames=8,
       robot=dict(
         source="tabletop",
-        path="",  # What follows up to `tasks` is for the user's own clips.
-        test_path="",
+        # Up to `tasks` for own clips: a manifest or folder (source=folder),
+        # a data set's folder (lerobot, rlds), or shards (records).
+        path="",
+        test_path="",  # To judge on; else a share of `path` is held out.
+        camera="",  # Which pictures of lerobot or rlds; found if one can be.
+        instruction_key="",  # Of rlds; the same.
+        success_key="",  # Of both; the same.
+        success_threshold=1.0,  # A success is where it reaches that.
+        labels="",  # Of lerobot: a CSV of episode_index,success beside meta/.
         tasks=(),  # All that there are; in the tabletop, the target tasks.
         environment="tabletop/train",
         successes=90,

@@ -22,12 +22,10 @@ import pathlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from data import video
+from data import episodes, video
 
 _REQUIRED = ("video", "instruction", "success")
 _OPTIONAL = ("task", "template", "environment", "source")
-_TRUE = ("true", "yes", "1", "success")
-_FALSE = ("false", "no", "0", "failure")
 _OUTCOMES = {"success": True, "failure": False}
 _SUFFIXES = (".mp4", ".webm", ".mkv", ".mov", ".avi", ".m4v", ".gif")
 
@@ -234,17 +232,11 @@ def _entry(path: pathlib.Path, line: int, row: dict[str, Any]) -> Entry:
     raise ManifestError(f"{path}, line {line}: no such video: {file}")
   texts["task"] = texts["task"] or texts["instruction"]
   texts["source"] = texts["source"] or "video"
-  success = _boolean(path, line, row["success"])
+  try:
+    success = episodes.boolean(row["success"], f"{path}, line {line}")
+  except ValueError as error:
+    raise ManifestError(str(error)) from error
   return Entry(video=file, success=success, line=line, name=name, **texts)
-
-
-def _boolean(path: pathlib.Path, line: int, value: Any) -> bool:
-  words = str(value).strip().lower()
-  if words not in _TRUE + _FALSE:
-    raise ManifestError(
-      f"{path}, line {line}: success is {value!r}, neither true nor false"
-    )
-  return words in _TRUE
 
 
 def _identity(entry: Entry) -> dict[str, Any]:

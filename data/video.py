@@ -4,7 +4,7 @@ Letters: T frames, H W picture size. Nothing here imports TensorFlow.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import av
 import numpy as np
@@ -62,6 +62,55 @@ def load_video(
       f"{path}: the picture size changes from {sizes[0][:2]} to {sizes[1][:2]}"
     )
   return np.stack(frames)
+
+
+def load_times(
+  path: str | os.PathLike, times: Sequence[float], *, tolerance: float
+) -> np.ndarray:
+  """The frames of a video file that are shown at given times.
+
+  Only what lies between the first and the last of them is decoded, from the
+  key frame before it.
+
+  Args:
+    path: the file.
+    times: T seconds, in order.
+    tolerance: seconds by which a frame's time may differ.
+
+  Returns:
+    uint8 `[T, H, W, 3]`, RGB.
+
+  Raises:
+    VideoError: the file cannot be read, or has no frame at one of the times.
+  """
+  path = os.fspath(path)
+  if not os.path.isfile(path):
+    raise VideoError(f"{path}: no such file")
+  nearest: list[tuple[float, av.VideoFrame | None]] = [(np.inf, None)] * len(
+    times
+  )
+  try:
+    with av.open(path) as container:
+      if not container.streams.video:
+        raise VideoError(f"{path}: holds no video stream")
+      stream = container.streams.video[0]
+      stream.thread_type = "AUTO"
+      container.seek(int(times[0] / stream.time_base), stream=stream)
+      for frame in container.decode(stream):
+        if frame.is_corrupt:
+          raise VideoError(f"{path}: the frame at {frame.time} s is damaged")
+        for place, time in enumerate(times):
+          distance = abs(frame.time - time)
+          if distance < nearest[place][0]:
+            nearest[place] = distance, frame
+        if frame.time > times[-1] + tolerance:
+          break
+  except (av.error.FFmpegError, EOFError) as error:
+    raise VideoError(f"{path}: not a readable video: {error}") from error
+  for time, (distance, _) in zip(times, nearest, strict=True):
+    if distance > tolerance:
+      raise VideoError(f"{path}: no frame at {time:.3f} s")
+  return np.stack([_to_rgb(frame) for _, frame in nearest])
 
 
 def _chosen(path, num_frames, mode, rng, num_threads) -> list[np.ndarray]:

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from a2r.evaluation import labeled
-from data import checks, folder, text
+from data import checks, folder, lerobot, rlds, text
 from data.dataset import Dataset, open_dataset
 
-SOURCES = ("records", "folder")
+SOURCES = ("records", "folder", "lerobot", "rlds")
 # Of either outcome: fewer clips choose neither a checkpoint nor a form.
 _ENOUGH_TO_CHOOSE = 10
 
@@ -46,8 +46,8 @@ def find_path(own: Any, name: str, key: str = "path") -> pathlib.Path:
 
 def open_clips(
   config: Any, own: Any, name: str, *, key: str = "path"
-) -> Dataset:
-  """Clips of the user's, stored as records where they are not yet.
+) -> tuple[Dataset, list[str]]:
+  """Clips of the user's, stored as records where they are not yet; and notes.
 
   Args:
     config: the settings under `data`.
@@ -58,16 +58,34 @@ def open_clips(
   Raises:
     ValueError: besides what `find_path` says, a clip that cannot be read.
   """
-  path = find_path(own, name, key)
+  path, notes = find_path(own, name, key), []
+  to = {
+    "root": config.dir,
+    "num_frames": config.stored_frames,
+    "image_size": config.image_size,
+    "name": name,
+  }
   if own.source == "folder":
-    path = folder.store(
+    path = folder.store(path, **to)
+  elif own.source == "lerobot":
+    path, notes = lerobot.store(
       path,
-      config.dir,
-      num_frames=config.stored_frames,
-      image_size=config.image_size,
-      name=name,
+      **to,
+      camera=own.camera,
+      success_key=own.success_key,
+      success_threshold=own.success_threshold,
+      labels=own.labels,
     )
-  return open_dataset(path, name)
+  elif own.source == "rlds":
+    path, notes = rlds.store(
+      path,
+      **to,
+      camera=own.camera,
+      instruction_key=own.instruction_key,
+      success_key=own.success_key,
+      success_threshold=own.success_threshold,
+    )
+  return open_dataset(path, name), notes
 
 
 def open_robot(config: Any, *, key: str = "path") -> tuple[Dataset, list[str]]:
@@ -85,7 +103,7 @@ def open_robot(config: Any, *, key: str = "path") -> tuple[Dataset, list[str]]:
       clips that make no sense.
   """
   robot = config.robot
-  dataset = open_clips(config, robot, "robot", key=key)
+  dataset, notes = open_clips(config, robot, "robot", key=key)
   known = sorted(set(dataset.task.tolist()))
   missing = [task for task in robot.tasks if task not in known]
   if missing and key == "path":
@@ -96,7 +114,7 @@ def open_robot(config: Any, *, key: str = "path") -> tuple[Dataset, list[str]]:
   if robot.tasks:
     dataset = dataset.select(np.isin(dataset.task, list(robot.tasks)))
   checks.check_clips(dataset)
-  return dataset, []
+  return dataset, notes
 
 
 def match_templates(

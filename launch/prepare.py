@@ -136,7 +136,7 @@ def open_human(
   if human.source == "ssv2":
     path = own.find_path(human, "human")
     return ssv2_clips.open_split(config, path, split=split, caption=caption)
-  dataset = own.open_clips(config, human, "human")
+  dataset, _ = own.open_clips(config, human, "human")
   rng = np.random.default_rng(seed)
   order = rng.permutation(len(dataset))
   rows = [

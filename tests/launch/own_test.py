@@ -1,7 +1,9 @@
 """The user's own clips: what is decided for them, and what they are told."""
 
 import dataclasses
+import importlib.util
 import json
+import pathlib
 
 import imageio
 import numpy as np
@@ -231,6 +233,22 @@ def test_a_test_manifest_is_what_is_judged_on(tmp_path, trained, ten):
   assert len(clips) == 10 and set(clips.environment) == {"test clips"}
   config.data.robot.test_path = ""
   assert prepare.open_test(config) is None
+
+
+@pytest.mark.parametrize("source", ["lerobot", "rlds"])
+def test_data_sets_of_others_are_opened(tmp_path, source):
+  path = pathlib.Path(__file__).parents[1] / "data" / f"{source}_test.py"
+  spec = importlib.util.spec_from_file_location(f"made_{source}", path)
+  made = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(made)
+  make = {"lerobot": "make_v3", "rlds": "make"}[source]
+  config = _config(tmp_path, getattr(made, make)(tmp_path / "set"))
+  config.data.robot.source = source
+  data = prepare.open_data(config.data, seed=0, use_failures=True)
+  assert data.labels[0] == "Closing something"
+  assert len(data.robot) + len(data.validation) == len(made.LENGTHS)
+  assert "episode" in data.validation.name[0]
+  assert any("reaches 1" in note for note in data.notes)
 
 
 @pytest.mark.slow
