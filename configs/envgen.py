@@ -133,7 +133,9 @@ def _paper():
   # Assigned: an update would leave in it what the small one has besides.
   config.model.backbone = backbones.paper()
   config.optim.update(learning_rate=1e-5, warmup_steps=200)
-  config.train.update(num_steps=20_000, epoch_steps=280, checkpoint_every=560)
+  config.train.update(
+    num_steps=20_000, epoch_steps=280, checkpoint_every=560, augment="published"
+  )
   return config
 
 
