@@ -185,9 +185,9 @@ class SomethingSomethingV2(tfds.core.dataset_builder.FileReaderBuilder):
       citation=_CITATION,
       features=tfds.features.FeaturesDict(
         {
-          "frames": tfds.features.Video(
-            shape=(self.chosen.num_frames, size, size, 3),
-            encoding_format="jpeg",
+          "frames": tfds.features.Sequence(
+            tfds.features.Image(shape=(size, size, 3), encoding_format="jpeg"),
+            length=self.chosen.num_frames,
           ),
           "instruction": text,
           "template": text,

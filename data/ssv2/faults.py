@@ -85,6 +85,7 @@ def check_share(
   raise ValueError(
     f"{len(faults)} of {num_videos} videos cannot be read so far "
     f"({len(faults) / num_videos:.1%}, {kinds[True]} of them are not there), "
-    f"max_bad_share allows {max_bad_share:.1%} ({shown}); all of them are in "
-    f"{folder / FILE}; the shards that are made are kept"
+    f"max_bad_share allows {max_bad_share:.1%} ({shown}); they are listed in "
+    f"{folder / FILE}; mend them, or allow more: `python -m launch.ssv2 "
+    "--max_bad_share=...` goes on with the shards that are made"
   )

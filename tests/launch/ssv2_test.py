@@ -124,3 +124,30 @@ def test_a_reward_is_trained_on_it(mini, tmp_path):
   assert len(losses) >= 5 and np.isfinite(losses).all()
   assert losses[-1] < losses[0]
   assert (tmp_path / "run" / "report.json").exists()
+
+
+@pytest.mark.slow
+def test_a_backbone_is_trained_on_it(mini, tmp_path):
+  data = tmp_path / "data"
+  code, _, err = _run(
+    "ssv2", f"--from={mini}", f"--to={data}", "--templates=all",
+    "--max_bad_share=0.1", *_SIZES,
+  )  # fmt: skip
+  assert code == 0, err
+  code, _, err = _run(
+    "finetune",
+    "--config=configs/singularity_ssv2.py:smoke",
+    f"--workdir={tmp_path / 'run'}",
+    f"--config.data.dir={data}",
+    "--config.data.human.source=ssv2",
+    f"--config.data.human.path={mini}",
+    "--config.data.human.templates=()",
+    "--config.data.human.clips_per_template=0",
+    "--config.train.num_epochs=10",
+    "--config.train.checkpoint_every=25",
+  )
+  assert code == 0, err
+  assert len(list(data.glob("ssv2-*/train/index.json"))) == 1
+  report = json.loads((tmp_path / "run" / "report.json").read_text())
+  assert report["num_steps"] == 50 and report["trained_on"] == 45
+  assert report["held_out"]["clips"] == 16
