@@ -9,8 +9,8 @@ import csv
 import dataclasses
 import hashlib
 import json
+import os
 import pathlib
-from collections.abc import Iterator
 
 ENVIRONMENT = "ssv2"  # Of its clips.
 SPLITS = ("train", "validation", "test")
@@ -164,15 +164,15 @@ def _annotation(folder: pathlib.Path, name: str) -> pathlib.Path | None:
 def _video_folder(folder: pathlib.Path) -> pathlib.Path:
   """The first place with a webm file; the official one where none has any."""
   places = [folder / place for place in _VIDEO_FOLDERS]
-  return next((p for p in places if _has_video(p)), places[0])
+  return next((p for p in places if has_videos(p)), places[0])
 
 
-def _has_video(folder: pathlib.Path) -> bool:
-  return folder.is_dir() and any(_webm_files(folder))
-
-
-def _webm_files(folder: pathlib.Path) -> Iterator[pathlib.Path]:
-  return (path for path in folder.iterdir() if path.suffix == _SUFFIX)
+def has_videos(folder: pathlib.Path) -> bool:
+  """Whether a webm file lies in a folder."""
+  if not folder.is_dir():
+    return False
+  with os.scandir(folder) as entries:
+    return any(entry.name.endswith(_SUFFIX) for entry in entries)
 
 
 def _answers(layout: Layout) -> dict[str, str]:

@@ -15,6 +15,7 @@ import numpy as np
 from a2r.core import progress
 from data import records
 from data.ssv2 import faults, reading, selection
+from data.ssv2 import layout as layouts
 from data.ssv2.layout import ENVIRONMENT, Layout, Video
 from data.ssv2.selection import Selection
 
@@ -68,6 +69,7 @@ def store(
     max_bad_share: share of the videos that may be bad.
 
   Raises:
+    FileNotFoundError: there is no video at all.
     ValueError: too many bad videos, or a folder with another selection.
   """
   num_shards = math.ceil(len(videos) / _CLIPS_PER_SHARD)
@@ -97,6 +99,11 @@ def store(
 
 def _write(layout, spec, parts, chosen, folder, *, num_workers, max_bad_share):
   """Makes the missing shards; returns clips per second, None if none was."""
+  if not layouts.has_videos(layout.videos):
+    raise FileNotFoundError(
+      f"{layout.videos}: no webm file; unpack the archives of the download "
+      "with `cat 20bn-something-something-v2-?? | tar zx`"
+    )
   num_videos = sum(map(len, parts))
   missing = records.missing_shards(folder, NAME, len(parts))
   num_left = sum(len(parts[shard]) for shard in missing)

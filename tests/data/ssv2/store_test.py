@@ -120,6 +120,14 @@ def test_a_mended_video_is_taken_before_the_end(write, mini, tmp_path):
   assert len(write("a", found=found).bad) == 2
 
 
+def test_no_video_at_all_is_told_at_once(write, mini, tmp_path):
+  shutil.copytree(mini[0] / "labels", tmp_path / "empty" / "labels")
+  found = layout.find(tmp_path / "empty")
+  with pytest.raises(FileNotFoundError, match="no webm file; unpack the arch"):
+    write("a", found=found)
+  assert not (tmp_path / "a").exists()
+
+
 def test_another_selection_does_not_mix(write):
   write("a")
   with pytest.raises(ValueError, match="image_size is 16 there and 8 is asked"):
