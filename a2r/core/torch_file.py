@@ -7,6 +7,7 @@ the numbers of every tensor as one member. This is the format since PyTorch
 Arrays are views of the mapped file: what is not looked at is not read.
 """
 
+import io
 import mmap
 import pathlib
 import pickle
@@ -30,6 +31,7 @@ _MALFORMED = (
   AttributeError,
   EOFError,
   LookupError,
+  MemoryError,
   NotImplementedError,
   TypeError,
   ValueError,
@@ -117,7 +119,8 @@ class _Archive:
 
   def load(self) -> Any:
     """The saved object."""
-    with self._zip, self._zip.open(self._pickle) as stream:
+    with self._zip:
+      stream = io.BytesIO(self._zip.read(self._pickle))
       return torch_pickle.Unpickler(stream, self._path, self._storage).load()
 
   def _storage(self, key: str, dtype: str, size: int) -> np.ndarray:

@@ -92,6 +92,7 @@ _SETTINGS_NAMES = {
   "torch.device",
   "types.SimpleNamespace",
 }
+_BUFFERS = (pickle.BYTEARRAY8, pickle.NEXT_BUFFER, pickle.READONLY_BUFFER)
 _PYTHON_2 = {"__builtin__": "builtins", "copy_reg": "copyreg"}
 
 
@@ -136,8 +137,19 @@ class Placeholder:
     return f"<{self.name}, not loaded>"
 
 
-class Unpickler(pickle.Unpickler):
-  """Rebuilds tensors, makes placeholders of settings, refuses the rest."""
+class Unpickler(pickle._Unpickler):
+  """Rebuilds tensors, makes placeholders of settings, refuses the rest.
+
+  Python's own, not the one in C: that one makes room for as many objects as a
+  damaged file says it has.
+  """
+
+  dispatch = {
+    code: method
+    for code, method in pickle._Unpickler.dispatch.items()
+    # These make room before they read; torch.save writes none.
+    if code not in b"".join(_BUFFERS)
+  }
 
   def __init__(
     self,

@@ -7,6 +7,7 @@ import io
 import os
 import pathlib
 import pickle
+import resource
 import struct
 import zipfile
 
@@ -314,6 +315,30 @@ def test_what_is_not_looked_at_is_not_read(tmp_path):
   np.testing.assert_array_equal(stored["model"], NUMBERS)
   assert stored["optimizer"][-1] == 0
   assert _resident() - before < 2**26
+
+
+@pytest.mark.parametrize(
+  "code, message",
+  [
+    # Object 2**24 of those to come back to.
+    (b"N" + pickle.LONG_BINPUT + struct.pack("<I", 2**24) + b".", "a NoneType"),
+    (pickle.BYTEARRAY8 + struct.pack("<Q", 2**28) + b".", "is damaged"),
+    (pickle.BINBYTES8 + struct.pack("<Q", 2**40) + b".", "is damaged"),
+  ],
+)
+def test_a_damaged_pickle_takes_no_memory(tmp_path, code, message):
+  path = tmp_path / "x.pth"
+  with zipfile.ZipFile(path, "w") as archive:
+    archive.writestr("archive/data.pkl", pickle.PROTO + b"\x02" + code)
+  before = _peak()
+  with pytest.raises(ValueError, match=message):
+    torch_file.load(path)
+  assert _peak() - before < 2**26
+
+
+def _peak():
+  """The most memory the process ever held, in bytes."""
+  return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _resident():
