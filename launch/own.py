@@ -8,6 +8,7 @@ Letters: N clips.
 
 import dataclasses
 import pathlib
+import zlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,6 +19,7 @@ from data import checks, folder, lerobot, rlds, text
 from data.dataset import Dataset, open_dataset
 
 SOURCES = ("records", "folder", "lerobot", "rlds")
+_PATHS = ("path", "test_path")
 # Of either outcome: fewer clips choose neither a checkpoint nor a form.
 _ENOUGH_TO_CHOOSE = 10
 
@@ -218,6 +220,25 @@ def label(
   return dataclasses.replace(
     clips, name=np.array(names, object), environment=environment
   )
+
+
+def shared_clips(config: Any) -> list[str]:
+  """Notes: whether some test clips are among those given to train on.
+
+  Args:
+    config: the settings under `data`, with a test path.
+  """
+  (given, _), (test, _) = (open_robot(config, key=k) for k in _PATHS)
+  known = set(map(_pictures_crc, [given] * len(given), range(len(given))))
+  same = [n for n in range(len(test)) if _pictures_crc(test, n) in known]
+  return [
+    f"{len(same)} of the {len(test)} test clips are among the clips to learn "
+    "from too: the figures are too good"
+  ] * bool(same)
+
+
+def _pictures_crc(dataset: Dataset, row: int) -> int:
+  return zlib.crc32(b"".join(dataset.frames(row)))
 
 
 def can_choose(validation: labeled.LabeledClips, own: bool) -> bool:

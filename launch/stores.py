@@ -53,6 +53,7 @@ def make_dataset(
     total, start=total - left, name=f"{name} clips"
   ) as bar:
     done = 0
+    bar.say(f"{left} to make; the first wait for a program to be compiled")
 
     def make(shard):
       nonlocal done

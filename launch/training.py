@@ -246,6 +246,7 @@ def _evaluate(config, workdir, data, start):
     notes += own.judging_notes(
       datasets["test"], held_out=test is None, chosen=data.chooses
     )
+    notes += [] if test is None else own.shared_clips(config.data)
   model = reward.load(workdir)
   if len(datasets["test"]):
     result = evaluate.evaluate_run(model, datasets, notes=notes)

@@ -222,5 +222,7 @@ def _kinds(rows: Sequence[dict], figure: str) -> dict[str, str]:
 
 
 def _interval(bounds: Sequence[float] | None) -> str | None:
-  """An interval as `0.91-0.97`."""
-  return None if bounds is None else f"{bounds[0]:.2f}-{bounds[1]:.2f}"
+  """An interval as `0.91-0.97`; none where clips drawn anew all agree."""
+  if bounds is None or bounds[0] == bounds[1]:
+    return None
+  return f"{bounds[0]:.2f}-{bounds[1]:.2f}"

@@ -105,6 +105,12 @@ def test_few_clips_are_told():
   assert len(tables.all_tables(result)[-1].rows) == 50
 
 
+def test_a_perfect_figure_has_no_interval():
+  row = make_result().summary[0] | {"auroc": 1.0, "auroc_interval": [1.0, 1.0]}
+  cells = tables.environments([row]).rows[0]
+  assert cells[1:5] == [40, 38, 1.0, None]
+
+
 def test_forms_are_compared():
   table = tables.forms(make_result())
   assert table.rows == [["cosine", 0.97, 0.953], ["softmax", 0.95, 0.9]]

@@ -231,6 +231,12 @@ def test_a_test_manifest_is_what_is_judged_on(tmp_path, trained, ten):
   config = _config(*ten, test_path=str(ten[1]))
   clips = prepare.open_test(config)
   assert len(clips) == 10 and set(clips.environment) == {"test clips"}
+  (note,) = own.shared_clips(config.data)
+  assert note.startswith("10 of the 10 test clips are among")
+  other = tmp_path / "other"
+  other.mkdir()
+  config.data.robot.test_path = str(_videos(other, {"a.gif": True}))
+  assert own.shared_clips(config.data) == []
   config.data.robot.test_path = ""
   assert prepare.open_test(config) is None
 
