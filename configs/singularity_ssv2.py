@@ -86,11 +86,22 @@ def _smoke():
     source="procedural", templates=_SMOKE_TEMPLATES, clips_per_template=12
   )
   config.data.validation.clips = 16
-  with config.model.unlocked():
-    config.model.backbone = backbones.smoke()
-    config.model.backbone.update(
-      itm=True, text_layers=2, mlm=False, remat=False
-    )
+  config.model.backbone.update(
+    image_size=64,
+    width=32,
+    num_heads=2,
+    mlp_width=64,
+    vision_layers=1,
+    temporal_layers=1,
+    text_layers=2,
+    fusion_layer=1,
+    vocab_size=640,
+    max_positions=32,
+    embed_dim=16,
+    dropout=0.0,
+    drop_path=0.0,
+    dtype="float32",
+  )
   config.train.update(num_epochs=2, batch_size=8, log_every=1)
   config.train.checkpoint_every = 2
   config.eval.update(num_reranked=4, chunk_size=8)

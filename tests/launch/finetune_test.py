@@ -170,7 +170,7 @@ def _start(*args):
 
 
 def _finish(program):
-  out, err = program.communicate(timeout=600)
+  out, err = program.communicate(timeout=900)
   assert program.returncode == 0, err
   return out, err
 
@@ -191,7 +191,7 @@ def _rows(run):
 @pytest.mark.slow
 def test_a_killed_run_on_ssv2_ends_as_a_whole_one_and_starts_stage_2(tmp_path):
   """Labels, masked words and swapped captions: all that the default lacks."""
-  ssv2_mini.make(tmp_path / "ssv2")
+  ssv2_mini.make(tmp_path / "ssv2", num_bad=0)
   settings = {
     "data.dir": tmp_path / "data",
     "data.human.source": "ssv2",
@@ -204,7 +204,7 @@ def test_a_killed_run_on_ssv2_ends_as_a_whole_one_and_starts_stage_2(tmp_path):
     "model.backbone.dropout": 0.1,
     "loss.weights.mlm": 1.0,
     "train.flip": "swap",
-    "train.num_epochs": 5,
+    "train.num_epochs": 2,
   }
   args = ["--config=configs/singularity_ssv2.py:smoke"]
   args += [f"--config.{key}={value}" for key, value in settings.items()]
@@ -214,7 +214,7 @@ def test_a_killed_run_on_ssv2_ends_as_a_whole_one_and_starts_stage_2(tmp_path):
 
   program = _start(*args, f"--workdir={killed}")
   checkpoints = killed / "checkpoints"
-  deadline = time.monotonic() + 300
+  deadline = time.monotonic() + 600
   while not (checkpoints / "6").is_dir() and program.poll() is None:
     assert time.monotonic() < deadline
     time.sleep(0.02)
@@ -226,7 +226,7 @@ def test_a_killed_run_on_ssv2_ends_as_a_whole_one_and_starts_stage_2(tmp_path):
     checkpoint.load(run, which="newest", parts=("params", "opt_state"))
     for run in (whole, killed)
   ]
-  assert saved[0].step == saved[1].step == 25
+  assert saved[0].step == saved[1].step == 12
   jax.tree.map(np.testing.assert_array_equal, saved[0].parts, saved[1].parts)
   assert _rows(whole) == _rows(killed)
   reports = [
