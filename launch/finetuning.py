@@ -115,6 +115,7 @@ def check(config: Any):
     ValueError: says which key, and what it should be.
   """
   initial.check(config.model)
+  initial.check(config.model)
   train, num_devices = config.train, jax.device_count()
   for name in ("num_epochs", "log_every", "checkpoint_every", "batch_size"):
     if train[name] < 1:
