@@ -59,9 +59,11 @@ def load(path: pathlib.Path) -> Backbone:
     return Backbone(trained.params["backbone"], config, trained.tokenizer, step)
   stored = checkpoint.load(path)
   params = stored.parts["params"]
+  # launch.finetune keeps this head beside the backbone.
+  head = {name: params[name] for name in params if name == "mlm_head"}
+  backbone = params.get("backbone", params) | head
   tokenizer = text.Tokenizer.load(path / "tokenizer.json")
-  step = {"step": stored.step}
-  return Backbone(params.get("backbone", params), config, tokenizer, step)
+  return Backbone(backbone, config, tokenizer, {"step": stored.step})
 
 
 def load_config(path: pathlib.Path) -> singularity.Config | None:

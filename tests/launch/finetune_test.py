@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 
 from a2r.core import checkpoint, text
+from a2r.models import singularity
 from benchmarks import ssv2_mini
 from configs import singularity_ssv2
 from data import records
-from launch import captioned, finetuning, initial
+from launch import captioned, common, finetuning, initial, weight_files
 
 _ROOT = pathlib.Path(__file__).parents[2]
 _TEMPLATES = (
@@ -157,6 +158,33 @@ def test_batches_say_what_the_flip_needs(root, flip):
   jax.tree.map(np.testing.assert_array_equal, batch, again)
 
 
+@pytest.mark.parametrize("mlm", [False, True])
+def test_a_run_holds_first_weights_for_others(tmp_path, mlm):
+  """With its masked-language head, if they want it."""
+  config = singularity_ssv2.get_config("smoke")
+  config.model.backbone.mlm = True
+  config.loss.weights.mlm = 1.0
+  common.store_config(tmp_path, config.to_dict())
+  tokenizer = text.Tokenizer.train(["closing cup"], vocab_size=100)
+  tokenizer.save(tmp_path / "tokenizer.json")
+  model = singularity.Singularity(singularity.Config(**config.model.backbone))
+  start = weight_files.Backbone(None, None, tokenizer, {})
+  learner = finetuning.make_learner(config, model, start)
+  shapes, _ = jax.eval_shape(learner.init, jax.random.key(0))
+  draw = np.random.default_rng(0)
+  params = jax.tree.map(lambda s: draw.random(s.shape, np.float32), shapes)
+  with checkpoint.Checkpoints(tmp_path) as checkpoints:
+    checkpoints.save(3, {"params": params})
+  config.model.init = str(tmp_path)
+  config.model.backbone.mlm = mlm
+  found = initial.find_weights(config.model, [])
+  assert found.card == {"init": str(tmp_path), "step": 3}
+  head = {"mlm_head": params["mlm_head"]} if mlm else {}
+  jax.tree.map(
+    np.testing.assert_array_equal, found.params, params["backbone"] | head
+  )
+
+
 def _start(*args):
   path = os.pathsep.join([str(_ROOT), *sys.path])
   return subprocess.Popen(
@@ -189,7 +217,7 @@ def _rows(run):
 
 
 @pytest.mark.slow
-def test_a_killed_run_on_ssv2_ends_as_a_whole_one_and_starts_stage_2(tmp_path):
+def test_a_killed_run_on_ssv2_ends_as_a_whole_one(tmp_path):
   """Labels, masked words and swapped captions: all that the default lacks."""
   ssv2_mini.make(tmp_path / "ssv2", num_bad=0)
   settings = {
@@ -234,17 +262,3 @@ def test_a_killed_run_on_ssv2_ends_as_a_whole_one_and_starts_stage_2(tmp_path):
   ]
   assert reports[0] == reports[1]
   assert reports[0]["held_out"]["clips"] == 8
-
-  config = singularity_ssv2.get_config("smoke").model
-  config.init = str(whole)
-  found = initial.find_weights(config, [])
-  params = saved[0].parts["params"]
-  assert sorted(params) == ["backbone", "mlm_head"]
-  jax.tree.map(np.testing.assert_array_equal, found.params, params["backbone"])
-  config.backbone.mlm = True
-  found = initial.find_weights(config, [])
-  jax.tree.map(
-    np.testing.assert_array_equal,
-    found.params,
-    params["backbone"] | {"mlm_head": params["mlm_head"]},
-  )
