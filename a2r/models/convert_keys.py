@@ -70,6 +70,7 @@ _ARRAYS = {
   "text_encoder.embeddings.position_embeddings.weight": "embeddings/position",
   "text_encoder.embeddings.token_type_embeddings.weight": "embeddings/type",
 }
+_PROJECTIONS = ("vision_proj", "text_proj")
 _CROSS = "crossattention.self.query.weight"
 _TABLE = (
   "attention.attention.relative_position_bias.relative_position_bias_table"
@@ -164,7 +165,7 @@ def sizes(
     max_positions=shape(
       "text_encoder.embeddings.position_embeddings.weight", 0
     ),
-    embed_dim=shape("vision_proj.weight", 0),
+    embed_dim=max(shape(f"{name}.weight", 0) for name in _PROJECTIONS),
     itm=bool(fusion),
   )
 

@@ -15,7 +15,7 @@ import pytest
 import safetensors.numpy
 
 from a2r.core import text, torch_file
-from a2r.models import encoders, singularity
+from a2r.models import convert, encoders, singularity
 from launch import convert_sources, convert_targets, initial, weight_files
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -109,6 +109,11 @@ def test_pretraining_layout_comes_back_with_its_head(vocab, tmp_path):
   ).config.mlm
 
 
+def _zeros(model, names, _):
+  shapes = convert._shapes(model)
+  return {name: np.zeros(shapes[name].shape, np.float32) for name in names}
+
+
 def _settings(folder, **fields):
   """What a config has under `model`."""
   stored = json.loads((folder / "config.json").read_text())
@@ -170,7 +175,9 @@ def test_published_weights_are_no_start_before_they_are_converted(
     initial.make_start(settings, DATA)
 
 
-def test_hugging_face_folders(vocab, tmp_path):
+def test_hugging_face_folders(vocab, tmp_path, monkeypatch):
+  # Drawing is tested with the models, and takes long to compile.
+  monkeypatch.setattr(convert, "_fresh", _zeros)
   for name, prefix in (("beit", "vision_encoder."), ("bert", "text_encoder.")):
     state = {
       key.removeprefix(prefix): value

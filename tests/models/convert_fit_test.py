@@ -58,10 +58,8 @@ def weights(golden):
   "fields",
   [
     {},
-    {"image_size": 48},
-    {"num_frames": 6},
+    {"image_size": 48, "num_frames": 6, "itm": False},
     {"image_size": 24, "num_frames": 2, "temporal_feature": True},
-    {"itm": False},
     {"temporal_embeddings": False, "dtype": "bfloat16", "drop_path": 0.0},
   ],
 )

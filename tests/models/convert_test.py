@@ -160,18 +160,17 @@ def test_waived_keys_are_reported(golden, converted):
     del state[key]
   state["queue.ids"] = np.zeros(3)
   waivers = {"allow_missing": r"^vision_proj\.", "allow_unknown": "^queue"}
-  sizes = {"embed_dim": 16}
-  found = convert.from_state_dict(state, sizes=sizes, **waivers)
+  found = convert.from_state_dict(state, **waivers)
   assert found.fresh == ["vision_proj.bias", "vision_proj.weight"]
   assert found.ignored == ["queue.ids"]
   params, expected = found.variables["params"], converted[1]["params"]
   assert params["vision_proj"]["kernel"].std() > 0.01
   assert params.keys() == expected.keys()
   with pytest.raises(ValueError, match=r"missing keys \(2\)"):
-    convert.from_state_dict(state, sizes=sizes, allow_unknown="^queue")
+    convert.from_state_dict(state, allow_unknown="^queue")
   with pytest.raises(ValueError, match=r"unknown keys \(1\)"):
     convert.from_state_dict(
-      state, sizes=sizes, allow_missing="^vision_proj", allow_unknown="^ids"
+      state, allow_missing="^vision_proj", allow_unknown="^ids"
     )
 
 
