@@ -91,6 +91,7 @@ def check_tasks(
   instructions: Sequence[str],
   use_failures: bool = True,
   label_by: str = "instruction",
+  where: str = "",
 ):
   """Every task has successes, and failures where they are used.
 
@@ -99,8 +100,9 @@ def check_tasks(
     instructions: labels of the robot tasks, and of no other clips.
     use_failures: whether failed robot clips are trained on.
     label_by: 'instruction' or 'template'.
+    where: what the user knows the clips by; their folder where it is ''.
   """
-  folder = robot.files[0].parent
+  folder = where or robot.files[0].parent
   labels = label_rows(robot, instructions, label_by)
   for place, instruction in enumerate(instructions):
     of_task = robot.success[labels == place]

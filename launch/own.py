@@ -116,6 +116,11 @@ def open_robot(config: Any, *, key: str = "path") -> tuple[Dataset, list[str]]:
   if robot.tasks:
     dataset = dataset.select(np.isin(dataset.task, list(robot.tasks)))
   checks.check_clips(dataset)
+  if key == "path":
+    instructions = list(dict.fromkeys(dataset.instruction.tolist()))
+    checks.check_tasks(
+      dataset, instructions=instructions, use_failures=False, where=robot.path
+    )
   return dataset, notes
 
 

@@ -113,6 +113,15 @@ def test_an_instruction_that_is_no_template_is_a_task_of_its_own(tmp_path):
   assert any("reads as no template" in note for note in data.notes)
 
 
+def test_a_task_without_a_success_is_told_before_human_clips_are_made(tmp_path):
+  manifest = _videos(tmp_path, {"a.gif": False, "b.gif": False})
+  config = _config(tmp_path, manifest)
+  said = "my.csv: 'close the drawer' has 0 successes and 2 failures: without"
+  with pytest.raises(ValueError, match=said):
+    prepare.open_data(config.data, seed=0, use_failures=True)
+  assert not list((tmp_path / "sets").glob("human-*"))
+
+
 def _labeled(successes, failures, task="t"):
   number = successes + failures
   return labeled.LabeledClips(
