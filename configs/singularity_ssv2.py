@@ -12,14 +12,15 @@ The run folder is what stage 2 starts from:
 
 Sizes: `template` (the default) has templates for captions ('pushing something
 from left to right'), `label` the labels of clips ('pushing a cup from left to
-right'). `smoke` shows in a minute, on a CPU and with clips made here, that
-everything runs.
+right'). `smoke` shows in minutes, on a CPU and with clips made here, that all
+runs.
 
-Two things differ from the released code. The contrastive feature goes through
-the temporal encoder, so that it sees the order of frames; as published it is
-with --config.model.backbone.temporal_feature=False. And clips whose caption
-says left or right are not mirrored: `train.flip` is 'safe', as published it is
-'always'.
+What differs from the released code: the contrastive feature goes through the
+temporal encoder, so that it sees the order of frames (as published it is with
+--config.model.backbone.temporal_feature=False). Clips whose caption says left
+or right are not mirrored: `train.flip` is 'safe', as published 'always'. The
+negatives of all devices count, and products are bfloat16. Clips are stored as
+16 square frames, of which training draws and crops four.
 """
 
 from ml_collections import config_dict

@@ -66,10 +66,11 @@ def evaluate(
   """
   params = jax.device_put(params)
   keep = num_reranked > 0
-  parts = [
-    _encode_clips(model, params, chunk, keep)
-    for chunk in _chunks(frames, chunk_size)
-  ]
+  parts = []
+  for chunk in _chunks(frames, chunk_size):
+    tokens, clip = _encode_clips(model, params, chunk)
+    # The tokens of all clips are large: only the matching head wants them.
+    parts.append((tokens if keep else tokens[:, :0], clip))
   tokens, clip = (
     jnp.concatenate(part)[: len(frames)] for part in zip(*parts, strict=True)
   )
@@ -131,14 +132,13 @@ def _best(scores: np.ndarray, num: int) -> np.ndarray:
   return chosen
 
 
-@functools.partial(jax.jit, static_argnums=(0, 3))
-def _encode_clips(model, params, frames, keep):
-  """Tokens (none unless `keep`) and features of clips."""
+@functools.partial(jax.jit, static_argnums=0)
+def _encode_clips(model, params, frames):
+  """Tokens `[B, T * S, D]` and features `[B, T, E]` of clips."""
   frames = pictures.resize(frames, model.config.image_size)
-  tokens, feature = model.apply(
+  return model.apply(
     {"params": params}, pictures.normalize(frames), method="encode_video"
   )
-  return tokens if keep else tokens[:, :0], feature
 
 
 @functools.partial(jax.jit, static_argnums=0)
