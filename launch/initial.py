@@ -70,11 +70,18 @@ def make_start(config: Any, data: prepare.Data) -> Start:
       "model.backbone.max_positions"
     )
 
-  def init_fn(rng):
+  def draw(rng):
     ids = np.zeros((1, max_length), np.int32)
-    params = jax.jit(lambda rng: adapt2reward.init_params(model, rng, ids))(rng)
-    fitted = fit(config.init, params["backbone"], backbone.params)
-    return params | {"backbone": fitted}
+    return adapt2reward.init_params(model, rng, ids)
+
+  def init_fn(rng):
+    if backbone.params is None:
+      return jax.jit(draw)(rng)
+    shapes = jax.eval_shape(draw, rng)
+    fitted = fit(config.init, shapes["backbone"], backbone.params)
+    # XLA leaves out what is not returned: weights that are there already.
+    rest = jax.jit(lambda rng: draw(rng) | {"backbone": None})(rng)
+    return rest | {"backbone": fitted}
 
   return Start(model, backbone.tokenizer, max_length, init_fn, backbone.card)
 
@@ -142,7 +149,7 @@ def fit(init: str, params: Any, stored: dict[str, Any] | None) -> Any:
 
   Args:
     init: where the weights are from, `model.init`.
-    params: random parameters of the backbone.
+    params: random parameters of the backbone, or their shapes.
     stored: what `find_weights` found.
 
   Raises:
