@@ -78,6 +78,7 @@ def make_params(learner):
   return params
 
 
+@pytest.mark.slow
 def test_loss_of_two_pairs_is_the_published_one():
   """Each of two has the other as its only negative."""
   batch = make_batch(2)
@@ -180,7 +181,15 @@ def look(batch, flip):
   return seen, row[..., 0] > row[..., -1]
 
 
-@pytest.mark.parametrize("flip", finetune.FLIPS)
+@pytest.mark.parametrize(
+  "flip",
+  [
+    pytest.param("none", marks=pytest.mark.slow),
+    pytest.param("always", marks=pytest.mark.slow),
+    "swap",
+    "safe",
+  ],
+)
 def test_who_is_mirrored(flip):
   batch = make_batch(4)
   batch["frames"] = batch["frames"].copy()

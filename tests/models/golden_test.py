@@ -164,6 +164,7 @@ def test_matching_equals_published_code(golden, hidden):
   _close(loss, golden["out/loss_itm_argmax_negatives"], LOSSES)
 
 
+@pytest.mark.slow
 def test_masked_language_equals_published_code(golden, converted):
   config = dataclasses.replace(converted[0].config, mlm=True)
   model = singularity.Singularity(config)
