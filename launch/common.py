@@ -35,6 +35,8 @@ _FREE_KEYS = (
   "eval.tasks",
   "eval.successes",
   "eval.failures",
+  "eval.num_reranked",
+  "eval.chunk_size",
 )
 
 

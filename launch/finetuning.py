@@ -115,7 +115,6 @@ def check(config: Any):
     ValueError: says which key, and what it should be.
   """
   initial.check(config.model)
-  initial.check(config.model)
   train, num_devices = config.train, jax.device_count()
   for name in ("num_epochs", "log_every", "checkpoint_every", "batch_size"):
     if train[name] < 1:
@@ -138,6 +137,15 @@ def check(config: Any):
     raise ValueError(
       f"train.max_length={train.max_length} must be in [2, "
       f"{backbone.max_positions}], the last being max_positions of the backbone"
+    )
+  if config.eval.num_reranked < 0:
+    raise ValueError(
+      f"eval.num_reranked must be at least 0, got {config.eval.num_reranked}"
+    )
+  if backbone.num_frames > config.data.stored_frames:
+    raise ValueError(
+      f"model.backbone.num_frames={backbone.num_frames} are more than the "
+      f"data.stored_frames={config.data.stored_frames} of a clip"
     )
   # What is wrong with the losses and the flip is told before clips are read.
   finetune.make_learner(

@@ -21,7 +21,7 @@ import jax.numpy as jnp
 from a2r import losses
 from a2r.core import micro_batches, parallel
 from a2r.core import rng as rng_lib
-from a2r.learners import base
+from a2r.learners import base, finetune_optimizer
 from a2r.losses import masked_language, matching
 from a2r.models import frames as frames_lib
 from a2r.models import singularity
@@ -31,7 +31,6 @@ LOSSES = ("itc", "itm", "mlm")
 # says (as published); all, with left and right swapped in the caption; those
 # whose caption has neither.
 FLIPS = ("none", "always", "swap", "safe")
-_TEMPERATURES = (0.001, 0.5)
 _HEAD = "mlm_head"
 
 
@@ -240,9 +239,11 @@ def _encode(apply, batch, micro_batch):
 def _clamped(temperature):
   """The temperature within its range, where its gradient is that of the edge.
 
-  The released code moves the parameter itself there before each step.
+  The optimizer keeps the parameter there; first weights may lie outside.
   """
-  inside = jax.lax.stop_gradient(jnp.clip(temperature, *_TEMPERATURES))
+  inside = jax.lax.stop_gradient(
+    jnp.clip(temperature, *finetune_optimizer.TEMPERATURES)
+  )
   return inside + (temperature - jax.lax.stop_gradient(temperature))
 
 

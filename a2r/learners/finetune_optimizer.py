@@ -10,6 +10,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
+# The least and the greatest temperature of the contrast.
+TEMPERATURES = (0.001, 0.5)
+
 
 def make_schedule(
   *, learning_rate: float, warmup_steps: int, num_steps: int, floor: float
@@ -65,13 +68,30 @@ def make_optimizer(
   b1: float,
   b2: float,
 ) -> optax.GradientTransformation:
-  """Returns AdamW without clipping; arguments as in `make_schedule`."""
+  """Returns AdamW without clipping; arguments as in `make_schedule`.
+
+  No update leads a parameter 'temp' out of `TEMPERATURES`.
+  """
   schedule = make_schedule(
     learning_rate=learning_rate,
     warmup_steps=warmup_steps,
     num_steps=num_steps,
     floor=floor,
   )
-  return optax.adamw(
-    schedule, b1=b1, b2=b2, weight_decay=weight_decay, mask=decay_mask
+  return optax.chain(
+    optax.adamw(
+      schedule, b1=b1, b2=b2, weight_decay=weight_decay, mask=decay_mask
+    ),
+    optax.stateless(_bound_temperature),
   )
+
+
+def _bound_temperature(updates: Any, params: Any) -> Any:
+  """The updates, that of the temperature cut where its range ends."""
+
+  def bound(path, update, param):
+    if getattr(path[-1], "key", None) != "temp":
+      return update
+    return jnp.clip(param + update, *TEMPERATURES) - param
+
+  return jax.tree_util.tree_map_with_path(bound, updates, params)

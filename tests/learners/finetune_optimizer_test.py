@@ -1,6 +1,9 @@
 """The published schedule and decay, by hand."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from a2r.learners import finetune_optimizer
@@ -59,3 +62,28 @@ def test_first_update_is_the_learning_rate_and_the_decay():
   decay = 0.1 * 0.02 * 3
   expected = [[-0.1 - decay, 0.1 - decay]]
   np.testing.assert_allclose(updates["kernel"], expected, rtol=1e-4)
+
+
+def test_temperature_stays_in_its_range_and_comes_back():
+  optimizer = finetune_optimizer.make_optimizer(
+    learning_rate=0.01, warmup_steps=0, num_steps=1000, weight_decay=0.0,
+    floor=1.0, b1=0.0, b2=0.0,
+  )  # fmt: skip
+  params = {"backbone": {"temp": jnp.float32(0.07)}, "other": jnp.float32(0.07)}
+  state = optimizer.init(params)
+
+  @jax.jit
+  def step(params, state, gradient):
+    gradients = jax.tree.map(lambda x: x * 0 + gradient, params)
+    updates, state = optimizer.update(gradients, state, params)
+    return optax.apply_updates(params, updates), state
+
+  for _ in range(100):
+    params, state = step(params, state, 1.0)
+  np.testing.assert_allclose(params["backbone"]["temp"], 0.001, rtol=1e-3)
+  assert params["other"] < -0.9
+  params, state = step(params, state, -1.0)
+  np.testing.assert_allclose(params["backbone"]["temp"], 0.011, rtol=1e-3)
+  for _ in range(100):
+    params, state = step(params, state, -1.0)
+  np.testing.assert_allclose(params["backbone"]["temp"], 0.5, rtol=1e-6)
