@@ -223,6 +223,6 @@ def _kinds(rows: Sequence[dict], figure: str) -> dict[str, str]:
 
 def _interval(bounds: Sequence[float] | None) -> str | None:
   """An interval as `0.91-0.97`; none where clips drawn anew all agree."""
-  if bounds is None or bounds[0] == bounds[1]:
+  if bounds is None or bounds[1] - bounds[0] < 1e-6:
     return None
   return f"{bounds[0]:.2f}-{bounds[1]:.2f}"
