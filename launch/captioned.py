@@ -15,10 +15,8 @@ from a2r.core import text
 from a2r.evaluation import retrieval
 from data import checks, pipeline
 from data.dataset import Dataset
-from data.ssv2 import layout
+from data.ssv2 import layout, selection
 from launch import prepare
-
-CAPTIONS = ("template", "label")
 
 
 class Clips(NamedTuple):
@@ -51,10 +49,10 @@ def open_clips(config: Any, seed: int) -> Clips:
     ValueError: settings or clips that make no sense; says where and what to do.
     FileNotFoundError: a folder of the user's that is not there.
   """
-  if config.captions not in CAPTIONS:
+  if config.captions not in selection.CAPTIONS:
     raise ValueError(
       f"data.captions: unknown {config.captions!r}; known: "
-      f"{', '.join(CAPTIONS)}"
+      f"{', '.join(selection.CAPTIONS)}"
     )
   clips = _open(config, seed, "train")
   if config.human.source == "ssv2":

@@ -102,7 +102,7 @@ def open_data(config: Any, *, seed: int, use_failures: bool) -> Data:
 
 
 def open_human(
-  config: Any, seed: int, *, split: str = "train", caption: str = "label"
+  config: Any, seed: int, *, split: str = "train"
 ) -> Dataset | None:
   """Opens the human clips of a run alone, made where they are to be made.
 
@@ -111,7 +111,6 @@ def open_human(
     seed: of the clips that are made, and of the choice where there are more
       than `human.clips_per_template`.
     split: of Something-Something V2, see `launch.ssv2_clips`.
-    caption: of the same.
 
   Returns:
     The clips; None where `human.source` is 'none'.
@@ -135,7 +134,7 @@ def open_human(
     return collecting.collect_human(spec, config.dir)
   if human.source == "ssv2":
     path = own.find_path(human, "human")
-    return ssv2_clips.open_split(config, path, split=split, caption=caption)
+    return ssv2_clips.open_split(config, path, split=split)
   dataset, _ = own.open_clips(config, human, "human")
   rng = np.random.default_rng(seed)
   order = rng.permutation(len(dataset))

@@ -1,7 +1,7 @@
 """Stores the clips of Something-Something V2 as TFRecords, ready for training.
 
   python -m launch.ssv2 --from=/data/ssv2
-  python -m launch.ssv2 --from=/data/ssv2 --templates=all --caption=template
+  python -m launch.ssv2 --from=/data/ssv2 --templates=all
   python -m launch.ssv2 --from=/data/ssv2 --templates="Closing something" \
     --per_template=100 --num_frames=8 --image_size=64
 
@@ -14,9 +14,12 @@ A run that was stopped or killed goes on with the same command. Videos that
 cannot be read are listed in bad_videos.csv beside the shards; more than
 --max_bad_share of them end the program, and what was made is kept.
 
-launch.train finds the same clips with --config.data.human.source=ssv2
---config.data.human.path=/data/ssv2 and equal sizes, or makes them.
-tensorflow-datasets reads them too: tfds.builder_from_directory(folder).
+launch.train and launch.finetune find the same clips with
+--config.data.human.source=ssv2 --config.data.human.path=/data/ssv2, equal
+templates and sizes, or make them: always with --caption=label and --seed=0,
+whatever their seed; captions from templates they take from a column of their
+own. --caption=template and another --seed are for users of tensorflow-datasets
+alone, which reads them all: tfds.builder_from_directory(folder).
 """
 
 import collections
@@ -32,7 +35,10 @@ _TEMPLATES = flags.DEFINE_multi_string(
   "templates", ["experiments"], "A named list, or templates, one flag each."
 )
 _CAPTION = flags.DEFINE_string(
-  "caption", "label", "The instruction: label (the template filled), template."
+  "caption",
+  "label",
+  "The instruction: label (the template filled), or template, for "
+  "tensorflow-datasets alone: no run looks for it.",
 )
 _SPLITS = flags.DEFINE_list(
   "split", ["train", "validation"], "Of train, validation and test."
@@ -42,7 +48,12 @@ _PER_TEMPLATE = flags.DEFINE_integer(
 )
 _NUM_FRAMES = flags.DEFINE_integer("num_frames", 16, "Frames stored of a clip.")
 _IMAGE_SIZE = flags.DEFINE_integer("image_size", 224, "Pixels, either side.")
-_SEED = flags.DEFINE_integer("seed", 0, "Of the choice by --per_template.")
+_SEED = flags.DEFINE_integer(
+  "seed",
+  0,
+  "Of the choice by --per_template; runs look for 0, others are for "
+  "tensorflow-datasets alone.",
+)
 _WORKERS = flags.DEFINE_integer("workers", 0, "Processes; 0: one per core.")
 _MAX_BAD_SHARE = flags.DEFINE_float(
   "max_bad_share", 0.01, "Share of the videos that may be unreadable."

@@ -7,13 +7,12 @@ from data.dataset import Dataset, open_dataset
 from data.ssv2 import builder, selection, store
 
 
-def open_split(
-  config: Any, manual_dir: pathlib.Path, *, split: str, caption: str
-) -> Dataset:
+def open_split(config: Any, manual_dir: pathlib.Path, *, split: str) -> Dataset:
   """The clips of one split, made where they are missing.
 
-  The choice of `human.clips_per_template` videos (0 takes all) does not depend
-  on the run's seed: all runs of an experiment find the same ones on disk.
+  The instruction is the label, the template has its own column. The choice of
+  `human.clips_per_template` videos (0 takes all) does not depend on the run's
+  seed: all runs of an experiment find the same ones on disk.
 
   Args:
     config: the settings under `data`; of them `dir`, `image_size`,
@@ -21,7 +20,6 @@ def open_split(
       read.
     manual_dir: folder of the download.
     split: 'train', 'validation' or 'test'.
-    caption: 'label' or 'template'.
 
   Raises:
     ValueError: a template that does not exist, or too many bad videos.
@@ -32,7 +30,6 @@ def open_split(
     chosen=selection.Selection(
       templates=tuple(config.human.templates),
       per_template=config.human.clips_per_template,
-      caption=caption,
       num_frames=config.stored_frames,
       image_size=config.image_size,
     ),

@@ -17,6 +17,7 @@ from a2r.models import singularity
 from benchmarks import ssv2_mini
 from configs import singularity_ssv2
 from data import records
+from data.ssv2 import selection
 from launch import captioned, common, finetuning, initial, weight_files
 
 _ROOT = pathlib.Path(__file__).parents[2]
@@ -60,7 +61,7 @@ def root(tmp_path_factory):
 def test_every_size_is_sound(size):
   config = singularity_ssv2.get_config(size)
   finetuning.check(config)
-  assert config.data.captions in captioned.CAPTIONS
+  assert config.data.captions in selection.CAPTIONS
   rate = {"label": 1e-5}.get(size, 1e-4)
   assert config.optim.learning_rate == rate
   with pytest.raises(ValueError, match="known: template, label, smoke"):
@@ -91,7 +92,7 @@ def test_wrong_settings_are_told_before_anything_is_made(key, value, said):
 @pytest.mark.parametrize(
   "key, value, said",
   [
-    ("data.captions", "words", "known: template, label"),
+    ("data.captions", "words", "known: label, template"),
     ("data.human.source", "none", "nothing to train on"),
     ("data.validation.clips", 24, "some be left to train on"),
     ("data.validation.clips", 0, "some must be held out"),
