@@ -5,7 +5,7 @@ Starts from weights that were pre-trained on images and video, a folder that
 does (Lei et al., https://arxiv.org/abs/2206.03428):
 
   python -m launch.finetune --config=configs/singularity_ssv2.py \\
-    --config.data.human.path=/data/ssv2 --config.model.init=converted
+    --config.data.human.path=/data/ssv2 --config.model.init=runs/singularity
 
 The run folder is what stage 2 starts from:
 `python -m launch.train --config.model.init=runs/singularity_ssv2`.

@@ -1,7 +1,7 @@
 """Trains the video-language backbone on videos of people: stage 1.
 
   python -m launch.finetune --config=configs/singularity_ssv2.py \\
-    --config.data.human.path=/data/ssv2 --config.model.init=converted
+    --config.data.human.path=/data/ssv2 --config.model.init=runs/singularity
   python -m launch.finetune --config=configs/singularity_ssv2.py:smoke
 
 A run that was stopped or killed goes on with the same command. The run folder
