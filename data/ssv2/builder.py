@@ -101,14 +101,18 @@ class SomethingSomethingV2(tfds.core.dataset_builder.FileReaderBuilder):
     return videos
 
   def prepare_split(
-    self, split: str, *, num_workers: int = 0, max_bad_share: float = 0.01
+    self,
+    split: str,
+    *,
+    num_workers: int = 0,
+    max_bad_share: float | None = None,
   ) -> store.Stored:
     """Makes what is missing of one split; see `data.ssv2.store`.
 
     Args:
       split: such as 'train'.
       num_workers: processes that read videos; 0 takes one for each core.
-      max_bad_share: share of the videos that may be bad.
+      max_bad_share: share of the videos that may be bad; see `store.store`.
 
     Raises:
       ValueError: no videos, or too many bad ones.
@@ -130,7 +134,7 @@ class SomethingSomethingV2(tfds.core.dataset_builder.FileReaderBuilder):
     *,
     splits: Sequence[str] = ("train", "validation"),
     num_workers: int = 0,
-    max_bad_share: float = 0.01,
+    max_bad_share: float | None = None,
   ) -> None:
     """Makes what is missing of some splits; nothing is downloaded.
 

@@ -66,6 +66,8 @@ def check_share(
   faults: Sequence[Fault],
   num_videos: int,
   max_bad_share: float,
+  *,
+  finished: bool = False,
 ):
   """Fails where more videos are bad than may be.
 
@@ -74,6 +76,7 @@ def check_share(
     faults: those found so far.
     num_videos: of the whole data set.
     max_bad_share: of them may be bad.
+    finished: whether all its shards and its index are there.
 
   Raises:
     ValueError: how many, the first of them, and where the list is.
@@ -81,11 +84,15 @@ def check_share(
   if len(faults) <= max_bad_share * num_videos:
     return
   shown = "; ".join(f"{f.video}: {f.reason}" for f in faults[:_NUM_SHOWN])
+  so_far = "" if finished else " so far"
+  mend = "mend them"
+  if finished:
+    mend += " and delete index.json there, so that they are read again"
   kinds = collections.Counter("no such file" in f.reason for f in faults)
   raise ValueError(
-    f"{len(faults)} of {num_videos} videos cannot be read so far "
+    f"{len(faults)} of {num_videos} videos cannot be read{so_far} "
     f"({len(faults) / num_videos:.1%}, {kinds[True]} of them are not there), "
     f"max_bad_share allows {max_bad_share:.1%} ({shown}); they are listed in "
-    f"{folder / FILE}; mend them, or allow more: `python -m launch.ssv2 "
+    f"{folder / FILE}; {mend}, or allow more: `python -m launch.ssv2 "
     "--max_bad_share=...` goes on with the shards that are made"
   )

@@ -21,6 +21,7 @@ from data.ssv2.selection import Selection
 
 NAME = "human"  # Of the shards.
 _CLIPS_PER_SHARD = 512
+_BAD_SHARE = 0.01  # Of the videos of a split.
 
 
 class Stored(NamedTuple):
@@ -51,7 +52,7 @@ def store(
   folder: pathlib.Path,
   *,
   num_workers: int = 0,
-  max_bad_share: float = 0.01,
+  max_bad_share: float | None = None,
 ) -> Stored:
   """Makes the shards that are missing; returns what is there then.
 
@@ -66,7 +67,9 @@ def store(
     chosen: how they are stored.
     folder: where; made if missing.
     num_workers: processes that read videos; 0 takes one for each core.
-    max_bad_share: share of the videos that may be bad.
+    max_bad_share: share of the videos that may be bad, of a finished data set
+      too; None allows 0.01 while one is made, and takes a finished one as it
+      is.
 
   Raises:
     FileNotFoundError: there is no video at all.
@@ -83,9 +86,12 @@ def store(
   else:
     rate = _write(
       layout, spec, parts, chosen, folder,
-      num_workers=num_workers, max_bad_share=max_bad_share,
+      num_workers=num_workers,
+      max_bad_share=_BAD_SHARE if max_bad_share is None else max_bad_share,
     )  # fmt: skip
   bad = faults.load(folder)
+  if max_bad_share is not None:
+    faults.check_share(folder, bad, len(videos), max_bad_share, finished=True)
   lengths = np.diff(bounds) - np.bincount(
     [fault.shard for fault in bad], minlength=num_shards
   ).astype(int)

@@ -71,7 +71,9 @@ def test_the_program_counts_what_it_stores(mini, tmp_path):
   )
   assert "train: 39 of 42 clips in" in out and "made at" in out
   assert "Left out: the 8 videos of the test split." in out
-  code, out, _ = _run("ssv2", *args)
+  code, _, err = _run("ssv2", *args)
+  assert code == 2 and "3 of 42 videos cannot be read (" in err
+  code, out, _ = _run("ssv2", *args, "--max_bad_share=0.1")
   assert code == 0 and out.count("all were there") == 2
 
 

@@ -75,8 +75,19 @@ def test_too_many_bad_videos_are_fatal_and_nothing_is_lost(write, tmp_path):
   whole = write("b")
   assert _files(write("a")) == _files(whole)
   assert [path.stat().st_mtime_ns for path in made] == times
-  # A finished data set is found whatever share is allowed now.
-  assert write("a", max_bad_share=0.0).clips_per_second is None
+
+
+def test_a_finished_data_set_is_judged_too_if_a_share_is_given(write):
+  write("a")
+  with pytest.raises(
+    ValueError, match="3 of 15 videos cannot be read .*delete index.json"
+  ):
+    write("a", max_bad_share=0.1)
+  assert write("a", max_bad_share=0.2).clips_per_second is None
+  # A run takes what its user has allowed before.
+  assert write("a", max_bad_share=None).clips_per_second is None
+  with pytest.raises(ValueError, match="max_bad_share allows 1.0%"):
+    write("b", max_bad_share=None)
 
 
 @pytest.mark.parametrize("after", [1, 6, 13])
