@@ -154,7 +154,7 @@ def write_shards(
   """
   folder = pathlib.Path(folder)
   folder.mkdir(parents=True, exist_ok=True)
-  with _lock(folder):
+  with lock(folder):
     check_spec(folder, spec)
     if not (folder / INDEX_FILE).exists():
       for shard in stale_fn():
@@ -255,7 +255,7 @@ def _replacing(path: pathlib.Path) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _lock(folder: pathlib.Path) -> Iterator[None]:
+def lock(folder: pathlib.Path) -> Iterator[None]:
   """Waits until no other process writes in the folder; ends with it."""
   with (folder / ".lock").open("w") as stream:
     fcntl.flock(stream, fcntl.LOCK_EX)

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import tensorflow_datasets as tfds
+from tensorflow_datasets.core import dataset_info
 
 from data import records
 from data.ssv2 import layout as layouts
@@ -150,9 +151,16 @@ class SomethingSomethingV2(tfds.core.dataset_builder.FileReaderBuilder):
 
   def _add_split(self, split: str, stored: store.Stored):
     """Writes the files that make the folder one of tensorflow-datasets."""
-    known = self.info.splits.get(split)
-    if known and known.shard_lengths == stored.shard_lengths:
-      return
+    with records.lock(self.data_path):
+      # Another process may have added its split meanwhile.
+      if dataset_info.dataset_info_path(self.data_path).exists():
+        self.info.read_from_directory(self.data_dir)
+      known = self.info.splits.get(split)
+      if not known or known.shard_lengths != stored.shard_lengths:
+        self._write_info(split, stored)
+
+  def _write_info(self, split: str, stored: store.Stored):
+    """Writes the splits that are known and this one."""
     template = tfds.core.ShardedFileTemplate(
       data_dir=self.data_dir,
       template=_TEMPLATE,

@@ -55,6 +55,20 @@ def test_read_without_this_code(make):
   assert b"moving part of something" in words and len(words) == 3
 
 
+def test_two_programs_make_a_split_each(make):
+  # Either has looked at the folder before the other wrote to it.
+  first, second = make(per_template=2), make(per_template=2)
+  stored = first.prepare_split("train", num_workers=1, max_bad_share=0.5)
+  second.prepare_split("validation", num_workers=1)
+  splits = make(per_template=2).info.splits
+  assert set(splits) == {"train", "validation"}
+  assert splits["train"].shard_lengths == stored.shard_lengths
+  assert splits["train"].num_bytes == stored.num_bytes > 0
+  again = first.prepare_split("train", num_workers=1, max_bad_share=0.5)
+  assert again.clips_per_second is None
+  assert set(make(per_template=2).info.splits) == set(splits)
+
+
 def test_every_selection_has_its_folder(make):
   same = make(templates=("Opening something", "moving [part] of [something]"))
   swapped = make(templates=("Moving part of something", "opening something"))
