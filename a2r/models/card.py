@@ -23,16 +23,17 @@ tags:
 - adapt2reward
 ---
 """
+_OWN = "Robot clips came from {} of the user's; what they show was not told."
 _ROBOT = {
   "tabletop": "Robot clips are **simulated**: a tabletop in MuJoCo, pictures "
   "by a ray caster. No real robot was filmed.",
-  "records": "Robot clips came from TFRecords of the user's; the run does not "
-  "say what they show.",
   "folder": "Robot clips are the user's own videos.",
+  "records": _OWN.format("TFRecords"),
+  "lerobot": _OWN.format("a LeRobot data set"),
+  "rlds": _OWN.format("an RLDS data set"),
 }
 _HUMAN = {
-  "procedural": "Human clips are **procedural**: drawn by a program, no person "
-  "was filmed.",
+  "procedural": "Human clips are **procedural**: pictures drawn by a program.",
   "ssv2": "Human clips are from Something-Something V2.",
   "records": "Human clips came from TFRecords of the user's.",
   "folder": "Human clips are the user's own videos.",
@@ -74,7 +75,7 @@ def render(config: Mapping[str, Any]) -> str:
     "## Instructions",
     _instructions(config),
     "## Data",
-    _data(config["record"]),
+    _data(config),
     "## Figures",
     _figures(config["record"]),
     "## What a score means",
@@ -136,14 +137,15 @@ def _instructions(config) -> str:
   return "\n".join([*lines, "", other])
 
 
-def _data(record) -> str:
+def _data(config) -> str:
+  record = config["record"]
   data = record["settings"]["data"]
   robot, human = data["robot"], data["human"]
   lines = [_ROBOT.get(robot["source"], f"Robot clips: {robot['source']}.")]
   if robot["source"] == "tabletop":
     lines[0] += (
       f" {robot['successes']} successes and {robot['failures']} failures of "
-      f"each of {len(robot['tasks'])} tasks, in `{robot['environment']}`."
+      f"each of {config['num_trained']} tasks, in `{robot['environment']}`."
     )
   lines.append(_HUMAN.get(human["source"], f"Human clips: {human['source']}."))
   backbone = record["backbone"] or {"init": record["settings"]["model"]["init"]}
@@ -158,7 +160,7 @@ def _data(record) -> str:
 
 
 def _figures(record) -> str:
-  figures = record["figures"]
+  settings, figures = record["settings"], record["figures"]
   if not figures:
     return (
       "**None**: these weights have not been evaluated. Nothing is known of "
@@ -167,7 +169,8 @@ def _figures(record) -> str:
   rows = [r for r in figures["summary"] if r["form"] == figures["form"]]
   rows = [{"interval": _interval(r), **r} for r in rows]
   shown = [f for f in _FIGURES if any(r[f[0]] is not None for r in rows)]
-  trained = record["settings"]["data"]["robot"].get("environment")
+  robot = settings["data"]["robot"]
+  drawn, trained = robot["source"] == "tabletop", robot.get("environment")
   lines = [
     "Area under the ROC curve (AUROC) of successes against failures, mean over "
     "tasks; 0.5 is chance. The interval is the 95 % bootstrap interval over "
@@ -189,13 +192,14 @@ def _figures(record) -> str:
     _choice(figures),
   ]
   lines += [f"\nNote: {note}" for note in figures.get("notes", ())]
-  if not record["settings"]["eval"]["environments"]:
+  tested = settings["eval"]["environments"] if drawn else robot.get("test_path")
+  if not tested:
     lines.append(
       "\nThere was no test set: the clips are those that the weights and the "
       "form were chosen on, so the figures are too good."
     )
   missing = [f[2] for f in _FIGURES if f not in shown]
-  if record["settings"]["data"]["robot"]["source"] == "tabletop":
+  if drawn:
     missing.append("video of a real robot")
   missing += ["other instructions", "a robot that acts on this reward"]
   return "\n".join([*lines, "", f"**Not measured**: {'; '.join(missing)}."])
@@ -247,8 +251,7 @@ def _making(record) -> str:
   settings = record["settings"]
   command = record["command"]
   command = f"```bash\n{command}\n```" if command else "Command: not recorded."
-  versions = record["versions"] or {}
-  shown = ", ".join(f"{name} {number}" for name, number in versions.items())
+  shown = ", ".join(f"{k} {v}" for k, v in (record["versions"] or {}).items())
   return (
     f"Seed {settings['seed']}, weights of step {record['step']} of "
     f"{settings['train']['num_steps']}; code {record['commit'] or 'unknown'}; "

@@ -18,7 +18,9 @@ _PROMPTS = (
   "domain_prompt_length",
 )
 # The folders of a path that is absolute, a home's, or begins with a dot.
-_FOLDERS = re.compile(r"(^|[\s='\"])(?:~|\.{1,2})?/(?:[^\s'\"]*/)?")
+_FOLDERS = re.compile(
+  r"(^|[\s='\"])(?:~|\.{1,2})?/(?:[^\s'\"]*/)?(?=[^\s'\"/])"
+)
 
 
 class Trained(NamedTuple):

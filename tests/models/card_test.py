@@ -171,6 +171,24 @@ def test_data_decide_what_is_said_of_them(data, init, license, said):
   assert ("no figure is of real video" in shown) == (not real)
 
 
+def test_no_task_named_means_all_that_were_trained():
+  settings, report = with_settings(
+    robot=SETTINGS["data"]["robot"] | {"tasks": []}
+  )
+  shown = card.render(make_config(settings, report))
+  assert "90 successes and 80 failures of each of 2 tasks" in shown
+
+
+@pytest.mark.parametrize("source", ["records", "folder", "lerobot", "rlds"])
+@pytest.mark.parametrize("path", ["", "/home/someone/held_out/"])
+def test_own_clips_have_a_test_set_where_its_path_is(source, path):
+  settings, report = with_settings(robot={"source": source, "test_path": path})
+  shown = card.render(make_config(settings, report))
+  assert ("There was no test set" in shown) == (not path)
+  assert f"Robot clips: {source}" not in shown
+  assert "someone" not in shown
+
+
 def test_what_is_missing_is_said():
   shown = card.render(make_config(report=None))
   assert "**None**: these weights have not been evaluated" in shown
