@@ -159,6 +159,33 @@ def store_config(workdir: pathlib.Path, config: Mapping[str, Any]):
   write_json(path, config)
 
 
+def store_digests(workdir: pathlib.Path, digests: Mapping[str, str]):
+  """Writes data.json; a run that has begun must go on with the clips it had.
+
+  Clips that are held out are chosen anew among other clips: a run would be
+  judged on some that it was trained on.
+
+  Args:
+    workdir: the run folder.
+    digests: what tells the clips from others, by the key of their path.
+
+  Raises:
+    ValueError: the run began with other clips; names the key of their path.
+  """
+  path = workdir / "data.json"
+  if checkpoint.exists(workdir):
+    old = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    for key, digest in digests.items():
+      # A run that recorded none drew its held-out clips in another way.
+      if old.get(key, "" if key == "data.robot.path" else digest) != digest:
+        raise ValueError(
+          f"the clips of {key} have changed since the run in {workdir} began "
+          "(or it is older than the record of them): train them in another "
+          "--workdir"
+        )
+  write_json(path, dict(digests))
+
+
 def write_json(path: pathlib.Path, value: Any):
   """Writes a JSON file, all or nothing."""
   partial = path.with_name(f"{path.name}.partial")

@@ -1,14 +1,11 @@
-"""The user's own robot clips: opened, labeled, and some of them held out.
+"""The user's own robot clips: opened and labeled.
 
 What is decided here for the user is told: every function that decides returns
 notes, which a run prints and keeps in its report.
-
-Letters: N clips.
 """
 
 import dataclasses
 import pathlib
-import zlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,9 +14,9 @@ import numpy as np
 from a2r.evaluation import labeled
 from data import checks, folder, lerobot, rlds, text
 from data.dataset import Dataset, open_dataset
+from launch import held_out
 
 SOURCES = ("records", "folder", "lerobot", "rlds")
-_PATHS = ("path", "test_path")
 # Of either outcome: fewer clips choose neither a checkpoint nor a form.
 _ENOUGH_TO_CHOOSE = 10
 
@@ -155,42 +152,6 @@ def match_templates(
   return dataclasses.replace(robot, template=column.astype(str)), notes
 
 
-def hold_out(
-  dataset: Dataset, validation: Any, seed: int
-) -> tuple[Dataset, Dataset, list[str]]:
-  """Splits off validation clips: a share of each task and outcome.
-
-  At least one of two or more, none of a single one.
-
-  Args:
-    dataset: the clips.
-    validation: the settings `successes` and `failures`, at most so many of a
-      task, and `share`, at most this share of them.
-    seed: of the choice.
-
-  Returns:
-    The clips to train on, those held out, and notes.
-  """
-  rng = np.random.default_rng(seed)
-  held_out = np.zeros(len(dataset), bool)
-  notes = []
-  for task in dict.fromkeys(dataset.task.tolist()):
-    told = []
-    for success, most, kind in (
-      (True, validation.successes, "successes"),
-      (False, validation.failures, "failures"),
-    ):
-      rows = np.flatnonzero(
-        (dataset.task == task) & (dataset.success == success)
-      )
-      share = max(1, int(validation.share * len(rows)))
-      count = min(most, share) if len(rows) > 1 else 0
-      held_out[rng.permutation(rows)[:count]] = True
-      told.append(f"{count} of {len(rows)} {kind}")
-    notes.append(f"held out of training: {' and '.join(told)} of {task!r}")
-  return dataset.select(~held_out), dataset.select(held_out), notes
-
-
 def lacking_losses(robot: Dataset) -> tuple[tuple[str, ...], list[str]]:
   """The losses that must be left out for want of failed clips, and notes."""
   tasks = dict.fromkeys(robot.task.tolist())
@@ -227,23 +188,21 @@ def label(
   )
 
 
-def shared_clips(config: Any) -> list[str]:
+def shared_clips(config: Any, crcs: np.ndarray) -> list[str]:
   """Notes: whether some test clips are among those given to train on.
 
   Args:
-    config: the settings under `data`, with a test path.
+    config: the settings under `data`; without a test path there is no note.
+    crcs: of the clips given to train on, see `held_out.pictures_crcs`.
   """
-  (given, _), (test, _) = (open_robot(config, key=k) for k in _PATHS)
-  known = set(map(_pictures_crc, [given] * len(given), range(len(given))))
-  same = [n for n in range(len(test)) if _pictures_crc(test, n) in known]
+  if not config.robot.test_path:
+    return []
+  test, _ = open_robot(config, key="test_path")
+  same = int(np.isin(held_out.pictures_crcs(test), crcs).sum())
   return [
-    f"{len(same)} of the {len(test)} test clips are among the clips to learn "
-    "from too: the figures are too good"
+    f"{same} of the {len(test)} test clips are among the clips to learn from "
+    "too: the figures are too good"
   ] * bool(same)
-
-
-def _pictures_crc(dataset: Dataset, row: int) -> int:
-  return zlib.crc32(b"".join(dataset.frames(row)))
 
 
 def can_choose(validation: labeled.LabeledClips, own: bool) -> bool:
@@ -264,13 +223,13 @@ def can_choose(validation: labeled.LabeledClips, own: bool) -> bool:
 
 
 def judging_notes(
-  judged: labeled.LabeledClips, *, held_out: bool, chosen: bool
+  judged: labeled.LabeledClips, *, is_held_out: bool, chosen: bool
 ) -> list[str]:
   """What there is to say of the clips that a run is judged on.
 
   Args:
     judged: the clips, of a test manifest or held out.
-    held_out: whether they are the clips held out of training.
+    is_held_out: whether they are the clips held out of training.
     chosen: whether the held-out clips chose the checkpoint and the form.
   """
   more = "name others with --config.data.robot.test_path=..."
@@ -291,7 +250,7 @@ def judging_notes(
       f"The figures are made of {counts[0]} successes and {counts[1]} failures "
       f"and may be luck; {more}"
     )
-  if held_out and chosen:
+  if is_held_out and chosen:
     notes.append(
       "The same held-out clips chose the checkpoint and the form, which "
       f"flatters the figures; {more}"

@@ -3,6 +3,8 @@
 Letters: I labels of a run, M of them with robot clips (the first ones).
 """
 
+import types
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,8 +14,9 @@ from a2r.evaluation import labeled
 from a2r.sim import humans
 from data import checks, pipeline
 from data.dataset import Dataset
-from data.ssv2 import layout
 from launch import collecting, own, ssv2_clips
+from launch import held_out as held_out_lib
+from launch import labels as label_lib
 
 ROBOT_SOURCES = ("tabletop", *own.SOURCES)
 HUMAN_SOURCES = ("procedural", "ssv2", "records", "folder", "none")
@@ -34,6 +37,7 @@ class Data(NamedTuple):
     chooses: whether the validation clips choose the checkpoint and the form.
     without: losses that are left out for want of failed clips.
     notes: what was decided for the user, one line each.
+    digests: what tells the user's clips from others, by the key of their path.
   """
 
   robot: Dataset
@@ -46,6 +50,7 @@ class Data(NamedTuple):
   chooses: bool = True
   without: tuple[str, ...] = ()
   notes: tuple[str, ...] = ()
+  digests: Mapping[str, str] = types.MappingProxyType({})
 
 
 def open_data(config: Any, *, seed: int, use_failures: bool) -> Data:
@@ -63,9 +68,16 @@ def open_data(config: Any, *, seed: int, use_failures: bool) -> Data:
   _check_source("data.robot.source", config.robot.source, ROBOT_SOURCES)
   is_own = config.robot.source in own.SOURCES
   without, notes = (), []
+  digests = {}
   if is_own:
+    held_out_lib.check_share(config.validation)
     robot, human, notes = _open_own(config, seed)
-    robot, held_out, told = own.hold_out(robot, config.validation, seed)
+    crcs = held_out_lib.pictures_crcs(robot)
+    digests["data.robot.path"] = held_out_lib.digest(robot, crcs)
+    notes += own.shared_clips(config, crcs)
+    robot, held_out, told = held_out_lib.hold_out(
+      robot, crcs, config.validation, seed
+    )
     notes += told
     if use_failures:
       without, told = own.lacking_losses(robot)
@@ -73,8 +85,10 @@ def open_data(config: Any, *, seed: int, use_failures: bool) -> Data:
   else:
     robot, held_out = _open_tabletop(config, seed)
     human = open_human(config, seed)
-  label_by = _label_by(robot, human)
-  labels, texts = _labels(robot, human, label_by)
+  if config.human.source not in ("procedural", "none"):
+    digests["data.human.path"] = held_out_lib.digest(human, human.crc)
+  label_by = label_lib.choose_column(robot, human)
+  labels, texts = label_lib.find_labels(robot, human, label_by)
   num_trained = len(set(getattr(robot, label_by).tolist()))
   checks.check_data(
     robot,
@@ -98,6 +112,7 @@ def open_data(config: Any, *, seed: int, use_failures: bool) -> Data:
     chooses=own.can_choose(validation, is_own),
     without=without,
     notes=tuple(notes),
+    digests=digests,
   )
 
 
@@ -270,27 +285,6 @@ def _open_own(config, seed) -> tuple[Dataset, Dataset | None, list[str]]:
 
 def _templates(human: Dataset | None) -> list[str]:
   return [] if human is None else sorted(set(human.template.tolist()) - {""})
-
-
-def _label_by(robot: Dataset, human: Dataset | None) -> str:
-  """'template' where all clips have one and it tells the robot tasks apart."""
-  pairs = set(zip(robot.template, robot.instruction, strict=True))
-  templates = [template for template, _ in pairs]
-  used = templates + ([] if human is None else human.template.tolist())
-  apart = len(set(templates)) == len(pairs)
-  return "template" if all(used) and apart else "instruction"
-
-
-def _labels(robot, human, label_by) -> tuple[list[str], list[str]]:
-  """Labels, robot tasks first, and the instruction of each."""
-  texts = {}
-  for label, text in zip(
-    getattr(robot, label_by), robot.instruction, strict=True
-  ):
-    texts.setdefault(str(label), str(text))
-  for label in [] if human is None else getattr(human, label_by):
-    texts.setdefault(str(label), layout.plain(str(label)))
-  return list(texts), list(texts.values())
 
 
 def _check_source(key: str, source: str, known: tuple[str, ...]):

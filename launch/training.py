@@ -36,6 +36,7 @@ def run(config: Any, workdir: pathlib.Path):
   )
   for note in data.notes:
     print(f"NOTE: {note}", file=sys.stderr, flush=True)
+  common.store_digests(workdir, data.digests)
   config = without_losses(config, data.without)
   start = initial.make_start(config.model, data)
   start.tokenizer.save(workdir / "tokenizer.json")
@@ -244,9 +245,8 @@ def _evaluate(config, workdir, data, start):
   notes = list(data.notes)
   if config.data.robot.source in own.SOURCES:
     notes += own.judging_notes(
-      datasets["test"], held_out=test is None, chosen=data.chooses
+      datasets["test"], is_held_out=test is None, chosen=data.chooses
     )
-    notes += [] if test is None else own.shared_clips(config.data)
   model = reward.load(workdir)
   if len(datasets["test"]):
     result = evaluate.evaluate_run(model, datasets, notes=notes)

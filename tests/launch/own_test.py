@@ -158,7 +158,7 @@ def test_when_validation_clips_choose(counts, own_clips, expected):
   ],
 )
 def test_what_is_said_of_the_figures(counts, said):
-  notes = own.judging_notes(_labeled(*counts), held_out=True, chosen=True)
+  notes = own.judging_notes(_labeled(*counts), is_held_out=True, chosen=True)
   assert any(said in note for note in notes)
   assert all("data.robot.test_path" in note for note in notes)
 
@@ -236,18 +236,36 @@ def test_a_report_on_nothing(tmp_path, capfd, trained):
   assert "No clip was held out" in page.render(run)
 
 
-def test_a_test_manifest_is_what_is_judged_on(tmp_path, trained, ten):
+def test_a_test_manifest_is_what_is_judged_on(tmp_path, ten):
   config = _config(*ten, test_path=str(ten[1]))
   clips = prepare.open_test(config)
   assert len(clips) == 10 and set(clips.environment) == {"test clips"}
-  (note,) = own.shared_clips(config.data)
-  assert note.startswith("10 of the 10 test clips are among")
+  data = prepare.open_data(config.data, seed=0, use_failures=True)
+  said = "10 of the 10 test clips are among"
+  assert any(note.startswith(said) for note in data.notes)
   other = tmp_path / "other"
   other.mkdir()
   config.data.robot.test_path = str(_videos(other, {"a.gif": True}))
-  assert own.shared_clips(config.data) == []
+  assert own.shared_clips(config.data, np.arange(9)) == []
   config.data.robot.test_path = ""
   assert prepare.open_test(config) is None
+
+
+def test_a_run_keeps_its_clips(tmp_path, capfd, trained):
+  _, _, run = _run(tmp_path, TEN, capfd)
+  config = _config(tmp_path, tmp_path / "my.csv")
+  (run / "checkpoints" / "3").mkdir(parents=True)
+  training.run(config, run)
+  lines = (tmp_path / "my.csv").read_text().splitlines()
+  (tmp_path / "my.csv").write_text("\n".join(lines[:-1]) + "\n")
+  with pytest.raises(ValueError, match="clips of data.robot.path have changed"):
+    training.run(config, run)
+  (tmp_path / "my.csv").write_text("\n".join([lines[0], *lines[:0:-1]]) + "\n")
+  training.run(config, run)  # The same ones in another order.
+  (run / "data.json").unlink()
+  with pytest.raises(ValueError, match="older than the record"):
+    training.run(config, run)
+  common.store_digests(run, {"data.human.path": "1"})
 
 
 @pytest.mark.parametrize("source", ["lerobot", "rlds"])
