@@ -73,7 +73,10 @@ def check_clips(dataset: Dataset):
   # 'part' in 'Moving part of something'.
   own = dataset.select(dataset.environment != layout.ENVIRONMENT)
   pairs = zip(own.template, own.instruction, strict=True)
-  fitting = {pair: text.reads_as(*map(str, pair)) for pair in set(pairs)}
+  fitting = {
+    pair: text.fits(*map(str, pair)) or text.reads_as(*map(str, pair))
+    for pair in set(pairs)
+  }
   for (template, instruction), fit in fitting.items():
     if template and not fit:
       wrong = (own.template == template) & (own.instruction == instruction)

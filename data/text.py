@@ -47,18 +47,19 @@ def reads_as(template: str, instruction: str) -> bool:
   """Whether an instruction is the template filled, as people may write it.
 
   Besides what `fits`: case and punctuation do not count, articles may be left
-  out or put in, and the first verb may be in its plain form.
+  out or put in, and the first verb may be in its plain form. What may say more
+  than the template, 'and' and the like, does not read as it even where it fits.
 
   >>> reads_as('Closing something', 'Close the drawer.')
   True
   >>> reads_as('Closing something', 'close the drawer and open the box')
   False
   """
-  if fits(template, instruction):
-    return True
   fixed, words = _plain_words(template), _plain_words(instruction)
   if any(words.count(word) > fixed.count(word) for word in _MORE):
     return False
+  if fits(template, instruction):
+    return True
   verbs = (words[0], *text_lib.ing_forms(words[0])) if words else ()
   plain = " ".join(fixed)
   return any(fits(plain, " ".join([verb, *words[1:]])) for verb in verbs)
