@@ -78,9 +78,10 @@ def _small():
         source="procedural",
         path="",
         templates=HUMAN_TEMPLATES,
-        clips_per_template=120,
+        clips_per_template=120,  # At most; 0 takes all that there are.
       ),
-      # At most so many clips of a task; of own clips at most this share too.
+      # At most so many clips of a task; of own clips at most this share too
+      # (0 holds out none).
       validation=dict(successes=30, failures=30, share=0.2),
     ),
     model=dict(
@@ -141,7 +142,9 @@ def _paper():
 
 def _smoke():
   config = _small()
-  config.data.robot.update(successes=4, failures=4, near_miss_fraction=0.5)
+  config.data.robot.update(
+    tasks=TARGETS[:2], successes=4, failures=4, near_miss_fraction=0.5
+  )
   config.data.human.update(templates=HUMAN_TEMPLATES[:3], clips_per_template=4)
   config.data.validation.update(successes=4, failures=4)
   config.model.update(init="scratch", backbone=backbones.smoke())

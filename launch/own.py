@@ -121,6 +121,31 @@ def open_robot(config: Any, *, key: str = "path") -> tuple[Dataset, list[str]]:
   return dataset, notes
 
 
+def choose_human(dataset: Dataset, human: Any, seed: int) -> Dataset:
+  """At most `clips_per_template` clips of each template, 0 takes all.
+
+  Of all templates that there are where none is listed; a clip without one
+  counts by its instruction.
+
+  Args:
+    dataset: the human clips.
+    human: the settings under `human`.
+    seed: of the choice.
+
+  Raises:
+    ValueError: a template without clips.
+  """
+  of = np.where(dataset.template == "", dataset.instruction, dataset.template)
+  templates = human.templates or dict.fromkeys(of.tolist())
+  order = np.random.default_rng(seed).permutation(len(dataset))
+  most = human.clips_per_template or None
+  rows = {t: order[of[order] == t][:most] for t in templates}
+  empty = [template for template in rows if not len(rows[template])]
+  if empty:
+    raise ValueError(f"{human.path}: no clips of the templates {empty}")
+  return dataset.select(np.sort(np.concatenate(list(rows.values()))))
+
+
 def match_templates(
   robot: Dataset, templates: Iterable[str]
 ) -> tuple[Dataset, list[str]]:

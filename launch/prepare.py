@@ -7,8 +7,6 @@ import types
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from a2r import sim
 from a2r.evaluation import labeled
 from a2r.sim import humans
@@ -151,16 +149,7 @@ def open_human(
     path = own.find_path(human, "human")
     return ssv2_clips.open_split(config, path, split=split)
   dataset, _ = own.open_clips(config, human, "human")
-  rng = np.random.default_rng(seed)
-  order = rng.permutation(len(dataset))
-  rows = [
-    order[dataset.template[order] == template][: human.clips_per_template]
-    for template in human.templates
-  ]
-  empty = [t for t, r in zip(human.templates, rows, strict=True) if not len(r)]
-  if empty:
-    raise ValueError(f"{human.path}: no clips of the templates {empty}")
-  return dataset.select(np.sort(np.concatenate(rows))) if rows else dataset
+  return own.choose_human(dataset, human, seed)
 
 
 def open_test(config: Any) -> labeled.LabeledClips | None:

@@ -61,7 +61,9 @@ def _config(folder, manifest, **robot):
   config.data.dir = str(folder / "sets")
   config.data.image_size = 16
   config.data.stored_frames = 2
-  config.data.robot.update(source="folder", path=str(manifest), **robot)
+  config.data.robot.update(
+    source="folder", path=str(manifest), tasks=(), **robot
+  )
   config.data.human.clips_per_template = 2
   config.model.backbone.image_size = 16
   config.model.backbone.stem_features = (8,)

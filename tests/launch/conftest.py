@@ -1,0 +1,77 @@
+"""Small data sets for the tests; TensorFlow is imported when first used."""
+
+import importlib
+
+import numpy as np
+import pytest
+
+from configs import envgen
+
+
+def _write_clips(root):
+  """Two robot tasks and three human templates, eight clips of each."""
+  records = importlib.import_module("data.records")
+  rng = np.random.default_rng(0)
+
+  def clip(template, noun, task="", success=True, source="human"):
+    return records.Record(
+      frames=rng.integers(0, 255, (4, 16, 16, 3), np.uint8),
+      instruction=template.lower().replace("something", noun),
+      template=template,
+      task=task,
+      success=success,
+      source=source,
+    )
+
+  robot = [
+    clip(template, "cup", task, success, "expert" if success else "random")
+    for template, task in (
+      ("Opening something", "open"),
+      ("Closing something", "close"),
+    )
+    for success in (True, False)
+    for _ in range(8)
+  ]
+  human = [
+    clip(template, noun)
+    for template in (
+      "Closing something",
+      "Opening something",
+      "Moving something up",
+    )
+    for noun in ("box", "jar") * 4
+  ]
+  for name, clips in (("robot", robot), ("human", human)):
+    records.write_shards(root / name, name, {}, 1, lambda _, c=clips: c)
+
+
+def _config(root):
+  """Settings of a run on the clips that are stored in a folder."""
+  config = envgen.get_config("smoke")
+  config.data.robot.update(source="records", path=f"{root}/robot", tasks=())
+  config.data.human.update(
+    source="records",
+    path=f"{root}/human",
+    templates=(),
+    clips_per_template=8,
+  )
+  config.data.validation.update(successes=3, failures=2, share=0.5)
+  config.model.backbone.image_size = 16
+  config.model.backbone.stem_features = (8,)
+  return config
+
+
+@pytest.fixture(name="own_config", scope="session")
+def _own_config():
+  """Function of a folder to settings of a run on the clips stored there."""
+  return _config
+
+
+@pytest.fixture(name="own", scope="session")
+def _own(tmp_path_factory):
+  """Settings of a run on stored clips, and its opened data."""
+  root = tmp_path_factory.mktemp("own")
+  _write_clips(root)
+  config = _config(root)
+  prepare = importlib.import_module("launch.prepare")
+  return config, prepare.open_data(config.data, seed=0, use_failures=True)
