@@ -12,7 +12,7 @@ import tokenizers
 
 from a2r import assets
 from a2r.core import checkpoint, text, trees
-from a2r.models import artifact, singularity
+from a2r.models import artifact, singularity, trained
 
 # What launch.convert writes into its folder.
 CONVERTED = "backbone.safetensors"
@@ -54,9 +54,9 @@ def load(path: pathlib.Path) -> Backbone:
     card.pop("config", None)
     return Backbone(params, config, tokenizer, card)
   if artifact.is_one(path):
-    trained = artifact.read(path)
-    step = {"step": trained.record["step"]}
-    return Backbone(trained.params["backbone"], config, trained.tokenizer, step)
+    found = artifact.read(path)
+    step = {"step": found.record["step"]}
+    return Backbone(found.params["backbone"], config, found.tokenizer, step)
   stored = checkpoint.load(path)
   params = stored.parts["params"]
   # launch.finetune keeps this head beside the backbone.
@@ -80,7 +80,7 @@ def load_config(path: pathlib.Path) -> singularity.Config | None:
   if file:
     fields = _metadata(file)["card"].get("config")
   elif (path / "config.json").is_file():
-    stored = json.loads((path / "config.json").read_text(encoding="utf-8"))
+    stored = trained.read_json(path / "config.json")
     fields = stored.get("model", {}).get("backbone")
   else:
     fields = None
@@ -151,9 +151,16 @@ def load_backbone(
 def _metadata(path: pathlib.Path) -> dict[str, Any]:
   """What stands beside the arrays: 'tokenizer' and 'card'."""
   if not path.is_file():
+    if path == shipped_backbone():
+      raise FileNotFoundError(
+        f"{path} is not there, though it ships with the project; make it "
+        "(python -m launch.pretrain --config=configs/pretrain.py) or train "
+        "with --config.model.init=scratch"
+      )
     raise FileNotFoundError(
-      f"{path} is not there; make it (python -m launch.pretrain "
-      "--config=configs/pretrain.py) or train with --config.model.init=scratch"
+      f"{path} is not there; expected is a folder of launch.train, "
+      "launch.finetune, launch.convert or launch.export, or a file of "
+      "launch.pretrain"
     )
   try:
     with safetensors.safe_open(path, "numpy") as file:

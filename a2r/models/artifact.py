@@ -33,25 +33,30 @@ CONFIG_FILE = "config.json"
 TOKENIZER_FILE = "tokenizer.json"
 CARD_FILE = "README.md"
 _FILES = (WEIGHTS_FILE, CONFIG_FILE, TOKENIZER_FILE)
+_KEPT = (".git", ".gitattributes")  # Of a repository cloned from the Hub.
 _PACKAGES = ("jax", "jaxlib", "flax", "numpy", "safetensors", "tokenizers")
 _VALUES = Trained._fields[2:]  # All but parameters and tokenizer.
 
 
 def is_one(folder: pathlib.Path) -> bool:
   """Whether a folder looks like what `write` wrote, whole or not."""
+  folder = _find(folder)
   if (folder / WEIGHTS_FILE).is_file():
     return True
   try:
-    config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+    config = trained_lib.read_json(folder / CONFIG_FILE)
   except (OSError, ValueError):
     return False
-  return isinstance(config, dict) and config.get("format") == FORMAT
+  return config.get("format") == FORMAT
 
 
 def write(
   folder: str | pathlib.Path, trained: Trained, *, dtype: str = "float32"
 ) -> None:
   """Writes the folder, all or nothing; one that is there is replaced whole.
+
+  Only what makes it a git repository stays. Where a kill came between moving
+  the old one away and the new one in, the next call finds the old one.
 
   Args:
     folder: its path.
@@ -66,6 +71,7 @@ def write(
   if dtype not in DTYPES:
     raise ValueError(f"unknown dtype {dtype!r}; known: {', '.join(DTYPES)}")
   folder = pathlib.Path(folder).expanduser().resolve()
+  _restore(folder)
   _check_free(folder)
   flat = {
     name: np.asarray(leaf).astype(jax.numpy.dtype(dtype))
@@ -86,9 +92,12 @@ def write(
     # The library lets nobody else read what it writes.
     shutil.copymode(partial / CONFIG_FILE, partial / WEIGHTS_FILE)
     (partial / CARD_FILE).write_text(card.render(config), encoding="utf-8")
-    _swap(partial, folder)
+    if folder.exists():
+      folder.rename(_old(folder))
+    partial.rename(folder)
   finally:
     shutil.rmtree(partial, ignore_errors=True)
+    _restore(folder)
 
 
 def read(folder: str | pathlib.Path) -> Trained:
@@ -98,7 +107,7 @@ def read(folder: str | pathlib.Path) -> Trained:
     FileNotFoundError: a file is missing.
     ValueError: a file is broken, of a newer version, or does not fit.
   """
-  folder = pathlib.Path(folder).expanduser()
+  folder = _find(pathlib.Path(folder).expanduser())
   for name in _FILES:
     if not (folder / name).is_file():
       raise FileNotFoundError(
@@ -127,11 +136,8 @@ def _make_config(trained: Trained, dtype: str, num_params: int) -> dict:
 
 def _read_config(path: pathlib.Path) -> dict:
   """config.json, after a look at its format."""
-  try:
-    config = json.loads(path.read_text(encoding="utf-8"))
-  except ValueError as error:
-    raise ValueError(f"{path} is not JSON: {error}") from error
-  found = config.get("format") if isinstance(config, dict) else None
+  config = trained_lib.read_json(path)
+  found = config.get("format")
   if found != FORMAT:
     raise ValueError(
       f"{path} is not that of an exported reward: its format is {found!r}, not "
@@ -164,7 +170,7 @@ def _read_weights(path: pathlib.Path) -> dict[str, np.ndarray]:
 def _check_free(folder: pathlib.Path) -> None:
   """An error unless `folder` may be replaced or is not there."""
   if folder.is_dir():
-    found = {path.name for path in folder.iterdir()}
+    found = {path.name for path in folder.iterdir()} - {*_KEPT}
     others = sorted(found - {*_FILES, CARD_FILE})
     if others or (found and not is_one(folder)):
       raise FileExistsError(
@@ -175,11 +181,27 @@ def _check_free(folder: pathlib.Path) -> None:
     raise FileExistsError(f"{folder} is a file: choose another folder")
 
 
-def _swap(partial: pathlib.Path, folder: pathlib.Path) -> None:
-  """Puts `partial` where `folder` is."""
-  old = folder.with_name(f".{folder.name}.old")
-  shutil.rmtree(old, ignore_errors=True)
-  if folder.exists():
-    folder.rename(old)
-  partial.rename(folder)
+def _old(folder: pathlib.Path) -> pathlib.Path:
+  """Where a folder is while another takes its place."""
+  folder = folder.resolve()  # Of '.' too, which has no name.
+  return folder.parent / f".{folder.name}.old"
+
+
+def _find(folder: pathlib.Path) -> pathlib.Path:
+  """The folder; where a kill left none, the one it was to replace."""
+  old = _old(folder)
+  return old if old.is_dir() and not folder.exists() else folder
+
+
+def _restore(folder: pathlib.Path) -> None:
+  """Ends a replacement that failed or was killed, or that went well."""
+  old = _old(folder)
+  if not old.is_dir():
+    return
+  if not folder.exists():
+    old.rename(folder)
+    return
+  for name in _KEPT:
+    if (old / name).exists() and not (folder / name).exists():
+      (old / name).rename(folder / name)
   shutil.rmtree(old, ignore_errors=True)

@@ -145,7 +145,23 @@ def make_record(
   )
 
 
-def _read_json(folder: pathlib.Path, name: str) -> dict:
+def read_json(path: pathlib.Path) -> dict[str, Any]:
+  """The object that a JSON file holds.
+
+  Raises:
+    FileNotFoundError: there is no such file.
+    ValueError: it is not JSON, or no object.
+  """
+  try:
+    value = json.loads(path.read_text(encoding="utf-8"))
+  except ValueError as error:
+    raise ValueError(f"{path} is not JSON: {error}") from error
+  if not isinstance(value, dict):
+    raise ValueError(f"{path} is not a JSON object, but {str(value)[:40]!r}")
+  return value
+
+
+def _read_json(folder: pathlib.Path, name: str) -> dict[str, Any]:
   """The JSON file `name` of a run folder."""
   path = folder / name
   if not path.is_file():
@@ -156,10 +172,7 @@ def _read_json(folder: pathlib.Path, name: str) -> dict:
       f"no trained run: {folder} {why}; "
       + (f"runs: {', '.join(runs)}" if runs else "train one: launch.train")
     )
-  try:
-    return json.loads(path.read_text(encoding="utf-8"))
-  except json.JSONDecodeError as error:
-    raise ValueError(f"{path} is not JSON: {error}") from error
+  return read_json(path)
 
 
 def _without_folders(value: Any) -> Any:

@@ -1,6 +1,7 @@
 """Exported rewards: what is written, read back and refused."""
 
 import json
+import pathlib
 import shutil
 
 import jax
@@ -109,6 +110,47 @@ def test_an_exported_reward_is_replaced(made, copy):
   assert {p.name for p in copy.parent.iterdir()} == {"copy"}
 
 
+@pytest.mark.parametrize("at", [1, 2])
+def test_a_kill_while_it_is_replaced_loses_nothing(made, copy, monkeypatch, at):
+  """At 1 the old folder is moved away; at 2 the new one is moved in too."""
+  rename, calls = pathlib.Path.rename, []
+
+  def kill(path, target):
+    if len(calls) == at:
+      raise KeyboardInterrupt
+    calls.append(path)
+    return rename(path, target)
+
+  (copy / ".git").mkdir()
+  (copy / ".git" / "HEAD").write_text("ref")
+  changed = made._replace(instructions=["closing drawer", "running"])
+  with monkeypatch.context() as patch:
+    patch.setattr(pathlib.Path, "rename", kill)
+    with pytest.raises(KeyboardInterrupt):
+      artifact.write(copy, changed)
+  assert copy.exists() == (at == 2)
+  assert artifact.is_one(copy)
+  there = artifact.read(copy).instructions
+  assert there == (changed if at == 2 else made).instructions
+  artifact.write(copy, changed)
+  assert artifact.read(copy).instructions == changed.instructions
+  assert (copy / ".git" / "HEAD").read_text() == "ref"
+  assert {p.name for p in copy.parent.iterdir()} == {"copy"}
+
+
+def test_a_cloned_repository_stays_one(made, copy, tmp_path):
+  clone = tmp_path / "clone"
+  for folder in (copy, clone):
+    (folder / ".git").mkdir(parents=True)
+    (folder / ".git" / "HEAD").write_text("ref")
+    (folder / ".gitattributes").write_text("*.safetensors filter=lfs")
+    artifact.write(folder, made)
+    assert (folder / ".git" / "HEAD").read_text() == "ref"
+    assert "filter=lfs" in (folder / ".gitattributes").read_text()
+    assert artifact.read(folder).instructions == TEXTS
+  assert {p.name for p in tmp_path.iterdir()} == {"copy", "clone"}
+
+
 def test_anything_else_is_not_replaced(made, copy, tmp_path):
   (tmp_path / "thesis").mkdir()
   (tmp_path / "thesis" / "thesis.tex").write_text("years")
@@ -183,6 +225,9 @@ def test_a_broken_config_is_told(copy):
     artifact.read(copy)
   path.write_text("{")
   with pytest.raises(ValueError, match="config.json is not JSON"):
+    artifact.read(copy)
+  path.write_text("[1]")
+  with pytest.raises(ValueError, match="is not a JSON object, but '.1.'"):
     artifact.read(copy)
 
 
