@@ -13,8 +13,6 @@ that a file asks for is run.
 """
 
 import pathlib
-import shlex
-import sys
 
 from absl import flags
 
@@ -53,7 +51,6 @@ def main():
   if _TO.value is None:
     raise ValueError("--to is missing; see --help")
   target = pathlib.Path(_TO.value).expanduser()
-  convert_targets.check_target(target)
   options = convert_sources.Options(
     temporal_feature=_TEMPORAL.value,
     num_heads=_HEADS.value,
@@ -63,6 +60,7 @@ def main():
     seed=_SEED.value,
     vocab=_VOCAB.value and pathlib.Path(_VOCAB.value).expanduser(),
   )
+  convert_targets.check_target(target, options)
   both = _BEIT.value and _BERT.value
   if bool(_FROM.value) == bool(_BEIT.value or _BERT.value) or (
     not _FROM.value and not both
@@ -75,8 +73,7 @@ def main():
     path = pathlib.Path(_FROM.value).expanduser()
     source = convert_sources.from_path(path, options)
   print(convert_targets.describe(source))
-  command = shlex.join(["python", "-m", "launch.convert", *sys.argv[1:]])
-  convert_targets.write(source, target, options, command)
+  convert_targets.write(source, target, options, common.command_line())
   print(f"Wrote {target}.")
   if convert_targets.is_folder(target):
     settings = [f"--config.model.init={target}"]

@@ -17,6 +17,8 @@ from launch import weight_files
 
 _HUGGING_FACE = ("model.safetensors", "pytorch_model.bin")
 _VOCABULARY = "vocab.txt"
+# Options that a folder of this project has no use for.
+_OF_PUBLISHED = ("num_heads", "allow_missing", "allow_unknown", "seed")
 # What the files of Hugging Face do not say; BERT's share of text layers is
 # that of the published model, 9 of 12.
 _SIZES = ("num_frames", "temporal_layers", "embed_dim", "itm")
@@ -122,7 +124,19 @@ def from_parts(
 
 def _from_folder(path: pathlib.Path, options: Options) -> Source:
   """Weights of a conversion, a run or an exported reward."""
+  ignored = [
+    f"--{name}"
+    for name in _OF_PUBLISHED
+    if getattr(options, name) != Options._field_defaults[name]
+  ]
+  if ignored:
+    raise ValueError(
+      f"{', '.join(ignored)}: for published files alone; {path} is a folder of "
+      "this project and is taken as it is"
+    )
   found = weight_files.load(path)
+  if found.config is None:
+    raise ValueError(f"{path}: the sizes of its model are not on record")
   config = dataclasses.replace(found.config, mlm=options.mlm)
   params = convert.fit(found.params, found.config, config)
   if options.temporal_feature is not None:

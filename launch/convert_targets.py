@@ -35,6 +35,11 @@ def describe(source: Source) -> str:
     f"{c.text_layers} text of which {c.text_layers - c.fusion_layer} fusion; "
     f"{c.vocab_size} words",
   ]
+  if c.temporal_feature:
+    lines.append(
+      "the contrastive feature sees the order of frames: Singularity's code "
+      "needs update_pooler_embed=True for the same features"
+    )
   for key, what in (
     ("left_out", "only there, left out"),
     ("drawn_anew", "only here, drawn anew"),
@@ -49,14 +54,20 @@ def is_folder(target: pathlib.Path) -> bool:
   return target.suffix not in _FILES
 
 
-def check_target(target: pathlib.Path):
+def check_target(target: pathlib.Path, options: Options):
   """Fails before anything is read if `target` cannot be written.
 
   Raises:
-    ValueError: it is there already, or wants PyTorch.
+    ValueError: it is there already, wants PyTorch, or has no place for the
+      vocabulary.
   """
   if target.exists():
     raise ValueError(f"{target} is there already; choose another --to")
+  if options.vocab and not is_folder(target):
+    raise ValueError(
+      f"--vocab: {target.name} is a file, which holds no vocabulary; only a "
+      "folder does"
+    )
   if target.suffix == ".pth":
     _import_torch()
 

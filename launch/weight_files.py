@@ -160,7 +160,7 @@ def _metadata(path: pathlib.Path) -> dict[str, Any]:
     raise FileNotFoundError(
       f"{path} is not there; expected is a folder of launch.train, "
       "launch.finetune, launch.convert or launch.export, or a file of "
-      "launch.pretrain"
+      "launch.pretrain; or train with --config.model.init=scratch"
     )
   try:
     with safetensors.safe_open(path, "numpy") as file:

@@ -214,9 +214,13 @@ def _theirs(name: str, value: np.ndarray) -> np.ndarray:
 
 def _check_published(config: singularity_lib.Config) -> None:
   """Raises a ValueError if the published layout cannot hold the model."""
-  wanted = {"stem": "patch", "itm": True, "temporal_embeddings": True}
+  wanted = {
+    "stem": "patch",
+    "itm": True,
+    "temporal_embeddings": True,
+    "pooling": "cls",
+  }
   differ = [k for k, v in wanted.items() if getattr(config, k) != v]
-  differ += ["pooling"] * (config.pooling == "flat")
   if differ:
     listed = ", ".join(f"{k}={getattr(config, k)!r}" for k in differ)
     raise ValueError(f"the published layout has no place for {listed}")

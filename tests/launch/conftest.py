@@ -1,11 +1,16 @@
-"""Small data sets for the tests; TensorFlow is imported when first used."""
+"""Small data sets and weights; TensorFlow is imported when first used."""
 
 import importlib
+import pathlib
 
 import numpy as np
 import pytest
 
+from a2r.core import text
 from configs import envgen
+from launch import convert_sources, convert_targets
+
+TINY = pathlib.Path(__file__).parents[1] / "golden" / "singularity_tiny.pth"
 
 
 def _write_clips(root):
@@ -75,3 +80,24 @@ def _own(tmp_path_factory):
   config = _config(root)
   prepare = importlib.import_module("launch.prepare")
   return config, prepare.open_data(config.data, seed=0, use_failures=True)
+
+
+@pytest.fixture(scope="session")
+def vocab(tmp_path_factory):
+  """A vocabulary of as many words as the tiny word table has."""
+  letters = [chr(ord("a") + i) for i in range(26)]
+  words = [*text.SPECIAL, *letters, *("##" + letter for letter in letters)]
+  words += [f"word{i}" for i in range(101 - len(words))]
+  path = tmp_path_factory.mktemp("vocab") / "vocab.txt"
+  path.write_text("\n".join(words) + "\n", encoding="utf-8")
+  return path
+
+
+@pytest.fixture(scope="session")
+def folder(vocab, tmp_path_factory):
+  """A converted folder."""
+  path = tmp_path_factory.mktemp("runs") / "singularity"
+  options = convert_sources.Options(vocab=vocab)
+  source = convert_sources.from_path(TINY, options)
+  convert_targets.write(source, path, options, "the command")
+  return path

@@ -7,43 +7,20 @@ import os
 import pathlib
 import subprocess
 import sys
-import types
 
-import jax
 import numpy as np
 import pytest
 import safetensors.numpy
 
 from a2r.core import text, torch_file
-from a2r.models import convert, encoders, singularity
-from launch import convert_sources, convert_targets, initial, weight_files
+from a2r.models import convert, singularity
+from launch import convert_sources, convert_targets, weight_files
 
 ROOT = pathlib.Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden"
 TINY = GOLDEN / "singularity_tiny.pth"
 PRETRAIN = GOLDEN / "singularity_tiny_pretrain.pth"
 Options = convert_sources.Options
-
-
-@pytest.fixture(scope="module")
-def vocab(tmp_path_factory):
-  """A vocabulary of as many words as the tiny word table has."""
-  letters = [chr(ord("a") + i) for i in range(26)]
-  words = [*text.SPECIAL, *letters, *("##" + letter for letter in letters)]
-  words += [f"word{i}" for i in range(101 - len(words))]
-  path = tmp_path_factory.mktemp("vocab") / "vocab.txt"
-  path.write_text("\n".join(words) + "\n", encoding="utf-8")
-  return path
-
-
-@pytest.fixture(scope="module")
-def folder(vocab, tmp_path_factory):
-  """A converted folder."""
-  path = tmp_path_factory.mktemp("runs") / "singularity"
-  options = Options(vocab=vocab)
-  source = convert_sources.from_path(TINY, options)
-  convert_targets.write(source, path, options, "the command")
-  return path
 
 
 def _tiny():
@@ -114,67 +91,6 @@ def _zeros(model, names, _):
   return {name: np.zeros(shapes[name].shape, np.float32) for name in names}
 
 
-def _settings(folder, **fields):
-  """What a config has under `model`."""
-  stored = json.loads((folder / "config.json").read_text())
-  return types.SimpleNamespace(
-    init=str(folder),
-    backbone=stored | fields,
-    num_failure_prompts=2,
-    failure_prompt_length=1,
-    domain_prompt_length=1,
-  )
-
-
-DATA = types.SimpleNamespace(texts=["word1 word2", "word3"], num_trained=2)
-
-
-def test_a_run_starts_from_it_at_another_size(folder, monkeypatch):
-  # Random weights, of which none is kept, take long to compile.
-  monkeypatch.setattr(
-    initial.adapt2reward,
-    "init_params",
-    lambda model, *_: jax.tree.map(
-      lambda leaf: np.zeros(leaf.shape, leaf.dtype), encoders.params_like(model)
-    ),
-  )
-  fields = {"image_size": 48, "num_frames": 6, "itm": False}
-  start = initial.make_start(_settings(folder, **fields), DATA)
-  assert start.card["layout"] == "fine-tuned"
-  params = start.init_fn(jax.random.key(0))["backbone"]
-  assert params["temporal"]["embeddings"].shape == (1, 6, 1, 32)
-  table = params["vision"]["layer_0"]["relative_position_table"]
-  assert table.shape == (11 * 11 + 3, 4)
-  old = weight_files.load(folder).params
-  np.testing.assert_array_equal(
-    params["temporal"]["embeddings"][:, :4], old["temporal"]["embeddings"]
-  )
-  assert "fusion_0" not in params
-  np.testing.assert_array_equal(
-    params["text_0"]["output"]["kernel"], old["text_0"]["output"]["kernel"]
-  )
-
-
-def test_sizes_that_cannot_be_fitted_are_one_line(folder):
-  with pytest.raises(
-    ValueError, match="model.init=.*width is 32, wanted is 64"
-  ) as error:
-    initial.make_start(_settings(folder, width=64), DATA)
-  assert "config.model.backbone" in str(error.value)
-  assert "\n" not in str(error.value)
-
-
-def test_published_weights_are_no_start_before_they_are_converted(
-  folder, tmp_path
-):
-  path = tmp_path / "model.safetensors"
-  safetensors.numpy.save_file({"temp": np.ones(1)}, path)
-  settings = _settings(folder)
-  settings.init = str(path)
-  with pytest.raises(ValueError, match="launch.convert --from="):
-    initial.make_start(settings, DATA)
-
-
 def test_hugging_face_folders(vocab, tmp_path, monkeypatch):
   # Drawing is tested with the models, and takes long to compile.
   monkeypatch.setattr(convert, "_fresh", _zeros)
@@ -201,18 +117,6 @@ def test_hugging_face_folders(vocab, tmp_path, monkeypatch):
   assert weight_files.load(tmp_path / "start").tokenizer.vocab_size == 101
   with pytest.raises(FileNotFoundError, match="none of model.safetensors"):
     convert_sources.from_parts(tmp_path, tmp_path / "bert", options)
-
-
-def test_berts_vocabulary_ships():
-  path = weight_files.shipped_vocabulary()
-  words = path.read_text(encoding="utf-8").split("\n")
-  assert (len(words), words[-1]) == (30523, "")
-  places = [words.index(word) for word in text.SPECIAL]
-  assert places == [0, 100, 101, 102, 103]
-  tokenizer = text.Tokenizer.from_vocab(words[:-1])
-  ids, mask = tokenizer(["Closing the drawer!"], 6)
-  pieces = [words[i] for i in ids[0][mask[0] == 1]]
-  assert pieces == ["[CLS]", "closing", "the", "drawer"]
 
 
 def test_berts_vocabulary_is_the_default_for_its_table(folder):
@@ -243,6 +147,42 @@ def test_a_failure_leaves_nothing(tmp_path, monkeypatch):
       source._replace(tokenizer=tokenizer), tmp_path / "x", Options(), ""
     )
   assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+  "fields",
+  [
+    {"num_heads": 4},
+    {"allow_missing": "x"},
+    {"allow_unknown": "x"},
+    {"seed": 1},
+  ],
+)
+def test_options_that_a_folder_has_no_use_for_are_refused(folder, fields):
+  (name,) = fields
+  with pytest.raises(ValueError, match=f"--{name}: for published files alone"):
+    convert_sources.from_path(folder, Options(**fields))
+
+
+def test_a_file_has_no_place_for_a_vocabulary(vocab, tmp_path):
+  options = Options(vocab=vocab)
+  with pytest.raises(ValueError, match="--vocab: x.safetensors is a file"):
+    convert_targets.check_target(tmp_path / "x.safetensors", options)
+  convert_targets.check_target(tmp_path / "x", options)
+
+
+def test_weights_without_sizes_are_one_line(folder, monkeypatch):
+  found = weight_files.load(folder)._replace(config=None)
+  monkeypatch.setattr(weight_files, "load", lambda path: found)
+  with pytest.raises(ValueError, match="sizes of its model are not on record"):
+    convert_sources.from_path(folder, Options())
+
+
+def test_a_feature_that_sees_order_is_told_of(folder):
+  for order in (False, True):
+    options = Options(temporal_feature=order)
+    told = convert_targets.describe(convert_sources.from_path(folder, options))
+    assert ("update_pooler_embed=True" in told) == order
 
 
 def _python(*arguments):
