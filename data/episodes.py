@@ -1,7 +1,8 @@
 """What data sets of episodes have in common: which succeeded, and by what."""
 
+import json
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 TRUE = ("true", "yes", "1", "success")
@@ -26,6 +27,29 @@ def boolean(value: Any, where: str) -> bool:
   if words not in TRUE + FALSE:
     raise ValueError(f"{where}: success is {value!r}, neither true nor false")
   return words in TRUE
+
+
+def json_lines(file: pathlib.Path) -> Iterator[tuple[int, dict[str, Any]]]:
+  """Yields number, from 1, and object of the lines that are not empty.
+
+  Raises:
+    ValueError: a line that is none; names the file and the line.
+  """
+  line = 0
+  try:
+    # Line by line: JSON texts may hold what `str.splitlines` cuts at.
+    with file.open(encoding="utf-8-sig") as stream:
+      for line, words in enumerate(stream, 1):
+        if not words.strip():
+          continue
+        row = json.loads(words)
+        if not isinstance(row, dict):
+          raise ValueError(f"{file}, line {line}: not a JSON object")
+        yield line, row
+  except json.JSONDecodeError as error:
+    raise ValueError(f"{file}, line {line}: not JSON ({error})") from error
+  except UnicodeDecodeError as error:
+    raise ValueError(f"{file}: not a UTF-8 text ({error.reason})") from error
 
 
 def choose_success(key: str, names: Sequence[str], where: str) -> str | None:

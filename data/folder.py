@@ -17,7 +17,6 @@ Letters: T frames, S picture size.
 
 import csv
 import dataclasses
-import json
 import pathlib
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -187,19 +186,12 @@ def _csv_rows(path: pathlib.Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _jsonl_rows(path: pathlib.Path) -> Iterator[tuple[int, dict[str, Any]]]:
-  for line, words in enumerate(
-    path.read_text(encoding="utf-8-sig").splitlines(), 1
-  ):
-    if not words.strip():
-      continue
-    try:
-      row = json.loads(words)
-    except ValueError as error:
-      raise ManifestError(f"{path}, line {line}: not JSON ({error})") from error
-    if not isinstance(row, dict):
-      raise ManifestError(f"{path}, line {line}: not a JSON object")
-    _check_columns(path, line, row)
-    yield line, row
+  try:
+    for line, row in episodes.json_lines(path):
+      _check_columns(path, line, row)
+      yield line, row
+  except ValueError as error:
+    raise ManifestError(str(error)) from error
 
 
 def _check_columns(path: pathlib.Path, line: int, columns: Sequence[str]):

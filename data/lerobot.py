@@ -168,9 +168,21 @@ def _find_success(
     raise lerobot_meta.LeRobotError(
       f"{path}, episode {missing[0]}: it has no {found!r}"
     )
-  return {
-    one.index: bool(reached[one.index] >= threshold) for one in episodes
-  }, [fields.chosen_note(found, threshold)]
+  success = {
+    one.index: _number(path, one, found, reached[one.index]) >= threshold
+    for one in episodes
+  }
+  return success, [fields.chosen_note(found, threshold)]
+
+
+def _number(path, episode, name: str, value: Any) -> float:
+  """The number that a field holds, or the largest of several."""
+  try:
+    return float(np.max(np.asarray(value, np.float64)))
+  except (ValueError, TypeError) as error:
+    raise lerobot_meta.LeRobotError(
+      f"{path}, episode {episode.index}: {name!r} is {value!r}, no number"
+    ) from error
 
 
 def _load_frames(path, episode, camera, fps, num_frames) -> np.ndarray:

@@ -6,6 +6,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+from data import episodes as fields
 from data import parquet
 
 
@@ -92,8 +93,8 @@ def load_episodes(path, info, camera) -> list[Episode]:
     ]
   else:
     file = path / "meta" / "episodes.jsonl"
-    lines = file.read_text().splitlines() if file.is_file() else []
-    rows = [json.loads(line) for line in lines if line.strip()]
+    lines = fields.json_lines(file) if file.is_file() else ()
+    rows = [row for _, row in lines]
   if not rows:
     raise LeRobotError(f"{path}: meta/ lists no episode")
   is_video = info["features"][camera]["dtype"] == "video"

@@ -99,6 +99,8 @@ def load_times(
       for frame in container.decode(stream):
         if frame.is_corrupt:
           raise VideoError(f"{path}: the frame at {frame.time} s is damaged")
+        if frame.time is None:
+          continue
         for place, time in enumerate(times):
           distance = abs(frame.time - time)
           if distance < nearest[place][0]:

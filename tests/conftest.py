@@ -1,6 +1,8 @@
 """Test session: eight fake CPU devices and a compilation cache that lasts."""
 
+import importlib.util
 import os
+import pathlib
 
 # Tests compile much and run little: the least optimization is the fastest.
 _FLAGS = (
@@ -13,6 +15,22 @@ for _flag in _FLAGS:
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import pytest  # noqa: E402
+
 from a2r.core import compilation  # noqa: E402  JAX reads the flags above.
 
 compilation.enable_cache()
+
+
+@pytest.fixture(scope="session")
+def load_module():
+  """Function of a path under this folder to the module in it."""
+
+  def load(path):
+    file = pathlib.Path(__file__).parent / path
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+  return load

@@ -63,6 +63,20 @@ def test_json_lines_and_optional_columns(clips):
   assert not entries[1].success
 
 
+def test_json_lines_end_at_line_ends_only(clips):
+  row = {"video": "a.gif", "success": True, "environment": "a\u2028b\x85c"}
+  lines = [
+    json.dumps(row | {"instruction": name}, ensure_ascii=False)
+    for name in ("one", "two")
+  ]
+  (clips / "m.jsonl").write_bytes("\r\n".join(lines).encode())
+  entries = folder.load_manifest(clips / "m.jsonl")
+  assert [(e.line, e.instruction) for e in entries] == [(1, "one"), (2, "two")]
+  (clips / "m.jsonl").write_bytes(b'{"video": "\xff"}')
+  with pytest.raises(folder.ManifestError, match="m.jsonl: not a UTF-8 text"):
+    folder.load_manifest(clips / "m.jsonl")
+
+
 def test_folders_say_what_a_manifest_would(clips):
   for name, place in (("a.gif", "success"), ("b.gif", "failure")):
     target = clips / "all" / "close_the drawer" / place / name

@@ -1,5 +1,7 @@
 """Video files: every container, rotation, and files that are not whole."""
 
+import types
+
 import av
 import numpy as np
 import pytest
@@ -128,3 +130,33 @@ def test_damaged_in_the_middle(tmp_path):
   path.write_bytes(data)
   with pytest.raises(video.VideoError, match="clip.mp4: "):
     video.load_video(path)
+
+
+def test_frames_without_a_time_are_skipped(tmp_path, monkeypatch):
+  path = _write(tmp_path / "clip.mp4", _pictures(4))
+  frames = list(video._decode(str(path), 1))
+  times = [None, 0.0, None, 0.1]
+
+  class Timed:
+    def __init__(self, frame, time):
+      self.frame, self.time = frame, time
+
+    def __getattr__(self, name):
+      return getattr(self.frame, name)
+
+  class Container:
+    streams = types.SimpleNamespace(
+      video=[types.SimpleNamespace(time_base=0.1)]
+    )
+    __enter__ = lambda self: self  # noqa: E731
+    __exit__ = lambda *_: None  # noqa: E731
+    seek = lambda *_, **__: None  # noqa: E731
+
+    def decode(self, _):
+      return map(Timed, frames, times)
+
+  monkeypatch.setattr(video.av, "open", lambda _: Container())
+  found = video.load_times(path, [0.0, 0.1], tolerance=0.05)
+  np.testing.assert_array_equal(found[1], frames[3].to_ndarray(format="rgb24"))
+  with pytest.raises(video.VideoError, match="no frame at 0.300 s"):
+    video.load_times(path, [0.3], tolerance=0.05)

@@ -1,9 +1,7 @@
 """The user's own clips: what is decided for them, and what they are told."""
 
 import dataclasses
-import importlib.util
 import json
-import pathlib
 
 import imageio
 import numpy as np
@@ -271,11 +269,8 @@ def test_a_run_keeps_its_clips(tmp_path, capfd, trained):
 
 
 @pytest.mark.parametrize("source", ["lerobot", "rlds"])
-def test_data_sets_of_others_are_opened(tmp_path, source):
-  path = pathlib.Path(__file__).parents[1] / "data" / f"{source}_test.py"
-  spec = importlib.util.spec_from_file_location(f"made_{source}", path)
-  made = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(made)
+def test_data_sets_of_others_are_opened(tmp_path, load_module, source):
+  made = load_module(f"data/{source}_sets.py")
   make = {"lerobot": "make_v3", "rlds": "make"}[source]
   config = _config(tmp_path, getattr(made, make)(tmp_path / "set"))
   config.data.robot.source = source
