@@ -75,25 +75,22 @@ def store(
   keys, notes = _choose(
     folder, fields, camera, instruction_key, success_key, success_threshold
   )
-  split = _choose_split(folder, builder)
+  split, told = _choose_split(folder, builder)
 
   def read(start, stop):
     part = f"{split}[{start}:{stop}]"
     clips = _episodes(builder, part, keys, _pictures(fields))
     for number, episode in enumerate(clips, start):
-      where = f"{folder}, {split} episode {number}"
-      instruction = _instruction(episode[keys["instruction"]], where)
-      success = True
+      name = f"{split} episode {number}"
+      reached = success_threshold
       if keys["success"]:
-        success = _reached(episode[keys["success"]]) >= success_threshold
+        reached = _reached(episode[keys["success"]])
       yield records.Record(
-        frames=_frames(episode[keys["camera"]], num_frames, where),
-        instruction=instruction,
-        task=instruction,
-        success=bool(success),
+        success=bool(reached >= success_threshold),
         source="video",
         seed=number,
-        name=f"{split} episode {number}",
+        name=name,
+        **_content(episode, keys, num_frames, f"{folder}, {name}"),
       )
 
   files = sorted(file for file in folder.iterdir() if file.is_file())
@@ -113,7 +110,7 @@ def store(
     read_fn=read,
     image_size=image_size,
   )
-  return stored, notes
+  return stored, notes + told
 
 
 def _find_folder(path: pathlib.Path) -> pathlib.Path:
@@ -186,11 +183,15 @@ def _pick(folder, setting: str, asked: str, known, likely) -> str:
   )
 
 
-def _choose_split(folder, builder) -> str:
+def _choose_split(folder, builder) -> tuple[str, list[str]]:
+  """The split that is read, and a note where there are others."""
   splits = list(builder.info.splits)
   if not splits:
     raise RldsError(f"{folder}: it has no split")
-  return "train" if "train" in splits else splits[0]
+  split = "train" if "train" in splits else splits[0]
+  others = ", ".join(repr(other) for other in splits if other != split)
+  notes = [f"split {split!r} is read; left out: {others}"] if others else []
+  return split, notes
 
 
 def _episodes(builder, split: str, keys, pictures):
@@ -225,6 +226,16 @@ def _follow(value, way):
   for part in way:
     value = value[part]
   return value
+
+
+def _content(episode, keys, num_frames: int, where: str) -> dict[str, Any]:
+  """Pictures, instruction and task of a record."""
+  instruction = _instruction(episode[keys["instruction"]], where)
+  return {
+    "frames": _frames(episode[keys["camera"]], num_frames, where),
+    "instruction": instruction,
+    "task": instruction,
+  }
 
 
 def _instruction(values, where: str) -> str:
