@@ -233,9 +233,6 @@ def _entry(path: pathlib.Path, line: int, row: dict[str, Any]) -> Entry:
 
 def _identity(entry: Entry) -> dict[str, Any]:
   """All of an entry that decides its record; a changed video changes it."""
-  stat = entry.video.stat()
   return dataclasses.asdict(entry) | {
-    "video": str(entry.video.resolve()),
-    "size": stat.st_size,
-    "modified": stat.st_mtime_ns,
+    "video": episodes.identify(entry.video)[0]
   }

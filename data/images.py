@@ -1,10 +1,12 @@
-"""Pictures to another size and to JPEG, in numpy.
+"""Pictures from files, to another size and to JPEG, in numpy.
 
 Letters: H W stored picture size, S new size. Nothing here imports TensorFlow.
 """
 
 import functools
 import io
+import os
+from typing import IO
 
 import numpy as np
 from PIL import Image
@@ -38,6 +40,12 @@ def resize(frames: np.ndarray, new_size: int) -> np.ndarray:
     x = rows @ np.ascontiguousarray(x.reshape(-1, height).T)
     resized[index] = x.clip(0, 255).round().reshape(new_size, new_size, 3)
   return resized
+
+
+def load_rgb(file: str | os.PathLike | IO[bytes]) -> np.ndarray:
+  """A picture file as `[H, W, 3]` uint8; OSError, ValueError if it is none."""
+  with Image.open(file) as image:
+    return np.asarray(image.convert("RGB"))
 
 
 def encode_jpeg(frame: np.ndarray) -> bytes:

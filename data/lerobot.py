@@ -20,11 +20,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from a2r.core import frames as frame_rule
 from data import episodes as fields
-from data import lerobot_meta, parquet, video
+from data import images, lerobot_meta, parquet, video
 
 _LABELS = ("episode_index", "success")
 
@@ -210,8 +209,5 @@ def _load_frames(path, episode, camera, fps, num_frames) -> np.ndarray:
 
 def _picture(path: pathlib.Path, stored: Mapping[str, Any]) -> np.ndarray:
   """A picture that its table holds, or names a file for."""
-  file = (
-    io.BytesIO(stored["bytes"]) if stored["bytes"] else path / stored["path"]
-  )
-  with Image.open(file) as image:
-    return np.asarray(image.convert("RGB"))
+  data, name = stored["bytes"], stored["path"]
+  return images.load_rgb(io.BytesIO(data) if data else path / name)

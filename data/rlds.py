@@ -13,10 +13,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from a2r.core import frames as frame_rule
-from data import episodes
+from data import episodes, images
 
 _STEPS = "steps"
 _FEATURES = "features.json"
@@ -257,11 +256,8 @@ def _frames(encoded, num_frames: int, where: str) -> np.ndarray:
     raise RldsError(f"{where}: it has no steps")
   indices = frame_rule.frame_indices(len(encoded), num_frames, "ends")
   try:
-    return np.stack([_picture(encoded[index]) for index in indices])
+    return np.stack(
+      [images.load_rgb(io.BytesIO(encoded[index])) for index in indices]
+    )
   except (OSError, ValueError) as error:
     raise RldsError(f"{where}: an unreadable picture ({error})") from error
-
-
-def _picture(file: bytes) -> np.ndarray:
-  with Image.open(io.BytesIO(file)) as image:
-    return np.asarray(image.convert("RGB"))
