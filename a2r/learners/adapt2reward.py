@@ -96,39 +96,17 @@ def make_learner(
   augment = functools.partial(
     _augment, may_mirror=may_mirror, crop=crop, color=color
   )
-
   init = functools.partial(
     _init, model, instruction_ids, initial_params, cluster_fn, failure_task
   )
-
-  def loss_fn(params, extra, batch, rng, axis_name):
-    rng_clips, rng_text = jax.random.split(rng)
-    batch = {name: batch[name] for name in objective.groups}
-    video = _encode_clips(
-      model,
-      params,
-      batch,
-      rng_clips,
-      axis_name,
-      augment=augment,
-      micro_batch=micro_batch,
-    )
-    texts = _encode_texts(
-      model,
-      params,
-      instruction_ids,
-      instruction_mask,
-      rng_text,
-      with_failures=objective.fvlc > 0,
-    )
-    indices = {
-      name: {key: part[key] for key in ("task", "record")}
-      for name, part in batch.items()
-    }
-    video, indices = parallel.all_gather((video, indices), axis_name)
-    return objective_lib.weighted_sum(
-      objective, video, texts, indices, extra["cluster_labels"]
-    )
+  loss_fn = functools.partial(
+    _loss,
+    model,
+    objective,
+    (instruction_ids, instruction_mask),
+    augment,
+    micro_batch,
+  )
 
   def on_epoch(params, extra, epoch):
     del epoch  # The centers so far are the start, nothing is drawn.
@@ -159,6 +137,43 @@ def _init(model, ids, initial_params, cluster_fn, failure_task, rng):
     num_clips = 0 if failure_task is None else len(failure_task)
     return params, failure_clusters.unclustered(model, num_clips)
   return params, cluster_fn(params, rng=rng_clusters)[0]
+
+
+def _loss(
+  model,
+  objective,
+  tokens,
+  augment,
+  micro_batch,
+  params,
+  extra,
+  batch,
+  rng,
+  axis_name,
+):
+  """The loss of the global batch and its terms, see `base.Learner`."""
+  rng_clips, rng_text = jax.random.split(rng)
+  batch = {name: batch[name] for name in objective.groups}
+  video = _encode_clips(
+    model,
+    params,
+    batch,
+    rng_clips,
+    axis_name,
+    augment=augment,
+    micro_batch=micro_batch,
+  )
+  texts = _encode_texts(
+    model, params, *tokens, rng_text, with_failures=objective.fvlc > 0
+  )
+  indices = {
+    name: {key: part[key] for key in ("task", "record")}
+    for name, part in batch.items()
+  }
+  video, indices = parallel.all_gather((video, indices), axis_name)
+  return objective_lib.weighted_sum(
+    objective, video, texts, indices, extra["cluster_labels"]
+  )
 
 
 def _without_padding(model, ids, mask):
