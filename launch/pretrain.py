@@ -13,40 +13,24 @@ from. On a CPU every core is a device.
 
 import json
 import pathlib
-import sys
 
 import jax
 from absl import flags
-from ml_collections import config_flags
 
 from a2r.core import compilation, optim, signals
 from a2r.learners import loop, pretrain_eval
 from a2r.learners import pretrain as stage
 from a2r.models import singularity
 from a2r.sim import humans
-from launch import common, weight_files
+from launch import common, settings, weight_files
 
-_CONFIG = config_flags.DEFINE_config_file(
-  "config", None, "Settings: configs/pretrain.py, with :smoke after it."
-)
-_WORKDIR = flags.DEFINE_string(
-  "workdir", None, "The run folder; runs/<name of the settings> by default."
-)
+flags.adopt_module_key_flags(settings)
 
 
 def main():
   """Reads the flags and trains."""
-  config = _CONFIG.value
-  if config is None:
-    raise ValueError(
-      "--config is missing, such as --config=configs/pretrain.py"
-    )
-  workdir = pathlib.Path(
-    _WORKDIR.value or common.default_workdir("config=", sys.argv[1:])
-  ).expanduser()
-  compilation.use_cores(config.train.batch_size)
-  with common.locked(workdir):
-    common.store_config(workdir, config.to_dict())
+  with settings.open_run("configs/pretrain.py") as (config, workdir):
+    compilation.use_cores(config.train.batch_size)
     _train(config, workdir)
 
 

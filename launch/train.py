@@ -10,38 +10,16 @@ config.json, tokenizer.json, reward.json, checkpoints/, metrics.jsonl, events/
 (for TensorBoard), report.json and report.png.
 """
 
-import pathlib
-import sys
-
-import jax
 from absl import flags
-from ml_collections import config_flags
 
-from launch import common
+from launch import common, settings
 
-_CONFIG = config_flags.DEFINE_config_file(
-  "config", None, "Settings: configs/envgen.py, with :smoke or :paper after it."
-)
-_WORKDIR = flags.DEFINE_string(
-  "workdir", None, "The run folder; runs/<name of the settings> by default."
-)
-_DISTRIBUTED = flags.DEFINE_bool(
-  "distributed", False, "Several hosts: start jax.distributed on each of them."
-)
+flags.adopt_module_key_flags(settings)
 
 
 def main():
   """Reads the flags and runs."""
-  config = _CONFIG.value
-  if config is None:
-    raise ValueError("--config is missing, such as --config=configs/envgen.py")
-  if _DISTRIBUTED.value:
-    jax.distributed.initialize()
-  workdir = pathlib.Path(
-    _WORKDIR.value or common.default_workdir("config=", sys.argv[1:])
-  ).expanduser()
-  with common.locked(workdir):
-    common.store_config(workdir, config.to_dict())
+  with settings.open_run("configs/envgen.py") as (config, workdir):
     # TensorFlow takes seconds to import: a wrong flag is told before.
     from launch import training
 
