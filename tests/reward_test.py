@@ -193,8 +193,8 @@ def make_run(folder, image_size=16):
   config = {
     "seed": 3,
     "data": {
-      "dir": "/home/someone/datasets",
-      "robot": {"source": "folder", "path": "/home/someone/my.csv"},
+      "dir": "/disk/someone/datasets",
+      "robot": {"source": "folder", "path": "/disk/someone/my.csv"},
       "human": {"source": "procedural", "path": ""},
     },
     "model": {"init": "scratch", "backbone": backbone} | settings,

@@ -10,7 +10,7 @@ from a2r.models import card, trained
 SETTINGS = {
   "seed": 17,
   "data": {
-    "dir": "/home/someone/datasets",
+    "dir": "/disk/someone/datasets",
     "robot": {
       "source": "tabletop",
       "path": "",
@@ -63,7 +63,7 @@ REPORT = {
   "machine": {"platform": "SomeMachine"},
   "commit": "0123456789ab",
   "command": "python -m launch.train --config=configs/envgen.py "
-  "--workdir=/home/someone/run",
+  "--workdir=/disk/someone/run",
   "versions": {"jax": "9.8.7"},
   "backbone": {"init": "small_backbone", "data": "drawn clips"},
   "config": SETTINGS,
@@ -140,7 +140,7 @@ def test_trained_instructions_are_told_from_known_ones():
 
 def test_no_dates_and_no_folders_of_the_machine():
   shown = card.render(make_config())
-  for secret in ("someone", "/home", "2031", "SomeMachine", "datasets"):
+  for secret in ("someone", "/disk", "2031", "SomeMachine", "datasets"):
     assert secret not in shown
   settings, report = with_settings(
     robot={"source": "folder", "path": "~/private/my.csv"}
@@ -180,7 +180,7 @@ def test_no_task_named_means_all_that_were_trained():
 
 
 @pytest.mark.parametrize("source", ["records", "folder", "lerobot", "rlds"])
-@pytest.mark.parametrize("path", ["", "/home/someone/held_out/"])
+@pytest.mark.parametrize("path", ["", "/disk/someone/held_out/"])
 def test_own_clips_have_a_test_set_where_its_path_is(source, path):
   settings, report = with_settings(robot={"source": source, "test_path": path})
   shown = card.render(make_config(settings, report))
