@@ -1,0 +1,108 @@
+"""Success rates and their intervals against counts done by hand."""
+
+import numpy as np
+import pytest
+
+from a2r.evaluation import success
+
+
+def make_cell(**changes):
+  cell = {
+    "experiment": "figure3",
+    "method": "adapt2reward",
+    "column": "tabletop/train",
+    "environment": "tabletop/train",
+    "task": "close_drawer",
+    "seed": 0,
+    "dynamics": "sim",
+    "num_trials": 10,
+    "num_successes": 5,
+  }
+  return cell | changes
+
+
+def test_wilson_by_hand():
+  # z = 1.959964, z^2 = 3.841459. For 8 of 10: center (.8 + .192073) / 1.384146
+  # = .716741; half width 1.959964 sqrt(.016 + .0096036) / 1.384146 = .226578.
+  low, high = success.wilson(8, 10)
+  np.testing.assert_allclose([low, high], [0.490163, 0.943319], atol=1e-5)
+  # For 0 of 10: 0 and z^2 / (10 + z^2).
+  low, high = success.wilson(0, 10)
+  np.testing.assert_allclose([low, high], [0, 3.841459 / 13.841459], atol=1e-6)
+  mirrored = success.wilson(10, 10)
+  np.testing.assert_allclose(mirrored, [1 - high, 1 - low], atol=1e-12)
+
+
+def test_wilson_narrows_with_trials():
+  widths = [np.diff(success.wilson(n // 4, n))[0] for n in (20, 80, 320)]
+  np.testing.assert_allclose(widths[0] / widths[1], 2, rtol=0.1)
+  np.testing.assert_allclose(widths[1] / widths[2], 2, rtol=0.05)
+
+
+@pytest.mark.parametrize("counts", [(0, 0), (3, 2), (-1, 4)])
+def test_wilson_of_impossible_counts(counts):
+  with pytest.raises(ValueError, match=f"got {counts[0]} successes of"):
+    success.wilson(*counts)
+
+
+def test_row_by_hand():
+  cells = [
+    make_cell(seed=0, num_successes=5),
+    make_cell(seed=1, num_successes=9),
+    make_cell(seed=0, task="move_faucet", num_trials=20, num_successes=2),
+    make_cell(seed=1, task="move_faucet", num_trials=20, num_successes=4),
+  ]
+  (row,) = success.rows(cells)
+  # Tasks: 14 of 20 = 70 %, 6 of 40 = 15 %. Seeds: (50 + 10) / 2, (90 + 20) / 2.
+  assert row["rate"] == row["rate_so_far"] == 42.5
+  assert row["seed_rates"] == {"0": 30.0, "1": 55.0}
+  np.testing.assert_allclose(row["spread"], 25 / np.sqrt(2))
+  assert (row["num_successes"], row["num_trials"]) == (20, 60)
+  low, high = success.wilson(20, 60)
+  assert (row["low"], row["high"]) == (100 * low, 100 * high)
+  assert (row["num_seeds"], row["missing"]) == (2, [])
+  rates = {r["task"]: r["rate"] for r in success.task_rows(cells)}
+  assert rates == {"close_drawer": 70.0, "move_faucet": 15.0}
+
+
+def test_what_was_not_run_is_missing_and_not_zero():
+  cells = [make_cell(), make_cell(task="move_faucet", num_successes=0)]
+  columns = ("tabletop/train", "tabletop/test1")
+  here, there = success.rows(cells, columns=columns)
+  assert (here["rate"], here["missing"]) == (25.0, [])
+  assert there["column"] == "tabletop/test1"
+  assert there["rate"] is there["low"] is there["spread"] is None
+  assert there["missing"] == ["close_drawer", "move_faucet"]
+  assert there["num_trials"] == there["num_seeds"] == 0
+  assert len(success.rows(cells, methods=["random"])) == 2
+  assert len(success.task_rows(cells, columns=columns)) == 4
+
+
+def test_row_without_all_tasks_has_no_rate():
+  (row,) = success.rows([make_cell()], tasks=("close_drawer", "move_faucet"))
+  assert (row["rate"], row["rate_so_far"]) == (None, 50.0)
+  assert (row["missing"], row["seed_rates"]) == (["move_faucet"], {})
+
+
+def test_dynamics_are_kept_apart():
+  cells = [make_cell(), make_cell(dynamics="fitvid", num_successes=1)]
+  rates = {row["dynamics"]: row["rate"] for row in success.rows(cells)}
+  assert rates == {"sim": 50.0, "fitvid": 10.0}
+
+
+def test_no_cells_no_rows():
+  assert success.rows([]) == success.task_rows([]) == []
+
+
+@pytest.mark.parametrize(
+  "cells, message",
+  [
+    ([{"method": "dvd"}], "a cell lacks experiment, column"),
+    ([make_cell(num_successes=11)], "11 successes of 10"),
+    ([make_cell(), make_cell()], "two cells of the same trials: method adapt"),
+    ([make_cell(), make_cell(seed=1, experiment="table1")], "several exp"),
+  ],
+)
+def test_cells_that_no_table_can_be_made_of(cells, message):
+  with pytest.raises(ValueError, match=message):
+    success.rows(cells)
