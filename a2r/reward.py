@@ -104,6 +104,11 @@ class Reward:
     """The form of the reward that `score` returns (see `models/forms.py`)."""
     return self._form
 
+  @property
+  def trained(self) -> trained_lib.Trained | None:
+    """What the reward was made of; None if `load` did not make it."""
+    return self._trained
+
   def read(self, instruction: str) -> str:
     """The known instruction that `instruction` is read as, or itself."""
     index = wording.find(instruction, self._instructions)
@@ -156,11 +161,14 @@ class Reward:
       clips: `[B, T, H, W, 3]` uint8.
       instructions: N texts.
     """
+    scores = self._apply(clips, _form_scores, self.texts(instructions))
+    return {form: scores[form] for form in forms.FORMS}
+
+  def texts(self, instructions: Sequence[str]) -> forms.Texts:
+    """Features of N instructions and of what they compete with."""
     if isinstance(instructions, str):
       raise ValueError(f"expected a list of texts, got {instructions!r}")
-    texts = self._texts(tuple(self._known(t) for t in instructions))
-    scores = self._apply(clips, _form_scores, texts)
-    return {form: scores[form] for form in forms.FORMS}
+    return self._texts(tuple(self._known(t) for t in instructions))
 
   def failure_modes(self, clips: np.ndarray, instruction: str) -> np.ndarray:
     """How likely each clip is a success, and each failure mode.

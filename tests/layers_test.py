@@ -19,12 +19,12 @@ RANKS = {
   "a2r.sim": 2,
   "a2r.planning": 3,
   "a2r.rl": 3,
-  "a2r.learners": 4,
   "a2r.reward": 4,
-  "a2r.evaluation": 5,
-  "data": 6,
-  "configs": 6,
-  "launch": 7,
+  "a2r.learners": 5,
+  "a2r.evaluation": 6,
+  "data": 7,
+  "configs": 7,
+  "launch": 8,
 }
 # What these may import of ours besides themselves.
 ONLY = {"data": {"a2r.core"}, "configs": {"a2r.core", "a2r.sim"}}

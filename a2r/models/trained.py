@@ -95,7 +95,7 @@ def read_run(folder: pathlib.Path, which: str) -> Trained:
   from a2r.core import checkpoint
 
   spec = _read_json(folder, SPEC_FILE)
-  settings = _read_json(folder, "config.json")
+  settings = read_settings(folder)
   stored = checkpoint.load(folder, which=which)
   report = None
   # The figures are those of the best weights.
@@ -114,6 +114,16 @@ def read_run(folder: pathlib.Path, which: str) -> Trained:
     record=make_record(settings, report, step=stored.step),
   )
   return fit(trained, str(folder))
+
+
+def read_settings(folder: pathlib.Path) -> dict[str, Any]:
+  """A run's settings.
+
+  Raises:
+    FileNotFoundError: no such run.
+    ValueError: they are broken.
+  """
+  return _read_json(folder, "config.json")
 
 
 def make_record(
