@@ -1,0 +1,1 @@
+"""Visual model-predictive control: imagine candidates, score them, act."""

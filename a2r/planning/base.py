@@ -1,0 +1,205 @@
+"""What the parts of the planner say to each other.
+
+A plan is the best of many candidate action sequences. A *dynamics* predicts
+what each of them leads to, an *objective* says what that is worth, a *sampler*
+(`a2r.planning.samplers`) draws the candidates; none knows the others. All are
+pure functions and the arrays that they read, so that one compiled program
+serves all trials, plans, tasks and runs of equal shapes.
+
+Letters: E environments (trials), N candidates of each, M rows (candidates of
+any environments, side by side), H steps that a plan looks ahead, A = 5 action
+size, T frames of the reward's clip, R pictures of a prediction, S picture side
+in pixels.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from a2r.sim import physics
+
+PyTree = Any
+METHODS = ("shooting", "cem", "mppi")
+CLIPS = ("episode", "future")
+NUM_STATES = physics.NUM_STEPS + 1  # Of an episode, the start included.
+
+
+class PlanState(NamedTuple):
+  """What is known when a plan is made; every leaf is `[E, ...]`, or `[M, ...]`.
+
+  Rows are environments when a plan is asked for; what a dynamics and an
+  objective see has one row per candidate.
+
+  Attributes:
+    sim: the simulator's state now.
+    log: `[E, 61, 13]` DVD's state so far; rows after now copy the last.
+    clip: uint8 `[E, T, S, S, 3]` the clip's pictures that were taken already,
+      each in its place; the places after now hold copies of the picture now.
+      T is 0 where the objective looks at no pictures.
+    context: uint8 `[E, 2, S, S, 3]` the pictures `Dynamics.stride` steps ago
+      and now (the start, where it is later); `[E, 0, S, S, 3]` where the
+      dynamics needs none.
+  """
+
+  sim: physics.SimState
+  log: jax.Array
+  clip: jax.Array
+  context: jax.Array
+
+
+class Timing(NamedTuple):
+  """When the plan is made and which pictures it needs; data, never static.
+
+  Attributes:
+    step: `[]` int32, timesteps executed so far.
+    offsets: `[R]` int32 ascending, from 1 to H: a prediction has pictures of
+      the states that many steps from now.
+    source: `[T]` int32: what goes into each place of the clip, a place of
+      `PlanState.clip` (below T), or T + r for the prediction's picture r.
+  """
+
+  step: jax.Array
+  offsets: jax.Array
+  source: jax.Array
+
+
+class Future(NamedTuple):
+  """What a dynamics predicts.
+
+  Attributes:
+    log: `[M, H+1, 13]` DVD's state, row 0 is now; None from a video model.
+    frames: uint8 `[M, R, S, S, 3]`; R is 0 where no picture is asked for.
+  """
+
+  log: jax.Array | None
+  frames: jax.Array
+
+
+class Dynamics(NamedTuple):
+  """Predicts what actions lead to.
+
+  Attributes:
+    name: 'sim', 'fitvid', ...
+    params: all arrays that `predict_fn` reads.
+    predict_fn: (params, rows of PlanState `[M]`, actions `[M, H, A]`, Timing,
+      keys `[M]`) to a Future. Row m reads key m alone. It must compare equal
+      for equal dynamics (a frozen dataclass with `__call__`, or a cached
+      maker's result): programs are compiled once for each.
+    image_size: S, of its pictures and of those in a PlanState.
+    on_host: `predict_fn` takes and returns numpy arrays and cannot be traced;
+      else it is pure JAX.
+    stride: steps between the two pictures of `PlanState.context`; 0 for none.
+    has_log: whether a Future has a log.
+  """
+
+  name: str
+  params: PyTree
+  predict_fn: Callable[..., Future]
+  image_size: int
+  on_host: bool = False
+  stride: int = 0
+  has_log: bool = True
+
+
+class Objective(NamedTuple):
+  """Says what predicted futures are worth.
+
+  Attributes:
+    name: 'ground_truth' or the reward's.
+    params: all arrays that `value_fn` reads.
+    value_fn: (params, rows of PlanState `[M]`, Future, Timing, task `[M]`
+      int32, an index in `sim.TASKS`) to `[M]` float32, higher is better; pure
+      JAX. It must compare equal for equal objectives, see `Dynamics`.
+    num_frames: T; 0 where it looks at the log and not at pictures.
+    tasks: indices in `sim.TASKS` that it can judge; None for all.
+  """
+
+  name: str
+  params: PyTree
+  value_fn: Callable[..., jax.Array]
+  num_frames: int = 0
+  tasks: tuple[int, ...] | None = None
+
+
+class Plan(NamedTuple):
+  """What was decided.
+
+  Attributes:
+    actions: `[E, H, A]`.
+    value: `[E]` what the objective expects of them.
+    index: `[E]` the best candidate's place in `values`.
+    values: `[E, num_iterations * N]` of all candidates, in order of drawing.
+  """
+
+  actions: jax.Array
+  value: jax.Array
+  index: jax.Array
+  values: jax.Array
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+  """How to plan; the defaults are DVD's (100 random sequences, the best).
+
+  Attributes:
+    method: 'shooting', 'cem' or 'mppi'.
+    num_samples: N, candidates of one iteration.
+    horizon: H; all H actions are executed before the next plan.
+    num_plans: plans of an episode; `horizon * num_plans` is at most 60.
+    num_iterations: rounds of drawing; 'shooting' draws all rounds alike.
+    num_elites: the best so many candidates shape 'cem's next round.
+    temperature: of 'mppi's weights, in standard deviations of the values.
+    action_repeat: steps that each drawn action is held for; 1 is DVD's.
+    clip: what the reward sees: 'episode', the T frames of all 60 steps that
+      rewards are trained on, executed, predicted, and held from then on; or
+      'future', T frames of the H predicted steps, as DVD has it.
+    micro_batch: rows predicted and judged at a time, which bounds memory.
+  """
+
+  method: str = "shooting"
+  num_samples: int = 100
+  horizon: int = 20
+  num_plans: int = 3
+  num_iterations: int = 1
+  num_elites: int = 20
+  temperature: float = 0.5
+  action_repeat: int = 1
+  clip: str = "episode"
+  micro_batch: int = 512
+
+  def __post_init__(self):
+    for name, known in (("method", METHODS), ("clip", CLIPS)):
+      value = getattr(self, name)
+      if value not in known:
+        raise ValueError(f"unknown {name} {value!r}; known: {', '.join(known)}")
+    for name in _COUNTS:
+      value = getattr(self, name)
+      if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise ValueError(f"{name} must be a whole number, got {value!r}")
+      if value < 1:
+        raise ValueError(f"{name} must be at least 1, got {value}")
+    if self.horizon * self.num_plans > physics.NUM_STEPS:
+      raise ValueError(
+        f"an episode has {physics.NUM_STEPS} steps, got {self.num_plans} plans"
+        f" of {self.horizon}"
+      )
+    if self.method == "cem" and self.num_elites > self.num_samples:
+      raise ValueError(
+        f"cannot take {self.num_elites} elites of {self.num_samples} candidates"
+      )
+    if not 0 < self.temperature < np.inf:
+      raise ValueError(f"temperature must be positive, got {self.temperature}")
+
+
+_COUNTS = (
+  "num_samples",
+  "horizon",
+  "num_plans",
+  "num_iterations",
+  "num_elites",
+  "action_repeat",
+  "micro_batch",
+)
