@@ -1,9 +1,10 @@
 """Numbers that say how good a reward is, in numpy.
 
-Letters: N clips, I instructions.
+Letters: N clips, I instructions, T points in time.
 """
 
 import numpy as np
+from scipy import stats
 
 
 def auroc(scores: np.ndarray, labels: np.ndarray) -> float:
@@ -63,6 +64,67 @@ def retrieval_accuracy(similarity: np.ndarray, labels: np.ndarray) -> float:
   best = similarity == similarity.max(axis=1, keepdims=True)
   own = np.take_along_axis(best, labels[:, None], axis=1)[:, 0]
   return float(np.mean(own / best.sum(axis=1)))
+
+
+def value_order(curve: np.ndarray) -> tuple[float, float]:
+  """Returns Spearman's and Pearson's correlation of a reward with time.
+
+  Spearman's is the value-order correlation (VOC) of Generative Value Learning
+  (Ma et al., https://arxiv.org/abs/2411.04549), of ranks; others print
+  Pearson's under the same name. 1 for a reward that rises with every step, so
+  for a clock too. A reward that never changes has no order: 0.
+
+  Args:
+    curve: `[T]` the reward of a clip up to each of T points in time, in order.
+
+  Raises:
+    ValueError: fewer than two points, or one that is not finite.
+  """
+  curve = np.asarray(curve, np.float64)
+  if curve.ndim != 1 or len(curve) < 2 or not np.isfinite(curve).all():
+    raise ValueError(
+      f"expected two or more finite rewards over time, got {curve}"
+    )
+  if np.ptp(curve) == 0:
+    return 0.0, 0.0
+  time = np.arange(len(curve))
+  return (
+    float(stats.spearmanr(time, curve).statistic),
+    float(stats.pearsonr(time, curve).statistic),
+  )
+
+
+def kendall_tau_a(scores: np.ndarray, levels: np.ndarray) -> float:
+  """Returns how well scores order clips of different levels, in [-1, 1].
+
+  Over all pairs of clips of different levels, the share that is ordered right
+  less the share that is ordered wrongly. Equal scores are neither, and stay in
+  the denominator: tau-a, where tau-b (`scipy.stats.kendalltau`) would leave
+  them out. Pairs of one level have no order and are not asked for, so that 1
+  can be reached; with two levels this is 2 AUROC - 1.
+
+  Args:
+    scores: `[N]` floats.
+    levels: `[N]` numbers, higher for clips that should score higher.
+
+  Raises:
+    ValueError: the arrays do not fit, a score is not finite, or all clips are
+      of one level.
+  """
+  scores = np.asarray(scores, np.float64)
+  levels = np.asarray(levels, np.float64)
+  if scores.ndim != 1 or scores.shape != levels.shape:
+    raise ValueError(
+      f"scores and levels must be two [N] arrays, got {scores.shape} and "
+      f"{levels.shape}"
+    )
+  if not np.isfinite(scores).all():
+    raise ValueError(f"{(~np.isfinite(scores)).sum()} scores are not finite")
+  order = np.sign(levels[:, None] - levels)
+  if not order.any():
+    raise ValueError("all clips are of one level; no pair has an order")
+  agreement = order * np.sign(scores[:, None] - scores)
+  return float(agreement.sum() / np.abs(order).sum())
 
 
 def mean_by_group(values: np.ndarray, groups: np.ndarray) -> dict:

@@ -63,14 +63,11 @@ def write(
     "report": figures_of_report,
     "command": command,
     "seed": config["seed"],
-    "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-    "commit": _commit(),
-    "versions": _versions(),
-    "machine": _machine(),
+    **provenance(),
     "backbone": card,
     "config": config,
   }
-  _write_text(workdir / JSON_FILE, json.dumps(record, indent=2) + "\n")
+  write_text(workdir / JSON_FILE, json.dumps(record, indent=2) + "\n")
   if result.examples:
     figures.filmstrips(
       result.examples,
@@ -94,6 +91,23 @@ def read(workdir: str | pathlib.Path) -> tuple[Report, dict] | None:
     return Report(**record.pop("report"), examples=[]), record
   except (json.JSONDecodeError, KeyError, TypeError) as error:
     raise ValueError(f"{path} is not a report: {error}") from error
+
+
+def provenance() -> dict[str, Any]:
+  """When and by what figures were made: date, commit, versions, machine."""
+  return {
+    "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    "commit": _commit(),
+    "versions": _versions(),
+    "machine": _machine(),
+  }
+
+
+def write_text(path: pathlib.Path, text: str) -> None:
+  """Writes a file, all or nothing."""
+  partial = path.with_name(f"{path.name}.partial")
+  partial.write_text(text, encoding="utf-8")
+  os.replace(partial, path)
 
 
 def _versions() -> dict[str, str]:
@@ -131,10 +145,3 @@ def _commit() -> str | None:
   except (OSError, subprocess.TimeoutExpired):
     return None
   return found.stdout.strip() or None if found.returncode == 0 else None
-
-
-def _write_text(path: pathlib.Path, text: str) -> None:
-  """Writes a file, all or nothing."""
-  partial = path.with_name(f"{path.name}.partial")
-  partial.write_text(text, encoding="utf-8")
-  os.replace(partial, path)

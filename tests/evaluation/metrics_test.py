@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from a2r.evaluation import metrics
 
@@ -61,3 +62,64 @@ def test_mean_by_group():
   assert means == {"far": 2.0, "near": 3.5}
   with pytest.raises(ValueError, match="one group per value"):
     metrics.mean_by_group([1.0], ["a", "b"])
+
+
+def test_value_order_by_hand():
+  # Ranks 1 3 2 4 against 1 2 3 4: 1 - 6 (1 + 1) / (4 15) = 0.8. Pearson of
+  # (0, 2, 1, 9) with (0, 1, 2, 3): 13 / sqrt(5 50).
+  spearman, pearson = metrics.value_order([0, 2, 1, 9])
+  np.testing.assert_allclose(spearman, 0.8)
+  np.testing.assert_allclose(pearson, 13 / np.sqrt(250))
+
+
+def test_value_order_of_a_clock_is_one_and_of_a_constant_zero():
+  np.testing.assert_allclose(metrics.value_order(np.arange(8)), 1)
+  np.testing.assert_allclose(metrics.value_order(-np.arange(8)), -1)
+  assert metrics.value_order(np.full(8, 0.3)) == (0, 0)
+  # Ranks do not see the shape of the rise.
+  spearman, pearson = metrics.value_order(np.exp(np.arange(8)))
+  np.testing.assert_allclose(spearman, 1)
+  assert pearson < 0.9
+
+
+@pytest.mark.parametrize("curve", [[1.0], [], [1, float("nan")], [[1, 2]]])
+def test_value_order_of_no_curve(curve):
+  with pytest.raises(ValueError, match="two or more finite rewards"):
+    metrics.value_order(curve)
+
+
+def test_kendall_tau_a_by_hand():
+  # Levels 2 2 1 0, scores 5 3 4 3. Of the five pairs of different levels:
+  # 5>4, 5>3, 4>3 right, 3<4 wrong, 3=3 neither: (3 - 1) / 5.
+  tau = metrics.kendall_tau_a([5, 3, 4, 3], [2, 2, 1, 0])
+  np.testing.assert_allclose(tau, 0.4)
+
+
+def test_kendall_tau_a_limits_and_relatives():
+  levels = np.repeat([2, 1, 0], 4)
+  assert metrics.kendall_tau_a(levels, levels) == 1
+  assert metrics.kendall_tau_a(-levels, levels) == -1
+  assert metrics.kendall_tau_a(np.zeros(12), levels) == 0
+  draw = np.random.default_rng(0)
+  scores = draw.integers(0, 5, 60).astype(float)
+  levels = draw.integers(0, 3, 60)
+  tau = metrics.kendall_tau_a(scores, levels)
+  # Pairs that differ in level alone: Somers' D of the scores.
+  np.testing.assert_allclose(tau, stats.somersd(levels, scores).statistic)
+  two = levels > 1
+  np.testing.assert_allclose(
+    metrics.kendall_tau_a(scores, two), 2 * metrics.auroc(scores, two) - 1
+  )
+
+
+@pytest.mark.parametrize(
+  "scores, levels, message",
+  [
+    ([1, 2], [1, 1], "all clips are of one level"),
+    ([1, float("inf")], [1, 0], "1 scores are not finite"),
+    ([1, 2, 3], [1, 0], "two .N. arrays"),
+  ],
+)
+def test_kendall_tau_a_of_nothing_to_order(scores, levels, message):
+  with pytest.raises(ValueError, match=message):
+    metrics.kendall_tau_a(scores, levels)

@@ -1,0 +1,81 @@
+"""The success rates that the paper reports, in %.
+
+Adapt2Reward: Adapting Video-Language Models to Generalizable Robotic Rewards
+via Failure Prompts (ECCV 2024, https://arxiv.org/abs/2407.14872).
+"""
+
+SOURCE = "https://arxiv.org/abs/2407.14872"
+
+# What stands where, in the order of tables and figures.
+COLUMNS = {
+  "figure3": {
+    "tabletop/train": "Train",
+    "tabletop/test1": "Test 1: colors",
+    "tabletop/test2": "Test 2: + viewpoint",
+    "tabletop/test3": "Test 3: + arrangement",
+  },
+  "table1": {
+    "robot_only": "Robot only",
+    "plus3": "+ 3 human tasks",
+    "plus6": "+ 6 human tasks",
+    "plus9": "+ 9 human tasks",
+  },
+}
+TITLES = {
+  "figure3": "Environment generalization (figure 3)",
+  "table1": "Task generalization (table 1)",
+}
+# The methods that the paper sets Adapt2Reward against.
+BASELINES = ("random", "concept2robot", "dvd", "liv")
+
+# Table 1. Random actions and Concept2Robot, which learns from human videos
+# alone, have one figure for all columns.
+_TABLE1 = {
+  "random": (15.25,) * 4,
+  "concept2robot": (33.75,) * 4,
+  "dvd": (19.00, 28.25, 31.92, 40.08),
+  "liv": (27.58, 36.33, 38.83, 39.00),
+  "adapt2reward": (29.92, 44.67, 69.33, 67.00),
+}
+ONE_FIGURE = ("random", "concept2robot")
+
+# Figure 3 is a picture without figures; the text tells one of them.
+FIGURE3_MARGIN = 28.0
+_TEXTS = {
+  "figure3": (
+    "The paper shows figure 3 as bars without figures; its text says that "
+    f"Adapt2Reward is more than {FIGURE3_MARGIN:.0f} points above the best "
+    "other method on average."
+  ),
+  "table1": (
+    "The paper's figures are those of its table 1; Random and Concept2Robot "
+    "have one figure there, which every column repeats."
+  ),
+}
+
+
+def rate(experiment: str, method: str, column: str) -> float | None:
+  """The paper's success rate in %, None where it gives none.
+
+  Raises:
+    ValueError: an unknown experiment.
+  """
+  check(experiment)
+  values = _TABLE1.get(method) if experiment == "table1" else None
+  names = list(COLUMNS[experiment])
+  if values is None or column not in names:
+    return None
+  return values[names.index(column)]
+
+
+def text(experiment: str) -> str:
+  """What there is to know of the paper's figures of an experiment."""
+  check(experiment)
+  return _TEXTS[experiment]
+
+
+def check(experiment: str) -> None:
+  """Raises ValueError for an experiment that is not here."""
+  if experiment not in COLUMNS:
+    known = ", ".join(COLUMNS)
+    raise ValueError(f"unknown experiment {experiment!r}; known: {known}")

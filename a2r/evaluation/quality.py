@@ -1,0 +1,215 @@
+"""How good a reward is apart from the success rate of a planner that uses it.
+
+  result = quality.quality(scorer, clips, texts)
+  result["summary"]    # One dict per environment, means over its tasks.
+  result["clock"]      # The same of a reward that only tells the time.
+
+The same figures for every method, each asked of its scores alone:
+
+  auroc*: can it tell success from failure (`evaluate.task_rows`)? With a wrong
+    instruction, `auroc_wrong_text`, it should not: chance is 0.5.
+  kendall_tau_a: does it order success > near-miss > random exploration?
+  voc_*: does it rise while a success goes on? The clock's does too, so that
+    says little alone; `voc_*_failure` is that of tries that come to nothing.
+  wrong_text_*: does the wrong instruction score lower?
+  confusion: which instruction scores highest for the successes of each task?
+
+Letters: N clips, T frames, L instructions, P points in time.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from a2r.evaluation import evaluate, metrics, over_time
+from a2r.evaluation.labeled import RANDOM, LabeledClips
+
+PREFIX_NOTE = (
+  "Reward over time: of a clip's frames up to a point in time, the rest of the "
+  "clip filled with the last of them, so that its length stays the same."
+)
+
+
+def quality(
+  scorer: Any,
+  clips: LabeledClips,
+  texts: Sequence[str],
+  *,
+  num_times: int = 8,
+  max_prefix_clips: int = 1000,
+  seed: int = 0,
+) -> dict:
+  """All figures of one reward, plain values for JSON.
+
+  Args:
+    scorer: an `a2r.models.scorer.Scorer`, or anything with `scores(clips,
+      texts) -> [N, L]`, such as an `a2r.reward.Reward`.
+    clips: N clips of all tasks and environments.
+    texts: L instructions, those of the clips among them. The others of them are
+      the wrong ones of a clip, so no two should mean the same.
+    num_times: P, points in time, at most one per frame.
+    max_prefix_clips: prefixes scored per environment; half of them of
+      successes, half of near-misses (of all failures where none are told
+      apart), drawn evenly over tasks.
+    seed: of this draw.
+
+  Returns:
+    `rows`, one dict per environment and task; `summary`, their means per
+    environment; `confusion`, per environment the tasks and, for each, the share
+    of its successes that each text scores highest for; `curves`, per
+    environment and task the mean reward over time; `clock`, the summary of a
+    reward that is the time; `num_prefix_clips` per environment; `notes`. A
+    figure is None where the clips that it needs are not there.
+
+  Raises:
+    ValueError: no clips, or a clip's instruction is not among the texts.
+  """
+  texts = list(texts)
+  unknown = sorted(set(clips.instruction) - set(texts))
+  if not len(clips) or unknown:
+    what = f"instructions {unknown}" if unknown else "no clips"
+    raise ValueError(f"got {what}; expected clips of the texts {texts}")
+  scores = over_time.scores(scorer, clips.frames, texts)
+  curves = over_time.rewards(
+    scorer, clips, texts, num_times, max_prefix_clips, seed
+  )
+  rows = task_rows(scores, curves, clips, texts)
+  # All clips are of one length, so that a clock scores them alike.
+  alike, time = np.zeros_like(scores), over_time.clock(curves)
+  clock = task_rows(alike, time, clips, texts)
+  counted = clips.environment[curves.index].tolist()
+  return {
+    "texts": texts,
+    "rows": rows,
+    "summary": _summary(rows),
+    "clock": _summary(clock),
+    "confusion": confusion(scores, clips, texts),
+    "curves": over_time.means(curves, clips),
+    "num_prefix_clips": {
+      name: counted.count(name) * len(curves.frames)
+      for name in dict.fromkeys(counted)
+    },
+    "notes": [PREFIX_NOTE],
+  }
+
+
+def task_rows(
+  scores: np.ndarray,
+  curves: over_time.Curves,
+  clips: LabeledClips,
+  texts: Sequence[str],
+) -> list[dict]:
+  """`evaluate.task_rows` with the figures that the module's docstring adds.
+
+  `wrong_text_margin` is the mean, over successes, of the own instruction's
+  reward less the best wrong one's; `wrong_text_higher` the share of them where
+  the latter is higher, a tie counting half; `auroc_wrong_text` the mean AUROC
+  over the wrong instructions.
+
+  Args:
+    scores: `[N, L]`.
+    curves: see `over_time.Curves`.
+    clips: N clips.
+    texts: L texts.
+  """
+  rows = evaluate.task_rows(scores, clips, texts)
+  for row in rows:
+    mine = (clips.environment == row["environment"]) & (
+      clips.task == row["task"]
+    )
+    at = np.flatnonzero(mine)
+    own = list(texts).index(clips.instruction[at[0]])
+    row |= _text_figures(scores[at], own, clips.success[at])
+    row["kendall_tau_a"] = _tau(scores[at, own], clips[at])
+    row |= _order_figures(curves, mine, clips)
+  return rows
+
+
+def confusion(
+  scores: np.ndarray, clips: LabeledClips, texts: Sequence[str]
+) -> dict[str, dict]:
+  """Which text scores highest for the successes of each task.
+
+  Args:
+    scores: `[N, L]`.
+    clips: N clips.
+    texts: L texts.
+
+  Returns:
+    Per environment: `tasks`, `instructions` (one per task) and `share`, a list
+    of L shares per task. Texts that tie share a clip.
+  """
+  best = scores == scores.max(axis=1, keepdims=True)
+  best = best / best.sum(axis=1, keepdims=True)
+  result = {}
+  for environment in dict.fromkeys(clips.environment):
+    here = (clips.environment == environment) & clips.success
+    tasks = list(dict.fromkeys(clips.task[here]))
+    masks = [here & (clips.task == task) for task in tasks]
+    result[environment] = {
+      "tasks": tasks,
+      "instructions": [str(clips.instruction[m][0]) for m in masks],
+      "share": [best[mask].mean(0).tolist() for mask in masks],
+    }
+  return result
+
+
+def _text_figures(scores, own: int, success) -> dict:
+  """Figures of the wrong instructions for one task's clips (`task_rows`)."""
+  wrong = np.delete(scores, own, axis=1)
+  figures = dict.fromkeys(
+    ("wrong_text_margin", "wrong_text_higher", "auroc_wrong_text")
+  )
+  if not wrong.shape[1] or not success.any():
+    return figures
+  margin = scores[success, own] - wrong[success].max(1)
+  figures["wrong_text_margin"] = float(margin.mean())
+  figures["wrong_text_higher"] = float(np.mean(0.5 * (1 - np.sign(margin))))
+  if not success.all():
+    values = [metrics.auroc(column, success) for column in wrong.T]
+    figures["auroc_wrong_text"] = float(np.mean(values))
+  return figures
+
+
+def _tau(own: np.ndarray, clips: LabeledClips) -> float | None:
+  """Kendall's tau-a over success > near-miss > random, None without pairs."""
+  levels = np.select(
+    [clips.success, clips.near_miss, clips.source == RANDOM], [2, 1, 0], -1
+  )
+  known = levels >= 0
+  if len(np.unique(levels[known])) < 2:
+    return None
+  return metrics.kendall_tau_a(own[known], levels[known])
+
+
+def _order_figures(curves: over_time.Curves, mine, clips: LabeledClips) -> dict:
+  """Value-order correlations of one task's clips, means over clips."""
+  kinds = {"": clips.success, "_failure": over_time.missed(clips)}
+  figures = {}
+  for kind, mask in kinds.items():
+    orders = [
+      metrics.value_order(values)
+      for row, values in zip(curves.index, curves.values, strict=True)
+      if mine[row] and mask[row] and len(values) > 1
+    ]
+    means = np.mean(orders, axis=0).tolist() if orders else (None, None)
+    figures[f"voc_spearman{kind}"], figures[f"voc_pearson{kind}"] = means
+    figures[f"num_curves{kind}"] = len(orders)
+  return figures
+
+
+def _summary(rows: Sequence[dict]) -> list[dict]:
+  """Means over the tasks of each environment; `num_*` are sums."""
+  result = []
+  for environment in dict.fromkeys(row["environment"] for row in rows):
+    tasks = [row for row in rows if row["environment"] == environment]
+    summary = {"environment": environment, "num_tasks": len(tasks)}
+    for key in (k for k in tasks[0] if k not in ("environment", "task")):
+      values = [row[key] for row in tasks if row[key] is not None]
+      if key.startswith("num_"):
+        summary[key] = sum(values)
+      else:
+        summary[key] = float(np.mean(values)) if values else None
+    result.append(summary)
+  return result

@@ -1,0 +1,149 @@
+"""A reward's quality on made clips whose figures are known.
+
+Channel 0 of a made clip holds how far its task is, channel 1 which task it is.
+"""
+
+import json
+
+import numpy as np
+import pytest
+
+from a2r.evaluation import labeled, over_time, quality
+from a2r.models import scorer as scorer_lib
+
+TEXTS = ["close drawer", "move faucet", "open drawer"]
+# How far the clips of each kind come.
+ENDS = {"expert": 200, "near_miss": 120, "random": 10}
+
+
+class Exact:
+  """Scores how far the own task is, and 0 for any other text."""
+
+  calls = 0
+
+  def scores(self, clips, texts):
+    self.calls += len(clips)
+    last = clips[:, -1, 0, 0].astype(float)
+    tasks = [TEXTS.index(text) for text in texts]
+    return np.where(last[:, 1:2] == tasks, last[:, :1] + 1, 0.0)
+
+
+class Deaf(Exact):
+  """Does not read the text."""
+
+  def scores(self, clips, texts):
+    return np.repeat(
+      super().scores(clips, texts).max(1)[:, None], len(texts), 1
+    )
+
+
+def make_clips(num=4, num_frames=5, environments=("train", "test1")):
+  parts = []
+  for environment in environments:
+    for task in (0, 1):
+      frames = np.zeros((3 * num, num_frames, 2, 2, 3), np.uint8)
+      source = np.repeat(list(ENDS), num).astype(object)
+      ends = np.array([ENDS[s] for s in source])
+      ends += np.tile(np.arange(num), 3)
+      steps = np.linspace(0, 1, num_frames)
+      frames[..., 0] = (ends[:, None] * steps)[..., None, None]
+      frames[..., 1] = task
+      parts.append(
+        labeled.label_clips(
+          type("Clips", (), dict(
+            frames=frames, success=source == "expert", source=source
+          )),
+          environment=environment, task=f"task{task}", instruction=TEXTS[task],
+        )
+      )  # fmt: skip
+  return labeled.concatenate(parts)
+
+
+def test_exact_reward():
+  result = quality.quality(Exact(), make_clips(), TEXTS)
+  assert [row["environment"] for row in result["summary"]] == ["train", "test1"]
+  for row in (*result["rows"], *result["summary"]):
+    assert row["auroc"] == row["auroc_near_miss"] == row["kendall_tau_a"] == 1
+    assert row["auroc_wrong_text"] == 0.5
+    assert row["wrong_text_higher"] == 0
+    # Ends 200 to 203, and 1: a mean of 202.5 above the others' 0.
+    assert row["wrong_text_margin"] == 202.5
+    np.testing.assert_allclose(row["voc_spearman"], 1)
+    np.testing.assert_allclose(row["voc_pearson_failure"], 1, atol=1e-3)
+  assert result["confusion"]["train"] == {
+    "tasks": ["task0", "task1"],
+    "instructions": TEXTS[:2],
+    "share": [[1, 0, 0], [0, 1, 0]],
+  }
+  json.dumps(result)
+
+
+def test_reward_that_does_not_read_is_found_out():
+  (row, _) = quality.quality(Deaf(), make_clips(), TEXTS)["summary"]
+  assert row["auroc"] == row["auroc_wrong_text"] == 1
+  assert (row["wrong_text_margin"], row["wrong_text_higher"]) == (0, 0.5)
+  shares = quality.quality(Deaf(), make_clips(), TEXTS)["confusion"]["train"]
+  np.testing.assert_allclose(shares["share"], 1 / 3)
+
+
+def test_clock_orders_time_and_nothing_else():
+  result = quality.quality(Exact(), make_clips(), TEXTS)
+  # The clock as a scorer, and the one that stands beside every other reward.
+  own = quality.quality(scorer_lib.clock(5, 2), make_clips(), TEXTS)["summary"]
+  for row in (*result["clock"], *own):
+    np.testing.assert_allclose(row["voc_spearman"], 1)
+    np.testing.assert_allclose(row["voc_pearson_failure"], 1)
+    assert row["auroc"] == row["auroc_wrong_text"] == 0.5
+    assert row["kendall_tau_a"] == 0
+    assert row["wrong_text_higher"] == 0.5
+
+
+def test_curves_are_of_prefixes_held_still():
+  curves = over_time.rewards(Exact(), make_clips(1), TEXTS, 3, 1000, 0)
+  assert curves.frames.tolist() == [0, 2, 4]
+  # A success ends at 200: 0, half and all of it, and 1.
+  np.testing.assert_allclose(curves.values[0], [1, 101, 201])
+  entry = over_time.means(curves, make_clips(1))["train"]["task0"]
+  assert entry["times"] == [0, 0.5, 1]
+  assert entry["success"] == [1, 101, 201]
+  assert entry["failure"] == [1, 61, 121]
+  assert entry["success_std"] == [0, 0, 0]
+
+
+def test_prefixes_are_bounded_and_drawn_by_the_seed():
+  clips, exact = make_clips(6), Exact()
+  result = quality.quality(
+    exact, clips, TEXTS, num_times=5, max_prefix_clips=40
+  )
+  # 40 / 5 clips over two tasks and two kinds: two of each.
+  assert result["num_prefix_clips"] == {"train": 40, "test1": 40}
+  assert exact.calls == len(clips) + 80
+  assert result["summary"][0]["num_curves"] == 4
+  draws = [
+    over_time.rewards(exact, clips, TEXTS, 5, 40, seed).index.tolist()
+    for seed in (0, 0, 1)
+  ]
+  assert draws[0] == draws[1] != draws[2]
+
+
+def test_several_chunks_are_one(monkeypatch):
+  whole = over_time.rewards(Exact(), make_clips(), TEXTS, 5, 1000, 0)
+  monkeypatch.setattr(over_time, "_CHUNK", 15)
+  parts = over_time.rewards(Exact(), make_clips(), TEXTS, 5, 1000, 0)
+  np.testing.assert_array_equal(whole.values, parts.values)
+
+
+def test_clips_of_one_outcome_and_one_text():
+  clips = make_clips()
+  clips = clips[clips.success & (clips.task == "task0")]
+  (row, _) = quality.quality(Exact(), clips, TEXTS[:1])["summary"]
+  keys = ("auroc", "kendall_tau_a", "wrong_text_margin", "voc_spearman_failure")
+  assert [row[key] for key in keys] == [None] * 4
+  np.testing.assert_allclose(row["voc_spearman"], 1)
+
+
+def test_clips_of_other_texts():
+  with pytest.raises(ValueError, match="instructions .'move faucet'."):
+    quality.quality(Exact(), make_clips(), TEXTS[:1])
+  with pytest.raises(ValueError, match="got no clips"):
+    quality.quality(Exact(), make_clips()[[]], TEXTS)
