@@ -109,7 +109,7 @@ def default_workdir(flag: str, argv: list[str]) -> str:
     "run",
   )
   path, _, size = value.partition(":")
-  name = pathlib.Path(path).stem
+  name, size = pathlib.Path(path).stem, size.replace(",", "_")
   return f"runs/{name}_{size}" if size not in ("", "small") else f"runs/{name}"
 
 

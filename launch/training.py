@@ -110,13 +110,14 @@ def check(config: Any):
       f"unknown train.augment {config.train.augment!r}; known: "
       + ", ".join(AUGMENTS)
     )
-  for name in ("human", "robot"):
-    if config.train.batch[name] < 1:
-      raise ValueError(f"train.batch.{name} must be at least 1")
-  if config.data.human.source == "none":
+  if config.train.batch.robot < 1:
+    raise ValueError("train.batch.robot must be at least 1")
+  source, number = config.data.human.source, config.train.batch.human
+  if (source == "none") != (number < 1):
     raise ValueError(
-      "data.human.source='none': the losses contrast robot with human clips; "
-      "known: procedural, ssv2, records, folder"
+      f"data.human.source={source!r} with train.batch.human={number}: robot "
+      "clips alone are source 'none' and 0; sources of human clips: "
+      "procedural, ssv2, records, folder"
     )
   weights = config.loss.weights
   if weights.fvlc or weights.bce:
@@ -145,8 +146,9 @@ def without_losses(config: Any, names: Sequence[str]) -> Any:
 
 def groups(config: Any) -> tuple[str, ...]:
   """The parts of a batch that the losses look at."""
+  human = ("human",) * bool(config.train.batch.human)
   uses_failures = config.loss.weights.fvlc or config.loss.weights.bce
-  return ("human", "robot") + ("failure",) * bool(uses_failures)
+  return (*human, "robot") + ("failure",) * bool(uses_failures)
 
 
 def _make_learner(config, data, start, tokens):

@@ -153,7 +153,7 @@ def _loss(
 ):
   """The loss of the global batch and its terms, see `base.Learner`."""
   rng_clips, rng_text = jax.random.split(rng)
-  batch = {name: batch[name] for name in objective.groups}
+  batch = {name: batch[name] for name in objective.groups if name in batch}
   video = _encode_clips(
     model,
     params,

@@ -68,13 +68,17 @@ def weighted_sum(
   Args:
     objective: the weights.
     video: unit features of the clips: `human` `[B_h, E]`, `robot` `[B_r, E]`
-      and, where the objective uses them, `failure` `[B_f, E]`.
+      and, where the objective uses them, `failure` `[B_f, E]`; `human` may be
+      missing.
     texts: unit features of the instructions in each domain's words: `human`
       `[I, E]`, `robot` `[M, E]`; and `failure` `[M, K, E]` where fvlc > 0.
     indices: the clips' `task` and `record`, by the names of `video`.
     cluster_labels: `[F]` failure cluster of each failed training clip.
   """
   task = {name: index["task"] for name, index in indices.items()}
+  if "human" not in video:
+    video = video | {"human": video["robot"][:0]}
+    task["human"] = task["robot"][:0]
   terms = {}
   if objective.cdc:
     terms["cdc"] = losses.cross_domain_contrastive(

@@ -54,6 +54,7 @@ def test_default_workdir_is_named_after_settings_and_size():
 
   assert name("--config=configs/envgen.py") == "runs/envgen"
   assert name("--config=configs/envgen.py:smoke") == "runs/envgen_smoke"
+  assert name("--config=a/taskgen.py:plus3,smoke") == "runs/taskgen_plus3_smoke"
 
 
 def test_a_run_keeps_its_settings(tmp_path):

@@ -1,0 +1,37 @@
+"""Task generalization has no robot clip of what it is judged on."""
+
+import pytest
+
+from a2r import sim
+from a2r.sim import humans
+from configs import envgen, taskgen, tasks
+from launch import training
+
+
+@pytest.mark.parametrize("size", taskgen.SIZES)
+@pytest.mark.parametrize("column", taskgen.COLUMNS)
+def test_a_column_trains_on_other_tasks_than_it_is_judged_on(column, size):
+  config = taskgen.get_config(f"{column},{size}")
+  assert set(config.data.robot.tasks).isdisjoint(sim.TARGETS)
+  assert set(config.eval.tasks) <= set(sim.TARGETS)
+  assert config.eval.environments == ("tabletop/train",)
+  if size != "paper":
+    assert set(config.data.human.templates) <= set(humans.TEMPLATES)
+    training.check(config)
+  number = {"robot_only": 0, "plus3": 3, "plus6": 6, "plus9": 9}[column]
+  assert len(config.data.human.templates) == number
+
+
+def test_the_rest_is_that_of_environment_generalization():
+  config, other = taskgen.get_config("plus6"), envgen.get_config()
+  assert config.to_dict()["model"] == other.to_dict()["model"]
+  assert config.to_dict()["train"] == other.to_dict()["train"]
+  assert taskgen.get_config() == config
+  paper = taskgen.get_config("plus9,paper")
+  assert paper.data.human.templates == tasks.find("plus9")
+
+
+@pytest.mark.parametrize("name", ["plus4", "small", "plus6,huge", ""])
+def test_an_unknown_column_or_size_is_told(name):
+  with pytest.raises(ValueError, match="known: a column .robot_only, plus3"):
+    taskgen.get_config(name)
