@@ -1,0 +1,132 @@
+"""LIV's losses against numbers done by hand."""
+
+import math
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from a2r import losses
+
+X, Y = jnp.array([1.0, 0.0]), jnp.array([0.0, 1.0])
+# Cosines with the goal X: 1, 0.6, 0, -1.
+NEAR = jnp.array([0.6, 0.8])
+
+
+def rows(*vectors):
+  return jnp.stack(vectors)
+
+
+def unit(seed, num, width=5):
+  x = jax.random.normal(jax.random.key(seed), (num, width))
+  return x / jnp.linalg.norm(x, axis=1, keepdims=True)
+
+
+def test_value_implicit_by_hand():
+  # gamma 1/2, V = 2 S. Two clips with the goals X and X:
+  #   S(o_0) = 0, -1; S(o_t) = 0.6, 0; S(o_t+1) = 1, 0.6.
+  #   -(r + V' / 2 - V) = 1 - 1 + 1.2 = 1.2 and 1 - 0.6 + 0 = 0.4.
+  value = losses.value_implicit(
+    rows(Y, -X), rows(NEAR, Y), rows(X, NEAR), rows(X, X), gamma=0.5
+  )
+  expected = 0.5 + math.log(1e-8 + (math.exp(1.2) + math.exp(0.4)) / 2)
+  np.testing.assert_allclose(value, expected, rtol=1e-6)
+
+
+def test_shuffled_negatives_by_hand():
+  # The first clip's frames for the second goal, and the reverse:
+  #   S(o_t) = 0 for X, 0.8 for Y; S(o_t+1) = 0.6 and 0.
+  #   -(r + V' / 2 - V) = 1 - 0.6 + 0 = 0.4 and 1 - 0 + 1.6 = 2.6.
+  args = rows(Y, X), rows(NEAR, Y), rows(X, NEAR), rows(X, Y)
+  alone = losses.value_implicit(*args, gamma=0.5)
+  value = losses.value_implicit(*args, gamma=0.5, shuffles=jnp.array([[1, 0]]))
+  np.testing.assert_allclose(
+    value - alone,
+    math.log(1e-8 + (math.exp(0.4) + math.exp(2.6)) / 2),
+    rtol=1e-6,
+  )
+  twice = jnp.array([[1, 0], [1, 0]])
+  again = losses.value_implicit(*args, gamma=0.5, shuffles=twice)
+  np.testing.assert_allclose(again, value, rtol=1e-6)
+
+
+def test_the_worst_and_the_best_frames_do_not_overflow():
+  # V falls from 50 to -50: exp(1 + 49 + 50) is no float32.
+  worst = losses.value_implicit(rows(-X), rows(X), rows(-X), rows(X))
+  np.testing.assert_allclose(worst, 1 + 100, rtol=1e-6)
+  # The reverse: exp(-98) is nothing beside eps.
+  best = losses.value_implicit(rows(X), rows(-X), rows(X), rows(X))
+  np.testing.assert_allclose(best, -1 + math.log(1e-8), rtol=1e-6)
+  grad_fn = jax.grad(losses.value_implicit, argnums=(0, 1, 2, 3))
+  for sign in (1, -1):
+    grads = grad_fn(rows(-X), rows(sign * X), rows(-sign * X), rows(X))
+    chex.assert_tree_all_finite(grads)
+
+
+def test_frames_that_stand_still_cost_their_step():
+  # V(o_t) = V(o_t+1) = 0: log(eps + e).
+  value = losses.value_implicit(rows(Y), rows(Y), rows(Y), rows(X))
+  np.testing.assert_allclose(value, 1.0, rtol=1e-6)
+
+
+def test_order_of_clips_does_not_matter_and_jit_agrees():
+  args = [unit(seed, 6) for seed in range(4)]
+  value = losses.value_implicit(*args)
+  order = jnp.array([3, 1, 5, 0, 2, 4])
+  again = losses.value_implicit(*(x[order] for x in args))
+  np.testing.assert_allclose(again, value, rtol=1e-5)
+  grad_fn = jax.grad(losses.value_implicit, argnums=(1, 3))
+  chex.assert_trees_all_close(
+    jax.jit(grad_fn)(*args), grad_fn(*args), rtol=1e-4, atol=1e-5
+  )
+
+
+def test_descent_orders_the_frames():
+  start, current, following = (unit(seed, 4) for seed in range(3))
+  goal = unit(3, 4)
+
+  def loss_fn(raw):
+    frames = raw / jnp.linalg.norm(raw, axis=-1, keepdims=True)
+    return losses.value_implicit(*frames, goal)
+
+  raw = jnp.stack([start, current, following])
+  grad_fn = jax.jit(jax.grad(loss_fn))
+  for _ in range(200):
+    raw -= 0.01 * grad_fn(raw)
+  raw /= jnp.linalg.norm(raw, axis=-1, keepdims=True)
+  now, then = (jnp.sum(x * goal, axis=1) for x in raw[1:])
+  assert (then > now).all()
+
+
+def test_contrastive_by_hand():
+  # Cosines [[1, 0], [.6, .8]].
+  value = losses.language_image_contrastive(rows(X, NEAR), rows(X, Y))
+  e = math.exp
+  to_text = math.log(e(1) / (e(1) + 1)) + math.log(e(0.8) / (e(0.6) + e(0.8)))
+  to_image = math.log(e(1) / (e(1) + e(0.6))) + math.log(e(0.8) / (1 + e(0.8)))
+  np.testing.assert_allclose(value, -(to_text + to_image) / 4, rtol=1e-6)
+  alone = losses.language_image_contrastive(rows(X), rows(Y))
+  np.testing.assert_allclose(alone, 0.0)
+
+
+def test_contrastive_is_symmetric_and_its_gradient_finite():
+  left, right = unit(0, 5), unit(1, 5)
+  value = losses.language_image_contrastive(left, right)
+  np.testing.assert_allclose(
+    losses.language_image_contrastive(right, left), value, rtol=1e-6
+  )
+  grad_fn = jax.grad(losses.language_image_contrastive)
+  grad = grad_fn(left, right)
+  chex.assert_tree_all_finite(grad_fn(1e4 * left, right))
+  chex.assert_trees_all_close(jax.jit(grad_fn)(left, right), grad, atol=1e-6)
+
+
+def test_mistakes_are_named():
+  with pytest.raises(ValueError, match="gamma must be in"):
+    losses.value_implicit(*[rows(X)] * 4, gamma=1.0)
+  with pytest.raises(AssertionError):
+    losses.value_implicit(rows(X), rows(X), rows(X), rows(X, Y))
+  with pytest.raises(AssertionError):
+    losses.language_image_contrastive(rows(X), rows(X, Y))
