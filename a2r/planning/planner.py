@@ -1,11 +1,24 @@
 """Plans: draw candidates, predict, judge, and draw better ones.
 
+On an accelerator a plan is one compiled program: all rounds, and within a
+round `micro_batch` rows at a time, so that memory does not grow with the
+number of candidates. On a CPU, and with a dynamics on the host, the same is
+done by compiled pieces of fixed size in a loop outside, for XLA runs on one
+core what is inside of a loop there.
+
 Letters as in `a2r.planning.base`.
 """
 
+import functools
 from collections.abc import Callable
 
-from a2r.planning import base
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from a2r.planning import base, samplers
+
+_JUDGED = 50  # Rows that a CPU judges at a time: more do not fit its caches.
 
 
 def make_plan_fn(
@@ -26,4 +39,173 @@ def make_plan_fn(
   Raises:
     ValueError: the objective needs a log that the dynamics does not predict.
   """
-  raise NotImplementedError
+  if not objective.num_frames and not dynamics.has_log:
+    raise ValueError(
+      f"{objective.name!r} reads the true state, which {dynamics.name!r} does"
+      " not predict"
+    )
+  if dynamics.on_host or jax.default_backend() == "cpu":
+    return functools.partial(_plan_in_pieces, dynamics, objective, settings)
+  return functools.partial(plan_in_one, dynamics, objective, settings)
+
+
+def plan_in_one(dynamics, objective, settings, rngs, state, timing, task):
+  """`plan_fn` as one program, for a dynamics that is pure JAX."""
+  return _plan_in_one(
+    (dynamics.predict_fn, objective.value_fn),
+    settings,
+    (dynamics.params, objective.params),
+    rngs,
+    state,
+    timing,
+    task,
+  )
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _plan_in_one(functions, settings, params, rngs, state, timing, task):
+  predict_fn, value_fn = functions
+  num_rows = len(task) * settings.num_samples
+  size = min(settings.micro_batch, num_rows)
+
+  def judge(part):
+    row, actions, keys = part
+    env = row // settings.num_samples
+    rows = jax.tree.map(lambda x: x[env], state)
+    future = predict_fn(params[0], rows, actions, timing, keys)
+    return value_fn(params[1], rows, future, timing, task[env])
+
+  def turn(distribution, index):
+    drawn, keys = _draw(settings, distribution, rngs, index)
+    actions = samplers.hold(settings, drawn)
+    parts = (
+      jnp.arange(num_rows),
+      actions.reshape(num_rows, *actions.shape[2:]),
+      keys.ravel(),
+    )
+    rows = np.arange(-(-num_rows // size) * size).clip(max=num_rows - 1)
+    parts = jax.tree.map(
+      lambda x: x[rows].reshape(-1, size, *x.shape[1:]), parts
+    )
+    values = jax.lax.map(judge, parts).ravel()[:num_rows]
+    values = values.reshape(drawn.shape[:2])
+    return _update(settings, distribution, drawn, values), (drawn, values)
+
+  start = _init(settings, len(task))
+  rounds = jnp.arange(settings.num_iterations)
+  _, (drawn, values) = jax.lax.scan(turn, start, rounds)
+  return _choose(settings, drawn, values)
+
+
+def _plan_in_pieces(dynamics, objective, settings, rngs, state, timing, task):
+  """`plan_fn` by a loop on the host around compiled pieces."""
+  if dynamics.on_host:
+    state = jax.tree.map(np.asarray, state)
+  distribution = _init_jit(settings, len(task))
+  rounds = []
+  for index in range(settings.num_iterations):
+    drawn, keys = _draw_jit(settings, distribution, rngs, index)
+    values = _judge_all(
+      dynamics, objective, settings, state, timing, task, drawn, keys
+    )
+    rounds.append((drawn, values))
+    if index + 1 < settings.num_iterations:
+      distribution = _update_jit(settings, distribution, drawn, values)
+  drawn, values = (jnp.stack(x) for x in zip(*rounds, strict=True))
+  return _choose_jit(settings, drawn, values)
+
+
+def _judge_all(dynamics, objective, settings, state, timing, task, drawn, keys):
+  """Values `[E, N]` of drawn candidates `[E, N, K, A]`."""
+  actions = np.asarray(_hold_jit(settings, drawn))
+  actions = actions.reshape(-1, *actions.shape[2:])
+  keys, task = keys.ravel(), np.asarray(task)
+  num_rows = len(actions)
+  size = min(settings.micro_batch, num_rows)
+  judged = min(_JUDGED, size)
+  values = np.empty(num_rows, np.float32)
+  for start in range(0, num_rows, size):
+    stop = min(start + size, num_rows)
+    # A program of its own size would be compiled for a last, shorter part.
+    padded = stop if dynamics.on_host else start + size
+    part = np.arange(start, padded).clip(max=num_rows - 1)
+    future = _predict(
+      dynamics,
+      _take(state, part // settings.num_samples),
+      actions[part],
+      timing,
+      keys[part],
+    )
+    for first in range(start, stop, judged):
+      rows = np.arange(first, first + judged).clip(max=stop - 1)
+      env = rows // settings.num_samples
+      found = _value_jit(
+        objective.value_fn,
+        objective.params,
+        _take(state, env)._replace(sim=None),
+        _take(future, rows - start),
+        timing,
+        task[env],
+      )
+      last = min(first + judged, stop)
+      values[first:last] = np.asarray(found)[: last - first]
+  return values.reshape(drawn.shape[:2])
+
+
+def _predict(dynamics, rows, actions, timing, keys):
+  if dynamics.on_host:
+    return dynamics.predict_fn(dynamics.params, rows, actions, timing, keys)
+  return _predict_jit(
+    dynamics.predict_fn, dynamics.params, rows, actions, timing, keys
+  )
+
+
+def _take(tree, rows):
+  return jax.tree.map(lambda x: x[rows], tree)
+
+
+def _init(settings, num_envs):
+  return jax.tree.map(
+    lambda x: jnp.broadcast_to(x, (num_envs, *x.shape)),
+    samplers.init(settings),
+  )
+
+
+def _draw(settings, distribution, rngs, index):
+  """Candidates `[E, N, K, A]` of a round, and keys `[E, N]` to predict with."""
+
+  def one(distribution, rng):
+    rng_draw, rng_predict = jax.random.split(jax.random.fold_in(rng, index))
+    keys = jax.random.split(rng_predict, settings.num_samples)
+    return samplers.sample(settings, distribution, rng_draw), keys
+
+  return jax.vmap(one)(distribution, rngs)
+
+
+def _update(settings, distribution, drawn, values):
+  update = functools.partial(samplers.update, settings)
+  return jax.vmap(update)(distribution, drawn, values)
+
+
+def _choose(settings, drawn, values):
+  """The Plan of `[I, E, N, K, A]` candidates worth `[I, E, N]`."""
+  drawn, values = jnp.swapaxes(drawn, 0, 1), jnp.swapaxes(values, 0, 1)
+  choose = functools.partial(samplers.choose, settings)
+  chosen, value, index = jax.vmap(choose)(drawn, values)
+  return base.Plan(
+    actions=samplers.hold(settings, chosen),
+    value=value,
+    index=index,
+    values=values.reshape(len(values), -1),
+  )
+
+
+_init_jit = jax.jit(_init, static_argnums=(0, 1))
+_draw_jit = jax.jit(_draw, static_argnums=0)
+_update_jit = jax.jit(_update, static_argnums=0)
+_choose_jit = jax.jit(_choose, static_argnums=0)
+_hold_jit = jax.jit(samplers.hold, static_argnums=0)
+_predict_jit = jax.jit(
+  lambda predict_fn, *args: predict_fn(*args), static_argnums=0
+)
+_value_jit = jax.jit(lambda value_fn, *args: value_fn(*args), static_argnums=0)

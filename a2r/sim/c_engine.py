@@ -43,6 +43,18 @@ def step(
   Returns:
     The next `qpos` and `qvel` and the hand's position `[B, 3]`, float64.
   """
+  qpos, qvel = advance(model, qpos, qvel, mocap, gripper)
+  return qpos, qvel, hand_positions(model, qpos)
+
+
+def advance(
+  model: mujoco.MjModel,
+  qpos: np.ndarray,
+  qvel: np.ndarray,
+  mocap: np.ndarray,
+  gripper: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+  """`step` without the hand, whose position takes a loop over the states."""
   batch, (nq, nv) = len(qpos), (model.nq, model.nv)
   state = np.concatenate([np.zeros((batch, 1)), qpos, qvel], axis=1)
   claws = np.stack([gripper, -gripper], axis=1)
@@ -55,8 +67,7 @@ def step(
     )
   last = states[:, -1]
   qpos, qvel = last[:, 1 : 1 + nq], last[:, 1 + nq : 1 + nq + nv]
-  qpos, qvel = control.tidy(qpos, qvel, np)
-  return qpos, qvel, hand_positions(model, qpos)
+  return control.tidy(qpos, qvel, np)
 
 
 def hand_positions(model: mujoco.MjModel, qpos: np.ndarray) -> np.ndarray:

@@ -258,8 +258,8 @@ def advance(
   success = done.astype(jnp.float32)
   reward = success
   if settings.reward == "shaped":
-    landmarks = _landmarks(world, log)
-    reward = rewards.shaped_all(log, start, *landmarks)[world.task]
+    points = landmarks(world.fixtures, log)
+    reward = rewards.shaped_all(log, start, *points)[world.task]
   return state.replace(
     pipeline_state=sim,
     obs=_observe(world, sim, log, start),
@@ -282,16 +282,16 @@ def draw(settings: Settings, world: World, position, rotation) -> jax.Array:
 
 
 def _observe(world, sim, log, start):
-  handle, tip = _landmarks(world, log)
+  handle, tip = landmarks(world.fixtures, log)
   moved = (log - start)[tasks.MUG.start :]
   parts = [sim.qpos, sim.qvel, log[:3], sim.mocap, moved]
   parts += [point - log[:3] for point in (handle, log[tasks.MUG], tip)]
   return jnp.concatenate(parts)
 
 
-def _landmarks(world, log):
+def landmarks(fixtures: jax.Array, log: jax.Array):
   """The drawer's handle and the tip of the faucet's handle, `[3]` each."""
-  drawer, _, faucet = world.fixtures
+  drawer, _, faucet = fixtures
   slide, angle = log[tasks.DRAWER], log[tasks.FAUCET]
   handle = drawer + jnp.array(scene.HANDLE) + slide * jnp.array([0.0, 1.0, 0.0])
   across, height = scene.FAUCET_REACH, scene.FAUCET_HEIGHT

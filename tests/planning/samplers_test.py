@@ -1,0 +1,113 @@
+"""Candidates: rules by hand, and a quadratic whose optimum is known."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from a2r.planning import base, samplers
+from a2r.sim import physics
+
+TARGET = np.array([0.3, -0.6, 0.9, 0.5, -0.2], np.float32)
+
+
+def make(method, **change):
+  change = {"num_samples": 20, "num_elites": 4, "horizon": 2} | change
+  return base.Settings(method=method, num_plans=1, **change)
+
+
+def solve(settings, rng):
+  """The answer to -|action - target|^2, and its value."""
+
+  def turn(distribution, index):
+    rng_draw = jax.random.fold_in(rng, index)
+    candidates = samplers.sample(settings, distribution, rng_draw)
+    value = -jnp.sum((candidates - TARGET) ** 2, axis=(1, 2))
+    distribution = samplers.update(settings, distribution, candidates, value)
+    return distribution, (candidates, value)
+
+  start, rounds = samplers.init(settings), jnp.arange(settings.num_iterations)
+  _, (drawn, values) = jax.lax.scan(turn, start, rounds)
+  return samplers.choose(settings, drawn, values)
+
+
+def mean_value(settings):
+  """The true value of the answer, averaged over 8 keys."""
+  rngs = jax.random.split(jax.random.key(0), 8)
+  answers, _, _ = jax.jit(jax.vmap(lambda rng: solve(settings, rng)))(rngs)
+  return float(np.mean(-np.sum((answers - TARGET) ** 2, axis=(1, 2))))
+
+
+def test_cem_beats_shooting_at_equal_numbers_of_candidates():
+  size = {"num_samples": 60, "num_elites": 12}
+  cem = mean_value(make("cem", num_iterations=10, **size))
+  shooting = mean_value(make("shooting", num_samples=600))
+  assert cem > -0.1
+  assert cem > shooting + 0.5
+
+
+def test_mppi_comes_near_the_optimum():
+  assert mean_value(make("mppi", num_samples=100, num_iterations=15)) > -0.1
+
+
+@pytest.mark.parametrize("method", base.METHODS)
+def test_candidates_stay_in_the_box(method):
+  settings = make(method, num_iterations=2)
+  start = samplers.init(settings)
+  far = start._replace(mean=start.mean + 50, uniform=jnp.asarray(False))
+  for distribution in (start, far):
+    drawn = samplers.sample(settings, distribution, jax.random.key(1))
+    assert drawn.shape == (20, 2, 5)
+    assert np.all(drawn >= physics.ACTION_LOW)
+    assert np.all(drawn <= physics.ACTION_HIGH)
+
+
+def test_first_round_is_uniform_over_the_box():
+  settings = make("cem", num_samples=4000)
+  start = samplers.init(settings)
+  drawn = samplers.sample(settings, start, jax.random.key(3))
+  drawn = np.asarray(drawn).reshape(-1, 5) / physics.ACTION_HIGH
+  np.testing.assert_allclose(drawn.mean(0), 0, atol=0.03)
+  np.testing.assert_allclose(drawn.std(0), 3**-0.5, atol=0.02)
+  assert np.abs(drawn).max() > 0.999
+  np.testing.assert_allclose(start.std[0] / physics.ACTION_HIGH, 3**-0.5)
+
+
+def test_cem_refits_to_mean_and_deviation_of_the_elites_as_dvd():
+  """100 candidates of which DVD takes a fifth: here value n for number n."""
+  settings = base.Settings(method="cem", horizon=1, num_plans=1)
+  candidates = jnp.arange(100.0)[:, None, None] * jnp.ones((1, 1, 5)) / 100
+  start = samplers.init(settings)
+  refit = samplers.update(settings, start, candidates, jnp.arange(100.0))
+  # The best 20 are .80 ... .99: mean .895, variance (20^2 - 1) / 12 * 1e-4.
+  np.testing.assert_allclose(refit.mean, 0.895, rtol=1e-5)
+  np.testing.assert_allclose(refit.std, (399 / 12) ** 0.5 / 100, rtol=1e-4)
+  assert not refit.uniform
+
+
+def test_best_candidate_of_all_rounds_is_chosen():
+  settings = make("cem", num_iterations=2)
+  candidates = jnp.arange(2 * 3 * 2 * 5.0).reshape(2, 3, 2, 5)
+  values = jnp.array([[0.0, 7.0, 1.0], [2.0, 3.0, 6.0]])
+  answer, value, index = samplers.choose(settings, candidates, values)
+  np.testing.assert_array_equal(answer, candidates[0, 1])
+  assert (float(value), int(index)) == (7.0, 1)
+
+
+def test_mppi_weights_by_hand():
+  # Values of mean 0 and deviation 1: exp(v / temperature), normalized.
+  weights = samplers.mppi_weights(jnp.array([-1.0, 1.0]), 0.5)
+  share = np.exp(2.0) / (np.exp(2.0) + np.exp(-2.0))
+  np.testing.assert_allclose(weights, [1 - share, share], rtol=1e-5)
+  equal = samplers.mppi_weights(jnp.full(4, 3.0), 0.5)
+  np.testing.assert_allclose(equal, 0.25)
+  scaled = samplers.mppi_weights(1000 * jnp.array([-1.0, 1.0]) + 5, 0.5)
+  np.testing.assert_allclose(scaled, weights, rtol=1e-4)
+
+
+def test_actions_are_held():
+  settings = make("shooting", horizon=5, action_repeat=2)
+  assert samplers.num_drawn(settings) == 3
+  drawn = jnp.arange(3.0)[:, None] * jnp.ones((1, 5))
+  held = samplers.hold(settings, drawn)
+  np.testing.assert_array_equal(held[:, 0], [0, 0, 1, 1, 2])
