@@ -49,6 +49,15 @@ def text(table: Table) -> str:
   return "\n".join([*title, aligned[0], rule, *aligned[1:]])
 
 
+def markdown(table: Table) -> str:
+  """The table in Markdown, its title a line of its own above."""
+  lines = [table.header, ["---"] * len(table.header), *table.rows]
+  body = "\n".join(
+    "| " + " | ".join(cell(value) for value in line) + " |" for line in lines
+  )
+  return f"{table.title}\n\n{body}" if table.title else body
+
+
 def cell(value) -> str:
   """One value as text."""
   if value is None:

@@ -1,0 +1,202 @@
+"""The paper's figures beside ours: margins by hand, files, what is missing."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from a2r.evaluation import comparison, comparison_text, paper, quality_figures
+
+TASKS = ("close_drawer", "move_faucet")
+TRAIN = "tabletop/train"
+
+
+def make_cells(rates, *, experiment="table1", dynamics="sim", seeds=(0, 1)):
+  """Cells of 20 trials per task from {(method, column): rate in %}."""
+  return [
+    {
+      "experiment": experiment,
+      "method": method,
+      "column": column,
+      "environment": TRAIN,
+      "task": task,
+      "seed": seed,
+      "dynamics": dynamics,
+      "num_trials": 20,
+      "num_successes": rate // 5,
+    }
+    for (method, column), rate in rates.items()
+    for task in TASKS
+    for seed in seeds
+  ]
+
+
+def make_quality():
+  row = {"environment": TRAIN, "auroc": 0.75} | dict.fromkeys(
+    (
+      "auroc_near_miss",
+      "auroc_random",
+      "auroc_wrong_text",
+      "kendall_tau_a",
+      "voc_spearman",
+      "voc_pearson",
+      "voc_spearman_failure",
+      "wrong_text_higher",
+    )
+  )
+  return {
+    "texts": ["a", "b"],
+    "rows": [],
+    "summary": [row],
+    "clock": [row | {"auroc": 0.5}],
+    "confusion": {
+      TRAIN: {"tasks": ["x"], "instructions": ["a"], "share": [[0.8, 0.2]]}
+    },
+    "curves": {TRAIN: {"x": {"times": [0, 1], "success": [0.1, 0.9]}}},
+  }
+
+
+RATES = {
+  ("random", "robot_only"): 10,
+  ("dvd", "robot_only"): 20,
+  ("dvd", "plus3"): 40,
+  ("liv", "plus3"): 30,
+  ("adapt2reward", "robot_only"): 30,
+  ("adapt2reward", "plus3"): 60,
+}
+
+
+def test_paper_as_printed():
+  assert paper.rate("table1", "adapt2reward", "plus6") == 69.33
+  assert paper.rate("table1", "dvd", "robot_only") == 19.00
+  assert paper.rate("table1", "random", "plus9") == 15.25
+  assert paper.rate("table1", "triplet", "plus9") is None
+  assert paper.rate("table1", "dvd", "plus12") is None
+  assert paper.rate("figure3", "adapt2reward", TRAIN) is None
+  with pytest.raises(ValueError, match="unknown experiment 'figure4'"):
+    paper.rate("figure4", "dvd", TRAIN)
+
+
+def test_margins_by_hand():
+  record = comparison.make_record(make_cells(RATES), None, "table1")
+  margins = {m["column"]: m for m in record["margins"]}
+  assert margins["robot_only"]["best_method"] == "dvd"
+  assert margins["robot_only"]["margin"] == 10
+  assert margins["robot_only"]["missing"] == ["concept2robot", "liv"]
+  assert (margins["plus3"]["best"], margins["plus3"]["margin"]) == (40, 20)
+  assert margins["plus6"]["margin"] is margins["plus6"]["ours"] is None
+  # Random actions have one figure; the others lack columns of the mean.
+  assert margins["mean"]["best"] == 10
+  assert margins["mean"]["margin"] is None
+
+
+def test_mean_margin_is_over_the_best_mean():
+  columns = list(paper.COLUMNS["figure3"])
+  names = ("dvd", "liv", "adapt2reward")
+  rates = [(80, 0, 0, 0), (30, 30, 30, 30), (60, 60, 60, 80)]
+  rates = {
+    (name, column): rate
+    for name, line in zip(names, rates, strict=True)
+    for column, rate in zip(columns, line, strict=True)
+  }
+  cells = make_cells(rates, experiment="figure3")
+  *_, mean = comparison.make_record(cells, None, "figure3")["margins"]
+  assert (mean["ours"], mean["best_method"], mean["best"]) == (65, "liv", 30)
+  assert mean["margin"] == 35
+
+
+def test_one_figure_stands_in_all_columns():
+  rows = comparison.make_record(make_cells(RATES), None, "table1")["rows"]
+  random = [row for row in rows if row["method"] == "random"]
+  assert [row["rate"] for row in random] == [10.0] * 4
+  assert [row["repeated"] for row in random] == [False, True, True, True]
+  assert {row["paper"] for row in random} == {15.25}
+  dvd = [row["rate"] for row in rows if row["method"] == "dvd"]
+  assert dvd == [20.0, 40.0, None, None]
+
+
+def test_random_actions_stand_beside_every_dynamics():
+  cells = make_cells({("random", TRAIN): 10}, experiment="figure3")
+  for dynamics in ("sim", "fitvid"):
+    cells += make_cells(
+      {("dvd", TRAIN): 20}, experiment="figure3", dynamics=dynamics
+    )
+  rows = comparison.make_record(cells, None, "figure3")["rows"]
+  rates = {
+    row["dynamics"]: row["rate"]
+    for row in rows
+    if row["method"] == "random" and row["column"] == TRAIN
+  }
+  assert rates == {"sim": 10, "fitvid": 10}
+
+
+def test_files(tmp_path):
+  cells = make_cells(RATES)
+  cells += make_cells({("adapt2reward", "plus6"): 65})[:1]
+  result = {"adapt2reward/plus3": make_quality(), "dvd": [make_quality()] * 2}
+  record = comparison.write(
+    cells, result, tmp_path, "table1", ["A note."], tasks=TASKS, command="cmd"
+  )
+  assert json.loads((tmp_path / "results.json").read_text()) == record
+  assert record["commit"] is not None or record["versions"]["jax"]
+  text = (tmp_path / "results.md").read_text()
+  assert "| DVD | 20.0 [12.7, 30.0] (19.00) | 40.0 [30.0, 51.0] (28" in text
+  assert "65.0 [43.3, 81.9] without move_faucet (69.33)" in text
+  assert "| Concept2Robot | not run (33.75) |" in text
+  assert "| Adapt2Reward, + 3 human tasks | tabletop/train | 0.75 | - |" in text
+  assert "| Clock | tabletop/train | 0.50 |" in text
+  assert "20 per task and seed, 2 seeds; the paper: 100 and 3" in text
+  assert "- A note." in text and "`cmd`" in text
+  names = {path.name for path in tmp_path.iterdir()}
+  assert names == {
+    "results.json",
+    "results.md",
+    "results.png",
+    "quality-adapt2reward-plus3.png",
+    "quality-dvd.png",
+  }
+  for name in names:
+    if name.endswith("png"):
+      assert Image.open(tmp_path / name).width > 500
+  assert "Success rates, futures by the sim" in comparison_text.summary(record)
+
+
+def test_nothing_run_yet(tmp_path):
+  record = comparison.write([], None, tmp_path, "figure3")
+  text = (tmp_path / "results.md").read_text()
+  assert "Nothing has been run yet." in text
+  assert "What differs from the paper" in text
+  assert comparison_text.summary(record) == "Nothing has been run yet."
+
+
+def test_figure_shows_bars_where_there_are_rates(tmp_path):
+  column = {"experiment": "figure3"}
+  shares = []
+  for rate in (0, 80):
+    cells = make_cells({("adapt2reward", TRAIN): rate}, **column)
+    comparison.write(cells, None, tmp_path, "figure3")
+    pixels = np.asarray(Image.open(tmp_path / "results.png").convert("RGB"))
+    shares.append((pixels == (0x00, 0x72, 0xB2)).all(-1).mean())
+  # Both have the legend's patch.
+  assert 0 < shares[0] < shares[1] / 5
+
+
+def test_nothing_to_draw(tmp_path):
+  nothing = make_quality() | {"confusion": {}}
+  assert not quality_figures.draw(nothing, "", tmp_path / "x.png")
+  assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+  "experiment, size, message",
+  [
+    ("figure3", "small", "got cells of .'table1'.; expected 'figure3'"),
+    ("figure9", "small", "unknown experiment 'figure9'; known: figure3"),
+    ("table1", "huge", "unknown size 'huge'; known: small"),
+  ],
+)
+def test_bad_input_writes_nothing(tmp_path, experiment, size, message):
+  with pytest.raises(ValueError, match=message):
+    comparison.write(make_cells(RATES), {}, tmp_path, experiment, size=size)
+  assert not list(tmp_path.iterdir())
