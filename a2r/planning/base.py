@@ -41,13 +41,17 @@ class PlanState(NamedTuple):
       T is 0 where the objective looks at no pictures.
     context: uint8 `[E, 2, S, S, 3]` the pictures `Dynamics.stride` steps ago
       and now (the start, where it is later); `[E, 0, S, S, 3]` where the
-      dynamics needs none.
+      dynamics needs none. A dynamics with a `prepare_fn` sees what that
+      made of it.
+    past: `[E, Dynamics.stride, 5]` the actions executed between these two
+      pictures; zeros before the start.
   """
 
   sim: physics.SimState
   log: jax.Array
   clip: jax.Array
-  context: jax.Array
+  context: PyTree
+  past: jax.Array
 
 
 class Timing(NamedTuple):
@@ -93,6 +97,10 @@ class Dynamics(NamedTuple):
       else it is pure JAX.
     stride: steps between the two pictures of `PlanState.context`; 0 for none.
     has_log: whether a Future has a log.
+    prepare_fn: (params, PlanState `[E]`) to a tree of arrays `[E, ...]` that
+      takes the place of `PlanState.context`, made once per environment and
+      plan instead of once per candidate. Pure JAX, and equal for equal
+      dynamics as `predict_fn` is. None: the pictures are left.
   """
 
   name: str
@@ -102,6 +110,7 @@ class Dynamics(NamedTuple):
   on_host: bool = False
   stride: int = 0
   has_log: bool = True
+  prepare_fn: Callable[..., PyTree] | None = None
 
 
 class Objective(NamedTuple):

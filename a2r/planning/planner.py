@@ -52,7 +52,7 @@ def make_plan_fn(
 def plan_in_one(dynamics, objective, settings, rngs, state, timing, task):
   """`plan_fn` as one program, for a dynamics that is pure JAX."""
   return _plan_in_one(
-    (dynamics.predict_fn, objective.value_fn),
+    (dynamics.prepare_fn, dynamics.predict_fn, objective.value_fn),
     settings,
     (dynamics.params, objective.params),
     rngs,
@@ -64,7 +64,8 @@ def plan_in_one(dynamics, objective, settings, rngs, state, timing, task):
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def _plan_in_one(functions, settings, params, rngs, state, timing, task):
-  predict_fn, value_fn = functions
+  prepare_fn, predict_fn, value_fn = functions
+  state = _prepare(prepare_fn, params[0], state)
   num_rows = len(task) * settings.num_samples
   size = min(settings.micro_batch, num_rows)
 
@@ -101,6 +102,7 @@ def _plan_in_pieces(dynamics, objective, settings, rngs, state, timing, task):
   """`plan_fn` by a loop on the host around compiled pieces."""
   if dynamics.on_host:
     state = jax.tree.map(np.asarray, state)
+  state = _prepare_jit(dynamics.prepare_fn, dynamics.params, state)
   distribution = _init_jit(settings, len(task))
   rounds = []
   for index in range(settings.num_iterations):
@@ -142,7 +144,7 @@ def _judge_all(dynamics, objective, settings, state, timing, task, drawn, keys):
       found = _value_jit(
         objective.value_fn,
         objective.params,
-        _take(state, env)._replace(sim=None),
+        _take(state._replace(sim=None, context=None, past=None), env),
         _take(future, rows - start),
         timing,
         task[env],
@@ -158,6 +160,19 @@ def _predict(dynamics, rows, actions, timing, keys):
   return _predict_jit(
     dynamics.predict_fn, dynamics.params, rows, actions, timing, keys
   )
+
+
+def _prepare(prepare_fn, params, state):
+  """The state as the dynamics wants it, see `Dynamics.prepare_fn`."""
+  if prepare_fn is None:
+    return state
+  return state._replace(context=prepare_fn(params, state), past=None)
+
+
+def _prepare_jit(prepare_fn, params, state):
+  if prepare_fn is None:
+    return state
+  return _prepare_compiled(prepare_fn, params, state)
 
 
 def _take(tree, rows):
@@ -205,6 +220,7 @@ _draw_jit = jax.jit(_draw, static_argnums=0)
 _update_jit = jax.jit(_update, static_argnums=0)
 _choose_jit = jax.jit(_choose, static_argnums=0)
 _hold_jit = jax.jit(samplers.hold, static_argnums=0)
+_prepare_compiled = jax.jit(_prepare, static_argnums=0)
 _predict_jit = jax.jit(
   lambda predict_fn, *args: predict_fn(*args), static_argnums=0
 )

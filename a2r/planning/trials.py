@@ -150,7 +150,7 @@ def _play(world, plan_fn, settings, task, seeds) -> Trials:
       values.append(np.full(len(task), np.nan, np.float32))
     else:
       times = timing.make(settings, world.num_frames, step)
-      state = _observe(world, settings, sim, path, log, step)
+      state = _observe(world, settings, sim, path, log, actions, step)
       plan = plan_fn(rngs_plan, state, times, task)
       chosen = plan.actions
       values.append(np.asarray(plan.value))
@@ -186,8 +186,8 @@ def _start(world, num_envs):
   return start, path, log
 
 
-def _observe(world, settings, sim, path, log, step) -> base.PlanState:
-  """What a plan after `step` timesteps may know."""
+def _observe(world, settings, sim, path, log, actions, step) -> base.PlanState:
+  """What a plan after `step` timesteps of `actions` may know."""
   num_envs, size = len(path), world.dynamics.image_size
   taken = timing.num_taken(settings, world.num_frames)
   stride = world.dynamics.stride
@@ -198,8 +198,14 @@ def _observe(world, settings, sim, path, log, step) -> base.PlanState:
     # Each picture once: most of an episode's clip is still to come.
     needed, place = np.unique(np.concatenate(when), return_inverse=True)
     pictures = world.draw(path[:, needed])[:, place]
+  rest = np.zeros((num_envs, stride, physics.ACTION_SIZE), np.float32)
+  past = np.concatenate([rest, *actions], axis=1)
   return base.PlanState(
-    sim=sim, log=log, clip=pictures[:, :taken], context=pictures[:, taken:]
+    sim=sim,
+    log=log,
+    clip=pictures[:, :taken],
+    context=pictures[:, taken:],
+    past=past[:, past.shape[1] - stride :],
   )
 
 
