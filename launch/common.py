@@ -64,7 +64,7 @@ def run(main: Callable[[], None]):
     own = not isinstance(error, AttributeError) or not flags.FLAGS.is_parsed()
     if not own or "--traceback" in sys.argv:
       raise
-    print(f"{_program()}: {_one_line(error)}", file=sys.stderr, flush=True)
+    print(f"{_program()}: {one_line(error)}", file=sys.stderr, flush=True)
     sys.exit(2)
 
 
@@ -91,7 +91,7 @@ def _program() -> str:
   return pathlib.Path(sys.argv[0]).stem
 
 
-def _one_line(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
   """What an error says, in one line."""
   text = str(error)
   if isinstance(error, KeyError | AttributeError) and error.args:
@@ -188,8 +188,13 @@ def store_digests(workdir: pathlib.Path, digests: Mapping[str, str]):
 
 def write_json(path: pathlib.Path, value: Any):
   """Writes a JSON file, all or nothing."""
+  write_text(path, json.dumps(value, indent=2) + "\n")
+
+
+def write_text(path: pathlib.Path, text: str):
+  """Writes a text file, all or nothing."""
   partial = path.with_name(f"{path.name}.partial")
-  partial.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+  partial.write_text(text, encoding="utf-8")
   os.replace(partial, path)
 
 

@@ -1,0 +1,267 @@
+"""Planning trials of a player, cell by cell, and the table of them.
+
+Letters: E trials.
+"""
+
+import dataclasses
+import functools
+import importlib.metadata
+import pathlib
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from a2r.core import frames, progress
+from a2r.evaluation import animation, success, tables
+from a2r.planning import trials
+from a2r.sim import drawing, physics
+from launch import cells, parts, players
+
+_SEED_STRIDE = 10_000  # Trials of a seed, so that no two share a number.
+_VIDEO_SIZE, _VIDEO_FRAMES, _VIDEO_SAMPLES = 128, 31, 2
+_PACKAGES = ("jax", "jaxlib", "flax", "mujoco", "mujoco-mjx", "numpy")
+
+
+class Batch(NamedTuple):
+  """What is asked of one environment and seed.
+
+  Attributes:
+    environment: where.
+    tasks: names of `sim.TASKS`.
+    seed: of all randomness.
+    num_trials: of each task.
+    size: trials at a time.
+    num_videos: trials of each task that are shown.
+    fields: what the cells say besides, such as 'experiment'.
+  """
+
+  environment: str
+  tasks: tuple[str, ...]
+  seed: int
+  num_trials: int
+  size: int = 20
+  num_videos: int = 1
+  fields: Mapping[str, Any] = {}
+
+
+def open_store(
+  root: pathlib.Path, player: players.Player, world: players.World
+) -> cells.Store:
+  """Where the cells of a player are; what does not bear on them has no part."""
+  settings = dataclasses.asdict(player.settings)
+  del settings["micro_batch"]
+  if player.make_objective is None:
+    settings = {
+      key: settings[key] for key in ("horizon", "num_plans", "action_repeat")
+    }
+  return cells.Store(
+    root,
+    {
+      "method": player.name,
+      "reward": player.identity,
+      "planner": settings,
+      "dynamics": world.dynamics,
+      "physics": physics.resolve(world.physics),
+      "fitvid": world.fitvid,
+    },
+  )
+
+
+def play(
+  store: cells.Store,
+  player: players.Player,
+  world: players.World,
+  batch: Batch,
+  *,
+  bar: progress.Progress | None = None,
+):
+  """Plays the trials that the cells of a batch lack.
+
+  Args:
+    store: of the player and the world.
+    player: acts.
+    world: where, and what predicts.
+    batch: what is asked for.
+    bar: is told of every trial.
+  """
+  found = {
+    task: store.records(batch.environment, task, batch.seed)
+    for task in batch.tasks
+  }
+  for task, records in found.items():
+    # Killed between a cell's two files.
+    place = batch.environment, task, batch.seed
+    if records is not None and store.count(*place) != len(records):
+      _store(store, player, batch, task, records, None)
+  missing = sorted(
+    (trial, batch.tasks.index(task))
+    for task, records in found.items()
+    for trial in range(len(records or ()), batch.num_trials)
+  )
+  if not missing:
+    return
+  objective = dynamics = None
+  if player.make_objective is not None:
+    objective = player.make_objective(batch.environment)
+    dynamics = world.make_dynamics(batch.environment, player.image_size)
+  # The same size for a cell that is played in parts as for one that is not.
+  size = min(batch.size, batch.num_trials * len(batch.tasks))
+  for start in range(0, len(missing), size):
+    part = missing[start : start + size]
+    began = time.monotonic()
+    result = trials.run(
+      batch.environment,
+      [batch.tasks[index] for _, index in part],
+      [trial_seed(batch.seed, trial) for trial, _ in part],
+      dynamics,
+      objective,
+      player.settings,
+      physics=world.physics,
+      batch_size=size,
+    )
+    seconds = (time.monotonic() - began) / len(part)
+    _keep(store, player, batch, found, part, result, seconds)
+    if bar is not None:
+      for _ in part:
+        bar.advance()
+      bar.report({"s/trial": seconds, "success": float(result.success.mean())})
+
+
+def is_played(store: cells.Store, batch: Batch) -> bool:
+  """Whether the cells of a batch have all that is asked for."""
+  return all(
+    store.count(batch.environment, task, batch.seed) >= batch.num_trials
+    for task in batch.tasks
+  )
+
+
+def play_all(
+  store: cells.Store,
+  player: players.Player,
+  world: players.World,
+  batches: Sequence[Batch],
+):
+  """`play` of all batches, with progress; shared with other processes."""
+  wanted = [(b, task) for b in batches for task in b.tasks]
+  there = sum(
+    min(store.count(b.environment, task, b.seed), b.num_trials)
+    for b, task in wanted
+  )
+  total = sum(b.num_trials for b, _ in wanted)
+  with progress.Progress(total, start=there, name="plan") as bar:
+    parts.work(
+      [
+        parts.Part(
+          f"{b.environment.replace('/', '-')}-seed{b.seed}",
+          functools.partial(is_played, store, b),
+          functools.partial(play, store, player, world, b, bar=bar),
+        )
+        for b in batches
+      ],
+      store.folder,
+      keep_going=False,
+      say=bar.say,
+    )
+
+
+def trial_seed(seed: int, trial: int) -> int:
+  """The number that all randomness of a trial comes from.
+
+  The same for every method and task: they are compared on the same draws.
+  """
+  return seed * _SEED_STRIDE + trial
+
+
+def _keep(store, player, batch, found, part, result, seconds):
+  """Adds what was played to its cells; `found` grows with them."""
+  for index in dict.fromkeys(index for _, index in part):
+    task = batch.tasks[index]
+    rows = np.array([row for row, (_, i) in enumerate(part) if i == index])
+    numbers = [part[row][0] for row in rows]
+    new = cells.Records(
+      seed=np.int64([trial_seed(batch.seed, trial) for trial in numbers]),
+      success=np.asarray(result.success[rows], bool),
+      log=np.float32(result.log[rows]),
+      actions=np.float32(result.actions[rows]),
+      values=np.float32(result.values[rows]),
+    )
+    old = found[task]
+    found[task] = new if old is None else old + new
+    place = batch.environment, task, batch.seed
+    for row, trial in zip(rows, numbers, strict=True):
+      if trial < batch.num_videos:
+        data = _animate(batch.environment, result.qpos[row])
+        store.write_animation(*place, trial, data)
+    _store(store, player, batch, task, found[task], round(seconds, 3))
+
+
+def _store(store, player, batch, task, records, seconds):
+  """Writes a cell."""
+  fields = {
+    "method": player.name,
+    "column": batch.environment,
+    "environment": batch.environment,
+    "task": task,
+    "seed": batch.seed,
+    "dynamics": store.settings["dynamics"],
+    "seconds_per_trial": seconds,
+    "versions": {n: importlib.metadata.version(n) for n in _PACKAGES},
+    **batch.fields,
+  }
+  store.write(batch.environment, task, batch.seed, records, fields)
+
+
+def _animate(environment: str, qpos: np.ndarray) -> bytes:
+  """A trial `[61, nq]` as an animation."""
+  model = physics.load(environment)
+  shown = frames.frame_indices(len(qpos), _VIDEO_FRAMES, "ends")
+  pictures = drawing.draw_frames(
+    drawing.Look(model.variant, model.mj),
+    model.mj,
+    qpos[shown],
+    image_size=_VIDEO_SIZE,
+    samples=_VIDEO_SAMPLES,
+  )
+  return animation.encode(pictures, "webp")
+
+
+def read_cells(store: cells.Store, batches: Sequence[Batch]) -> list[dict]:
+  """The cells of batches that have a trial, as `success` takes them."""
+  found = [
+    store.read(batch.environment, task, batch.seed)
+    for batch in batches
+    for task in batch.tasks
+  ]
+  return [
+    {"experiment": "plan", **fields} for fields in found if fields is not None
+  ]
+
+
+def table(rows: Sequence[Mapping]) -> str:
+  """Success rates per environment and task, and their means.
+
+  Args:
+    rows: cells of one method.
+  """
+  lines = [
+    [
+      row["column"],
+      row.get("task", "mean of all"),
+      row["num_trials"],
+      row["num_seeds"],
+      row["rate_so_far"],
+      f"{row['low']:.1f}-{row['high']:.1f}",
+    ]
+    for row in (*success.task_rows(rows), *success.rows(rows))
+    if row["num_trials"]
+  ]
+  lines.sort(key=lambda line: (line[0], line[1] == "mean of all"))
+  return tables.text(
+    tables.Table(
+      "Success of planning, in %, with 95 % Wilson intervals over trials",
+      ["environment", "task", "trials", "seeds", "success", "interval"],
+      lines,
+    )
+  )

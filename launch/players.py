@@ -1,0 +1,164 @@
+"""Who plans: a run's reward, the true state, or nobody.
+
+What a run is called on the command line, and what trials happen in.
+"""
+
+import dataclasses
+import hashlib
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from a2r import sim
+from a2r.learners import registry
+from a2r.planning import base, objectives, simulation
+
+SPECIAL = ("random", "clock", "ground_truth")
+_BLIND_SIZE = 64  # Of pictures that nobody looks at.
+
+
+class Player(NamedTuple):
+  """Who chooses the actions.
+
+  Attributes:
+    name: of the method, such as 'dvd' or 'random'.
+    make_objective: environment to what futures are worth; None: it acts at
+      random.
+    settings: how it plans.
+    image_size: of the pictures that it looks at.
+    identity: plain values that tell it from others of its name.
+  """
+
+  name: str
+  make_objective: Callable[[str], base.Objective] | None
+  settings: base.Settings
+  image_size: int = _BLIND_SIZE
+  identity: Any = None
+
+
+class World(NamedTuple):
+  """What trials happen in and are predicted by.
+
+  Attributes:
+    dynamics: 'sim' or 'fitvid'.
+    physics: 'auto', 'c' or 'mjx'.
+    fitvid: run folder of the video model.
+  """
+
+  dynamics: str = "sim"
+  physics: str = "auto"
+  fitvid: str | None = None
+
+  def make_dynamics(self, environment: str, image_size: int) -> base.Dynamics:
+    """What predicts in an environment."""
+    if self.dynamics == "sim":
+      return simulation.make_dynamics(
+        environment, image_size=image_size, physics=self.physics
+      )
+    from a2r.planning import video_model
+
+    return video_model.make_dynamics(self.fitvid)
+
+
+def make_player(
+  run: str,
+  settings: base.Settings,
+  task_names: Sequence[str],
+  *,
+  name: str | None = None,
+  checkpoint: str = "best",
+) -> Player:
+  """Who plans with a run's reward.
+
+  Args:
+    run: a run folder, an exported reward, or one of `SPECIAL`.
+    settings: how to plan.
+    task_names: what is to be planned for.
+    name: of the method; that of the run by default.
+    checkpoint: which weights of a run.
+
+  Raises:
+    ValueError, KeyError, FileNotFoundError: no such run, or one that cannot
+      judge the tasks.
+  """
+  if run == "random":
+    return Player("random", None, settings)
+  if run == "clock":
+    # All its scores are equal: the first candidate is taken, whatever else
+    # there is.
+    one = dataclasses.replace(settings, num_samples=1, num_elites=1)
+    objective = base.Objective("clock", {}, _all_equal)
+    return Player("clock", lambda _: objective, one)
+  if run == "ground_truth":
+    return Player("ground_truth", objectives.ground_truth, settings)
+  find_run(run)
+  scorer = registry.load_scorer(run, checkpoint)
+  texts = {task: sim.TASKS[task].instruction for task in task_names}
+  objective = objectives.from_scorer(scorer, texts)
+  return Player(
+    name or scorer.name,
+    lambda _: objective,
+    settings,
+    scorer.image_size,
+    _identity(run, scorer.params),
+  )
+
+
+def expand_environments(names: Sequence[str]) -> tuple[str, ...]:
+  """Names of environments, 'all' for those of the tabletop.
+
+  Raises:
+    ValueError: an unknown name; lists the known.
+  """
+  known = tuple(sim.ENVIRONMENTS)
+  return known if list(names) == ["all"] else _known("--envs", names, known)
+
+
+def expand_tasks(names: Sequence[str]) -> tuple[str, ...]:
+  """Names of tasks, 'all' for the four target tasks.
+
+  Raises:
+    ValueError: an unknown name; lists the known.
+  """
+  if list(names) == ["all"]:
+    return tuple(sim.TARGETS)
+  return _known("--tasks", names, tuple(sim.TASKS))
+
+
+def _known(flag: str, names: Sequence[str], known: tuple[str, ...]):
+  wrong = [name for name in names if name not in known]
+  if wrong or not names:
+    told = ", ".join(map(repr, wrong)) or "nothing"
+    raise ValueError(f"{flag}: unknown {told}; known: all, {', '.join(known)}")
+  return tuple(dict.fromkeys(names))
+
+
+def _all_equal(params, rows, future, timing, task):
+  del params, rows, future, timing
+  return jax.numpy.zeros(task.shape, np.float32)
+
+
+def find_run(run: str):
+  """Raises ValueError if there is no such run; lists those that there are."""
+  if run in SPECIAL or pathlib.Path(run).expanduser().is_dir():
+    return
+  there = sorted(map(str, pathlib.Path("runs").glob("*/reward.json")))
+  known = [*SPECIAL, *(str(pathlib.Path(path).parent) for path in there)]
+  raise ValueError(f"unknown run {run!r}; known: {', '.join(known)}")
+
+
+def _identity(run: str, params) -> dict[str, str]:
+  """Digests of the weights and of what else makes a run's reward."""
+  state = hashlib.sha256()
+  for path, leaf in jax.tree_util.tree_leaves_with_path(params):
+    state.update(jax.tree_util.keystr(path).encode())
+    state.update(np.asarray(leaf).tobytes())
+  spec = pathlib.Path(run).expanduser() / "reward.json"
+  text = spec.read_bytes() if spec.is_file() else b""
+  return {
+    "weights": state.hexdigest()[:12],
+    "reward": hashlib.sha256(text).hexdigest()[:12],
+  }
