@@ -11,6 +11,7 @@ Letters as in `a2r.planning.base`.
 
 import functools
 from collections.abc import Callable
+from concurrent import futures
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +19,9 @@ import numpy as np
 
 from a2r.planning import base, samplers
 
-_JUDGED = 50  # Rows that a CPU judges at a time: more do not fit its caches.
+# Rows that a CPU predicts and judges at a time: more do not fit its caches.
+_PREDICTED, _JUDGED = 100, 25
+_WORKERS = 2
 
 
 def make_plan_fn(
@@ -123,35 +126,37 @@ def _judge_all(dynamics, objective, settings, state, timing, task, drawn, keys):
   actions = actions.reshape(-1, *actions.shape[2:])
   keys, task = keys.ravel(), np.asarray(task)
   num_rows = len(actions)
-  size = min(settings.micro_batch, num_rows)
+  size = min(settings.micro_batch, _PREDICTED, num_rows)
   judged = min(_JUDGED, size)
-  values = np.empty(num_rows, np.float32)
-  for start in range(0, num_rows, size):
+
+  def judge(start):
     stop = min(start + size, num_rows)
     # A program of its own size would be compiled for a last, shorter part.
     padded = stop if dynamics.on_host else start + size
     part = np.arange(start, padded).clip(max=num_rows - 1)
-    future = _predict(
-      dynamics,
-      _take(state, part // settings.num_samples),
-      actions[part],
-      timing,
-      keys[part],
-    )
+    rows = _take(state, part // settings.num_samples)
+    future = _predict(dynamics, rows, actions[part], timing, keys[part])
+    values = []
     for first in range(start, stop, judged):
-      rows = np.arange(first, first + judged).clip(max=stop - 1)
-      env = rows // settings.num_samples
+      part = np.arange(first, first + judged).clip(max=stop - 1)
+      env = part // settings.num_samples
       found = _value_jit(
         objective.value_fn,
         objective.params,
         _take(state._replace(sim=None, context=None, past=None), env),
-        _take(future, rows - start),
+        _take(future, part - start),
         timing,
         task[env],
       )
-      last = min(first + judged, stop)
-      values[first:last] = np.asarray(found)[: last - first]
-  return values.reshape(drawn.shape[:2])
+      values.append(np.asarray(found)[: stop - first])
+    return np.concatenate(values)
+
+  # The first part compiles the programs. While one of the others waits for
+  # physics or a picture, another keeps a core busy.
+  values = [judge(0)]
+  with futures.ThreadPoolExecutor(_WORKERS) as pool:
+    values += pool.map(judge, range(size, num_rows, size))
+  return np.concatenate(values).reshape(drawn.shape[:2])
 
 
 def _predict(dynamics, rows, actions, timing, keys):

@@ -1,0 +1,145 @@
+"""What futures are worth."""
+
+import dataclasses
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from a2r import sim
+from a2r.models import scorer as scorer_lib
+from a2r.planning import base, objectives, timing
+from a2r.sim import physics, tasks
+
+ENVIRONMENT = "tabletop/train"
+
+
+def make_rows(log, clip=None):
+  size = len(log)
+  if clip is None:
+    clip = np.zeros((size, 0, 2, 2, 3), np.uint8)
+  context = np.zeros((size, 0, 2, 2, 3), np.uint8)
+  return base.PlanState(None, log, clip, context, None)
+
+
+def start_log():
+  return np.asarray(physics.log_state(physics.load(ENVIRONMENT).start()))
+
+
+def held(log):
+  """A log so far in which nothing happened yet."""
+  return np.tile(log, (1, base.NUM_STATES, 1))
+
+
+def value(objective, rows, future, task, *, step=0, num_frames=0):
+  times = timing.make(base.Settings(), num_frames, step)
+  index = np.array([list(tasks.TASKS).index(task)])
+  return float(
+    objective.value_fn(objective.params, rows, future, times, index)[0]
+  )
+
+
+def future_of(log):
+  frames = np.zeros((len(log), 0, 2, 2, 3), np.uint8)
+  return base.Future(np.float32(log), frames)
+
+
+def test_log_is_what_happened_and_what_is_predicted():
+  log = np.zeros((1, 61, 13), np.float32)
+  log[0, :, 0] = np.minimum(np.arange(61), 20)
+  ahead = np.tile(100 + np.arange(21.0)[None, :, None], (1, 1, 13))
+  times = timing.make(base.Settings(), 0, 20)
+  whole = objectives.whole_log(make_rows(log), future_of(ahead), times)
+  expected = np.concatenate(
+    [np.arange(21), 101 + np.arange(20), np.full(20, 120)]
+  )
+  np.testing.assert_array_equal(whole[0, :, 0], expected)
+
+
+def test_success_is_worth_more_than_any_dense_reward():
+  objective = objectives.ground_truth(ENVIRONMENT)
+  ahead = np.tile(start_log(), (1, 21, 1))
+  rows = make_rows(held(start_log()))
+  nothing = value(objective, rows, future_of(ahead), "close_drawer")
+  assert -2 <= nothing <= 3
+  ahead[0, 10:, tasks.DRAWER] = -0.04  # 3 cm closed, and it stays so.
+  done = value(objective, rows, future_of(ahead), "close_drawer")
+  assert 8 <= done <= 13
+  ahead[0, 15:, tasks.DRAWER] = -0.07  # It is open at the end.
+  undone = value(objective, rows, future_of(ahead), "close_drawer")
+  np.testing.assert_allclose(undone, nothing, atol=1e-5)
+  other = value(objective, rows, future_of(ahead), "open_drawer")
+  assert other < 8
+
+
+def test_success_of_executed_steps_counts():
+  objective = objectives.ground_truth(ENVIRONMENT)
+  log = held(start_log())
+  log[0, 5:8, tasks.FAUCET] += 0.05
+  ahead = future_of(np.tile(start_log(), (1, 21, 1)))
+  assert value(objective, make_rows(log), ahead, "move_faucet", step=20) > 7
+  fresh = make_rows(held(start_log()))
+  assert value(objective, fresh, ahead, "move_faucet", step=20) < 4
+
+
+@dataclasses.dataclass(frozen=True)
+class Encode:
+  def __call__(self, params, frames):
+    assert frames.shape[1:] == (4, 2, 2, 3)
+    return jnp.float32(frames[..., 0, 0, 0]) @ params["weights"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Score:
+  def __call__(self, params, features, context):
+    return features[:, None] * context
+
+
+def make_scorer(size=2):
+  return scorer_lib.Scorer(
+    name="toy",
+    params={"weights": jnp.array([1.0, 10.0, 100.0, 1000.0])},
+    encode_fn=Encode(),
+    score_fn=Score(),
+    context_fn=lambda texts: jnp.array([float(len(t)) for t in texts]),
+    num_frames=4,
+    image_size=size,
+  )
+
+
+def test_scorer_sees_the_clip_and_its_own_task():
+  """Timesteps 0, 20, 40, 60: brightness 1, 2, then what is predicted."""
+  texts = {"move_faucet": "aa", "close_drawer": "b", "poke_cup": "cccc"}
+  objective = objectives.from_scorer(make_scorer(), texts)
+  assert objective.tasks == (2, 0, 6)
+  clip = np.ones((2, 4, 4, 4, 3), np.uint8)
+  clip[:, 1:] = 2
+  frames = np.full((2, 1, 4, 4, 3), 3, np.uint8)
+  frames[1] = 5
+  times = timing.make(base.Settings(), 4, 20)
+  found = objective.value_fn(
+    objective.params,
+    make_rows(np.zeros((2, 61, 13), np.float32), clip),
+    base.Future(None, frames),
+    times,
+    np.array([2, 6]),
+  )
+  # The pictures of step 40 are held until 60; they are resized from 4 to 2.
+  np.testing.assert_allclose(found, [3321 * 2, 5521 * 4])
+
+
+def test_all_tasks_have_instructions():
+  objective = objectives.from_scorer(make_scorer())
+  assert objective.tasks == tuple(range(len(sim.TASKS)))
+  assert objective.num_frames == 4
+  again = objectives.from_scorer(make_scorer())
+  assert objective.value_fn == again.value_fn
+
+
+def test_mistakes_are_named():
+  with pytest.raises(KeyError, match="unknown task 'fly'; known: close_drawer"):
+    objectives.from_scorer(make_scorer(), {"fly": "fly away"})
+  with pytest.raises(ValueError, match="at least one task, got none"):
+    objectives.from_scorer(make_scorer(), {})
+  with pytest.raises(KeyError, match="tabletop/train"):
+    objectives.ground_truth("kitchen")

@@ -1,0 +1,125 @@
+"""The planner on a world that is one number."""
+
+import jax
+import numpy as np
+import pytest
+
+from a2r.planning import base, planner, timing
+
+SMALL = {"num_samples": 30, "num_elites": 6, "horizon": 4, "num_plans": 2}
+
+
+@pytest.fixture(scope="module")
+def toy(load_module):
+  return load_module("planning/toy.py")
+
+
+def keys(seeds):
+  return jax.vmap(jax.random.key)(np.asarray(seeds, np.uint32))
+
+
+def plan(dynamics, objective, settings, state, seeds, task, *, in_one=False):
+  plan_fn = planner.make_plan_fn(dynamics, objective, settings)
+  times = timing.make(settings, objective.num_frames, 0)
+  args = (keys(seeds), state, times, np.asarray(task, np.int32))
+  if in_one:
+    return planner.plan_in_one(dynamics, objective, settings, *args)
+  return plan_fn(*args)
+
+
+@pytest.mark.parametrize("method", base.METHODS)
+@pytest.mark.parametrize("num_frames", [0, 2])
+def test_one_program_and_pieces_and_host_agree(toy, method, num_frames):
+  """Also where the rows of the last part are fewer than of the others."""
+  settings = base.Settings(
+    method=method, num_iterations=2, micro_batch=40, **SMALL
+  )
+  state = toy.make_state([0.0, 1.0, -2.0], num_frames)
+  objective = toy.make_objective(num_frames)
+  args = (objective, settings, state, [3, 4, 5], [1, 3, 6])
+  one = plan(toy.make_dynamics(), *args, in_one=True)
+  for dynamics in (toy.make_dynamics(), toy.make_dynamics(on_host=True)):
+    pieces = plan(dynamics, *args)
+    for a, b in zip(one, pieces, strict=True):
+      np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+  assert one.actions.shape == (3, 4, 5)
+  assert one.values.shape == (3, 60)
+
+
+def test_best_candidate_is_what_the_goal_asks_for(toy):
+  settings = base.Settings(method="cem", num_iterations=4, **SMALL)
+  state = toy.make_state([0.0, 0.0, 1.0])
+  task = np.array([0, 6, 4])
+  found = plan(
+    toy.make_dynamics(), toy.make_objective(), settings, state, [0, 1, 2], task
+  )
+  goals = np.linspace(-3, 3, 7)[task]
+  reached = np.array([0, 0, 1]) + found.actions[..., 0].sum(axis=1)
+  np.testing.assert_allclose(reached, goals, atol=0.1)
+  np.testing.assert_allclose(found.value, found.values.max(axis=1))
+  np.testing.assert_array_equal(found.index, found.values.argmax(axis=1))
+
+
+@pytest.mark.parametrize("in_one", [False, True])
+def test_plan_depends_on_its_own_seed_and_state_alone(toy, in_one):
+  settings = base.Settings(micro_batch=20, **SMALL)
+  dynamics = toy.make_dynamics(noise=0.5)
+  whole = plan(
+    dynamics,
+    toy.make_objective(),
+    settings,
+    toy.make_state([0.0, 1.0, 2.0]),
+    [7, 8, 9],
+    [0, 1, 2],
+    in_one=in_one,
+  )
+  alone = plan(
+    dynamics,
+    toy.make_objective(),
+    settings,
+    toy.make_state([2.0]),
+    [9],
+    [2],
+    in_one=in_one,
+  )
+  np.testing.assert_array_equal(whole.actions[2], alone.actions[0])
+  np.testing.assert_allclose(whole.values[2], alone.values[0], rtol=1e-6)
+  assert np.ptp(whole.values[0]) > 0
+
+
+@pytest.mark.parametrize("in_one", [False, True])
+def test_programs_are_compiled_once_for_all_plans_tasks_and_weights(
+  toy, in_one
+):
+  settings = base.Settings(num_samples=13, horizon=5, num_plans=3)
+  state = toy.make_state([0.0, 1.0], 4)
+  toy.TRACES.clear()
+  for step, gain in ((0, 1.0), (5, 2.0), (10, 3.0)):
+    dynamics = toy.make_dynamics()._replace(params={"gain": np.float32(gain)})
+    objective = toy.make_objective(4)
+    times = timing.make(settings, 4, step)
+    args = (keys([step, 1]), state, times, np.array([step % 7, 1], np.int32))
+    if in_one:
+      planner.plan_in_one(dynamics, objective, settings, *args)
+    else:
+      planner.make_plan_fn(dynamics, objective, settings)(*args)
+  assert sorted(toy.TRACES) == ["predict", "value"]
+
+
+def test_shooting_draws_all_rounds_from_the_box(toy):
+  settings = base.Settings(num_iterations=3, **SMALL)
+  found = plan(
+    toy.make_dynamics(),
+    toy.make_objective(),
+    settings,
+    toy.make_state([0.0]),
+    [0],
+    [3],
+  )
+  assert len(set(np.asarray(found.values[0]).tolist())) == 90
+
+
+def test_objective_of_the_state_needs_a_log(toy):
+  dynamics = toy.make_dynamics()._replace(has_log=False, name="video")
+  with pytest.raises(ValueError, match="'video' does not predict"):
+    planner.make_plan_fn(dynamics, toy.make_objective(), base.Settings())

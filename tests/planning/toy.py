@@ -1,0 +1,83 @@
+"""A world that is one number, for tests of the planner.
+
+The state is `sim.mocap[..., 0]`, the first action is added to it at every
+step, a picture shows it as brightness, and the best candidate is known.
+"""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from a2r.planning import base
+from a2r.sim import physics
+
+TRACES = []  # A row per trace of a toy's function, to count compilations.
+
+
+@dataclasses.dataclass(frozen=True)
+class Predict:
+  """Adds up actions; `on_host` in numpy."""
+
+  on_host: bool = False
+  noise: float = 0.0
+
+  def __call__(self, params, rows, actions, timing, keys):
+    TRACES.append("predict")
+    xp = np if self.on_host else jnp
+    start = rows.sim.mocap[:, :1]
+    path = xp.concatenate(
+      [start, start + params["gain"] * xp.cumsum(actions[..., 0], axis=1)],
+      axis=1,
+    )
+    if self.noise:
+      path = path + self.noise * jax.vmap(jax.random.normal)(keys)[:, None]
+    log = xp.broadcast_to(path[..., None], (*path.shape, 13))
+    seen = path[:, xp.asarray(timing.offsets)]
+    level = xp.clip(100 + 10 * seen, 0, 255).astype(xp.uint8)
+    frames = xp.broadcast_to(
+      level[..., None, None, None], (*level.shape, 2, 2, 3)
+    )
+    return base.Future(log, frames)
+
+
+@dataclasses.dataclass(frozen=True)
+class Value:
+  """Nearness of the last state, or of the last picture, to the task's."""
+
+  pictures: bool = False
+
+  def __call__(self, params, rows, future, timing, task):
+    TRACES.append("value")
+    last = future.log[:, -1, 0]
+    if self.pictures:
+      clip = jnp.concatenate([rows.clip, future.frames], axis=1)
+      last = (clip[:, timing.source[-1], 0, 0, 0] - 100.0) / 10
+    return -jnp.abs(last - params["goals"][task])
+
+
+def make_dynamics(on_host=False, noise=0.0):
+  predict_fn = Predict(on_host, noise)
+  params = {"gain": np.float32(1.0)}
+  return base.Dynamics("toy", params, predict_fn, 2, on_host=on_host)
+
+
+def make_objective(num_frames=0):
+  params = {"goals": jnp.linspace(-3.0, 3.0, 7)}
+  return base.Objective("toy", params, Value(num_frames > 0), num_frames)
+
+
+def make_state(starts, num_frames=0):
+  """A PlanState of environments at the numbers `starts`."""
+  size = len(starts)
+  zeros = np.zeros((size, 1), np.float32)
+  mocap = np.float32(starts)[:, None]
+  shape = (size, num_frames, 2, 2, 3)
+  return base.PlanState(
+    sim=physics.SimState(zeros, zeros, mocap, zeros),
+    log=np.zeros((size, base.NUM_STATES, 13), np.float32),
+    clip=np.zeros(shape, np.uint8),
+    context=np.zeros((size, 0, 2, 2, 3), np.uint8),
+    past=np.zeros((size, 0, 5), np.float32),
+  )

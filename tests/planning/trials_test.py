@@ -1,0 +1,145 @@
+"""Whole episodes of planning and acting."""
+
+import numpy as np
+import pytest
+
+from a2r.planning import base, objectives, simulation, timing, trials
+from a2r.sim import physics, tasks
+
+ENVIRONMENT = "tabletop/train"
+SIZE = 16
+
+
+@pytest.fixture(scope="module")
+def scorers(load_module):
+  return load_module("planning/objectives_test.py")
+
+
+def play(names, seeds, settings, *, objective=None, batch_size=20):
+  dynamics = simulation.make_dynamics(ENVIRONMENT, image_size=SIZE, physics="c")
+  return trials.run(
+    ENVIRONMENT,
+    names,
+    seeds,
+    dynamics,
+    objective,
+    settings,
+    physics="c",
+    batch_size=batch_size,
+  )
+
+
+def test_ground_truth_reaches_what_random_actions_do_not():
+  names = [name for name in tasks.TARGETS for _ in range(2)]
+  seeds = [0, 1] * 4
+  settings = base.Settings(num_samples=40)
+  objective = objectives.ground_truth(ENVIRONMENT)
+  planned = play(names, seeds, settings, objective=objective)
+  random = play(names, seeds, settings)
+  assert planned.success.sum() >= 7
+  assert random.success.sum() <= 4
+  assert planned.values.shape == (8, 3)
+  assert np.all(planned.values[planned.success, -1] > 8)
+  assert np.isnan(random.values).all()
+  assert random.frames is None
+
+
+def test_executed_actions_give_the_same_log_in_a_rollout():
+  objective = objectives.ground_truth(ENVIRONMENT)
+  settings = base.Settings(num_samples=4)
+  found = play(
+    ["close_drawer", "move_faucet"], [0, 1], settings, objective=objective
+  )
+  model = physics.load(ENVIRONMENT)
+  expected = physics.rollout(model, found.actions, physics="c")
+  np.testing.assert_array_equal(found.log, expected.log)
+  np.testing.assert_array_equal(found.qpos, expected.qpos)
+  assert found.actions.shape == (2, 60, 5)
+  judged = [
+    bool(tasks.get(name).success(log))
+    for name, log in zip(
+      ("close_drawer", "move_faucet"), found.log, strict=True
+    )
+  ]
+  assert found.success.tolist() == judged
+
+
+def test_trial_depends_on_its_seed_and_task_alone(scorers):
+  """Whatever batch it is in and whoever is played beside it."""
+  settings = base.Settings(num_samples=3, num_plans=2, action_repeat=5)
+  objective = objectives.from_scorer(scorers.make_scorer())
+  names = ["close_drawer", "move_faucet", "poke_cup"]
+  many = play(names, [5, 6, 7], settings, objective=objective, batch_size=2)
+  alone = play(["poke_cup"], [7], settings, objective=objective)
+  for field in ("log", "actions", "success", "values", "frames"):
+    np.testing.assert_array_equal(
+      getattr(many, field)[2:], getattr(alone, field), err_msg=field
+    )
+  assert not np.array_equal(many.actions[0], many.actions[2])
+
+
+def test_frames_are_the_clip_of_the_episode(scorers):
+  settings = base.Settings(num_samples=3)
+  objective = objectives.from_scorer(scorers.make_scorer())
+  found = play(["close_drawer"], [0], settings, objective=objective)
+  expected = simulation.draw(ENVIRONMENT, found.qpos[:, timing.stored(4)], SIZE)
+  np.testing.assert_array_equal(found.frames, expected)
+  # What the last plan saw is that clip: it was worth what it is now.
+  level = np.float32(expected[0, :, 0, 0, 0])
+  text = tasks.get("close_drawer").instruction
+  value = level @ np.array([1, 10, 100, 1000]) * len(text)
+  np.testing.assert_allclose(found.values[0, -1], value, rtol=1e-6)
+
+
+def test_short_episodes_stand_still_after_the_last_plan():
+  settings = base.Settings(num_samples=2, horizon=3, num_plans=2)
+  found = play(["close_drawer"], [0], settings)
+  assert found.actions.shape == (1, 6, 5)
+  assert np.ptp(found.log[0, :7], axis=0).max() > 0
+  np.testing.assert_array_equal(found.log[0, 6:], found.log[0, [6] * 55])
+
+
+def test_random_actions_are_held_if_so_asked():
+  settings = base.Settings(horizon=20, action_repeat=10)
+  found = play(["close_drawer"], [0], settings)
+  steps = found.actions[0].reshape(6, 10, 5)
+  assert np.all(steps == steps[:, :1])
+  assert np.all(np.abs(found.actions) <= physics.ACTION_HIGH)
+
+
+@pytest.mark.slow
+def test_mjx_plays_as_c_does():
+  settings = base.Settings(num_samples=2, horizon=4, num_plans=1)
+  found = [
+    trials.run(
+      ENVIRONMENT, ["close_drawer"], [0], None, None, settings, physics=engine
+    )
+    for engine in ("c", "mjx")
+  ]
+  np.testing.assert_allclose(found[0].log, found[1].log, atol=2e-3)
+  np.testing.assert_array_equal(found[0].actions, found[1].actions)
+
+
+@pytest.mark.parametrize(
+  ("names", "seeds", "message"),
+  [
+    (["fly"], [0], "unknown task 'fly'; known: close_drawer"),
+    (["close_drawer"], [0, 1], "expected one task per seed"),
+    ("close_drawer", [0], "expected one task per seed"),
+    ([], [], "at least one trial"),
+  ],
+)
+def test_mistakes_are_named(names, seeds, message):
+  with pytest.raises((ValueError, KeyError), match=message):
+    play(names, seeds, base.Settings())
+
+
+def test_tasks_without_an_instruction_are_named(scorers):
+  objective = objectives.from_scorer(
+    scorers.make_scorer(), {"poke_cup": "poking cup"}
+  )
+  message = "'toy' has no instruction of 'close_drawer'; it has those of poke"
+  with pytest.raises(ValueError, match=message):
+    play(["close_drawer"], [0], base.Settings(), objective=objective)
+  with pytest.raises(ValueError, match="'toy' needs a dynamics"):
+    trials.run(ENVIRONMENT, ["poke_cup"], [0], None, objective, base.Settings())
