@@ -84,8 +84,10 @@ def test_success_of_executed_steps_counts():
 
 @dataclasses.dataclass(frozen=True)
 class Encode:
+  size: int
+
   def __call__(self, params, frames):
-    assert frames.shape[1:] == (4, 2, 2, 3)
+    assert frames.shape[1:] == (4, self.size, self.size, 3)
     return jnp.float32(frames[..., 0, 0, 0]) @ params["weights"]
 
 
@@ -99,7 +101,7 @@ def make_scorer(size=2):
   return scorer_lib.Scorer(
     name="toy",
     params={"weights": jnp.array([1.0, 10.0, 100.0, 1000.0])},
-    encode_fn=Encode(),
+    encode_fn=Encode(size),
     score_fn=Score(),
     context_fn=lambda texts: jnp.array([float(len(t)) for t in texts]),
     num_frames=4,

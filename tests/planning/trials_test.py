@@ -67,7 +67,7 @@ def test_executed_actions_give_the_same_log_in_a_rollout():
 def test_trial_depends_on_its_seed_and_task_alone(scorers):
   """Whatever batch it is in and whoever is played beside it."""
   settings = base.Settings(num_samples=3, num_plans=2, action_repeat=5)
-  objective = objectives.from_scorer(scorers.make_scorer())
+  objective = objectives.from_scorer(scorers.make_scorer(SIZE))
   names = ["close_drawer", "move_faucet", "poke_cup"]
   many = play(names, [5, 6, 7], settings, objective=objective, batch_size=2)
   alone = play(["poke_cup"], [7], settings, objective=objective)
@@ -80,7 +80,7 @@ def test_trial_depends_on_its_seed_and_task_alone(scorers):
 
 def test_frames_are_the_clip_of_the_episode(scorers):
   settings = base.Settings(num_samples=3)
-  objective = objectives.from_scorer(scorers.make_scorer())
+  objective = objectives.from_scorer(scorers.make_scorer(SIZE))
   found = play(["close_drawer"], [0], settings, objective=objective)
   expected = simulation.draw(ENVIRONMENT, found.qpos[:, timing.stored(4)], SIZE)
   np.testing.assert_array_equal(found.frames, expected)
@@ -136,7 +136,7 @@ def test_mistakes_are_named(names, seeds, message):
 
 def test_tasks_without_an_instruction_are_named(scorers):
   objective = objectives.from_scorer(
-    scorers.make_scorer(), {"poke_cup": "poking cup"}
+    scorers.make_scorer(SIZE), {"poke_cup": "poking cup"}
   )
   message = "'toy' has no instruction of 'close_drawer'; it has those of poke"
   with pytest.raises(ValueError, match=message):
