@@ -69,6 +69,7 @@ def write(
   )
   folder = pathlib.Path(folder)
   folder.mkdir(parents=True, exist_ok=True)
+  drawn = _drawn(folder)
   text = json.dumps(record, indent=2, allow_nan=False) + "\n"
   report.write_text(folder / JSON_FILE, text)
   report.write_text(
@@ -77,6 +78,8 @@ def write(
   _write_png(folder / PNG_FILE, comparison_figures.draw, record)
   for method, seeds in record["quality"].items():
     name = QUALITY_FILE.format(method.replace("/", "-"))
+    if (folder / name).exists() and drawn.get(method) == seeds[0]:
+      continue
     title = comparison_text.quality_label(experiment, method)
     draw_args = seeds[0], f"{title}: what the reward tells"
     _write_png(folder / name, quality_figures.draw, *draw_args)
@@ -237,6 +240,15 @@ def _shown(rows: Sequence[dict]) -> list[dict]:
     if row["method"] in (*paper.BASELINES, OURS)
     or (row["dynamics"], row["method"]) in run
   ]
+
+
+def _drawn(folder: pathlib.Path) -> dict[str, Mapping]:
+  """What the pictures of quality that are there were drawn of."""
+  try:
+    record = json.loads((folder / JSON_FILE).read_text("utf-8"))
+    return {name: seeds[0] for name, seeds in record["quality"].items()}
+  except (OSError, ValueError, KeyError):
+    return {}
 
 
 def _write_png(path: pathlib.Path, draw_fn, *args) -> None:

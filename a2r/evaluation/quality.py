@@ -7,7 +7,8 @@
 The same figures for every method, each asked of its scores alone:
 
   auroc*: can it tell success from failure (`evaluate.task_rows`)? With a wrong
-    instruction, `auroc_wrong_text`, it should not: chance is 0.5.
+    instruction, `auroc_wrong_text`, it should not: 0.5 is chance, and less is
+    right where failures are good strokes of another task.
   kendall_tau_a: does it order success > near-miss > random exploration?
   voc_*: does it rise while a success goes on? The clock's does too, so that
     says little alone; `voc_*_failure` is that of tries that come to nothing.

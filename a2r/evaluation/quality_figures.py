@@ -1,6 +1,7 @@
 """What a reward tells, drawn: confusion of instructions, reward over time."""
 
 import pathlib
+import textwrap
 from collections.abc import Mapping
 
 import matplotlib
@@ -17,16 +18,17 @@ _STYLE = {
   "axes.edgecolor": "#8a8a8a",
   "text.color": "#222222",
 }
-_WIDTH, _HEIGHT = 3.0, 5.4
+_WIDTH, _HEIGHT = 2.6, 4.6
+_LABEL = 34  # Characters of an instruction beside its row.
 _KINDS = {"success": COLORS[0], "failure": COLORS[1]}
 
 
 def draw(result: Mapping, title: str, path: str | pathlib.Path) -> bool:
   """Writes a PNG: one column per environment.
 
-  Above, the share of each task's successes for which an instruction scores
-  highest; below, the mean reward over time of successes and of failures, a thin
-  line per task and a thick one for their mean.
+  Above, the share in % of each task's successes for which an instruction, known
+  by its number, scores highest; below, the mean reward over time of successes
+  and of failures, a thin line per task and a thick one for their mean.
 
   Args:
     result: of `quality.quality`.
@@ -40,7 +42,7 @@ def draw(result: Mapping, title: str, path: str | pathlib.Path) -> bool:
   if not environments:
     return False
   with matplotlib.rc_context(_STYLE):
-    size = _WIDTH * len(environments) + 1.6, _HEIGHT
+    size = _WIDTH * len(environments) + 2.4, _HEIGHT
     fig = figures.Figure(figsize=size, layout="constrained")
     axes = fig.subplots(2, len(environments), squeeze=False)
     for i, (name, column) in enumerate(zip(environments, axes.T, strict=True)):
@@ -52,6 +54,11 @@ def draw(result: Mapping, title: str, path: str | pathlib.Path) -> bool:
     high = max(axis.get_ylim()[1] for axis in axes[1])
     for axis in axes[1]:
       axis.set_ylim(low, high)
+    numbered = [f"{i}: {text}" for i, text in enumerate(result["texts"], 1)]
+    fig.supxlabel(
+      textwrap.fill("Instructions: " + ", ".join(numbered), int(15 * size[0])),
+      x=0.01, ha="left", fontsize=7.5,
+    )  # fmt: skip
     fig.suptitle(title, x=0.01, ha="left", fontsize=11, weight="bold")
     fig.savefig(path, dpi=140, facecolor="white", format="png")
   return True
@@ -62,10 +69,11 @@ def _confusion(axis, confusion: Mapping, texts, *, first: bool):
   share = np.array(confusion["share"]).reshape(-1, len(texts))
   axis.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto")
   for (row, column), value in np.ndenumerate(share):
-    axis.text(
-      column, row, f"{value:.2f}", ha="center", va="center", fontsize=7,
-      color="white" if value > 0.55 else "#222222",
-    )  # fmt: skip
+    if value >= 0.005:
+      axis.text(
+        column, row, f"{100 * value:.0f}", ha="center", va="center",
+        fontsize=7, color="white" if value > 0.55 else "#222222",
+      )  # fmt: skip
   for row, text in enumerate(confusion["instructions"]):
     corner = texts.index(text) - 0.5, row - 0.5
     axis.add_patch(
@@ -73,14 +81,18 @@ def _confusion(axis, confusion: Mapping, texts, *, first: bool):
         corner, 1, 1, fill=False, ec=COLORS[1], lw=1.5
       )
     )
-  axis.set_xticks(
-    range(len(texts)), texts, rotation=35, ha="right", rotation_mode="anchor"
-  )
+  axis.set_xticks(range(len(texts)), range(1, len(texts) + 1))
+  axis.set_xlabel("scored highest, %")
   names = confusion["instructions"] if first else []
-  axis.set_yticks(range(len(names)), names)
+  axis.set_yticks(range(len(names)), [_row_label(n, texts) for n in names])
   if first:
     axis.set_ylabel("successes of")
   axis.tick_params(length=0)
+
+
+def _row_label(text: str, texts) -> str:
+  short = text if len(text) <= _LABEL else f"{text[: _LABEL - 1]}…"
+  return f"{texts.index(text) + 1}: {short}"
 
 
 def _curves(axis, tasks: Mapping, *, first: bool):

@@ -162,6 +162,18 @@ def test_files(tmp_path):
   assert "Success rates, futures by the sim" in comparison_text.summary(record)
 
 
+def test_quality_is_drawn_anew_where_it_changed_alone(tmp_path):
+  cells, quality = make_cells(RATES), {"dvd": make_quality()}
+  comparison.write(cells, quality, tmp_path, "table1")
+  path = tmp_path / "quality-dvd.png"
+  path.write_bytes(b"as it was")
+  comparison.write(cells, quality, tmp_path, "table1")
+  assert path.read_bytes() == b"as it was"
+  quality["dvd"]["confusion"]["tabletop/train"]["share"] = [[0.5, 0.5]]
+  comparison.write(cells, quality, tmp_path, "table1")
+  assert path.read_bytes() != b"as it was"
+
+
 def test_nothing_run_yet(tmp_path):
   record = comparison.write([], None, tmp_path, "figure3")
   text = (tmp_path / "results.md").read_text()
