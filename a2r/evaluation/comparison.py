@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from a2r.evaluation import (
   comparison_figures,
   comparison_text,
+  margins,
   paper,
   quality_figures,
   report,
@@ -26,8 +27,6 @@ JSON_FILE = "results.json"
 MARKDOWN_FILE = "results.md"
 PNG_FILE = "results.png"
 QUALITY_FILE = "quality-{}.png"
-
-OURS = "adapt2reward"
 
 
 def write(
@@ -124,8 +123,8 @@ def make_record(
     "source": paper.SOURCE,
     "size": size,
     **found,
-    "margins": margins(found["rows"]),
-    "differs": comparison_text.differs(cells, size),
+    "margins": margins.margins(found["rows"]),
+    "differs": paper.differs(cells, size),
     "notes": [*notes],
     "quality": {
       method: [value] if isinstance(value, Mapping) else list(value)
@@ -138,58 +137,10 @@ def make_record(
   }
 
 
-def margins(rows: Sequence[Mapping]) -> list[dict]:
-  """How far Adapt2Reward is above the best of the paper's other methods.
-
-  Args:
-    rows: of `success.rows`.
-
-  Returns:
-    Per dynamics one dict per column, then one of column 'mean': the best other
-    method by its mean over all columns, against Adapt2Reward's. Each has `ours`
-    and `best` in %, `best_method`, `margin` in points and `missing`, the
-    methods without a rate; None where Adapt2Reward or all others have none.
-  """
-  result = []
-  columns = list(dict.fromkeys(row["column"] for row in rows))
-  for dynamics in dict.fromkeys(row["dynamics"] for row in rows):
-    rates = {
-      (row["method"], row["column"]): row["rate"]
-      for row in rows
-      if row["dynamics"] == dynamics
-    }
-    for method in dict.fromkeys(method for method, _ in rates):
-      values = [rates[method, column] for column in columns]
-      whole = None not in values
-      rates[method, "mean"] = sum(values) / len(values) if whole else None
-    result += [
-      {"dynamics": dynamics, "column": column} | _margin(rates, column)
-      for column in (*columns, "mean")
-    ]
-  return result
-
-
-def _margin(rates: Mapping, column: str) -> dict:
-  ours = rates.get((OURS, column))
-  others = {name: rates.get((name, column)) for name in paper.BASELINES}
-  there = {name: rate for name, rate in others.items() if rate is not None}
-  best = max(there, key=there.get, default=None)
-  known = ours is not None and best is not None
-  return {
-    "ours": ours,
-    "best": there.get(best),
-    "best_method": best,
-    "margin": ours - there[best] if known else None,
-    "missing": [
-      name for name, rate in {OURS: ours, **others}.items() if rate is None
-    ],
-  }
-
-
 def _ordered(cells: Sequence[Mapping]) -> list[str]:
   """The paper's methods and those of the cells, in the order of tables."""
   there = {str(cell.get("method")) for cell in cells}
-  there |= {*paper.BASELINES, OURS}
+  there |= {*paper.BASELINES, margins.OURS}
   known = [name for name in comparison_text.METHODS if name in there]
   return known + sorted(there - set(known))
 
@@ -237,7 +188,7 @@ def _shown(rows: Sequence[dict]) -> list[dict]:
   return [
     row
     for row in rows
-    if row["method"] in (*paper.BASELINES, OURS)
+    if row["method"] in (*paper.BASELINES, margins.OURS)
     or (row["dynamics"], row["method"]) in run
   ]
 

@@ -24,19 +24,6 @@ _DYNAMICS = {
   "sim": "futures by the simulator itself",
   "fitvid": "futures by a video model",
 }
-_SIZES = {
-  "small": (
-    "Data and size: drawn human clips instead of Something-Something V2, fewer "
-    "simulated robot clips than the paper's 560 per task, and a backbone of "
-    "1.5 M parameters at 64 px instead of Singularity at 224 px."
-  ),
-  "smoke": "Data and size: a few clips and steps, to see that all runs.",
-  "paper": "Data and size: the published ones.",
-}
-_SIMULATOR = (
-  "Simulator: DVD's tabletop rebuilt from primitive shapes and drawn by a ray "
-  "caster, instead of Meta-World's meshes; docs/tabletop.md lists what differs."
-)
 _NOT_RUN = "not run"
 _QUALITY = {
   "AUROC": "auroc",
@@ -66,32 +53,6 @@ def quality_label(experiment: str, key: str) -> str:
   method, _, column = key.partition("/")
   extra = f", {column_label(experiment, column)}" if column else ""
   return label(method) + extra
-
-
-def differs(cells: Sequence[Mapping], size: str) -> list[str]:
-  """What differs from the paper's experiment, one line each.
-
-  Raises:
-    ValueError: an unknown size.
-  """
-  if size not in _SIZES:
-    known = ", ".join(_SIZES)
-    raise ValueError(f"unknown size {size!r}; known: {known}")
-  lines = [_SIZES[size], _SIMULATOR]
-  if cells:
-    trials = sorted({cell["num_trials"] for cell in cells})
-    seeds = len({cell["seed"] for cell in cells})
-    counts = "-".join(str(n) for n in dict.fromkeys((trials[0], trials[-1])))
-    lines.append(
-      f"Trials: {counts} per task and seed, {seeds} "
-      f"seed{'s' * (seeds > 1)}; the paper: 100 and 3."
-    )
-    if any(cell["dynamics"] == "sim" for cell in cells):
-      lines.append(
-        "Futures: `sim` plans with the simulator itself, whose predictions are "
-        "perfect; the paper predicts them with a learned video model."
-      )
-  return lines
 
 
 def markdown(record: Mapping, picture: str) -> str:
@@ -185,7 +146,7 @@ def _rate(row: Mapping) -> str:
 def _margins(experiment, margins) -> tables.Table:
   return tables.Table(
     "**Margin** of Adapt2Reward over the best of Random, Concept2Robot, DVD "
-    "and LIV, in points",
+    "and LIV, in points, 95 % interval of the difference",
     [
       "column",
       "Adapt2Reward",
@@ -200,13 +161,21 @@ def _margins(experiment, margins) -> tables.Table:
         _number(m["ours"]),
         _number(m["best"]),
         m["best_method"] and label(m["best_method"]),
-        _number(m["margin"], "+.1f"),
+        _margin(m),
         ", ".join(label(name) for name in m["missing"]),
       ]
       for m in margins
       if m["ours"] is not None or m["best"] is not None
     ],
   )
+
+
+def _margin(margin: Mapping) -> str | None:
+  """`+12.5 [+3.0, +21.6]`."""
+  if margin["margin"] is None:
+    return None
+  figures = (format(margin[key], "+.1f") for key in ("margin", "low", "high"))
+  return "{} [{}, {}]".format(*figures)
 
 
 def _tasks(experiment, rows) -> tables.Table:

@@ -1,8 +1,10 @@
-"""The success rates that the paper reports, in %.
+"""The success rates that the paper reports, in %, and what differs from it.
 
 Adapt2Reward: Adapting Video-Language Models to Generalizable Robotic Rewards
 via Failure Prompts (ECCV 2024, https://arxiv.org/abs/2407.14872).
 """
+
+from collections.abc import Mapping, Sequence
 
 SOURCE = "https://arxiv.org/abs/2407.14872"
 
@@ -53,6 +55,20 @@ _TEXTS = {
   ),
 }
 
+_SIZES = {
+  "small": (
+    "Data and size: drawn human clips instead of Something-Something V2, fewer "
+    "simulated robot clips than the paper's 560 per task, and a backbone of "
+    "1.5 M parameters at 64 px instead of Singularity at 224 px."
+  ),
+  "smoke": "Data and size: a few clips and steps, to see that all runs.",
+  "paper": "Data and size: the published ones.",
+}
+_SIMULATOR = (
+  "Simulator: DVD's tabletop rebuilt from primitive shapes and drawn by a ray "
+  "caster, instead of Meta-World's meshes; docs/tabletop.md lists what differs."
+)
+
 
 def rate(experiment: str, method: str, column: str) -> float | None:
   """The paper's success rate in %, None where it gives none.
@@ -72,6 +88,32 @@ def text(experiment: str) -> str:
   """What there is to know of the paper's figures of an experiment."""
   check(experiment)
   return _TEXTS[experiment]
+
+
+def differs(cells: Sequence[Mapping], size: str) -> list[str]:
+  """What differs from the paper's experiment, one line each.
+
+  Raises:
+    ValueError: an unknown size.
+  """
+  if size not in _SIZES:
+    known = ", ".join(_SIZES)
+    raise ValueError(f"unknown size {size!r}; known: {known}")
+  lines = [_SIZES[size], _SIMULATOR]
+  if cells:
+    trials = sorted({cell["num_trials"] for cell in cells})
+    seeds = len({cell["seed"] for cell in cells})
+    counts = "-".join(str(n) for n in dict.fromkeys((trials[0], trials[-1])))
+    lines.append(
+      f"Trials: {counts} per task and seed, {seeds} "
+      f"seed{'s' * (seeds > 1)}; the paper: 100 and 3."
+    )
+    if any(cell["dynamics"] == "sim" for cell in cells):
+      lines.append(
+        "Futures: `sim` plans with the simulator itself, whose predictions are "
+        "perfect; the paper predicts them with a learned video model."
+      )
+  return lines
 
 
 def check(experiment: str) -> None:

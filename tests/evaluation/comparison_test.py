@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from a2r.evaluation import comparison, comparison_text, paper, quality_figures
+from a2r.evaluation import (
+  comparison,
+  comparison_text,
+  paper,
+  quality_figures,
+  success,
+)
 
 TASKS = ("close_drawer", "move_faucet")
 TRAIN = "tabletop/train"
@@ -85,10 +91,23 @@ def test_margins_by_hand():
   assert margins["robot_only"]["margin"] == 10
   assert margins["robot_only"]["missing"] == ["concept2robot", "liv"]
   assert (margins["plus3"]["best"], margins["plus3"]["margin"]) == (40, 20)
+  low, high = success.difference((48, 80), (32, 80))
+  assert margins["plus3"]["low"] == 100 * low
+  assert margins["plus3"]["high"] == 100 * high
   assert margins["plus6"]["margin"] is margins["plus6"]["ours"] is None
   # Random actions have one figure; the others lack columns of the mean.
   assert margins["mean"]["best"] == 10
   assert margins["mean"]["margin"] is None
+  assert margins["mean"]["low"] is None
+
+
+def test_trials_that_stand_in_all_columns_count_once():
+  columns = dict.fromkeys(paper.COLUMNS["table1"], 60)
+  rates = {("adapt2reward", column): rate for column, rate in columns.items()}
+  cells = make_cells(rates | {("random", "robot_only"): 10})
+  *_, mean = comparison.make_record(cells, None, "table1")["margins"]
+  assert (mean["margin"], mean["best_method"]) == (50, "random")
+  assert mean["low"] == 100 * success.difference((192, 320), (8, 80))[0]
 
 
 def test_mean_margin_is_over_the_best_mean():

@@ -39,6 +39,15 @@ def test_wilson_narrows_with_trials():
   np.testing.assert_allclose(widths[1] / widths[2], 2, rtol=0.05)
 
 
+def test_difference_is_newcombes():
+  # The example of his table II: 56 of 70 and 48 of 80.
+  low, high = success.difference((56, 70), (48, 80))
+  np.testing.assert_allclose([low, high], [0.0524, 0.3339], atol=5e-5)
+  turned = success.difference((48, 80), (56, 70))
+  np.testing.assert_allclose(turned, [-high, -low])
+  assert success.difference((9, 10), (9, 10))[0] < 0
+
+
 @pytest.mark.parametrize("counts", [(0, 0), (3, 2), (-1, 4)])
 def test_wilson_of_impossible_counts(counts):
   with pytest.raises(ValueError, match=f"got {counts[0]} successes of"):
