@@ -85,8 +85,7 @@ class Store:
 
   def path(self, environment: str, task: str, seed: int) -> pathlib.Path:
     """A cell's path, without its files' endings."""
-    folder = self.folder / environment.replace("/", "-")
-    return folder / f"{task}-seed{seed}"
+    return _path(self.folder, environment, task, seed)
 
   def count(self, environment: str, task: str, seed: int) -> int:
     """Trials that a cell has; of these few bytes are read."""
@@ -99,13 +98,7 @@ class Store:
     Raises:
       ValueError: the file is broken.
     """
-    path = _with(self.path(environment, task, seed), ".json")
-    if not path.exists():
-      return None
-    try:
-      return json.loads(path.read_text("utf-8"))
-    except json.JSONDecodeError as error:
-      raise ValueError(f"{path} is broken ({error}): delete it") from error
+    return read_fields(self.folder, environment, task, seed)
 
   def records(self, environment: str, task: str, seed: int) -> Records | None:
     """A cell's trials, or None where it has none.
@@ -162,6 +155,23 @@ class Store:
     partial = _with(path, f"-{trial}.webp.partial")
     partial.write_bytes(data)
     os.replace(partial, _with(path, f"-{trial}.webp"))
+
+
+def read_fields(
+  folder: pathlib.Path, environment: str, task: str, seed: int
+) -> dict | None:
+  """A cell's fields in a store's folder, see `Store.read`."""
+  path = _with(_path(folder, environment, task, seed), ".json")
+  if not path.exists():
+    return None
+  try:
+    return json.loads(path.read_text("utf-8"))
+  except json.JSONDecodeError as error:
+    raise ValueError(f"{path} is broken ({error}): delete it") from error
+
+
+def _path(folder, environment, task, seed) -> pathlib.Path:
+  return folder / environment.replace("/", "-") / f"{task}-seed{seed}"
 
 
 def digest(settings: Any) -> str:

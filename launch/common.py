@@ -145,7 +145,7 @@ def store_config(workdir: pathlib.Path, config: Mapping[str, Any]):
   path = workdir / "config.json"
   config = json.loads(json.dumps(config))
   if path.exists() and checkpoint.exists(workdir):
-    old, new = _flat(json.loads(path.read_text())), _flat(config)
+    old, new = flat(json.loads(path.read_text())), flat(config)
     differ = [
       f"{key} was {json.dumps(old.get(key))}, now {json.dumps(new.get(key))}"
       for key in sorted(old.keys() | new.keys())
@@ -198,11 +198,11 @@ def write_text(path: pathlib.Path, text: str):
   os.replace(partial, path)
 
 
-def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+def flat(value: Any, prefix: str = "") -> dict[str, Any]:
   """Nested dicts as one, keyed `a.b.c`."""
   if not isinstance(value, dict):
     return {prefix: value}
-  flat = {}
+  result = {}
   for key, inner in value.items():
-    flat |= _flat(inner, f"{prefix}.{key}" if prefix else key)
-  return flat
+    result |= flat(inner, f"{prefix}.{key}" if prefix else key)
+  return result

@@ -26,12 +26,14 @@ class Part(NamedTuple):
     is_done: whether nothing is left to do; cheap.
     run: does it; what was done before an end by force is found.
     needs: names of the parts that have to be done before.
+    kind: parts of one kind take about the same time.
   """
 
   name: str
   is_done: Callable[[], bool]
   run: Callable[[], None]
   needs: tuple[str, ...] = ()
+  kind: str = ""
 
 
 def work(
@@ -61,6 +63,7 @@ def work(
   """
   say = say or _print
   failed: dict[str, str] = {}
+  seconds: dict[str, list[float]] = {}
   while True:
     done = {part.name for part in parts if part.is_done()}
     left = [
@@ -72,8 +75,8 @@ def work(
     if not left:
       return failed
     ready = [part for part in left if set(part.needs) <= done]
-    progress = f"{len(done)}/{len(parts)} done"
-    doing = _Doing(folder, failed, after, keep_going, say, progress)
+    progress = f"{len(done)}/{len(parts)} done{_time_left(left, seconds)}"
+    doing = _Doing(folder, failed, seconds, after, keep_going, say, progress)
     if not any(_try(part, doing) for part in ready):
       sleep(_WAIT_SECONDS)
 
@@ -87,11 +90,24 @@ def _without_blocked(left, parts, failed):
   return [part for part in left if part.name not in blocked]
 
 
+def _time_left(left: Sequence[Part], seconds: dict[str, list[float]]) -> str:
+  """What is left for this process alone, of the kinds that it knows."""
+  known = [part for part in left if part.kind in seconds]
+  if not known:
+    return ""
+  total = sum(
+    sum(seconds[part.kind]) / len(seconds[part.kind]) for part in known
+  )
+  more = "" if len(known) == len(left) else ", and parts of unknown length"
+  return f"; {total / 60:.0f} min left for one process{more}"
+
+
 class _Doing(NamedTuple):
   """What `work` hands on."""
 
   folder: pathlib.Path
   failed: dict[str, str]
+  seconds: dict[str, list[float]]
   after: Callable[[], None]
   keep_going: bool
   say: Callable[[str], None]
@@ -121,7 +137,9 @@ def _try(part: Part, doing: _Doing) -> bool:
       say(f"{part.name} FAILED: {doing.failed[part.name]}")
       return True
     (folder / "failures" / f"{part.name}.txt").unlink(missing_ok=True)
-    say(f"{part.name} took {time.monotonic() - began:.0f} s")
+    took = time.monotonic() - began
+    doing.seconds.setdefault(part.kind, []).append(took)
+    say(f"{part.name} took {took:.0f} s")
   doing.after()
   return True
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from a2r.core import frames, progress
 from a2r.evaluation import animation, success, tables
-from a2r.planning import trials
+from a2r.planning import base, trials
 from a2r.sim import drawing, physics
 from launch import cells, parts, players
 
@@ -50,8 +50,7 @@ def open_store(
   root: pathlib.Path, player: players.Player, world: players.World
 ) -> cells.Store:
   """Where the cells of a player are; what does not bear on them has no part."""
-  settings = dataclasses.asdict(player.settings)
-  del settings["micro_batch"]
+  settings = plain_settings(player.settings)
   if player.make_objective is None:
     settings = {
       key: settings[key] for key in ("horizon", "num_plans", "action_repeat")
@@ -67,6 +66,13 @@ def open_store(
       "fitvid": world.fitvid,
     },
   )
+
+
+def plain_settings(settings: base.Settings) -> dict[str, Any]:
+  """What of a planner's settings bears on the trials."""
+  values = dataclasses.asdict(settings)
+  del values["micro_batch"]
+  return values
 
 
 def play(
@@ -137,6 +143,14 @@ def is_played(store: cells.Store, batch: Batch) -> bool:
   )
 
 
+def num_played(store: cells.Store, batch: Batch) -> int:
+  """Trials of a batch that are there."""
+  counts = (
+    store.count(batch.environment, task, batch.seed) for task in batch.tasks
+  )
+  return sum(min(count, batch.num_trials) for count in counts)
+
+
 def play_all(
   store: cells.Store,
   player: players.Player,
@@ -144,12 +158,8 @@ def play_all(
   batches: Sequence[Batch],
 ):
   """`play` of all batches, with progress; shared with other processes."""
-  wanted = [(b, task) for b in batches for task in b.tasks]
-  there = sum(
-    min(store.count(b.environment, task, b.seed), b.num_trials)
-    for b, task in wanted
-  )
-  total = sum(b.num_trials for b, _ in wanted)
+  there = sum(num_played(store, batch) for batch in batches)
+  total = sum(batch.num_trials * len(batch.tasks) for batch in batches)
   with progress.Progress(total, start=there, name="plan") as bar:
     parts.work(
       [

@@ -60,7 +60,7 @@ class World(NamedTuple):
       )
     from a2r.planning import video_model
 
-    return video_model.make_dynamics(self.fitvid)
+    return video_model.load(self.fitvid, environment=environment)
 
 
 def make_player(

@@ -29,7 +29,7 @@ def test_what_is_done_is_not_done_again(tmp_path):
   work = [_part(tmp_path, "a"), _part(tmp_path, "b", ("a",))]
   assert not parts.work(work, tmp_path, say=told.append)
   assert len(told) == 4
-  assert "(1/2 done)" in told[2]
+  assert "(1/2 done; 0 min left for one process)" in told[2]
   (tmp_path / "b").unlink()
   parts.work(work, tmp_path, say=told.append)
   assert [line.split()[0] for line in told[4:]] == ["b", "b"]

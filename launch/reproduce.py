@@ -1,0 +1,113 @@
+"""Reproduces a figure or a table of the paper: trains, plans, compares.
+
+  python -m launch.reproduce --figure=3
+  python -m launch.reproduce --table=1 --seeds=1 --trials=20
+  python -m launch.reproduce --figure=3 --size=smoke
+
+Figure 3 is environment generalization, table 1 task generalization. From
+nothing to the table: clips are made, every method is trained with every seed,
+judged on test clips, and planned with. results.md, .json and .png in --workdir
+are written anew after every part, so that there is always a table of what is
+done. A command that was stopped or killed goes on; one that asks for more
+seeds, trials, methods or columns does what is missing.
+
+Several processes may run the same command at once and share the parts:
+
+  taskset -c 0 python -m launch.reproduce --figure=3 &
+  taskset -c 1 python -m launch.reproduce --figure=3
+"""
+
+import pathlib
+
+from absl import flags
+
+from launch import common, planner_flags
+
+_FIGURE = flags.DEFINE_enum("figure", None, ["3"], "The figure.")
+_TABLE = flags.DEFINE_enum("table", None, ["1"], "The table.")
+_SIZE = flags.DEFINE_enum(
+  "size", "small", ["small", "paper", "smoke"], "Of data and networks."
+)
+_SEEDS = flags.DEFINE_integer(
+  "seeds", None, "Trainings of each method; 3, of smoke 1.", 1
+)
+_TRIALS = flags.DEFINE_integer(
+  "trials", None, "Per task, environment and seed; 100, of smoke 2.", 1, 10_000
+)
+_METHODS = flags.DEFINE_list(
+  "methods", [], "Rows of the table; all if none. ground_truth is one more."
+)
+_COLUMNS = flags.DEFINE_list(
+  "columns", [], "Environments, or human tasks in table 1; all if none."
+)
+_WORKDIR = flags.DEFINE_string(
+  "workdir", None, "Of everything; runs/figure3 or runs/table1."
+)
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "Of the clips; datasets.")
+flags.adopt_module_key_flags(planner_flags)
+
+_SMOKE_SAMPLES = 4
+
+
+def main():
+  """Reads the flags, does what is missing and prints the table."""
+  if (_FIGURE.value is None) == (_TABLE.value is None):
+    raise ValueError("give one of --figure=3 and --table=1")
+  # TensorFlow, the simulator and the networks take seconds to import.
+  from launch import (
+    parts,
+    reproduction,
+    reproduction_results,
+    reproduction_steps,
+  )
+
+  experiment = _read_experiment(reproduction)
+  steps = reproduction_steps.Steps(experiment)
+  steps.check()
+  experiment.folder.mkdir(parents=True, exist_ok=True)
+  work = reproduction.make_parts(experiment, steps)
+  results = reproduction_results.Results(
+    experiment, steps, work, common.command_line()
+  )
+  results.write()
+  failed = parts.work(work, experiment.folder, after=results.write_soon)
+  print(results.write())
+  print(f"\nResults: {experiment.folder / 'results.md'}")
+  if failed:
+    raise ValueError(
+      f"{len(failed)} of {len(work)} parts failed, see "
+      f"{experiment.folder / 'failures'}; the first: "
+      "{}: {}".format(*next(iter(failed.items())))
+    )
+
+
+def _read_experiment(reproduction):
+  """What the flags ask for."""
+  from launch import players
+
+  name = "figure3" if _FIGURE.value else "table1"
+  size = _SIZE.value
+  smoke = size == "smoke"
+  ending = "" if size == "small" else f"_{size}"
+  few = smoke and not flags.FLAGS["samples"].present
+  changes = {"num_samples": _SMOKE_SAMPLES, "num_elites": 1} if few else {}
+  known = reproduction.find_columns(name, size)
+  return reproduction.Experiment(
+    name=name,
+    folder=pathlib.Path(_WORKDIR.value or f"runs/{name}{ending}").expanduser(),
+    size=size,
+    num_seeds=_SEEDS.value or (1 if smoke else 3),
+    num_trials=_TRIALS.value or (2 if smoke else 100),
+    methods=reproduction.choose(
+      "--methods", _METHODS.value, reproduction.METHODS, ("ground_truth",)
+    ),
+    columns=reproduction.choose("--columns", _COLUMNS.value, known),
+    settings=planner_flags.read(**changes),
+    world=players.World(**planner_flags.world()),
+    batch=planner_flags.batch(),
+    data_dir=_DATA_DIR.value,
+  )
+
+
+if __name__ == "__main__":
+  common.run(main)

@@ -1,0 +1,103 @@
+"""The table of a reproduction, written again and again as it grows."""
+
+import contextlib
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from a2r.evaluation import comparison, comparison_text
+from launch import common, parts, reproduction
+
+_AT_LEAST_SECONDS = 20.0  # Between two writings, and ten times what one takes.
+_ALWAYS = (
+  "A cell's trials have the same random numbers in every row: seed s of a "
+  "training is planned with seed s of the trials."
+)
+_CLOCK = (
+  "The clock scores candidates of one length alike: the first is taken, which "
+  "is a random one."
+)
+
+
+class Results:
+  """Writes what is done so far."""
+
+  def __init__(
+    self,
+    experiment: reproduction.Experiment,
+    steps: Any,
+    work: Sequence[parts.Part],
+    command: str,
+  ):
+    """Takes the experiment, its steps, its parts and the command line."""
+    self._experiment = experiment
+    self._steps = steps
+    self._work = work
+    self._command = command
+    self._next = 0.0
+
+  def write_soon(self):
+    """`write`, but not every second."""
+    if time.monotonic() < self._next:
+      return
+    began = time.monotonic()
+    try:
+      self.write()
+    except Exception as error:  # The work is worth more than its table.
+      text = f"results were not written: {common.one_line(error)}"
+      print(text, file=sys.stderr, flush=True)
+    took = time.monotonic() - began
+    self._next = time.monotonic() + max(_AT_LEAST_SECONDS, 10 * took)
+
+  def write(self) -> str:
+    """Writes results.md, .json and .png; returns the table as text."""
+    asked = self._experiment
+    with self._alone():
+      record = comparison.write(
+        self._steps.cells(),
+        self._steps.qualities(),
+        asked.folder,
+        asked.name,
+        self._notes(),
+        size=asked.size,
+        tasks=asked.tasks,
+        command=self._command,
+      )
+    return comparison_text.summary(record)
+
+  @contextlib.contextmanager
+  def _alone(self):
+    """Waits until no other process writes them."""
+    with contextlib.ExitStack() as stack:
+      while True:
+        try:
+          folder = self._experiment.folder / "locks" / "results"
+          stack.enter_context(common.locked(folder))
+          break
+        except ValueError:
+          time.sleep(0.2)
+      yield
+
+  def _notes(self) -> list[str]:
+    asked = self._experiment
+    settings = asked.settings
+    notes = [
+      f"Planner: {settings.method}, {settings.num_samples} candidates, "
+      f"{settings.num_iterations} iterations, horizon {settings.horizon}, "
+      f"{settings.num_plans} plans; the reward sees clips of the "
+      f"{settings.clip}.",
+      _ALWAYS,
+    ]
+    if "clock" in asked.methods:
+      notes.append(_CLOCK)
+    done = sum(part.is_done() for part in self._work)
+    if done < len(self._work):
+      notes.append(
+        f"Unfinished: {done} of {len(self._work)} parts of "
+        f"{asked.num_seeds} seeds and {asked.num_trials} trials are done."
+      )
+    for path in sorted((asked.folder / "failures").glob("*.txt")):
+      lines = path.read_text("utf-8").strip().splitlines()
+      notes.append(f"Failed: {path.stem}: {lines[-1] if lines else 'unknown'}")
+    return notes

@@ -1,0 +1,264 @@
+"""The steps of a reproduction: each is kept, and says whether it is done."""
+
+import contextlib
+import datetime
+import functools
+import gc
+import json
+import pathlib
+import time
+from typing import Any
+
+import jax
+
+from a2r import sim
+from a2r.core import progress
+from a2r.evaluation import quality
+from a2r.learners import registry
+from a2r.sim import physics
+from launch import cells, common, planning, players, prepare, reproduction
+
+# May differ between a run that is there and the settings.
+_FREE = ("data.dir", "train.log_every", "train.checkpoint_every")
+_ALL_RUNS = 2  # Players in memory.
+
+
+class Steps:
+  """What `reproduction.make_parts` puts in order."""
+
+  def __init__(self, experiment: "reproduction.Experiment"):
+    """Looks at nothing yet."""
+    self._asked = experiment
+    self._folder = experiment.folder
+    world = experiment.world
+    if experiment.trains_video_model:
+      world = world._replace(fitvid=str(self._run_folder("fitvid")))
+    self._world = world
+    self._player = functools.lru_cache(_ALL_RUNS)(self._make_player)
+
+  def check(self):
+    """Fails where runs that are there have other settings.
+
+    Raises:
+      ValueError: names the run and what differs.
+    """
+    for run in self._asked.runs():
+      path = self._run_folder(run.name) / "config.json"
+      if path.exists() and run.method in reproduction.TRAINED:
+        old = common.flat(json.loads(path.read_text("utf-8")))
+        new = common.flat(
+          json.loads(json.dumps(self._asked.config(run).to_dict()))
+        )
+        # Settings that one of them does not know do not count.
+        differ = [
+          f"{key} was {old[key]!r}, now {new[key]!r}"
+          for key in sorted(old.keys() & new.keys())
+          if old[key] != new[key] and key not in _FREE
+        ]
+        if differ:
+          raise ValueError(
+            f"{path.parent} is a run with other settings "
+            f"({'; '.join(differ)}): choose another --workdir, or delete it"
+          )
+
+  def has_clips(self, run) -> bool:
+    """Whether the clips that a run needs were made."""
+    return _read(self._clips_file(run)) == self._clips_spec(run)
+
+  def make_clips(self, run):
+    """Makes the clips of a run, and those that all are judged on."""
+    config = self._asked.config(run)
+    prepare.open_data(config.data, seed=run.seed, use_failures=True)
+    prepare.open_test(config)
+    _write(self._clips_file(run), self._clips_spec(run))
+
+  def is_trained(self, run) -> bool:
+    """Whether a run has ended."""
+    return self._trained(run.name) is not None
+
+  def train(self, run):
+    """Trains, or goes on with it."""
+    from launch import training
+
+    self._train(run.name, training.run, self._asked.config(run))
+
+  def is_video_model(self) -> bool:
+    """Whether the video model is trained."""
+    return self._trained("fitvid") is not None
+
+  def train_video_model(self):
+    """Trains what predicts the futures."""
+    from configs import fitvid
+    from launch import video_training
+
+    config = fitvid.get_config(self._asked.size)
+    if self._asked.data_dir:
+      config.data.dir = self._asked.data_dir
+    self._train("fitvid", video_training.run, config)
+
+  def is_judged(self, run) -> bool:
+    """Whether a run's figures on test clips are there."""
+    found = _read(self._quality_file(run))
+    return bool(found) and found["trained"] == self._trained(run.name)
+
+  def judge(self, run):
+    """Writes a run's figures on test clips."""
+    config = self._asked.config(run)
+    scorer = registry.load_scorer(self._run_folder(run.name))
+    texts = [sim.TASKS[task].instruction for task in config.eval.tasks]
+    _write(
+      self._quality_file(run),
+      {
+        "trained": self._trained(run.name),
+        "quality": quality.quality(scorer, self._test, texts),
+      },
+    )
+
+  def is_played(self, run, environment: str) -> bool:
+    """Whether a run has all of its trials in an environment."""
+    found = self._played(run, environment)
+    return bool(found) and found["num_trials"] >= self._asked.num_trials
+
+  def play(self, run, environment: str):
+    """Plays the trials of a run in an environment that are missing."""
+    player = self._player(run)
+    root = self._folder / "plan" / run.name
+    store = planning.open_store(root, player, self._world)
+    batch = planning.Batch(
+      environment,
+      self._asked.tasks,
+      run.seed,
+      self._asked.num_trials,
+      **self._asked.batch,
+    )
+    total = batch.num_trials * len(batch.tasks)
+    name = reproduction.part_name(run, environment)
+    start = planning.num_played(store, batch)
+    with progress.Progress(total, start=start, name=name) as bar:
+      planning.play(store, player, self._world, batch, bar=bar)
+    _write(
+      self._played_file(run, environment),
+      {
+        "store": str(store.folder.relative_to(self._folder)),
+        "num_trials": batch.num_trials,
+        **self._plan_spec(run),
+      },
+    )
+
+  def cells(self) -> list[dict]:
+    """The cells of all finished parts, as `success` takes them."""
+    asked, result = self._asked, []
+    for run in asked.runs():
+      for environment in asked.environments():
+        played = self._played(run, environment)
+        if not played:
+          continue
+        for task in asked.tasks:
+          folder = self._folder / played["store"]
+          cell = cells.read_fields(folder, environment, task, run.seed)
+          result.append(
+            {
+              "experiment": asked.name,
+              "method": run.method,
+              "column": run.column or environment,
+              "environment": environment,
+              "task": task,
+              "seed": run.seed,
+              "dynamics": asked.world.dynamics,
+              "num_trials": cell["num_trials"],
+              "num_successes": cell["num_successes"],
+            }
+          )
+    return result
+
+  def qualities(self) -> dict[str, list[dict]]:
+    """Method, or method/column, to its figures on test clips per seed."""
+    result = {}
+    for run in self._asked.runs():
+      if run.method in reproduction.TRAINED and self.is_judged(run):
+        key = f"{run.method}/{run.column}" if run.column else run.method
+        figures = _read(self._quality_file(run))["quality"]
+        result.setdefault(key, []).append(figures)
+    return result
+
+  def _train(self, name, run_fn, config):
+    folder = self._run_folder(name)
+    began = time.monotonic()
+    with common.locked(folder):
+      common.store_config(folder, config.to_dict())
+      with (
+        open(folder / "summary.txt", "w", encoding="utf-8") as stream,
+        contextlib.redirect_stdout(stream),
+      ):
+        run_fn(config, folder)
+    _write(
+      folder / "finished.json",
+      {
+        "date": datetime.datetime.now(datetime.UTC).isoformat(),
+        "seconds": round(time.monotonic() - began, 1),
+      },
+    )
+    # A run's programs are its own: many runs would fill the memory.
+    jax.clear_caches()
+    gc.collect()
+
+  def _make_player(self, run) -> players.Player:
+    source = run.method
+    if source in reproduction.TRAINED:
+      source = str(self._run_folder(run.name))
+    return players.make_player(
+      source, self._asked.settings, self._asked.tasks, name=run.method
+    )
+
+  @functools.cached_property
+  def _test(self):
+    """The clips that all are judged on."""
+    return prepare.open_test(self._asked.config(self._asked.runs()[0]))
+
+  def _trained(self, name: str) -> str | None:
+    """When a run ended, which tells it from one trained anew."""
+    found = _read(self._run_folder(name) / "finished.json")
+    return found and found["date"]
+
+  def _played(self, run, environment: str) -> dict | None:
+    """What is known of trials that were played as is asked for."""
+    found = _read(self._played_file(run, environment))
+    spec = self._plan_spec(run)
+    same = found and all(found.get(key) == spec[key] for key in spec)
+    return found if same else None
+
+  def _plan_spec(self, run) -> dict[str, Any]:
+    """What decides trials besides their number."""
+    engine = physics.resolve(self._world.physics)
+    settings = planning.plain_settings(self._asked.settings)
+    world = self._world._replace(physics=engine)._asdict()
+    return {
+      "trained": self._trained(run.name),
+      "planner": cells.digest([settings, world, self._asked.tasks]),
+    }
+
+  def _clips_spec(self, run) -> dict:
+    return {"data": cells.digest(self._asked.config(run).data.to_dict())}
+
+  def _run_folder(self, name: str) -> pathlib.Path:
+    return self._folder / "runs" / name
+
+  def _quality_file(self, run) -> pathlib.Path:
+    return self._folder / "quality" / f"{run.name}.json"
+
+  def _clips_file(self, run) -> pathlib.Path:
+    name = run._replace(method="clips").name
+    return self._folder / "played" / f"{name}.json"
+
+  def _played_file(self, run, environment: str) -> pathlib.Path:
+    name = reproduction.part_name(run, environment)
+    return self._folder / "played" / f"{name}.json"
+
+
+def _read(path: pathlib.Path) -> dict | None:
+  return json.loads(path.read_text("utf-8")) if path.exists() else None
+
+
+def _write(path: pathlib.Path, value: dict):
+  path.parent.mkdir(parents=True, exist_ok=True)
+  common.write_json(path, value)
