@@ -35,3 +35,14 @@ def test_programs_compile(page):
   text = page.read_text("utf-8")
   for number, code in enumerate(re.findall(r"```python\n(.*?)```", text, re.S)):
     compile(code, f"{page.name}, program {number}", "exec")
+
+
+def test_flags_of_planning_are_there():
+  text = (ROOT / "docs" / "planning.md").read_text("utf-8")
+  # Not the settings, which are named --config.x.y=.
+  named = set(re.findall(r"--([a-z_]+)(?=[ =`])", text)) - {"config"}
+  defined = set()
+  for path in (ROOT / "launch").glob("*.py"):
+    code = path.read_text("utf-8")
+    defined |= set(re.findall(r'DEFINE_\w+\(\s*"(\w+)"', code))
+  assert not named - defined
