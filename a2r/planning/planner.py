@@ -6,6 +6,9 @@ number of candidates. On a CPU, and with a dynamics on the host, the same is
 done by compiled pieces of fixed size in a loop outside, for XLA runs on one
 core what is inside of a loop there.
 
+Memory, measured on a CPU with pictures of 64 pixels and the small reward: a
+plan of 4,096 candidates takes 160 MiB more than one of 100.
+
 Letters as in `a2r.planning.base`.
 """
 
