@@ -52,6 +52,8 @@ def get_config(size: str = "small") -> config_dict.ConfigDict:
 def _small():
   return config_dict.create(
     seed=0,
+    # Or a method to compare with: concept2robot, dvd, liv, triplet.
+    method="adapt2reward",
     data=dict(
       dir="datasets",
       image_size=64,
@@ -95,6 +97,7 @@ def _small():
       weights=dict(cdc=1.0, vlc=1.0, fvlc=1.0, bce=1.0),
       temperature=0.07,
     ),
+    **_baselines(),
     optim=dict(
       learning_rate=5e-4,
       warmup_steps=20,
@@ -125,11 +128,36 @@ def _small():
   )
 
 
+def _baselines():
+  """What the methods to compare with have besides, each under its name."""
+  return dict(
+    concept2robot=dict(
+      templates=(),  # All that there are, in place of data.human.templates.
+      clips_per_template=40,  # In place of data.human.clips_per_template.
+      score="log_odds",  # Or "published", which ranks alike until it is 1.
+    ),
+    dvd=dict(
+      num_views=3,  # Of each clip, the clip itself and augmented ones.
+      num_demos=3,
+      batch_size=24,  # Triplets, of features that are there already.
+      robot_probability=0.5,
+      optim=dict(learning_rate=0.01, momentum=0.9, weight_decay=1e-5),
+    ),
+    liv=dict(
+      weights=dict(clip=1.0, vision=1.0, lang=1.0),
+      gamma=0.98,
+      num_negatives=3,
+    ),
+    triplet=dict(margin=0.2),
+  )
+
+
 def _paper():
   config = _small()
   config.data.update(image_size=224, stored_frames=16)
   config.data.robot.update(successes=280, failures=280)
   config.data.human.update(source="ssv2", clips_per_template=1000)
+  config.concept2robot.clips_per_template = 0
   config.model.update(init="scratch")
   # Assigned: an update would leave in it what the small one has besides.
   config.model.backbone = backbones.paper()
@@ -146,6 +174,9 @@ def _smoke():
     tasks=TARGETS[:2], successes=4, failures=4, near_miss_fraction=0.5
   )
   config.data.human.update(templates=HUMAN_TEMPLATES[:3], clips_per_template=4)
+  config.concept2robot.update(
+    templates=HUMAN_TEMPLATES[:3], clips_per_template=4
+  )
   config.data.validation.update(successes=4, failures=4)
   config.model.update(init="scratch", backbone=backbones.smoke())
   config.optim.update(warmup_steps=2)

@@ -11,10 +11,19 @@ import numpy as np
 
 from a2r import reward
 from a2r.core import optim, signals, text
-from a2r.evaluation import evaluate, report, tables
+from a2r.evaluation import evaluate, judge, report, tables
 from a2r.learners import adapt2reward, loop
 from data import pipeline
-from launch import common, initial, own, prepare, validation
+from launch import (
+  baselines,
+  batches,
+  common,
+  initial,
+  methods,
+  own,
+  prepare,
+  validation,
+)
 
 AUGMENTS = ("crop_color", "published")
 
@@ -23,7 +32,8 @@ def run(config: Any, workdir: pathlib.Path):
   """Trains, evaluates and prints the summary.
 
   Args:
-    config: the settings, as configs/envgen.py gives them.
+    config: the settings, as configs/envgen.py gives them; `method` says what
+      is trained.
     workdir: the run folder; a run that was stopped there goes on.
 
   Raises:
@@ -31,42 +41,44 @@ def run(config: Any, workdir: pathlib.Path):
     signals.Stopped: the process was asked to stop; all is saved.
   """
   check(config)
+  is_baseline = config.method in methods.PARTS
+  settings = methods.adjust(config) if is_baseline else config
   data = prepare.open_data(
-    config.data, seed=config.seed, use_failures="failure" in groups(config)
+    settings.data,
+    seed=config.seed,
+    use_failures="failure" in groups(config) and not is_baseline,
   )
   for note in data.notes:
     print(f"NOTE: {note}", file=sys.stderr, flush=True)
   common.store_digests(workdir, data.digests)
-  config = without_losses(config, data.without)
-  start = initial.make_start(config.model, data)
+  if data.without:
+    config = settings = without_losses(config, data.without)
+  start = initial.make_start(settings.model, data)
   start.tokenizer.save(workdir / "tokenizer.json")
-  _write_spec(workdir, config, data, start, form="cosine")
+  if not is_baseline:
+    _write_spec(workdir, config, data, form="cosine")
   if not loop.is_finished(str(workdir), config.train.num_steps):
-    _train(config, workdir, data, start)
+    _train(settings, workdir, data, start)
   _evaluate(config, workdir, data, start)
 
 
 def _train(config, workdir, data, start):
-  names = groups(config)
-  tokens = start.tokenizer(data.texts, start.max_length)
+  is_baseline = config.method in methods.PARTS
+  make = baselines.make if is_baseline else _make_method
+  method = make(config, workdir, data, start)
+  if is_baseline:
+    _write_spec(workdir, config, data, form="score", **method.spec)
   result = loop.train(
-    _make_learner(config, data, start, tokens),
-    optim.make_optimizer(num_steps=config.train.num_steps, **config.optim),
-    lambda step: _batches(config, data, start, names, step),
+    method.learner,
+    method.optimizer,
+    method.batches_fn,
     workdir=str(workdir),
     seed=config.seed,
     num_steps=config.train.num_steps,
     epoch_steps=config.train.epoch_steps,
     log_every=config.train.log_every,
     checkpoint_every=config.train.checkpoint_every,
-    validate_fn=validation.make_validate_fn(
-      start.model,
-      data.validation,
-      data.texts[: data.num_trained],
-      tuple(part[: data.num_trained] for part in tokens),
-    )
-    if len(data.validation)
-    else None,
+    validate_fn=method.validate_fn if len(data.validation) else None,
     best_metric=config.eval.best_metric if data.chooses else None,
     items={
       "config": json.loads(json.dumps(config.to_dict())),
@@ -78,14 +90,42 @@ def _train(config, workdir, data, start):
     raise signals.Stopped(f"after step {step} of {config.train.num_steps}")
 
 
+def _make_method(config, workdir, data, start):
+  """Adapt2Reward, as the loop takes it."""
+  del workdir
+  tokens = start.tokenizer(data.texts, start.max_length)
+  return methods.Method(
+    _make_learner(config, data, start, tokens),
+    optim.make_optimizer(num_steps=config.train.num_steps, **config.optim),
+    lambda step: batches.make_batches(
+      config, data, start, groups=groups(config), step=step
+    ),
+    validation.make_validate_fn(
+      start.model,
+      data.validation,
+      data.texts[: data.num_trained],
+      tuple(part[: data.num_trained] for part in tokens),
+    )
+    if len(data.validation)
+    else None,
+    {},
+  )
+
+
 def check(config: Any):
   """Finds what is wrong with the settings before anything is made.
 
   Raises:
     ValueError: says which key, and what it should be.
   """
+  if config.method not in methods.KNOWN:
+    raise ValueError(
+      f"unknown method {config.method!r}; known: {', '.join(methods.KNOWN)}"
+    )
   prepare.check_names(config)
   initial.check(config.model)
+  if config.method in methods.PARTS:
+    config = methods.adjust(config)
   num_devices = jax.device_count()
   for name, size in config.train.batch.items():
     if size % num_devices:
@@ -110,7 +150,7 @@ def check(config: Any):
       f"unknown train.augment {config.train.augment!r}; known: "
       + ", ".join(AUGMENTS)
     )
-  if config.train.batch.robot < 1:
+  if config.train.batch.robot < 1 and config.method != "concept2robot":
     raise ValueError("train.batch.robot must be at least 1")
   source, number = config.data.human.source, config.train.batch.human
   if (source == "none") != (number < 1):
@@ -146,6 +186,8 @@ def without_losses(config: Any, names: Sequence[str]) -> Any:
 
 def groups(config: Any) -> tuple[str, ...]:
   """The parts of a batch that the losses look at."""
+  if config.method in methods.PARTS:
+    return methods.groups(methods.adjust(config))
   human = ("human",) * bool(config.train.batch.human)
   uses_failures = config.loss.weights.fvlc or config.loss.weights.bce
   return (*human, "robot") + ("failure",) * bool(uses_failures)
@@ -200,42 +242,16 @@ def make_learner(config, start, tokens, *, texts, failure_frames, failure_task):
   )
 
 
-def _batches(config, data, start, groups, step):
-  """Batches from `step` on, without what the learner does not look at."""
-  sizes = config.train.batch.to_dict()
-  batches = pipeline.make_batches(
-    data.robot,
-    data.human,
-    instructions=data.labels,
-    tokenizer=start.tokenizer,
-    batch_sizes={k: sizes[k] if k in groups else 0 for k in sizes},
-    num_frames=start.model.config.num_frames,
-    image_size=start.model.config.image_size,
-    seed=config.seed,
-    start_step=step,
-    num_steps=config.train.num_steps,
-    max_length=start.max_length,
-    label_by=data.label_by,
-    process_index=jax.process_index(),
-    process_count=jax.process_count(),
-  )
-  keys = ("frames", "task", "record")
-  for batch in batches:
-    yield {name: {k: batch[name][k] for k in keys} for name in groups}
-
-
-def _write_spec(workdir, config, data, start, form):
-  """What `a2r.reward.load` needs besides settings, texts and weights."""
-  common.write_json(
-    workdir / reward.SPEC_FILE,
-    {
-      "instructions": data.texts,
-      "labels": data.labels,
-      "num_trained": data.num_trained,
-      "form": form,
-      "failure_prompts": config.loss.weights.fvlc > 0,
-    },
-  )
+def _write_spec(workdir, config, data, form, **more):
+  """What loading the run needs besides settings, texts and weights."""
+  spec = {
+    "instructions": data.texts,
+    "labels": data.labels,
+    "num_trained": data.num_trained,
+    "form": form,
+    "failure_prompts": config.loss.weights.fvlc > 0,
+  }
+  common.write_json(workdir / reward.SPEC_FILE, spec | more)
 
 
 def _evaluate(config, workdir, data, start):
@@ -249,12 +265,13 @@ def _evaluate(config, workdir, data, start):
     notes += own.judging_notes(
       datasets["test"], is_held_out=test is None, chosen=data.chooses
     )
-  model = reward.load(workdir)
+  model = judge.load(workdir)
   if len(datasets["test"]):
     result = evaluate.evaluate_run(model, datasets, notes=notes)
   else:
     result = evaluate.nothing(model, notes)
-  _write_spec(workdir, config, data, start, form=result.form)
+  if config.method not in methods.PARTS:
+    _write_spec(workdir, config, data, form=result.form)
   report.write(
     result,
     workdir,
@@ -265,4 +282,5 @@ def _evaluate(config, workdir, data, start):
   print(tables.summary(result))
   print(f"\nReport: {workdir / report.JSON_FILE}. Use the reward:")
   print(f"  python -m launch.score --run={workdir} --help")
-  print(f"  python -m launch.export --run={workdir} --to=my_reward")
+  if config.method not in methods.PARTS:
+    print(f"  python -m launch.export --run={workdir} --to=my_reward")

@@ -13,7 +13,7 @@ import numpy as np
 from a2r.core import frames as frame_rule
 from a2r.evaluation import labeled, metrics
 from a2r.models import frames as pictures
-from a2r.models import prompts, reward
+from a2r.models import prompts, reward, scorer
 
 _CHUNK = 40
 
@@ -61,17 +61,50 @@ def make_validate_fn(
       [np.asarray(encode_video(params, x)) for x in _chunks(frames)]
     )[: len(frames)]
     text = np.asarray(encode_text(params))
-    scores = np.einsum("ne,ne->n", video, text[row])
-    values = {}
-    for task in dict.fromkeys(clips.task.tolist()):
-      at = clips.task == task
-      if len(set(clips.success[at].tolist())) == 2:
-        values[f"auroc/{task}"] = metrics.auroc(scores[at], clips.success[at])
-    if not values:
-      return {}
-    return {"auroc": float(np.mean(list(values.values()))), **values}
+    return _aurocs(np.einsum("ne,ne->n", video, text[row]), clips)
 
   return validate
+
+
+def of_scorer(
+  scorer_fn: Callable[[Any, Any], scorer.Scorer],
+  clips: labeled.LabeledClips,
+  *,
+  frozen: bool = False,
+) -> Callable[[Any, Any], dict[str, float]]:
+  """Returns `validate(params, extra) -> metrics`, those of `make_validate_fn`.
+
+  Args:
+    scorer_fn: `(params, extra) -> Scorer`.
+    clips: N robot clips, successes and failures.
+    frozen: whether the features of clips are the same for all parameters.
+  """
+  texts = list(dict.fromkeys(clips.instruction.tolist()))
+  own = np.array([texts.index(text) for text in clips.instruction])
+  kept = []
+
+  def validate(params, extra):
+    judge = scorer_fn(params, extra)
+    judge = judge._replace(params=jax.device_put(judge.params))
+    features = kept[0] if kept else scorer.encode(judge, clips.frames)
+    if frozen and not kept:
+      kept.append(features)
+    scores = scorer.judge(judge, features, texts)
+    return _aurocs(scores[np.arange(len(clips)), own], clips)
+
+  return validate
+
+
+def _aurocs(scores: np.ndarray, clips: labeled.LabeledClips):
+  """How well `[N]` scores tell success from failure, per task and in mean."""
+  values = {}
+  for task in dict.fromkeys(clips.task.tolist()):
+    at = clips.task == task
+    if len(set(clips.success[at].tolist())) == 2:
+      values[f"auroc/{task}"] = metrics.auroc(scores[at], clips.success[at])
+  if not values:
+    return {}
+  return {"auroc": float(np.mean(list(values.values()))), **values}
 
 
 def _chunks(frames: np.ndarray):

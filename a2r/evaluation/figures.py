@@ -31,6 +31,7 @@ _AXIS_NAMES = {
   "cosine": "reward\n(cosine)",
   "softmax": "reward\n(probability)",
   "own_failures": "reward\n(probability)",
+  "score": "score",
 }
 
 

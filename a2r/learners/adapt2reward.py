@@ -16,11 +16,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from a2r.core import micro_batches, parallel
-from a2r.core import rng as rng_lib
-from a2r.learners import base, failure_clusters
+from a2r.core import parallel
+from a2r.learners import base, encoding, failure_clusters
 from a2r.learners import objective as objective_lib
-from a2r.models import frames as frames_lib
 from a2r.models import prompts, reward
 
 
@@ -94,7 +92,7 @@ def make_learner(
     )
 
   augment = functools.partial(
-    _augment, may_mirror=may_mirror, crop=crop, color=color
+    encoding.augment, may_mirror=may_mirror, crop=crop, color=color
   )
   init = functools.partial(
     _init, model, instruction_ids, initial_params, cluster_fn, failure_task
@@ -154,7 +152,7 @@ def _loss(
   """The loss of the global batch and its terms, see `base.Learner`."""
   rng_clips, rng_text = jax.random.split(rng)
   batch = {name: batch[name] for name in objective.groups if name in batch}
-  video = _encode_clips(
+  video = encoding.encode_clips(
     model,
     params,
     batch,
@@ -178,66 +176,12 @@ def _loss(
 
 def _without_padding(model, ids, mask):
   """The tables without the padding of all texts; fails if they do not fit."""
-  ids, mask = np.asarray(ids, np.int32), np.asarray(mask, np.int32)
-  if ids.ndim != 2 or ids.shape != mask.shape:
-    raise ValueError(
-      f"instruction ids and mask must be two [I, L] arrays, got {ids.shape} "
-      f"and {mask.shape}"
-    )
+  ids, mask = encoding.without_padding(ids, mask)
   if len(ids) < model.num_tasks:
     raise ValueError(
       f"{len(ids)} instructions for a model of {model.num_tasks} robot tasks"
     )
-  if (mask.sum(axis=1) < 2).any():
-    empty = np.flatnonzero(mask.sum(axis=1) < 2).tolist()
-    raise ValueError(f"instructions {empty} are empty")
-  # Padding that all texts have changes nothing, and costs time.
-  used = mask.any(axis=0).nonzero()[0].max() + 1
-  return ids[:, :used], mask[:, :used]
-
-
-def _augment(rng, clip, task, *, may_mirror, crop, color):
-  """A training clip `[T, H, W, 3]` uint8 as the network takes it."""
-  clip = clip[None]
-  if may_mirror is None:
-    levels = frames_lib.augment(rng, clip, crop=crop, color=color)
-  else:
-    rng_crop, rng_flip = jax.random.split(rng)
-    size = clip.shape[2]
-    levels = frames_lib.random_resized_crop(rng_crop, clip, size=size)
-    allowed = jnp.asarray(may_mirror)[task][None]
-    levels, _ = frames_lib.flip(rng_flip, levels, allowed)
-  return frames_lib.normalize(levels[0])
-
-
-def _encode_clips(
-  model, params, batch, rng, axis_name, *, augment, micro_batch
-):
-  """`[B, E]` features of each group's augmented clips, in one encoder call."""
-  rng_augment, rng_dropout = jax.random.split(rng)
-  keys, sizes = [], []
-  for index, part in enumerate(batch.values()):
-    sizes.append(len(part["frames"]))
-    rng_group = jax.random.fold_in(rng_augment, index)
-    keys.append(rng_lib.row_keys(rng_group, sizes[-1], axis_name))
-  frames = jnp.concatenate([part["frames"] for part in batch.values()])
-  tasks = jnp.concatenate([part["task"] for part in batch.values()])
-  rng_dropout = jax.random.fold_in(rng_dropout, parallel.axis_index(axis_name))
-
-  def encode(part, keys, frames, tasks):
-    return model.apply(
-      {"params": params},
-      jax.vmap(augment)(keys, frames, tasks),
-      deterministic=False,
-      method="video",
-      rngs={"dropout": jax.random.fold_in(rng_dropout, part)},
-    )
-
-  features = micro_batches.apply(
-    encode, micro_batch, jnp.concatenate(keys), frames, tasks
-  )
-  ends = np.cumsum(sizes)[:-1]
-  return dict(zip(batch, jnp.split(features, ends), strict=True))
+  return ids, mask
 
 
 def _encode_texts(model, params, ids, mask, rng, *, with_failures):

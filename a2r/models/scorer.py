@@ -65,30 +65,52 @@ def scores(
   Raises:
     ValueError: clips of another type or rank.
   """
+  return judge(scorer, encode(scorer, clips), texts)
+
+
+def encode(scorer: Scorer, clips: np.ndarray) -> PyTree:
+  """What `judge` takes of clips, see `scores`: a tree of `[N, ...]`."""
   clips = encoders.check_clips(clips)
-  context = scorer.context_fn(list(texts))
   index = frame_rule.frame_indices(clips.shape[1], scorer.num_frames, "ends")
-  parts = []
-  for start in range(0, len(clips), _CHUNK):
-    chunk = clips[start : start + _CHUNK, index]
-    size = len(chunk) if len(clips) < _CHUNK else _CHUNK
-    padding = [(0, size - len(chunk))] + [(0, 0)] * 4
-    values = _score(
-      scorer.encode_fn,
-      scorer.score_fn,
-      scorer.image_size,
-      scorer.params,
-      np.pad(chunk, padding),
-      context,
-    )
-    parts.append(np.asarray(values)[: len(chunk)])
-  return np.concatenate(parts).astype(np.float32)
+
+  def encode(chunk):
+    size = scorer.image_size
+    return _encode(scorer.encode_fn, size, scorer.params, chunk[:, index])
+
+  return _in_chunks(encode, clips)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 2))
-def _score(encode_fn, score_fn, size, params, frames, context):
-  features = encode_fn(params, pictures.resize(frames, size))
+def judge(scorer: Scorer, features: PyTree, texts: Sequence[str]) -> np.ndarray:
+  """`[N, L]` float32 scores of what `encode` returned for every text."""
+  context = scorer.context_fn(list(texts))
+
+  def judge(chunk):
+    return _judge(scorer.score_fn, scorer.params, chunk, context)
+
+  return _in_chunks(judge, features).astype(np.float32)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _encode(encode_fn, size, params, frames):
+  return encode_fn(params, pictures.resize(frames, size))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _judge(score_fn, params, features, context):
   return score_fn(params, features, context)
+
+
+def _in_chunks(function, rows: PyTree) -> PyTree:
+  """`function(rows)` in numpy, some rows at a time; the last are padded."""
+  num = jax.tree.leaves(rows)[0].shape[0]
+  size = min(num, _CHUNK)
+  parts = []
+  for start in range(0, num, size):
+    # Filled up with its last row.
+    index = np.minimum(np.arange(start, start + size), num - 1)
+    part = function(jax.tree.map(lambda x, i=index: x[i], rows))
+    parts.append(jax.device_get(part))
+  return jax.tree.map(lambda *x: np.concatenate(x)[:num], *parts)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,6 +158,31 @@ class CosineScore:
     return jnp.einsum(
       "ne,le->nl", features, context, precision=jax.lax.Precision.HIGHEST
     )
+
+
+def cosine(
+  name: str,
+  model: Any,
+  params: PyTree,
+  context_fn: Callable[[Sequence[str]], jax.Array],
+) -> Scorer:
+  """The scorer of a module with a method `video`: cosines with the texts.
+
+  Args:
+    name: of the method.
+    model: the module; its `config` has the sizes.
+    params: its parameters.
+    context_fn: texts -> `[L, E]` unit features.
+  """
+  return Scorer(
+    name=name,
+    params={"model": params},
+    encode_fn=EncodeVideo(model),
+    score_fn=CosineScore(),
+    context_fn=context_fn,
+    num_frames=model.config.num_frames,
+    image_size=model.config.image_size,
+  )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -89,18 +89,24 @@ def read_run(folder: pathlib.Path, which: str) -> Trained:
 
   Raises:
     FileNotFoundError: no such run, or nothing saved in it yet.
-    ValueError: the run's files do not fit each other.
+    ValueError: the run's files do not fit each other, or are another method's.
   """
   # Orbax takes a second to import, and an exported reward does without.
   from a2r.core import checkpoint
 
-  spec = _read_json(folder, SPEC_FILE)
-  settings = read_settings(folder)
+  spec = read_file(folder, SPEC_FILE)
+  settings = read_file(folder, "config.json")
+  method = method_of(settings)
+  if method != "adapt2reward":
+    raise ValueError(
+      f"{folder} is a run of the method {method!r}, which is no reward with "
+      "forms: load it with a2r.learners.registry.load_scorer"
+    )
   stored = checkpoint.load(folder, which=which)
   report = None
   # The figures are those of the best weights.
   if which == "best" and (folder / REPORT_FILE).is_file():
-    report = _read_json(folder, REPORT_FILE)
+    report = read_file(folder, REPORT_FILE)
   model, loss = settings["model"], settings["loss"]
   trained = Trained(
     params=stored.parts["params"],
@@ -116,14 +122,9 @@ def read_run(folder: pathlib.Path, which: str) -> Trained:
   return fit(trained, str(folder))
 
 
-def read_settings(folder: pathlib.Path) -> dict[str, Any]:
-  """A run's settings.
-
-  Raises:
-    FileNotFoundError: no such run.
-    ValueError: they are broken.
-  """
-  return _read_json(folder, "config.json")
+def method_of(settings: Mapping[str, Any]) -> str:
+  """The method in a run's settings; those without one are Adapt2Reward's."""
+  return settings.get("method", "adapt2reward")
 
 
 def make_record(
@@ -155,6 +156,25 @@ def make_record(
   )
 
 
+def read_file(folder: pathlib.Path, name: str) -> dict[str, Any]:
+  """What the JSON file `name` of a run folder holds.
+
+  Raises:
+    FileNotFoundError: no such run, or it has no such file.
+    ValueError: the file is broken.
+  """
+  path = folder / name
+  if not path.is_file():
+    found = folder.parent.glob(f"*/{SPEC_FILE}")
+    runs = sorted(str(path.parent) for path in found)
+    why = f"has no {name}" if folder.is_dir() else "is not there"
+    raise FileNotFoundError(
+      f"no trained run: {folder} {why}; "
+      + (f"runs: {', '.join(runs)}" if runs else "train one: launch.train")
+    )
+  return read_json(path)
+
+
 def read_json(path: pathlib.Path) -> dict[str, Any]:
   """The object that a JSON file holds.
 
@@ -169,20 +189,6 @@ def read_json(path: pathlib.Path) -> dict[str, Any]:
   if not isinstance(value, dict):
     raise ValueError(f"{path} is not a JSON object, but {str(value)[:40]!r}")
   return value
-
-
-def _read_json(folder: pathlib.Path, name: str) -> dict[str, Any]:
-  """The JSON file `name` of a run folder."""
-  path = folder / name
-  if not path.is_file():
-    found = folder.parent.glob(f"*/{SPEC_FILE}")
-    runs = sorted(str(path.parent) for path in found)
-    why = f"has no {name}" if folder.is_dir() else "is not there"
-    raise FileNotFoundError(
-      f"no trained run: {folder} {why}; "
-      + (f"runs: {', '.join(runs)}" if runs else "train one: launch.train")
-    )
-  return read_json(path)
 
 
 def _without_folders(value: Any) -> Any:

@@ -9,7 +9,7 @@ import optax
 import pytest
 
 from a2r.core import parallel
-from a2r.learners import adapt2reward, base
+from a2r.learners import adapt2reward, base, encoding
 from a2r.learners import state as state_lib
 from a2r.models import config as config_lib
 from a2r.models import reward
@@ -310,7 +310,7 @@ def test_published_augmentation_mirrors_only_where_it_may():
   clips[..., :4, :] //= 4  # Dark left halves: a crop keeps them so.
   tasks = np.arange(64) % 2
   augment = functools.partial(
-    adapt2reward._augment,
+    encoding.augment,
     may_mirror=np.array([True, False]),
     crop=0.9,
     color=0.9,

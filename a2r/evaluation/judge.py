@@ -1,0 +1,59 @@
+"""A scorer of any method, as what an evaluation scores clips with.
+
+Letters: N clips, T frames, L instructions.
+"""
+
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from a2r import reward
+from a2r.learners import registry
+from a2r.models import scorer as scorer_lib
+from a2r.models import trained
+
+FORM = "score"
+
+
+class Judge:
+  """What `evaluate.evaluate_run` asks of a model; it has one form, 'score'."""
+
+  form = FORM
+
+  def __init__(self, scorer: scorer_lib.Scorer, instructions: Sequence[str]):
+    """Wraps a scorer.
+
+    Args:
+      scorer: gives the scores.
+      instructions: the texts that are known to the run.
+    """
+    self.scorer = scorer
+    self.instructions = list(instructions)
+
+  def form_scores(
+    self, clips: np.ndarray, instructions: Sequence[str]
+  ) -> dict[str, np.ndarray]:
+    """`[N, L]` float32 scores of clips `[N, T, H, W, 3]` uint8."""
+    return {FORM: scorer_lib.scores(self.scorer, clips, instructions)}
+
+
+def load(
+  folder: str | pathlib.Path, checkpoint: str = "best"
+) -> reward.Reward | Judge:
+  """What a run of any method has learned: a reward, or a judge.
+
+  Args:
+    folder: what `launch.train` or `Reward.save` wrote.
+    checkpoint: which weights of a run, 'best' or 'newest'.
+
+  Raises:
+    FileNotFoundError: no such folder, or nothing saved in it yet.
+    ValueError: the files are broken.
+  """
+  folder = pathlib.Path(folder).expanduser()
+  if registry.find_method(folder) == "adapt2reward":
+    return reward.load(folder, checkpoint)
+  scorer = registry.load_scorer(folder, checkpoint)
+  spec = trained.read_file(folder, trained.SPEC_FILE)
+  return Judge(scorer, spec["instructions"])

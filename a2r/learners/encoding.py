@@ -1,0 +1,190 @@
+"""Training clips and texts through the encoders, the same for every method.
+
+Letters: B clips, T frames, H W picture, I texts, L tokens, E feature width.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from a2r.core import micro_batches, parallel
+from a2r.core import rng as rng_lib
+from a2r.models import frames as frames_lib
+from a2r.models import prompts, reward, singularity
+
+
+def without_padding(
+  ids: np.ndarray, mask: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+  """Tables of texts without the padding that all of them have.
+
+  Args:
+    ids: `[I, L]` tokens.
+    mask: `[I, L]` 1 for tokens, 0 for padding.
+
+  Raises:
+    ValueError: tables that do not fit each other, or a text without words.
+  """
+  ids, mask = np.asarray(ids, np.int32), np.asarray(mask, np.int32)
+  if ids.ndim != 2 or ids.shape != mask.shape:
+    raise ValueError(
+      f"instruction ids and mask must be two [I, L] arrays, got {ids.shape} "
+      f"and {mask.shape}"
+    )
+  if (mask.sum(axis=1) < 2).any():
+    empty = np.flatnonzero(mask.sum(axis=1) < 2).tolist()
+    raise ValueError(f"instructions {empty} are empty")
+  # Padding that all texts have changes nothing, and costs time.
+  used = mask.any(axis=0).nonzero()[0].max() + 1
+  return ids[:, :used], mask[:, :used]
+
+
+def augment(
+  rng: jax.Array,
+  clip: jax.Array,
+  task: jax.Array,
+  *,
+  may_mirror: np.ndarray | None,
+  crop: float,
+  color: float,
+) -> jax.Array:
+  """A training clip `[T, H, W, 3]` uint8 as the network takes it.
+
+  Args:
+    rng: key; consumed.
+    clip: unbatched.
+    task: row of the run's instructions.
+    may_mirror: `[I]` bool, whether a clip of an instruction still shows it when
+      left is right. If given, clips are cropped and mirrored as those of the
+      published models were, but for this; `crop` and `color` have no part.
+    crop: strength of `models.frames.augment`.
+    color: the same.
+  """
+  clip = clip[None]
+  if may_mirror is None:
+    levels = frames_lib.augment(rng, clip, crop=crop, color=color)
+  else:
+    rng_crop, rng_flip = jax.random.split(rng)
+    size = clip.shape[2]
+    levels = frames_lib.random_resized_crop(rng_crop, clip, size=size)
+    allowed = jnp.asarray(may_mirror)[task][None]
+    levels, _ = frames_lib.flip(rng_flip, levels, allowed)
+  return frames_lib.normalize(levels[0])
+
+
+@dataclasses.dataclass(frozen=True)
+class Augment:
+  """`augment` with its settings; equal ones are one static argument.
+
+  Attributes:
+    crop: see `augment`.
+    color: the same.
+    may_mirror: the same, as a tuple.
+  """
+
+  crop: float
+  color: float
+  may_mirror: tuple[bool, ...] | None = None
+
+  def __call__(
+    self, rng: jax.Array, clip: jax.Array, task: jax.Array
+  ) -> jax.Array:
+    return augment(
+      rng,
+      clip,
+      task,
+      may_mirror=None if self.may_mirror is None else np.array(self.may_mirror),
+      crop=self.crop,
+      color=self.color,
+    )
+
+
+def encode_clips(
+  model: reward.Adapt2Reward,
+  params: Any,
+  batch: dict[str, dict[str, jax.Array]],
+  rng: jax.Array,
+  axis_name: str | None,
+  *,
+  augment: Callable[..., jax.Array],
+  micro_batch: int | None = None,
+) -> dict[str, jax.Array]:
+  """`[B, E]` features of each group's augmented clips, in one encoder call.
+
+  Args:
+    model: the module.
+    params: its parameters.
+    batch: groups of clips, each with `frames` `[B, T, H, W, 3]` uint8 and
+      `task` `[B]`; one device's part.
+    rng: the step's key; consumed.
+    axis_name: the devices' axis, or None.
+    augment: `(rng, clip, task) -> clip` for the network, unbatched.
+    micro_batch: clips that a device encodes at a time, see
+      `core.micro_batches`; all of them by default.
+  """
+  rng_augment, rng_dropout = jax.random.split(rng)
+  keys, sizes = [], []
+  for index, part in enumerate(batch.values()):
+    sizes.append(len(part["frames"]))
+    rng_group = jax.random.fold_in(rng_augment, index)
+    keys.append(rng_lib.row_keys(rng_group, sizes[-1], axis_name))
+  frames = jnp.concatenate([part["frames"] for part in batch.values()])
+  tasks = jnp.concatenate([part["task"] for part in batch.values()])
+  rng_dropout = jax.random.fold_in(rng_dropout, parallel.axis_index(axis_name))
+
+  def encode(part, keys, frames, tasks):
+    return model.apply(
+      {"params": params},
+      jax.vmap(augment)(keys, frames, tasks),
+      deterministic=False,
+      method="video",
+      rngs={"dropout": jax.random.fold_in(rng_dropout, part)},
+    )
+
+  features = micro_batches.apply(
+    encode, micro_batch, jnp.concatenate(keys), frames, tasks
+  )
+  ends = np.cumsum(sizes)[:-1]
+  return dict(zip(batch, jnp.split(features, ends), strict=True))
+
+
+def plain_model(config: singularity.Config) -> reward.Adapt2Reward:
+  """The backbone alone, without any prompts; its params are `{'backbone'}`."""
+  return reward.Adapt2Reward(
+    config,
+    num_tasks=0,
+    num_failure_prompts=0,
+    failure_prompt_length=0,
+    domain_prompt_length=0,
+  )
+
+
+def encode_texts(
+  model: reward.Adapt2Reward,
+  params: Any,
+  ids: np.ndarray,
+  mask: np.ndarray,
+  rng: jax.Array,
+) -> jax.Array:
+  """`[I, E]` features of texts in training, read as they stand.
+
+  Args:
+    model: a `plain_model`.
+    params: its parameters.
+    ids: `[I, L]` tokens.
+    mask: `[I, L]` 1 for tokens, 0 for padding.
+    rng: for dropout; consumed.
+  """
+  return model.apply(
+    {"params": params},
+    ids,
+    mask,
+    np.full(len(ids), prompts.HUMAN, np.int32),
+    deterministic=False,
+    method="text",
+    rngs={"dropout": rng},
+  )

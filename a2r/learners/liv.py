@@ -1,0 +1,174 @@
+"""LIV: a frame is worth how near it is to the goal, a frame or a text.
+
+Ma et al., "LIV: Language-Image Representations and Rewards for Robotic Control"
+(https://arxiv.org/abs/2306.00958). An image model: the backbone sees single
+frames, and the reward of a clip is the cosine of its last frame and the text.
+
+Letters: B clips, T frames, H W picture, I instructions, L tokens, N shuffles,
+E feature width.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from a2r import losses
+from a2r.core import parallel
+from a2r.core import rng as rng_lib
+from a2r.learners import base, encoding
+from a2r.models import frames as pictures
+from a2r.models import scorer, singularity, stills
+
+TERMS = ("clip", "vision", "lang")
+
+
+def make_learner(
+  config: singularity.Config,
+  *,
+  instruction_ids: np.ndarray,
+  instruction_mask: np.ndarray,
+  weights: Mapping[str, float],
+  gamma: float,
+  num_negatives: int,
+  augment: Callable[..., jax.Array],
+  backbone_fn: Callable[[jax.Array], Any],
+  micro_batch: int | None = None,
+) -> base.Learner:
+  """Returns the method; of a batch `human` and `robot` are looked at.
+
+  Args:
+    config: of the backbone.
+    instruction_ids: `[I, L]` tokens of the run's instructions, in the order
+      that a batch's `task` counts.
+    instruction_mask: `[I, L]` 1 for tokens, 0 for padding.
+    weights: of `TERMS`: of the contrast with texts, and of the values for
+      goals that are frames and for goals that are texts.
+    gamma: discount of the values.
+    num_negatives: N, times that frames of other clips are put to the goals.
+    augment: `(rng, clip, task) -> clip` for the network, unbatched.
+    backbone_fn: `rng -> params` of the backbone.
+    micro_batch: clips, of four frames each, that a device encodes at a time.
+
+  Raises:
+    ValueError: weights that make no sense.
+  """
+  if set(weights) != set(TERMS) or min(weights.values()) < 0:
+    raise ValueError(
+      f"liv weights are of {', '.join(TERMS)}, none below 0; got {weights}"
+    )
+  model = stills.Stills(config)
+  texts = encoding.plain_model(config)
+  tokens = encoding.without_padding(instruction_ids, instruction_mask)
+
+  def init(rng):
+    return {"backbone": backbone_fn(rng)}, {}
+
+  def loss_fn(params, extra, batch, rng, axis_name):
+    del extra
+    rng_frames, rng_clips, rng_text, rng_shuffle = jax.random.split(rng, 4)
+    batch = {
+      name: part
+      | {
+        "frames": _choose_frames(
+          jax.random.fold_in(rng_frames, index), part["frames"], axis_name
+        )
+      }
+      for index, (name, part) in enumerate(batch.items())
+    }
+    video = encoding.encode_clips(
+      model, params, batch, rng_clips, axis_name,
+      augment=augment, micro_batch=micro_batch,
+    )  # fmt: skip
+    text = encoding.encode_texts(texts, params, *tokens, rng_text)
+    task = {name: part["task"] for name, part in batch.items()}
+    video, task = parallel.all_gather((video, task), axis_name)
+    features = jnp.concatenate(list(video.values()))
+    text = text[jnp.concatenate(list(task.values()))]
+    shuffles = _shuffles(rng_shuffle, num_negatives, len(features))
+    return _loss(features, text, shuffles, weights, gamma)
+
+  return base.Learner(init, loss_fn)
+
+
+def _choose_frames(rng, clips, axis_name):
+  """`[B, 4, H, W, 3]`: the first, one, the next, and the last of each clip."""
+  last = clips.shape[1] - 1
+  keys = rng_lib.row_keys(rng, len(clips), axis_name)
+  now = jax.vmap(lambda key: jax.random.randint(key, (), 0, last))(keys)
+  ends = jnp.zeros_like(now), jnp.full_like(now, last)
+  index = jnp.stack([ends[0], now, now + 1, ends[1]], axis=1)
+  return jax.vmap(lambda clip, i: clip[i])(clips, index)
+
+
+def _shuffles(rng, num, size):
+  """`[num, size]` permutations; None where there are to be none."""
+  if not num:
+    return None
+  keys = jax.random.split(rng, num)
+  return jax.vmap(lambda key: jax.random.permutation(key, size))(keys)
+
+
+def _loss(features, text, shuffles, weights, gamma):
+  """The loss of the global batch, and its terms.
+
+  Args:
+    features: `[B, 4, E]` of the frames that `_choose_frames` chose.
+    text: `[B, E]`.
+    shuffles: `[N, B]` or None.
+    weights: of the terms; a term of weight 0 is not computed.
+    gamma: discount.
+  """
+  start, now, then, last = jnp.moveaxis(features, 1, 0)
+  goals = {"vision": last, "lang": text}
+  terms = {
+    name: losses.value_implicit(
+      start, now, then, goal, gamma=gamma, shuffles=shuffles
+    )
+    for name, goal in goals.items()
+    if weights[name]
+  }
+  if weights["clip"]:
+    terms["clip"] = losses.language_image_contrastive(last, text)
+  loss = sum(weights[name] * term for name, term in terms.items())
+  values = jnp.einsum("bfe,be->f", features, text) / len(text)
+  return loss, terms | {"first_cosine": values[0], "last_cosine": values[3]}
+
+
+@dataclasses.dataclass(frozen=True)
+class _LastFrame:
+  """Unit features `[N, E]` of the last frames of clips."""
+
+  model: stills.Stills
+
+  def __call__(self, params, frames):
+    frames = pictures.normalize(frames[:, -1:])
+    variables = {"params": params["model"]}
+    return self.model.apply(variables, frames, method="video")[:, 0]
+
+
+def make_scorer(
+  config: singularity.Config,
+  params: Any,
+  text_fn: Callable[[list[str]], np.ndarray],
+) -> scorer.Scorer:
+  """The scorer of trained parameters, which looks at the last frame alone.
+
+  Args:
+    config: of the backbone.
+    params: the learner's.
+    text_fn: texts -> their unit features.
+  """
+  return scorer.Scorer(
+    name="liv",
+    params={"model": params},
+    encode_fn=_LastFrame(stills.Stills(config)),
+    score_fn=scorer.CosineScore(),
+    context_fn=text_fn,
+    # The rule that takes frames takes the first and the last for two.
+    num_frames=2,
+    image_size=config.image_size,
+  )
