@@ -71,10 +71,12 @@ def _small():
         labels="",  # Of lerobot: a CSV of episode_index,success beside meta/.
         tasks=(),  # All that there are; in the tabletop, the target tasks.
         environment="tabletop/train",
-        successes=90,
-        failures=90,
+        successes=120,
+        failures=120,
         near_miss_fraction=0.5,
         near_miss_sources=("near_miss", "noise", "rl"),
+        random_sources=("random", "explore"),
+        success_sources=("expert", "explore"),
       ),
       human=dict(
         source="procedural",

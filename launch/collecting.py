@@ -23,7 +23,7 @@ from launch import stores
 
 PURPOSES = ("train", "validation", "test")
 WANTS = {"success": True, "failure": False, "all": None}
-_USUAL = {"expert": True, "random": None}  # False for the others.
+_USUAL = {"expert": True, "random": None, "explore": None}  # False for the others.
 _CLIPS_PER_SHARD = 64
 _HUMANS_PER_SHARD = 256
 _HUMANS_PER_CALL = 16
@@ -56,17 +56,21 @@ class RobotSpec(_Robot):
   """Successes and failures of some tasks in one environment.
 
   Attributes:
-    successes: clips per task that do the task, by the expert.
+    successes: clips per task that do the task.
     failures: clips per task that do not.
     near_miss_fraction: share of the failures that nearly do; the others are
       random exploration.
     near_miss_sources: of `policies.NEAR_SOURCES`, which share these evenly.
+    random_sources: of `policies.RANDOM_SOURCES`, which share the others.
+    success_sources: of `policies.SOURCES`, which share the successes.
   """
 
   successes: int
   failures: int
   near_miss_fraction: float = 0.5
   near_miss_sources: tuple[str, ...] = policies.NEAR_SOURCES
+  random_sources: tuple[str, ...] = ("random",)
+  success_sources: tuple[str, ...] = ("expert",)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -233,8 +237,13 @@ def _check_robot(spec: RobotSpec | SourceSpec):
     _check_names("want", [spec.want], ["usual", *WANTS])
     counts = {"clips": spec.clips}
   else:
-    near, share = spec.near_miss_sources, spec.near_miss_fraction
-    _check_names("near_miss_sources", near, policies.NEAR_SOURCES)
+    share = spec.near_miss_fraction
+    for key, known in (
+      ("near_miss_sources", policies.NEAR_SOURCES),
+      ("random_sources", policies.RANDOM_SOURCES),
+      ("success_sources", policies.SOURCES),
+    ):
+      _check_names(key, getattr(spec, key), known)
     if not 0 <= share <= 1:
       raise ValueError(f"near_miss_fraction must be in [0, 1], got {share}")
     counts = {"successes": spec.successes, "failures": spec.failures}
@@ -265,14 +274,19 @@ def _shares(spec: RobotSpec | SourceSpec) -> list[tuple[str, Any, int]]:
       for source in spec.sources
     ]
   near = round(spec.failures * spec.near_miss_fraction)
-  each, left = divmod(near, len(spec.near_miss_sources))
   return [
-    ("expert", True, spec.successes),
-    *(
-      (source, False, each + (number < left))
-      for number, source in enumerate(spec.near_miss_sources)
-    ),
-    ("random", False, spec.failures - near),
+    *_even(spec.success_sources, True, spec.successes),
+    *_even(spec.near_miss_sources, False, near),
+    *_even(spec.random_sources, False, spec.failures - near),
+  ]
+
+
+def _even(sources, want, count) -> list[tuple[str, bool, int]]:
+  """`count` clips, as many of each source but for what is left over."""
+  each, left = divmod(count, len(sources))
+  return [
+    (source, want, each + (number < left))
+    for number, source in enumerate(sources)
   ]
 
 

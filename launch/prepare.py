@@ -230,11 +230,18 @@ def _robot_spec(config, purpose, seed, **changes) -> collecting.RobotSpec:
     **(values | {"tasks": tuple(values["tasks"])}),
     near_miss_fraction=robot.near_miss_fraction,
     near_miss_sources=tuple(robot.near_miss_sources),
+    **_behavior(robot, purpose),
     purpose=purpose,
     seed=seed,
     num_frames=config.stored_frames,
     image_size=config.image_size,
   )
+
+
+def _behavior(robot, purpose):
+  """Who acts in the clips besides: those to be judged on are always alike."""
+  keys = ("random_sources", "success_sources") * (purpose != "test")
+  return {key: tuple(robot[key]) for key in keys}
 
 
 def _open_tabletop(config: Any, seed: int) -> tuple[Dataset, Dataset]:

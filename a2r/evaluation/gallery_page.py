@@ -39,6 +39,7 @@ _ABOUT = {
   "noise": "An expert's successful actions with noise on them.",
   "rl": "A policy trained by reinforcement learning and stopped early.",
   "random": "Exploration that knows of no task.",
+  "explore": "Uniform random actions for a while, then rest.",
 }
 
 

@@ -17,7 +17,9 @@ exploration and near-success:
 * rl: a policy trained by reinforcement learning and stopped early, which is
   closed loop and lives in `a2r.sim.stopped`;
 * random: half smooth random waypoints, a quarter DVD's scripted noise (three
-  random goals of 20 constant actions), a quarter DVD's uniform random actions.
+  random goals of 20 constant actions), a quarter DVD's uniform random actions;
+* explore: uniform random actions for one, two or three plans of DVD's length,
+  then rest: what the candidates of a random shooting planner look like.
 
 B is the batch.
 """
@@ -28,7 +30,8 @@ import numpy as np
 
 from a2r.sim import physics, scene, stopped, strokes, tasks, variants
 
-SOURCES = ("expert", "near_miss", "noise", "rl", "random")
+SOURCES = ("expert", "near_miss", "noise", "rl", "random", "explore")
+RANDOM_SOURCES = ("random", "explore")
 NEAR_SOURCES = ("near_miss", "noise", "rl")
 _START = np.array([0.0, 0.5, 0.02])
 _LOW, _HIGH = np.array(scene.HAND_LOW), np.array(scene.HAND_HIGH)
@@ -44,6 +47,7 @@ _TOLERANCES = {
   "push_cup_right_to_left": 0.07,
   "poke_cup": 0.012,
 }
+_PLAN_ENDS = (20, 40, 60)  # Control steps, where DVD plans anew.
 _MISSES = ("short", "beside", "above", "other")
 # Whose good stroke is a near-miss: the other direction first.
 _OTHERS = {
@@ -132,9 +136,7 @@ def random(
   del task, variant
   kind = rng.choice(["uniform", "goals", "waypoints", "waypoints"])
   if kind == "uniform":
-    size = (physics.NUM_STEPS, physics.ACTION_SIZE)
-    actions = rng.uniform(physics.ACTION_LOW, physics.ACTION_HIGH, size)
-    return np.float32(actions)
+    return _uniform(rng)
   gripper = rng.choice([strokes.OPEN, strokes.CLOSED])
   num_points = 3 if kind == "goals" else rng.integers(2, 6)
   points = rng.uniform(_LOW, _HIGH, (num_points, 3))
@@ -147,6 +149,18 @@ def random(
   durations = rng.uniform(0.5, 1.5, num_points)
   durations *= rng.uniform(45, 60) / durations.sum()
   return _actions(_path(rng, points, durations), gripper)
+
+
+def explore(
+  rng: np.random.Generator, task: str, variant: variants.Variant
+) -> np.ndarray:
+  """Actions `[60, 5]` of uniform noise, then of rest; `rng` is consumed."""
+  del task, variant
+  stop = rng.choice(_PLAN_ENDS)
+  actions = _uniform(rng)
+  actions[stop:, :3] = 0.0
+  actions[stop:, 4] = actions[stop - 1, 4]
+  return actions
 
 
 def sample(
@@ -167,6 +181,7 @@ def sample(
     "near_miss": near_miss,
     "noise": noise,
     "random": random,
+    "explore": explore,
   }
   return scripts[source](rng, task, variant)
 
@@ -190,6 +205,13 @@ def sample_batch(
     return stopped.play(model, task, seeds)
   rngs = map(np.random.default_rng, seeds)
   return np.stack([sample(rng, source, task, model.variant) for rng in rngs])
+
+
+def _uniform(rng):
+  """DVD's uniform random actions `[60, 5]`."""
+  size = (physics.NUM_STEPS, physics.ACTION_SIZE)
+  actions = rng.uniform(physics.ACTION_LOW, physics.ACTION_HIGH, size)
+  return np.float32(actions)
 
 
 def _play(rng, stroke):
