@@ -23,7 +23,8 @@ from launch import stores
 
 PURPOSES = ("train", "validation", "test")
 WANTS = {"success": True, "failure": False, "all": None}
-_USUAL = {"expert": True, "random": None, "explore": None}  # False for the others.
+# What is wanted of a source: successes, anything, else failures.
+_USUAL = {"expert": True, "random": None, "explore": None}
 _CLIPS_PER_SHARD = 64
 _HUMANS_PER_SHARD = 256
 _HUMANS_PER_CALL = 16
