@@ -58,7 +58,7 @@ def run(
     environment: a name of `sim.ENVIRONMENTS`; trials happen there, whatever
       the dynamics predicts with.
     task_names: E names of `sim.TASKS`.
-    seeds: E numbers, of all randomness.
+    seeds: E numbers from 0 to 2**32 - 1, of all randomness.
     dynamics: predicts; may be None without an objective.
     objective: judges; None executes uniformly random actions.
     settings: how to plan.
@@ -72,8 +72,9 @@ def run(
 
   Raises:
     KeyError: an unknown name; the known are listed.
-    ValueError: no trials, unequal numbers of tasks and seeds, a task that the
-      objective cannot judge, or an objective without dynamics.
+    ValueError: no trials, unequal numbers of tasks and seeds, a seed out of
+      range, a task that the objective cannot judge, or an objective without
+      dynamics.
   """
   indices = _check(task_names, seeds, dynamics, objective, batch_size)
   model = _load(environment)
@@ -122,6 +123,10 @@ def _check(task_names, seeds, dynamics, objective, batch_size) -> np.ndarray:
     raise ValueError(
       f"need at least one trial at a time, got {len(seeds)} trials and"
       f" batch_size {batch_size}"
+    )
+  if min(seeds) < 0 or max(seeds) >= 2**32:
+    raise ValueError(
+      f"seeds are from 0 to 2**32 - 1, got {min(seeds)} to {max(seeds)}"
     )
   known = tuple(tasks.TASKS)
   indices = [known.index(tasks.get(name).name) for name in task_names]

@@ -32,7 +32,7 @@ def play(names, seeds, settings, *, objective=None, batch_size=20):
 
 def test_ground_truth_reaches_what_random_actions_do_not():
   names, seeds = tasks.TARGETS, [0] * 4
-  settings = base.Settings(num_samples=40)
+  settings = base.Settings(num_samples=30)
   objective = objectives.ground_truth(ENVIRONMENT)
   planned = play(names, seeds, settings, objective=objective)
   random = play(names, seeds, settings)
@@ -155,6 +155,7 @@ def test_plan_of_one_program_with_mjx_is_that_of_c(scorers):
     (["close_drawer"], [0, 1], "expected one task per seed"),
     ("close_drawer", [0], "expected one task per seed"),
     ([], [], "at least one trial"),
+    (["close_drawer"], [-1], "seeds are from 0 to 2\\*\\*32 - 1, got -1"),
   ],
 )
 def test_mistakes_are_named(names, seeds, message):
