@@ -1,0 +1,329 @@
+"""Reproducing a table, with stand-ins for clips, training and trials.
+
+Run as a program, this file reproduces the smoke size and kills itself on the
+way.
+"""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from absl import flags
+from absl.testing import flagsaver
+
+from a2r import sim
+from a2r.evaluation import quality
+from a2r.learners import registry
+from a2r.models import scorer
+from a2r.planning import base, trials
+from launch import (
+  planning,
+  prepare,
+  reproduce,
+  reproduction,
+  reproduction_steps,
+  training,
+)
+
+_SMOKE_ENVS = ("tabletop/train", "tabletop/test1")
+
+
+@pytest.fixture
+def log(monkeypatch, tmp_path):
+  """What was done, a list that grows."""
+  done = []
+
+  def train(config, folder):
+    done.append(("train", folder.name, config.method, config.seed))
+    (folder / "weights").write_text(f"{config.loss.weights.to_dict()}")
+
+  def play(environment, tasks, seeds, dynamics, objective, settings, **_):
+    name = objective.name if objective else "random"
+    done.append(("play", name, environment, tuple(sorted(set(seeds)))))
+    draws = [np.random.default_rng(seed) for seed in seeds]
+    return trials.Trials(
+      log=np.zeros((len(seeds), 61, 13), np.float32),
+      qpos=np.zeros((len(seeds), 61, 19), np.float32),
+      actions=np.zeros((len(seeds), 60, 5), np.float32),
+      success=np.array([rng.random() < 0.5 for rng in draws]),
+      values=np.zeros((len(seeds), settings.num_plans), np.float32),
+      frames=None,
+    )
+
+  def load(folder, checkpoint="best"):
+    assert (pathlib.Path(folder) / "weights").exists()
+    return scorer.clock()._replace(
+      name="some", params={"w": jnp.ones(len(str(folder)))}
+    )
+
+  def judge(*_):
+    done.append(("judge",))
+    return {"texts": [], "rows": [], "summary": [], "clock": [], "notes": []}
+
+  monkeypatch.setattr(training, "run", train)
+  monkeypatch.setattr(trials, "run", play)
+  monkeypatch.setattr(planning, "_animate", lambda *_: b"picture")
+  monkeypatch.setattr(registry, "load_scorer", load)
+  monkeypatch.setattr(quality, "quality", judge)
+  monkeypatch.setattr(
+    reproduction_steps.Steps, "qualities", lambda self: {}, raising=True
+  )
+  monkeypatch.setattr(
+    prepare,
+    "open_data",
+    lambda config, *, seed, use_failures: done.append(("clips", seed)),
+  )
+  monkeypatch.setattr(prepare, "open_test", lambda config: None)
+  if not flags.FLAGS.is_parsed():
+    flags.FLAGS(["reproduce"])
+  return done
+
+
+def _run(folder, **values):
+  given = {"figure": "3", "size": "smoke", "methods": ["random", "dvd"]}
+  with flagsaver.flagsaver(workdir=str(folder), **given | values):
+    reproduce.main()
+  return json.loads((folder / "results.json").read_text())
+
+
+def _counts(results):
+  return {
+    (c["method"], c["column"], c["task"], c["seed"]): c["num_trials"]
+    for c in results["cells"]
+  }
+
+
+def test_all_is_done_once_and_more_adds_to_it(log, tmp_path, capsys):
+  results = _run(tmp_path)
+  assert [row[0] for row in log] == (
+    ["play", "play", "clips", "train", "judge", "play", "play"]
+  )
+  assert len(results["cells"]) == 2 * 2 * 2
+  assert set(_counts(results).values()) == {2}
+  assert "DVD" in capsys.readouterr().out
+  assert "dvd" in (tmp_path / "results.md").read_text().lower()
+  del log[:]
+  again = _run(tmp_path)
+  assert not log
+  assert again["cells"] == results["cells"]
+  more = _run(tmp_path, trials=3, seeds=2, methods=["random", "dvd", "bce"])
+  assert set(_counts(more).values()) == {3}
+  assert len(more["cells"]) == 3 * 2 * 2 * 2
+  trained = [row[1:] for row in log if row[0] == "train"]
+  assert trained == [
+    ("bce-seed0", "adapt2reward", 0),
+    ("dvd-seed1", "dvd", 1),
+    ("bce-seed1", "adapt2reward", 1),
+  ]
+  assert ("play", "some", "tabletop/train", (2,)) in log
+  assert ("play", "some", "tabletop/test1", (10000, 10001, 10002)) in log
+
+
+def test_a_new_training_is_judged_and_played_anew(log, tmp_path):
+  _run(tmp_path)
+  (tmp_path / "runs/dvd-seed0/finished.json").unlink()
+  del log[:]
+  _run(tmp_path)
+  # The weights came out the same: their trials are there.
+  assert [row[0] for row in log] == ["train", "judge"]
+
+
+def test_what_fails_is_told_and_stops_nothing_else(log, tmp_path, monkeypatch):
+  train = training.run
+
+  def fail(config, folder):
+    if config.method == "dvd":
+      raise FloatingPointError("loss is nan")
+    train(config, folder)
+
+  monkeypatch.setattr(training, "run", fail)
+  with pytest.raises(ValueError, match="1 of .* failed.*dvd-seed0-train: loss"):
+    _run(tmp_path, methods=["random", "dvd", "liv"])
+  results = json.loads((tmp_path / "results.json").read_text())
+  assert {c["method"] for c in results["cells"]} == {"random", "liv"}
+  told = "\n".join(results["notes"])
+  assert "dvd-seed0-train: FloatingPointError: loss is nan" in told
+  assert "Unfinished" in told
+  monkeypatch.setattr(training, "run", train)
+  results = _run(tmp_path, methods=["random", "dvd", "liv"])
+  assert {c["method"] for c in results["cells"]} == {"random", "dvd", "liv"}
+  assert "Failed" not in "\n".join(results["notes"])
+
+
+def test_table_1_has_its_columns(log, tmp_path):
+  results = _run(tmp_path, figure=None, table="1", methods=[])
+  columns = {}
+  for cell in results["cells"]:
+    columns.setdefault(cell["method"], set()).add(cell["column"])
+  every = {"robot_only", "plus3", "plus6", "plus9"}
+  assert columns == {
+    "random": {"plus6"},
+    "clock": {"plus6"},
+    "concept2robot": {"plus6"},
+    "dvd": every,
+    "liv": every,
+    "adapt2reward": every,
+    "triplet": {"plus6"},
+    "no_failures": {"plus6"},
+    "bce": {"plus6"},
+  }
+  assert {c["environment"] for c in results["cells"]} == {"tabletop/train"}
+  (tmp_path / "b").mkdir()
+  results = _run(
+    tmp_path / "b",
+    figure=None,
+    table="1",
+    methods=["random", "dvd"],
+    columns=["plus3"],
+  )
+  found = {(c["method"], c["column"]) for c in results["cells"]}
+  assert found == {("random", "plus6"), ("dvd", "plus3")}
+
+
+def test_other_settings_are_told_at_once(log, tmp_path):
+  _run(tmp_path)
+  config = json.loads((tmp_path / "runs/dvd-seed0/config.json").read_text())
+  config["optim"]["learning_rate"] = 1.0
+  config["something_new"] = 3
+  (tmp_path / "runs/dvd-seed0/config.json").write_text(json.dumps(config))
+  with pytest.raises(ValueError, match="optim.learning_rate was 1.0, now"):
+    _run(tmp_path)
+
+
+def test_other_planners_have_cells_of_their_own(log, tmp_path):
+  _run(tmp_path, methods=["dvd"])
+  del log[:]
+  results = _run(tmp_path, methods=["dvd"], clip="future")
+  assert [row[0] for row in log] == ["play", "play"]
+  assert len(results["cells"]) == 4
+  del log[:]
+  _run(tmp_path, methods=["dvd"])
+  assert not log
+
+
+@pytest.mark.parametrize(
+  "values, said",
+  [
+    ({"figure": None}, "one of --figure=3 and --table=1"),
+    ({"table": "1"}, "one of --figure=3 and --table=1"),
+    ({"methods": ["vip"]}, "unknown 'vip'; known: random, clock"),
+    ({"columns": ["plus3"]}, "unknown 'plus3'; known: tabletop/train"),
+    ({"plans": 4}, "got 4 plans of 20"),
+  ],
+)
+def test_a_mistake_is_told_before_anything_is_made(log, tmp_path, values, said):
+  with pytest.raises(ValueError, match=said):
+    _run(tmp_path / "new", **values)
+  assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("method", reproduction.TRAINED)
+@pytest.mark.parametrize("name", ["figure3", "table1"])
+def test_settings_of_every_run_make_sense(name, method, tmp_path):
+  experiment = reproduction.Experiment(
+    name,
+    tmp_path,
+    "small",
+    num_seeds=1,
+    num_trials=1,
+    methods=(method,),
+    columns=reproduction.find_columns(name, "small"),
+    settings=base.Settings(),
+    world=None,
+    batch={},
+  )
+  runs = experiment.runs()
+  assert len({run.name for run in runs}) == len(runs) > 0
+  for run in runs:
+    config = experiment.config(run)
+    training.check(config)
+    uses = bool(config.loss.weights.fvlc), bool(config.loss.weights.bce)
+    expected = {"no_failures": (False, False), "bce": (False, True)}
+    if method in (*expected, "adapt2reward"):
+      assert uses == expected.get(method, (True, True))
+      assert config.method == "adapt2reward"
+    else:
+      assert config.method == method
+  assert experiment.tasks == sim.TARGETS
+
+
+@pytest.mark.slow
+def test_killed_again_and_again_the_table_is_the_same(tmp_path):
+  def run(folder, moment):
+    return subprocess.run(
+      [sys.executable, __file__, str(tmp_path / folder), moment],
+      env=os.environ
+      | {"PYTHONPATH": os.pathsep.join(sys.path), "XLA_FLAGS": ""},
+      cwd=pathlib.Path(__file__).parents[2],
+      capture_output=True,
+      text=True,
+      check=False,
+    )
+
+  for moment in ("training", "planning"):
+    killed = run("killed", moment)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+  for folder in ("killed", "whole"):
+    done = run(folder, "never")
+    assert done.returncode == 0, done.stderr
+  results = [
+    json.loads((tmp_path / name / "results.json").read_text())
+    for name in ("killed", "whole")
+  ]
+  for key in ("cells", "rows", "task_rows", "quality", "notes"):
+    assert results[0][key] == results[1][key]
+  files = [
+    {
+      str(path.relative_to(tmp_path / name)): path.read_bytes()
+      for path in (tmp_path / name / "plan").rglob("*.npz")
+    }
+    for name in ("killed", "whole")
+  ]
+  assert len(files[0]) == 2 * 2 * 2
+  assert files[0] == files[1]
+
+
+def _main():
+  """The smoke size of figure 3 with two rows, until the moment comes."""
+  from a2r.core import writer
+  from launch import cells, common
+
+  folder, moment = sys.argv[1:]
+
+  def counted(function, at):
+    calls = []
+
+    def wrapped(*args, **kwargs):
+      calls.append(None)
+      if len(calls) == at:
+        os.kill(os.getpid(), signal.SIGKILL)
+      return function(*args, **kwargs)
+
+    return wrapped
+
+  target, name, at = {
+    "training": (writer.Writer, "write", 4),
+    "planning": (cells.Store, "write", 6),
+    "never": (writer.Writer, "write", -1),
+  }[moment]
+  setattr(target, name, counted(getattr(target, name), at))
+  sys.argv = [
+    "launch.reproduce",
+    "--figure=3",
+    "--size=smoke",
+    "--methods=random,adapt2reward",
+    f"--workdir={folder}",
+    f"--data_dir={folder}/data",
+    "--batch=2",
+  ]
+  common.run(reproduce.main)
+
+
+if __name__ == "__main__":
+  _main()
