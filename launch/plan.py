@@ -17,7 +17,6 @@ that asks for more trials plays those that are missing. Several processes may
 run the same command at once; they share the work.
 """
 
-import json
 import pathlib
 
 from absl import flags
@@ -56,11 +55,12 @@ def main():
   environments = players.expand_environments(_ENVS.value)
   tasks = players.expand_tasks(_TASKS.value)
   world = players.World(**planner_flags.world())
+  if world.dynamics == "fitvid":
+    for environment in environments:
+      world.find_video_model(environment)
   player = players.make_player(
     _RUN.value, planner_flags.read(), tasks, checkpoint=_CHECKPOINT.value
   )
-  workdir = _find_workdir()
-  store = planning.open_store(workdir / "plan", player, world)
   batches = [
     planning.Batch(
       environment, tasks, seed, _TRIALS.value, **planner_flags.batch()
@@ -68,10 +68,9 @@ def main():
     for seed in range(_SEEDS.value)
     for environment in environments
   ]
-  planning.play_all(store, player, world, batches)
-  rows = planning.read_cells(store, batches)
-  _write_metrics(workdir / "plan" / "metrics.jsonl", rows, store)
-  print(planning.table(rows))
+  folder = _find_workdir() / "plan"
+  store = planning.open_store(folder, player, world)
+  print(planning.run(store, player, world, batches, folder / "metrics.jsonl"))
   print(f"\nTrials: {store.folder}")
 
 
@@ -80,22 +79,6 @@ def _find_workdir() -> pathlib.Path:
   run = pathlib.Path(_RUN.value).expanduser()
   own = run if (run / "checkpoints").is_dir() else f"runs/plan_{run.name}"
   return pathlib.Path(_WORKDIR.value or own).expanduser()
-
-
-def _write_metrics(path, rows, store):
-  """Adds the cells to a file, in place of older rows of the same cells."""
-  key = store.folder.name
-  lines = path.read_text("utf-8").splitlines() if path.exists() else []
-  names = "environment", "task", "seed"
-  mine = {tuple(row[name] for name in names) for row in rows}
-  kept = [
-    line
-    for line in map(json.loads, lines)
-    if line["settings"] != key or tuple(line[n] for n in names) not in mine
-  ]
-  new = [{k: v for k, v in r.items() if k != "settings"} for r in rows]
-  kept += [{**row, "settings": key} for row in new]
-  common.write_text(path, "".join(json.dumps(row) + "\n" for row in kept))
 
 
 if __name__ == "__main__":

@@ -10,8 +10,11 @@ from absl import flags
 _DYNAMICS = flags.DEFINE_enum(
   "dynamics", "sim", ["sim", "fitvid"], "What predicts the futures."
 )
-_FITVID = flags.DEFINE_string(
-  "fitvid", None, "Run folder of the video model, with --dynamics=fitvid."
+_FITVID = flags.DEFINE_list(
+  "fitvid",
+  [],
+  "Run folders of video models, with --dynamics=fitvid; each predicts where it "
+  "was trained.",
 )
 _PHYSICS = flags.DEFINE_enum(
   "physics",
@@ -85,7 +88,7 @@ def world() -> dict[str, Any]:
   return {
     "dynamics": _DYNAMICS.value,
     "physics": _PHYSICS.value,
-    "fitvid": _FITVID.value,
+    "fitvid": tuple(_FITVID.value),
   }
 
 
@@ -96,7 +99,7 @@ def batch() -> dict[str, Any]:
 
 def check_video_model():
   """Raises ValueError where the video model and its run do not go together."""
-  if (_DYNAMICS.value == "fitvid") != (_FITVID.value is not None):
+  if (_DYNAMICS.value == "fitvid") != bool(_FITVID.value):
     raise ValueError(
       "--dynamics=fitvid and --fitvid=<a run of launch.train "
       "--config=configs/fitvid.py> go together"

@@ -6,6 +6,7 @@ Letters: E trials.
 import dataclasses
 import functools
 import importlib.metadata
+import json
 import pathlib
 import time
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,7 @@ from a2r.core import frames, progress
 from a2r.evaluation import animation, success, tables
 from a2r.planning import base, trials
 from a2r.sim import drawing, physics
-from launch import cells, parts, players
+from launch import cells, common, parts, players
 
 _SEED_STRIDE = 10_000  # Trials of a seed, so that no two share a number.
 _VIDEO_SIZE, _VIDEO_FRAMES, _VIDEO_SAMPLES = 128, 31, 2
@@ -63,7 +64,7 @@ def open_store(
       "planner": settings,
       "dynamics": world.dynamics,
       "physics": physics.resolve(world.physics),
-      "fitvid": world.fitvid,
+      "fitvid": world.identity(),
     },
   )
 
@@ -235,6 +236,42 @@ def _animate(environment: str, qpos: np.ndarray) -> bytes:
     samples=_VIDEO_SAMPLES,
   )
   return animation.encode(pictures, "webp")
+
+
+def run(
+  store: cells.Store,
+  player: players.Player,
+  world: players.World,
+  batches: Sequence[Batch],
+  path: pathlib.Path,
+) -> str:
+  """Plays what is missing; returns the table.
+
+  Args:
+    store: of the player and the world.
+    player: acts.
+    world: where, and what predicts.
+    batches: what is asked for.
+    path: of metrics.jsonl, which gets a row per cell.
+  """
+  play_all(store, player, world, batches)
+  rows = read_cells(store, batches)
+  _write_metrics(path, rows, store.folder.name)
+  return table(rows)
+
+
+def _write_metrics(path, rows, key):
+  """Adds the cells to a file, in place of older rows of the same cells."""
+  lines = path.read_text("utf-8").splitlines() if path.exists() else []
+  names = ("environment", "task", "seed")
+  mine = {tuple(row[name] for name in names) for row in rows}
+  kept = [
+    line
+    for line in map(json.loads, lines)
+    if line["settings"] != key or tuple(line[n] for n in names) not in mine
+  ]
+  kept += [{**row, "settings": key} for row in rows]
+  common.write_text(path, "".join(json.dumps(row) + "\n" for row in kept))
 
 
 def read_cells(store: cells.Store, batches: Sequence[Batch]) -> list[dict]:

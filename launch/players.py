@@ -5,6 +5,7 @@ What a run is called on the command line, and what trials happen in.
 
 import dataclasses
 import hashlib
+import json
 import pathlib
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ import numpy as np
 from a2r import sim
 from a2r.learners import registry
 from a2r.planning import base, objectives, simulation
+from launch import cells
 
 SPECIAL = ("random", "clock", "ground_truth")
 _BLIND_SIZE = 64  # Of pictures that nobody looks at.
@@ -45,12 +47,13 @@ class World(NamedTuple):
   Attributes:
     dynamics: 'sim' or 'fitvid'.
     physics: 'auto', 'c' or 'mjx'.
-    fitvid: run folder of the video model.
+    fitvid: run folders of video models; the first that was trained in an
+      environment predicts there.
   """
 
   dynamics: str = "sim"
   physics: str = "auto"
-  fitvid: str | None = None
+  fitvid: tuple[str, ...] = ()
 
   def make_dynamics(self, environment: str, image_size: int) -> base.Dynamics:
     """What predicts in an environment."""
@@ -60,7 +63,39 @@ class World(NamedTuple):
       )
     from a2r.planning import video_model
 
-    return video_model.load(self.fitvid, environment=environment)
+    return video_model.load(
+      self.find_video_model(environment), environment=environment
+    )
+
+  def find_video_model(self, environment: str) -> pathlib.Path:
+    """The run folder of the video model of an environment.
+
+    Raises:
+      ValueError: there is none; lists what there is.
+      FileNotFoundError: one of the folders is not a run.
+    """
+    known = []
+    for folder in map(pathlib.Path, self.fitvid):
+      text = (folder.expanduser() / "config.json").read_text("utf-8")
+      trained = json.loads(text)["data"].get("environment", "")
+      if environment in str(trained).split(","):
+        return folder.expanduser()
+      known.append(f"{folder} of {trained}")
+    raise ValueError(
+      f"no video model of {environment}; known: {', '.join(known) or 'none'}"
+    )
+
+  def identity(self) -> list[str]:
+    """What tells the video models from others: settings and checkpoints."""
+    return [
+      cells.digest(
+        [
+          (folder / "config.json").read_text("utf-8"),
+          sorted(path.name for path in (folder / "checkpoints").iterdir()),
+        ]
+      )
+      for folder in (pathlib.Path(run).expanduser() for run in self.fitvid)
+    ]
 
 
 def make_player(

@@ -54,31 +54,11 @@ def main():
   if (_FIGURE.value is None) == (_TABLE.value is None):
     raise ValueError("give one of --figure=3 and --table=1")
   # TensorFlow, the simulator and the networks take seconds to import.
-  from launch import (
-    parts,
-    reproduction,
-    reproduction_results,
-    reproduction_steps,
-  )
+  from launch import reproduction, reproduction_results
 
   experiment = _read_experiment(reproduction)
-  steps = reproduction_steps.Steps(experiment)
-  steps.check()
-  experiment.folder.mkdir(parents=True, exist_ok=True)
-  work = reproduction.make_parts(experiment, steps)
-  results = reproduction_results.Results(
-    experiment, steps, work, common.command_line()
-  )
-  results.write()
-  failed = parts.work(work, experiment.folder, after=results.write_soon)
-  print(results.write())
+  print(reproduction_results.reproduce(experiment, common.command_line()))
   print(f"\nResults: {experiment.folder / 'results.md'}")
-  if failed:
-    raise ValueError(
-      f"{len(failed)} of {len(work)} parts failed, see "
-      f"{experiment.folder / 'failures'}; the first: "
-      "{}: {}".format(*next(iter(failed.items())))
-    )
 
 
 def _read_experiment(reproduction):

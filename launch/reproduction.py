@@ -117,7 +117,7 @@ class Experiment:
 
   @property
   def trains_video_model(self) -> bool:
-    return self.world.dynamics == "fitvid" and self.world.fitvid is None
+    return self.world.dynamics == "fitvid" and not self.world.fitvid
 
   def environments(self) -> tuple[str, ...]:
     """Where trials happen."""
@@ -189,16 +189,16 @@ def make_parts(experiment: Experiment, steps: Any) -> list[parts.Part]:
     experiment: what is asked for.
     steps: a `reproduction_steps.Steps` of it.
   """
-  result, clips, first = [], set(), ()
+  result, clips = [], set()
+  models = {}
   if experiment.trains_video_model:
-    result.append(
-      parts.Part(
-        "fitvid", steps.is_video_model, steps.train_video_model, (), "fitvid"
-      )
-    )
-    first = ("fitvid",)
+    models = {e: video_model_name(e) for e in experiment.environments()}
+  for environment, name in models.items():
+    is_done = functools.partial(steps.is_video_model, environment)
+    run_fn = functools.partial(steps.train_video_model, environment)
+    result.append(parts.Part(name, is_done, run_fn, (), "video model"))
   for run in experiment.runs():
-    needs = first
+    needs = ()
     if run.method in TRAINED:
       name = run._replace(method="clips").name
       if name not in clips:
@@ -215,16 +215,24 @@ def make_parts(experiment: Experiment, steps: Any) -> list[parts.Part]:
           run,
         ),
       ]
-      needs = (*first, trained)
+      needs = (trained,)
     for place in experiment.environments():
       name = part_name(run, place)
-      result.append(_part(name, needs, steps.is_played, steps.play, run, place))
+      model = (models[place],) if models else ()
+      result.append(
+        _part(name, needs + model, steps.is_played, steps.play, run, place)
+      )
   return result
 
 
 def part_name(run: Run, environment: str) -> str:
   """What a run's trials in an environment are called."""
   return f"{run.name}-plan-{environment.rpartition('/')[2]}"
+
+
+def video_model_name(environment: str) -> str:
+  """What an environment's video model is called."""
+  return f"fitvid-{environment.rpartition('/')[2]}"
 
 
 def _part(name, needs, is_done, run_fn, run: Run, *more) -> parts.Part:

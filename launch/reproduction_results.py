@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from a2r.evaluation import comparison, comparison_text
-from launch import common, parts, reproduction
+from launch import common, parts, reproduction, reproduction_steps
 
 _AT_LEAST_SECONDS = 20.0  # Between two writings, and ten times what one takes.
 _ALWAYS = (
@@ -18,6 +18,35 @@ _CLOCK = (
   "The clock scores candidates of one length alike: the first is taken, which "
   "is a random one."
 )
+
+
+def reproduce(experiment: reproduction.Experiment, command: str) -> str:
+  """Does what is missing of an experiment; returns the table.
+
+  Args:
+    experiment: what is asked for.
+    command: the command line.
+
+  Raises:
+    ValueError: runs that are there have other settings, or parts failed; the
+      others are done then.
+  """
+  steps = reproduction_steps.Steps(experiment)
+  steps.check()
+  experiment.folder.mkdir(parents=True, exist_ok=True)
+  work = reproduction.make_parts(experiment, steps)
+  results = Results(experiment, steps, work, command)
+  results.write()
+  failed = parts.work(work, experiment.folder, after=results.write_soon)
+  table = results.write()
+  if failed:
+    print(table)
+    name, error = next(iter(failed.items()))
+    raise ValueError(
+      f"{len(failed)} of {len(work)} parts failed, see "
+      f"{experiment.folder / 'failures'}; the first: {name}: {error}"
+    )
+  return table
 
 
 class Results:

@@ -30,10 +30,6 @@ class Steps:
     """Looks at nothing yet."""
     self._asked = experiment
     self._folder = experiment.folder
-    world = experiment.world
-    if experiment.trains_video_model:
-      world = world._replace(fitvid=str(self._run_folder("fitvid")))
-    self._world = world
     self._player = functools.lru_cache(_ALL_RUNS)(self._make_player)
 
   def check(self):
@@ -82,19 +78,22 @@ class Steps:
 
     self._train(run.name, training.run, self._asked.config(run))
 
-  def is_video_model(self) -> bool:
-    """Whether the video model is trained."""
-    return self._trained("fitvid") is not None
+  def is_video_model(self, environment: str) -> bool:
+    """Whether the video model of an environment is trained."""
+    return self._trained(reproduction.video_model_name(environment)) is not None
 
-  def train_video_model(self):
-    """Trains what predicts the futures."""
+  def train_video_model(self, environment: str):
+    """Trains what predicts the futures in an environment."""
     from configs import fitvid
     from launch import video_training
 
-    config = fitvid.get_config(self._asked.size)
+    size = {"paper": "full"}.get(self._asked.size, self._asked.size)
+    config = fitvid.get_config(size)
+    config.data.environment = environment
     if self._asked.data_dir:
       config.data.dir = self._asked.data_dir
-    self._train("fitvid", video_training.run, config)
+    name = reproduction.video_model_name(environment)
+    self._train(name, video_training.run, config)
 
   def is_judged(self, run) -> bool:
     """Whether a run's figures on test clips are there."""
@@ -123,7 +122,8 @@ class Steps:
     """Plays the trials of a run in an environment that are missing."""
     player = self._player(run)
     root = self._folder / "plan" / run.name
-    store = planning.open_store(root, player, self._world)
+    world = self._world(environment)
+    store = planning.open_store(root, player, world)
     batch = planning.Batch(
       environment,
       self._asked.tasks,
@@ -135,13 +135,13 @@ class Steps:
     name = reproduction.part_name(run, environment)
     start = planning.num_played(store, batch)
     with progress.Progress(total, start=start, name=name) as bar:
-      planning.play(store, player, self._world, batch, bar=bar)
+      planning.play(store, player, world, batch, bar=bar)
     _write(
       self._played_file(run, environment),
       {
         "store": str(store.folder.relative_to(self._folder)),
         "num_trials": batch.num_trials,
-        **self._plan_spec(run),
+        **self._plan_spec(run, environment),
       },
     )
 
@@ -223,18 +223,31 @@ class Steps:
   def _played(self, run, environment: str) -> dict | None:
     """What is known of trials that were played as is asked for."""
     found = _read(self._played_file(run, environment))
-    spec = self._plan_spec(run)
+    spec = self._plan_spec(run, environment)
     same = found and all(found.get(key) == spec[key] for key in spec)
     return found if same else None
 
-  def _plan_spec(self, run) -> dict[str, Any]:
+  def _world(self, environment: str) -> players.World:
+    """What predicts in an environment."""
+    world = self._asked.world
+    if self._asked.trains_video_model:
+      name = reproduction.video_model_name(environment)
+      world = world._replace(fitvid=(str(self._run_folder(name)),))
+    return world
+
+  def _plan_spec(self, run, environment: str) -> dict[str, Any]:
     """What decides trials besides their number."""
-    engine = physics.resolve(self._world.physics)
+    world = self._asked.world
+    engine = physics.resolve(world.physics)
     settings = planning.plain_settings(self._asked.settings)
-    world = self._world._replace(physics=engine)._asdict()
+    spec = [settings, world.dynamics, engine, self._asked.tasks]
+    if self._asked.trains_video_model:
+      spec.append(self._trained(reproduction.video_model_name(environment)))
+    elif world.fitvid:
+      spec.append(world.identity())
     return {
       "trained": self._trained(run.name),
-      "planner": cells.digest([settings, world, self._asked.tasks]),
+      "planner": cells.digest(spec),
     }
 
   def _clips_spec(self, run) -> dict:

@@ -10,13 +10,15 @@ import pathlib
 import signal
 import subprocess
 import sys
+import types
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from absl import flags
-from absl.testing import flagsaver
+from ml_collections import config_dict
 
+import configs
+import launch
 from a2r import sim
 from a2r.evaluation import quality
 from a2r.learners import registry
@@ -24,9 +26,10 @@ from a2r.models import scorer
 from a2r.planning import base, trials
 from launch import (
   planning,
+  players,
   prepare,
-  reproduce,
   reproduction,
+  reproduction_results,
   reproduction_steps,
   training,
 )
@@ -80,15 +83,27 @@ def log(monkeypatch, tmp_path):
     lambda config, *, seed, use_failures: done.append(("clips", seed)),
   )
   monkeypatch.setattr(prepare, "open_test", lambda config: None)
-  if not flags.FLAGS.is_parsed():
-    flags.FLAGS(["reproduce"])
   return done
 
 
-def _run(folder, **values):
-  given = {"figure": "3", "size": "smoke", "methods": ["random", "dvd"]}
-  with flagsaver.flagsaver(workdir=str(folder), **given | values):
-    reproduce.main()
+def _experiment(folder, **changes):
+  values = {
+    "name": "figure3",
+    "size": "smoke",
+    "num_seeds": 1,
+    "num_trials": 2,
+    "methods": ("random", "dvd"),
+    "settings": base.Settings(num_samples=4, num_elites=1),
+    "world": players.World(),
+    "batch": {},
+  } | changes
+  columns = reproduction.find_columns(values["name"], values["size"])
+  return reproduction.Experiment(folder=folder, **{"columns": columns} | values)
+
+
+def _run(folder, **changes):
+  experiment = _experiment(folder, **changes)
+  reproduction_results.reproduce(experiment, "the command")
   return json.loads((folder / "results.json").read_text())
 
 
@@ -99,20 +114,21 @@ def _counts(results):
   }
 
 
-def test_all_is_done_once_and_more_adds_to_it(log, tmp_path, capsys):
+def test_all_is_done_once_and_more_adds_to_it(log, tmp_path):
   results = _run(tmp_path)
   assert [row[0] for row in log] == (
     ["play", "play", "clips", "train", "judge", "play", "play"]
   )
   assert len(results["cells"]) == 2 * 2 * 2
   assert set(_counts(results).values()) == {2}
-  assert "DVD" in capsys.readouterr().out
   assert "dvd" in (tmp_path / "results.md").read_text().lower()
   del log[:]
   again = _run(tmp_path)
   assert not log
   assert again["cells"] == results["cells"]
-  more = _run(tmp_path, trials=3, seeds=2, methods=["random", "dvd", "bce"])
+  more = _run(
+    tmp_path, num_trials=3, num_seeds=2, methods=("random", "dvd", "bce")
+  )
   assert set(_counts(more).values()) == {3}
   assert len(more["cells"]) == 3 * 2 * 2 * 2
   trained = [row[1:] for row in log if row[0] == "train"]
@@ -144,20 +160,20 @@ def test_what_fails_is_told_and_stops_nothing_else(log, tmp_path, monkeypatch):
 
   monkeypatch.setattr(training, "run", fail)
   with pytest.raises(ValueError, match="1 of .* failed.*dvd-seed0-train: loss"):
-    _run(tmp_path, methods=["random", "dvd", "liv"])
+    _run(tmp_path, methods=("random", "dvd", "liv"))
   results = json.loads((tmp_path / "results.json").read_text())
   assert {c["method"] for c in results["cells"]} == {"random", "liv"}
   told = "\n".join(results["notes"])
   assert "dvd-seed0-train: FloatingPointError: loss is nan" in told
   assert "Unfinished" in told
   monkeypatch.setattr(training, "run", train)
-  results = _run(tmp_path, methods=["random", "dvd", "liv"])
+  results = _run(tmp_path, methods=("random", "dvd", "liv"))
   assert {c["method"] for c in results["cells"]} == {"random", "dvd", "liv"}
   assert "Failed" not in "\n".join(results["notes"])
 
 
 def test_table_1_has_its_columns(log, tmp_path):
-  results = _run(tmp_path, figure=None, table="1", methods=[])
+  results = _run(tmp_path, name="table1", methods=reproduction.METHODS)
   columns = {}
   for cell in results["cells"]:
     columns.setdefault(cell["method"], set()).add(cell["column"])
@@ -177,10 +193,8 @@ def test_table_1_has_its_columns(log, tmp_path):
   (tmp_path / "b").mkdir()
   results = _run(
     tmp_path / "b",
-    figure=None,
-    table="1",
-    methods=["random", "dvd"],
-    columns=["plus3"],
+    name="table1",
+    columns=("plus3",),
   )
   found = {(c["method"], c["column"]) for c in results["cells"]}
   assert found == {("random", "plus6"), ("dvd", "plus3")}
@@ -197,47 +211,96 @@ def test_other_settings_are_told_at_once(log, tmp_path):
 
 
 def test_other_planners_have_cells_of_their_own(log, tmp_path):
-  _run(tmp_path, methods=["dvd"])
+  _run(tmp_path, methods=("dvd",))
   del log[:]
-  results = _run(tmp_path, methods=["dvd"], clip="future")
+  results = _run(
+    tmp_path, methods=("dvd",), settings=base.Settings(clip="future")
+  )
   assert [row[0] for row in log] == ["play", "play"]
   assert len(results["cells"]) == 4
   del log[:]
-  _run(tmp_path, methods=["dvd"])
+  _run(tmp_path, methods=("dvd",))
   assert not log
 
 
+def test_video_models_are_trained_first_one_per_environment(
+  log, tmp_path, monkeypatch
+):
+  def train(config, folder):
+    log.append(("video", config.data.environment))
+    (folder / "checkpoints/3").mkdir(parents=True)
+
+  module = types.ModuleType("video_training")
+  module.run = train
+  monkeypatch.setitem(sys.modules, "launch.video_training", module)
+  monkeypatch.setattr(launch, "video_training", module, raising=False)
+  settings = types.ModuleType("fitvid")
+  settings.get_config = lambda size: config_dict.create(
+    data=dict(dir="", environment=""), size=size
+  )
+  monkeypatch.setitem(sys.modules, "configs.fitvid", settings)
+  monkeypatch.setattr(configs, "fitvid", settings, raising=False)
+  loaded = []
+  monkeypatch.setattr(
+    players.World, "make_dynamics", lambda self, *_: loaded.append(self.fitvid)
+  )
+  results = _run(tmp_path, methods=("dvd",), world=players.World("fitvid"))
+  assert log[:2] == [("video", "tabletop/train"), ("video", "tabletop/test1")]
+  assert [path for (path,) in loaded] == [
+    str(tmp_path / "runs/fitvid-train"), str(tmp_path / "runs/fitvid-test1")
+  ]  # fmt: skip
+  assert {c["dynamics"] for c in results["cells"]} == {"fitvid"}
+  del log[:]
+  _run(tmp_path, methods=("dvd",), world=players.World("fitvid"))
+  assert not log
+
+
+def test_a_video_model_is_found_by_its_environment(tmp_path):
+  for name, where in (("a", "tabletop/train,tabletop/test1"), ("b", "x")):
+    (tmp_path / name).mkdir()
+    config = json.dumps({"data": {"environment": where}})
+    (tmp_path / name / "config.json").write_text(config)
+  world = players.World(
+    "fitvid", fitvid=(str(tmp_path / "b"), str(tmp_path / "a"))
+  )
+  assert world.find_video_model("tabletop/test1") == tmp_path / "a"
+  with pytest.raises(ValueError, match="b of x.*tabletop/train,tabletop/test1"):
+    world.find_video_model("tabletop/test2")
+
+
 @pytest.mark.parametrize(
-  "values, said",
+  "args, said",
   [
-    ({"figure": None}, "one of --figure=3 and --table=1"),
-    ({"table": "1"}, "one of --figure=3 and --table=1"),
-    ({"methods": ["vip"]}, "unknown 'vip'; known: random, clock"),
-    ({"columns": ["plus3"]}, "unknown 'plus3'; known: tabletop/train"),
-    ({"plans": 4}, "got 4 plans of 20"),
+    ([], "one of --figure=3 and --table=1"),
+    (["--figure=3", "--table=1"], "one of --figure=3 and --table=1"),
+    (["--figure=3", "--methods=vip"], "unknown 'vip'; known: random, clock"),
+    (["--table=1", "--columns=plus"], "unknown 'plus'; known: robot_only"),
   ],
 )
-def test_a_mistake_is_told_before_anything_is_made(log, tmp_path, values, said):
-  with pytest.raises(ValueError, match=said):
-    _run(tmp_path / "new", **values)
-  assert not (tmp_path / "new").exists()
+def test_a_mistake_is_one_line_and_exit_code_2(args, said, tmp_path):
+  done = subprocess.run(
+    [
+      sys.executable,
+      "-m",
+      "launch.reproduce",
+      f"--workdir={tmp_path}/a",
+      *args,
+    ],
+    cwd=pathlib.Path(__file__).parents[2],
+    capture_output=True,
+    text=True,
+    check=False,
+  )
+  assert done.returncode == 2
+  assert said in done.stderr
+  assert done.stderr.count("\n") == 1
+  assert not (tmp_path / "a").exists()
 
 
 @pytest.mark.parametrize("method", reproduction.TRAINED)
 @pytest.mark.parametrize("name", ["figure3", "table1"])
 def test_settings_of_every_run_make_sense(name, method, tmp_path):
-  experiment = reproduction.Experiment(
-    name,
-    tmp_path,
-    "small",
-    num_seeds=1,
-    num_trials=1,
-    methods=(method,),
-    columns=reproduction.find_columns(name, "small"),
-    settings=base.Settings(),
-    world=None,
-    batch={},
-  )
+  experiment = _experiment(tmp_path, name=name, size="small", methods=(method,))
   runs = experiment.runs()
   assert len({run.name for run in runs}) == len(runs) > 0
   for run in runs:
@@ -292,7 +355,7 @@ def test_killed_again_and_again_the_table_is_the_same(tmp_path):
 def _main():
   """The smoke size of figure 3 with two rows, until the moment comes."""
   from a2r.core import writer
-  from launch import cells, common
+  from launch import cells, common, reproduce
 
   folder, moment = sys.argv[1:]
 
