@@ -166,7 +166,7 @@ def write_shards(
     for shard in missing_shards(folder, name, num_shards):
       _write_shard(shard_path(folder, name, shard, num_shards), make_fn(shard))
     files = [shard_path(folder, name, i, num_shards) for i in range(num_shards)]
-    _write_index(folder, spec, [shard_entry(file) for file in files])
+    write_index(folder, spec, [shard_entry(file) for file in files])
   return folder
 
 
@@ -212,12 +212,17 @@ def check_spec(folder: pathlib.Path, spec: Mapping[str, Any]):
 
 
 def _write_shard(path: pathlib.Path, clips: Iterable[Record]):
-  with _replacing(path) as temporary, tf.io.TFRecordWriter(temporary) as writer:
+  with replacing(path) as temporary, tf.io.TFRecordWriter(temporary) as writer:
     for clip in clips:
       writer.write(encode(clip))
 
 
-def _write_index(folder, spec, shards):
+def write_index(folder, spec, shards):
+  """Writes the index, or compares the shards with the one that is there.
+
+  Raises:
+    RecordError: a shard that was made again came out different.
+  """
   known = load_index(folder)
   if known is not None:
     for old, new in zip(known["shards"], shards, strict=False):
@@ -236,12 +241,12 @@ def _canonical(spec: Mapping[str, Any]) -> str:
 
 
 def _write_json(path: pathlib.Path, value):
-  with _replacing(path) as temporary:
+  with replacing(path) as temporary:
     pathlib.Path(temporary).write_text(_canonical(value))
 
 
 @contextlib.contextmanager
-def _replacing(path: pathlib.Path) -> Iterator[str]:
+def replacing(path: pathlib.Path) -> Iterator[str]:
   """Gives a temporary name; at the end it is flushed and takes `path`."""
   temporary = path.with_name(f".{path.name}.tmp")
   yield str(temporary)

@@ -21,7 +21,10 @@ def main():
   """Reads the flags and runs."""
   with settings.open_run("configs/envgen.py") as (config, workdir):
     # TensorFlow takes seconds to import: a wrong flag is told before.
-    from launch import training
+    if config.get("method") == "fitvid":
+      from launch import video_training as training
+    else:
+      from launch import training
 
     training.run(config, workdir)
 

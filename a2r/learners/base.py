@@ -19,15 +19,18 @@ class Learner(NamedTuple):
   init: `init(rng) -> (params, extra)`; on the host, once, for a fresh run.
   loss_fn: `loss_fn(params, extra, batch, rng, axis_name) -> (loss, metrics)`;
     pure. The batch is one device's part, the loss that of the global batch,
-    rng is the step's and the same on every device.
+    rng is the step's and the same on every device. With `updates_extra` it
+    returns `(loss, (metrics, extra))`, the extra equal on every device.
   on_epoch: `on_epoch(params, extra, epoch) -> (extra, metrics)`; on the host,
     unreplicated, after each epoch. It depends on its arguments alone, so that
     a resumed run repeats it. None: nothing happens.
+  updates_extra: whether every step changes `extra`, such as running moments.
   """
 
   init: Callable[[jax.Array], tuple[PyTree, PyTree]]
-  loss_fn: Callable[..., tuple[jax.Array, dict[str, jax.Array]]]
+  loss_fn: Callable[..., tuple[jax.Array, Any]]
   on_epoch: Callable[..., tuple[PyTree, dict[str, float]]] | None = None
+  updates_extra: bool = False
 
 
 def make_step_fn(
@@ -35,6 +38,8 @@ def make_step_fn(
   optimizer: optax.GradientTransformation,
   seed: int,
   axis_name: str | None = parallel.AXIS,
+  *,
+  updates_extra: bool = False,
 ) -> Callable[..., Any]:
   """Returns one device's `step_fn(state, batch) -> (state, metrics)`.
 
@@ -43,6 +48,7 @@ def make_step_fn(
     optimizer: makes updates from gradients.
     seed: the run's; step n draws from `rng.step_key(seed, n)`.
     axis_name: the devices' axis, or None for one device.
+    updates_extra: the learner's.
 
   Returns:
     A function for `parallel.pmap_step` (or, without an axis, for `jax.jit`).
@@ -56,6 +62,7 @@ def make_step_fn(
     (loss, metrics), grads = grad_fn(
       state.params, state.extra, batch, rng, axis_name
     )
+    metrics, extra = metrics if updates_extra else (metrics, state.extra)
     grads = parallel.pmean(grads, axis_name)
     updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
     metrics = parallel.pmean({"loss": loss, **metrics}, axis_name)
@@ -64,7 +71,7 @@ def make_step_fn(
       step=state.step + 1,
       params=optax.apply_updates(state.params, updates),
       opt_state=opt_state,
-      extra=state.extra,
+      extra=extra,
     )
     return state, metrics
 

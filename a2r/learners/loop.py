@@ -90,7 +90,9 @@ def train(
     timer = progress.Timer()
     state = parallel.replicate(state, num_devices)
     step_fn = parallel.pmap_step(
-      base.make_step_fn(learner.loss_fn, optimizer, seed)
+      base.make_step_fn(
+        learner.loss_fn, optimizer, seed, updates_extra=learner.updates_extra
+      )
     )
     batches = batches_fn(start_step) if start_step < num_steps else iter(())
     # Before this line there is nothing to save: being stopped may interrupt.

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 _MOMENTUM, _EPSILON = 0.9, 1e-5
+_POOLINGS = ("mean", "flat")
 _SQUEEZE, _FEWEST = 16, 4  # Channels over this one, never below that one.
 
 
@@ -33,6 +34,9 @@ class Config:
     expansion: how many times wider the inside of a decoder's block is.
     decoder_kernel: side of the convolution inside it.
     code_size: D.
+    pooling: how the last map becomes a code: by its 'mean' over places as
+      published, or 'flat', all of it. A shallow encoder hardly knows where in
+      the picture it is, so that a mean forgets where things are.
     rnn_size: width of the LSTMs.
     predictor_layers: LSTM layers of the frame predictor.
     latent_layers: LSTM layers of the posterior and of the prior.
@@ -50,6 +54,7 @@ class Config:
   expansion: int = 4
   decoder_kernel: int = 5
   code_size: int = 128
+  pooling: str = "mean"
   rnn_size: int = 256
   predictor_layers: int = 2
   latent_layers: int = 1
@@ -65,6 +70,10 @@ class Config:
       raise ValueError(
         f"image_size={self.image_size} does not go through patch={self.patch} "
         f"and {len(self.filters)} stages: it must be a multiple of {halvings}"
+      )
+    if self.pooling not in _POOLINGS:
+      raise ValueError(
+        f"unknown pooling {self.pooling!r}; known: {', '.join(_POOLINGS)}"
       )
     if self.num_past < 1 or self.stride < 1:
       raise ValueError(
@@ -215,7 +224,9 @@ class Encoder(nn.Module):
           self.axis_name,
         )(x)
         skips.append(x)
-    return nn.Dense(self.config.code_size)(x.mean(axis=(1, 2))), skips
+    if self.config.pooling == "mean":
+      x = x.mean(axis=(1, 2))
+    return nn.Dense(self.config.code_size)(x.reshape(len(x), -1)), skips
 
 
 class Decoder(nn.Module):

@@ -1,0 +1,207 @@
+"""A video model as dynamics: which picture is when, and whose is whose."""
+
+import jax
+import numpy as np
+import pytest
+
+from a2r.core import checkpoint
+from a2r.models import fitvid
+from a2r.planning import base, planner, video_model
+
+CONFIG = fitvid.Config(
+  image_size=8,
+  patch=2,
+  filters=(4,),
+  num_blocks=1,
+  expansion=1,
+  decoder_kernel=3,
+  code_size=4,
+  rnn_size=4,
+  predictor_layers=1,
+  latent_size=2,
+  stride=2,
+)
+ENVS, HORIZON = 2, 4
+
+
+@pytest.fixture(scope="module")
+def variables():
+  found = jax.jit(fitvid.init_variables, static_argnums=0)(
+    CONFIG, jax.random.key(0)
+  )
+  return jax.tree.map(lambda x: np.asarray(x) + 0.1, dict(found))
+
+
+@pytest.fixture(scope="module")
+def state():
+  rng = np.random.default_rng(0)
+  return base.PlanState(
+    sim=None,
+    log=np.zeros((ENVS, 61, 13), np.float32),
+    clip=np.zeros((ENVS, 0, 8, 8, 3), np.uint8),
+    context=rng.integers(0, 256, (ENVS, 2, 8, 8, 3), np.uint8),
+    past=np.float32(rng.uniform(-1, 1, (ENVS, 2, 5))),
+  )
+
+
+def timing(offsets):
+  offsets = np.int32(offsets)
+  return base.Timing(np.int32(0), offsets, np.arange(len(offsets)))
+
+
+def actions(num_rows):
+  rng = np.random.default_rng(1)
+  return np.float32(rng.uniform(-1, 1, (num_rows, HORIZON, 5)))
+
+
+@pytest.fixture(scope="module")
+def predict(variables, state):
+  """Function of env of each row, actions, offsets and keys."""
+
+  @jax.jit
+  def run(rows, moves, offsets, keys):
+    dynamics = video_model.make_dynamics(CONFIG, variables)
+    ready = dynamics.prepare_fn(dynamics.params, state)
+    ready = state._replace(context=ready, past=None)
+    ready = jax.tree.map(lambda x: x[rows], ready)
+    return dynamics.predict_fn(
+      dynamics.params, ready, moves, timing([1])._replace(offsets=offsets), keys
+    )
+
+  def call(rows, moves, offsets=(1, 2, 3, 4)):
+    keys = jax.random.split(jax.random.key(0), len(rows))
+    found = run(np.array(rows), moves, np.int32(offsets), keys)
+    assert found.log is None
+    return np.asarray(found.frames)
+
+  return call
+
+
+def test_pictures_are_those_of_the_nearest_tick(predict, state):
+  frames = predict([0, 1], actions(2))
+  assert frames.shape == (2, 4, 8, 8, 3) and frames.dtype == np.uint8
+  # Between two ticks the later one is as near as the earlier.
+  np.testing.assert_array_equal(frames[:, 0], frames[:, 1])
+  np.testing.assert_array_equal(frames[:, 2], frames[:, 3])
+  assert (frames[:, 0] != frames[:, 2]).any()
+
+
+def test_rows_belong_to_their_environment_and_actions(predict):
+  moves = actions(4)
+  frames = predict([0, 0, 1, 1], moves)
+  alone = predict([1, 0, 1, 0], moves[[2, 1, 3, 0]])
+  np.testing.assert_allclose(
+    frames[[2, 1, 3, 0]].astype(int), alone.astype(int), atol=1
+  )
+  assert (frames[0] != frames[1]).any()
+
+
+def test_rotation_is_clipped_and_scaled(predict):
+  moves = actions(2)
+  outside = moves.copy()
+  moves[:, :, 3], outside[:, :, 3] = np.pi, 10.0
+  np.testing.assert_array_equal(
+    predict([0, 1], moves), predict([0, 1], outside)
+  )
+
+
+def test_predictions_are_the_models(predict, variables, state):
+  model, moves = fitvid.FitVid(CONFIG), actions(2)
+  scale = np.array([1, 1, 1, np.pi, 1], np.float32)
+  context = model.apply(
+    variables,
+    np.float32(state.context) / 255,
+    fitvid.group(state.past / scale, 2),
+    method="start",
+  )
+  expected = fitvid.predict(
+    model, variables, context, fitvid.group(moves / scale, 2)
+  )
+  np.testing.assert_allclose(
+    predict([0, 1], moves, (2, 4)), expected * 255, atol=0.6
+  )
+
+
+def test_samples_differ_by_key_and_means_do_not(variables, state):
+  rows = state._replace(
+    context=video_model.make_dynamics(CONFIG, variables).prepare_fn(
+      variables, state
+    ),
+    past=None,
+  )
+  moves = np.repeat(actions(1), 2, axis=0)
+  same = jax.tree.map(lambda x: x[np.array([0, 0])], rows)
+  keys = jax.random.split(jax.random.key(0), 2)
+  for latent, differs in (("mean", False), ("sample", True)):
+    dynamics = video_model.make_dynamics(CONFIG, variables, latent=latent)
+    found = jax.jit(dynamics.predict_fn)(
+      dynamics.params, same, moves, timing([HORIZON]), keys
+    )
+    assert bool((found.frames[0] != found.frames[1]).any()) == differs
+
+
+def test_a_horizon_between_ticks(variables, state):
+  dynamics = video_model.make_dynamics(CONFIG, variables)
+  with pytest.raises(ValueError, match="no multiple of the video model"):
+    dynamics.predict_fn(
+      variables,
+      state._replace(context=(None, None)),
+      actions(2)[:, :3],
+      timing([1]),
+      None,
+    )
+
+
+def _brightness(params, rows, future, timing, task):
+  return future.frames.astype("float32").mean(axis=(1, 2, 3, 4))
+
+
+def test_plans_with_it(variables, state):
+  dynamics = video_model.make_dynamics(CONFIG, variables)
+  objective = base.Objective("bright", {}, _brightness, num_frames=2)
+  settings = base.Settings(
+    num_samples=3, horizon=HORIZON, clip="future", micro_batch=3
+  )
+  keys = jax.random.split(jax.random.key(0), ENVS)
+  arguments = keys, state, timing([2, 4]), np.zeros(ENVS, np.int32)
+  plan = planner.make_plan_fn(dynamics, objective, settings)(*arguments)
+  assert plan.actions.shape == (ENVS, HORIZON, 5)
+  np.testing.assert_allclose(plan.value, plan.values.max(axis=1))
+  one = planner.plan_in_one(dynamics, objective, settings, *arguments)
+  np.testing.assert_allclose(one.values, plan.values, atol=0.5)
+
+
+def test_equal_dynamics_are_compiled_once(variables):
+  one, two = (video_model.make_dynamics(CONFIG, variables) for _ in range(2))
+  for name in ("predict_fn", "prepare_fn"):
+    assert getattr(one, name) == getattr(two, name)
+    assert hash(getattr(one, name)) == hash(getattr(two, name))
+
+
+def save(folder, variables, model):
+  parts = {
+    "params": variables["params"],
+    "extra": {"batch_stats": variables["batch_stats"]},
+  }
+  config = {"model": model, "data": {"environment": "a,b"}}
+  with checkpoint.Checkpoints(folder) as checkpoints:
+    checkpoints.save(3, parts, {"config": config})
+
+
+def test_load(tmp_path, variables):
+  save(tmp_path, variables, dict(vars(CONFIG)))
+  loaded = video_model.load(tmp_path, environment="b")
+  made = video_model.make_dynamics(CONFIG, variables)
+  assert loaded.predict_fn == made.predict_fn
+  assert loaded[4:] == made[4:]
+  jax.tree.map(np.testing.assert_array_equal, loaded.params, variables)
+  with pytest.raises(ValueError, match="trained in a,b, not in c"):
+    video_model.load(tmp_path, environment="c")
+  with pytest.raises(ValueError, match="unknown latent"):
+    video_model.load(tmp_path, latent="mode")
+
+
+def test_load_another_kind_of_run(tmp_path, variables):
+  save(tmp_path, variables, {"backbone": {}})
+  with pytest.raises(ValueError, match="no run of a video model"):
+    video_model.load(tmp_path)
