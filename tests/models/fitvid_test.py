@@ -1,6 +1,7 @@
 """FitVid: the published tree, what a frame may depend on, its two passes."""
 
 import ast
+import functools
 import math
 import pathlib
 
@@ -30,9 +31,13 @@ ROWS, FRAMES = 2, 5
 
 @pytest.fixture(scope="module")
 def variables():
-  found = fitvid.init_variables(TINY, jax.random.key(0))
+  init = jax.jit(fitvid.init_variables, static_argnums=0)
+  found = init(TINY, jax.random.key(0))
   # Scales that start at zero would hide what a decoder's block does.
-  return jax.tree.map(lambda x: x + 0.05, found)
+  rng = np.random.default_rng(0)
+  return jax.tree.map(
+    lambda x: x + 0.1 * np.float32(rng.normal(size=x.shape)), found
+  )
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +51,8 @@ def inputs():
 
 def start(variables, video, actions, **options):
   model = fitvid.FitVid(TINY)
-  return model.apply(variables, video, actions, method="start", **options)
+  apply = functools.partial(model.apply, method="start")
+  return jax.jit(apply)(variables, video, actions, **options)
 
 
 def count(tree):
