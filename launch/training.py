@@ -281,6 +281,8 @@ def _evaluate(config, workdir, data, start):
   )
   print(tables.summary(result))
   print(f"\nReport: {workdir / report.JSON_FILE}. Use the reward:")
-  print(f"  python -m launch.score --run={workdir} --help")
   if config.method not in methods.PARTS:
+    print(f"  python -m launch.score --run={workdir} --help")
     print(f"  python -m launch.export --run={workdir} --to=my_reward")
+  if config.data.robot.source not in own.SOURCES:
+    print(f"  python -m launch.plan --run={workdir}")
