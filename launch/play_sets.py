@@ -89,10 +89,10 @@ def open_episodes(spec: Spec, root) -> tuple[windows.Episodes, str]:
     RecordError: stored episodes that are damaged.
   """
   check(spec)
-  shards = _shards(spec)
+  parts = shards(spec)
 
   def make(number):
-    environment, source, first, count = shards[number]
+    environment, source, first, count = parts[number]
     episodes = play.collect(
       environment,
       source,
@@ -114,23 +114,23 @@ def open_episodes(spec: Spec, root) -> tuple[windows.Episodes, str]:
     "made_by": "a2r.sim.play",
     "code": fingerprint.source_digest("a2r.sim.play"),
   }
-  folder = arrays.make(root, "play", stored, len(shards), make)
+  folder = arrays.make(root, "play", stored, len(parts), make)
   found = arrays.load(folder)
   actions = np.asarray(play.scaled(found["actions"]))
   ticks = fitvid.group(actions, spec.stride)
   return windows.Episodes(found["frames"], ticks), arrays.digest(folder)
 
 
-def _shards(spec: Spec) -> list[tuple[str, str, int, int]]:
+def shards(spec: Spec) -> list[tuple[str, str, int, int]]:
   """Environment, source, first draw and number of episodes of every shard."""
-  shards = []
+  found = []
   shares = np.cumsum([0.0, *spec.sources.values()])
   for index, environment in enumerate(spec.environments):
-    parts = len(spec.environments)
-    total = spec.episodes // parts + (index < spec.episodes % parts)
+    share, left = divmod(spec.episodes, len(spec.environments))
+    total = share + (index < left)
     ends = np.rint(shares / shares[-1] * total).astype(int)
     for source, count in zip(spec.sources, np.diff(ends), strict=True):
       for first in range(0, count, _EPISODES_PER_SHARD):
         num = min(_EPISODES_PER_SHARD, int(count) - first)
-        shards.append((environment, source, first, num))
-  return shards
+        found.append((environment, source, first, num))
+  return found

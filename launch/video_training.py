@@ -34,7 +34,7 @@ def run(config: Any, workdir: pathlib.Path):
   compilation.use_cores(config.train.batch_size)
   sizes = fitvid.Config(**config.model)
   check(config)
-  specs = {name: _spec(config, name) for name in ("train", "validation")}
+  specs = {name: make_spec(config, name) for name in ("train", "validation")}
   for spec in specs.values():
     play_sets.check(spec)
   opened = {
@@ -87,7 +87,7 @@ def check(config: Any):
     )
 
 
-def _spec(config, purpose) -> play_sets.Spec:
+def make_spec(config, purpose) -> play_sets.Spec:
   """The data set of a purpose."""
   key = "episodes" if purpose == "train" else f"{purpose}_episodes"
   return play_sets.Spec(
@@ -151,7 +151,9 @@ def _evaluate(config, workdir, sizes, predict_fn):
   """Foresees the test episodes with the best checkpoint; writes and prints."""
   saved = checkpoint_lib.load(workdir, parts=("params", "extra"))
   variables = {"params": saved.parts["params"], **saved.parts["extra"]}
-  episodes, _ = play_sets.open_episodes(_spec(config, "test"), config.data.dir)
+  episodes, _ = play_sets.open_episodes(
+    make_spec(config, "test"), config.data.dir
+  )
   batch = windows.in_turn(episodes, sizes.num_past, config.eval.num_future)
   result = video_prediction.evaluate(sizes, predict_fn, variables, batch)
   record = {
