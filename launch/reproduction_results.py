@@ -18,6 +18,10 @@ _CLOCK = (
   "The clock scores candidates of one length alike: the first is taken, which "
   "is a random one."
 )
+_SAME_MOTION = (
+  "Train, Test 1 and Test 2 differ in their looks alone: random actions have "
+  "the same outcomes there."
+)
 
 
 def reproduce(experiment: reproduction.Experiment, command: str) -> str:
@@ -120,6 +124,8 @@ class Results:
     ]
     if "clock" in asked.methods:
       notes.append(_CLOCK)
+    if "random" in asked.methods and asked.name == "figure3":
+      notes.append(_SAME_MOTION)
     done = sum(part.is_done() for part in self._work)
     if done < len(self._work):
       notes.append(

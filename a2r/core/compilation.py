@@ -4,6 +4,7 @@ XLA compiles a training step for tens of seconds. With the cache on, the second
 run of the same program reads what the first one compiled.
 """
 
+import contextlib
 import os
 import pathlib
 
@@ -44,8 +45,9 @@ def use_cores(most: int):
   """Makes a CPU's cores devices of their own; before JAX touches a device.
 
   XLA splits few of a small network's operations over threads; a program of its
-  own on each core keeps all of them at work. Elsewhere, and where XLA_FLAGS
-  names a number of devices, nothing happens.
+  own on each core keeps all of them at work. Elsewhere, where XLA_FLAGS names
+  a number of devices, and in a process that uses devices already, nothing
+  happens.
 
   Args:
     most: devices at most; the largest divisor of it that there are cores for
@@ -55,4 +57,5 @@ def use_cores(most: int):
     return
   cores = len(os.sched_getaffinity(0))
   number = max(n for n in range(1, cores + 1) if most % n == 0)
-  jax.config.update("jax_num_cpu_devices", number)
+  with contextlib.suppress(RuntimeError):  # The devices are there already.
+    jax.config.update("jax_num_cpu_devices", number)

@@ -67,3 +67,15 @@ def test_cores_become_devices_that_a_batch_splits_over(flags, expected):
   cores = len(os.sched_getaffinity(0))
   most = max(n for n in (1, 2, 3, 6) if n <= cores)
   assert number == (expected or most)
+
+
+def test_devices_that_are_there_are_kept():
+  code = (
+    "import jax; jax.devices(); from a2r.core import compilation;"
+    "compilation.use_cores(6); print(jax.local_device_count())"
+  )
+  environment = os.environ | {"XLA_FLAGS": "", "JAX_PLATFORMS": "cpu"}
+  done = subprocess.run(
+    [sys.executable, "-c", code], env=environment, capture_output=True
+  )
+  assert int(done.stdout) == 1
