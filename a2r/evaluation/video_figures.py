@@ -61,15 +61,14 @@ def foresight(
       top = 0.6 + n * 2.15 * _TILE
       for t in range(length):
         ax = tile(t, top)
-        # Stored as DVD stores it, upside down.
-        ax.imshow(frames[n, t][::-1])
+        ax.imshow(frames[n, t])
         if n == 0:
           ax.set_title("now" if t == num_past - 1 else f"{steps[t]:+d}", pad=2)
         if t == 0:
           ax.set_ylabel(f"{labels[n]}\ntrue")
         if t >= num_past:
           ax = tile(t, top + _TILE)
-          ax.imshow(predicted[n, t - num_past][::-1].clip(0, 1))
+          ax.imshow(predicted[n, t - num_past].clip(0, 1))
           if t == num_past:
             ax.set_ylabel("predicted")
     _curves(fig, result, width, height)
