@@ -139,16 +139,18 @@ def _baselines():
       score="log_odds",  # Or "published", which ranks alike until it is 1.
     ),
     dvd=dict(
+      steps=10,  # Of the discriminator, to one of those that encode clips.
       num_views=3,  # Of each clip, the clip itself and augmented ones.
       num_demos=3,
       batch_size=24,  # Triplets, of features that are there already.
       robot_probability=0.5,
       optim=dict(learning_rate=0.01, momentum=0.9, weight_decay=1e-5),
     ),
+    # As published for fine-tuning; pre-training has lang=1, num_negatives=3.
     liv=dict(
-      weights=dict(clip=1.0, vision=1.0, lang=1.0),
+      weights=dict(clip=1.0, vision=1.0, lang=0.0),
       gamma=0.98,
-      num_negatives=3,
+      num_negatives=0,
     ),
     triplet=dict(margin=0.2),
   )

@@ -42,6 +42,7 @@ def adjust(config: Any) -> Any:
 
   A step has as many clips as one of Adapt2Reward: Concept2Robot's are all
   human; LIV takes half of them, as it encodes four frames of each one by one.
+  DVD, whose clips are encoded before, takes `dvd.steps` steps for each.
 
   Raises:
     ValueError: settings that leave the method nothing to learn from.
@@ -67,6 +68,9 @@ def adjust(config: Any) -> Any:
     config.data.human.update(
       templates=templates, clips_per_template=settings.clips_per_template
     )
+  elif method == "dvd":
+    for key in ("num_steps", "epoch_steps", "log_every", "checkpoint_every"):
+      config.train[key] *= config.dvd.steps
   elif method == "liv":
     devices = jax.device_count()
     for name, size in batch.items():

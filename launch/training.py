@@ -57,7 +57,7 @@ def run(config: Any, workdir: pathlib.Path):
   start.tokenizer.save(workdir / "tokenizer.json")
   if not is_baseline:
     _write_spec(workdir, config, data, form="cosine")
-  if not loop.is_finished(str(workdir), config.train.num_steps):
+  if not loop.is_finished(str(workdir), settings.train.num_steps):
     _train(settings, workdir, data, start)
   _evaluate(config, workdir, data, start)
 
