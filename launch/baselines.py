@@ -90,7 +90,12 @@ def _make_concept2robot(config, workdir, data, start):
     _optimizer(config),
     functools.partial(_batches, config, data, start, classes),
     validation.of_scorer(make_scorer, data.validation),
-    {"classes": classes, "readings": readings, "instructions": texts},
+    {
+      "classes": classes,
+      "readings": readings,
+      "instructions": texts,
+      "num_trained": 0,
+    },
   )
 
 
@@ -192,7 +197,11 @@ def _make_dvd(config, workdir, data, start):
       process_count=jax.process_count(),
     ),
     validation.of_scorer(make_scorer, data.validation, frozen=True),
-    {"readings": readings, "instructions": known},
+    {
+      "readings": readings,
+      "instructions": known,
+      "num_trained": sum(t in known for t in data.texts[: data.num_trained]),
+    },
   )
 
 

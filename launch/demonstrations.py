@@ -13,7 +13,6 @@ from a2r import sim
 from a2r.models import singularity
 from a2r.sim import humans
 from data import pipeline
-from data.dataset import Dataset
 from launch import collecting, prepare
 
 # Clips that are made have a seed that no run's training clips have.
@@ -37,43 +36,41 @@ def collect(
 ) -> Demonstrations:
   """Demonstrations of the run's labels and of all tasks of the tabletop.
 
-  Those that the generator knows are made, and are in no training set. Of other
-  labels the first human clips of the run are taken; one that has too few has
-  none.
+  Where human clips are made, or there are none, demonstrations are made too,
+  apart from those to train on. Else they are the first human clips of each
+  label; a label that has too few has none.
 
   Args:
     config: the settings.
     data: the run's clips.
     backbone: says how many frames of what size.
   """
+  if config.data.human.source in ("procedural", "none"):
+    return _make(config, data, backbone)
   num = config.dvd.num_demos
+  column = getattr(data.human, data.label_by)
+  rows = [np.flatnonzero(column == label)[:num] for label in data.labels]
+  rows = [few for few in rows if len(few) == num]
+  if not rows:
+    raise ValueError(f"no task has dvd.num_demos={num} human clips")
+  clips = data.human.select(np.concatenate(rows))
+  return _load(clips, data.label_by, backbone)
+
+
+def _make(config, data, backbone):
+  """Procedural clips that no run trains on."""
   labels = list(data.labels)
   if data.label_by == "template":
     labels += [task.template for task in sim.TASKS.values()]
-  labels = list(dict.fromkeys(labels))
-  made = tuple(label for label in labels if label in humans.TEMPLATES)
-  parts = []
-  if made:
-    spec = collecting.HumanSpec(
-      templates=made,
-      clips_per_template=num,
-      seed=_SEED + config.seed,
-      num_frames=config.data.stored_frames,
-      image_size=config.data.image_size,
-    )
-    clips = collecting.collect_human(spec, config.data.dir)
-    parts.append(_load(clips, clips.template, backbone))
-  for label in (label for label in labels if label not in made):
-    if data.human is None:
-      continue
-    rows = np.flatnonzero(getattr(data.human, data.label_by) == label)[:num]
-    if len(rows) == num:
-      chosen = np.isin(np.arange(len(data.human)), rows)
-      clips = data.human.select(chosen)
-      parts.append(_load(clips, np.full(num, label), backbone))
-  if not parts:
-    raise ValueError("no human clip shows any task of the run")
-  return Demonstrations(*map(np.concatenate, zip(*parts, strict=True)))
+  spec = collecting.HumanSpec(
+    templates=tuple(t for t in humans.TEMPLATES if t in labels),
+    clips_per_template=config.dvd.num_demos,
+    seed=_SEED + config.seed,
+    num_frames=config.data.stored_frames,
+    image_size=config.data.image_size,
+  )
+  clips = collecting.collect_human(spec, config.data.dir)
+  return _load(clips, "template", backbone)
 
 
 def save(demos: Demonstrations, path: pathlib.Path):
@@ -83,10 +80,8 @@ def save(demos: Demonstrations, path: pathlib.Path):
   os.replace(partial, path)
 
 
-def _load(
-  dataset: Dataset, labels: np.ndarray, backbone: singularity.Config
-) -> Demonstrations:
+def _load(dataset, column, backbone):
   clips = pipeline.load_clips(
     dataset, num_frames=backbone.num_frames, image_size=backbone.image_size
   )
-  return Demonstrations(clips.frames, np.asarray(labels).astype(str))
+  return Demonstrations(clips.frames, getattr(dataset, column).astype(str))

@@ -13,9 +13,8 @@ import pathlib
 
 from absl import flags, logging
 
-from a2r import reward
 from a2r.core import text
-from a2r.evaluation import description, examples
+from a2r.evaluation import description, examples, judge
 from data import video
 from launch import common
 
@@ -42,14 +41,14 @@ def main():
   instruction = _INSTRUCTION.value
   if not text.pre_text(instruction):
     raise ValueError(f"the instruction is empty: {instruction!r}")
-  model = reward.load(_RUN.value, _CHECKPOINT.value)
+  model = judge.load(_RUN.value, _CHECKPOINT.value)
   clip = video.load_video(_VIDEO.value, num_frames=model.num_frames)
   print(description.describe(model, clip, instruction))
   if _FIGURE.value:
     draw(model, instruction)
 
 
-def draw(model: reward.Reward, instruction: str):
+def draw(model: judge.Model, instruction: str):
   """Draws the video's frames and its reward over time."""
   # Matplotlib takes longer to import than a clip to score.
   from a2r.evaluation import figures

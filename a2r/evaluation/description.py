@@ -5,22 +5,22 @@ Letters: T frames.
 
 import numpy as np
 
-from a2r import reward
 from a2r.core import text
-from a2r.evaluation import tables
+from a2r.evaluation import judge, tables
 
 _MEANING = {
   "cosine": "cosine of video and instruction, -1 to 1",
   "softmax": "probability among the known instructions and its failures",
   "own_failures": "probability against its failures",
+  judge.FORM: "the method's own score",
 }
 
 
-def describe(model: reward.Reward, clip: np.ndarray, instruction: str) -> str:
+def describe(model: judge.Model, clip: np.ndarray, instruction: str) -> str:
   """What is printed of a clip.
 
   Args:
-    model: the reward.
+    model: the reward, or another method's.
     clip: `[T, H, W, 3]` uint8.
     instruction: the user's text.
   """
@@ -34,7 +34,7 @@ def describe(model: reward.Reward, clip: np.ndarray, instruction: str) -> str:
       f"  {_reading(model, instruction, known)}",
       f"Reward: {rewards[0]:.4f} ({_MEANING[model.form]})",
       "",
-      tables.text(_known_table(model, texts, rewards, scores["cosine"])),
+      tables.text(_known_table(model, texts, scores)),
       *_failure_lines(model, clip, known),
     ]
   )
@@ -47,17 +47,20 @@ def _reading(model, instruction: str, known: str) -> str:
   return "not known to the run; scored as it stands"
 
 
-def _known_table(model, texts, rewards, cosines) -> tables.Table:
+def _known_table(model, texts, scores) -> tables.Table:
   """All rewards, highest first; the instruction asked for is marked."""
+  rewards = scores[model.form]
+  columns = {"reward": rewards}
+  if "cosine" in scores:
+    columns["cosine"] = scores["cosine"]
   trained = model.trained_instructions
   return tables.Table(
     "All known instructions (> is the one asked for)",
-    ["instruction", "reward", "cosine", "robot data"],
+    ["instruction", *columns, "robot data"],
     [
       [
         f"{'>' if i == 0 else ' '} {texts[i]}",
-        float(rewards[i]),
-        float(cosines[i]),
+        *(float(column[i]) for column in columns.values()),
         "yes" if texts[i] in trained else "no",
       ]
       for i in np.argsort(-rewards, kind="stable")

@@ -11,7 +11,7 @@ import numpy as np
 from a2r import reward
 from a2r.learners import registry
 from a2r.models import scorer as scorer_lib
-from a2r.models import trained
+from a2r.models import trained, wording
 
 FORM = "score"
 
@@ -20,16 +20,35 @@ class Judge:
   """What `evaluate.evaluate_run` asks of a model; it has one form, 'score'."""
 
   form = FORM
+  prompted_instructions = ()
 
-  def __init__(self, scorer: scorer_lib.Scorer, instructions: Sequence[str]):
+  def __init__(
+    self,
+    scorer: scorer_lib.Scorer,
+    instructions: Sequence[str],
+    num_trained: int = 0,
+  ):
     """Wraps a scorer.
 
     Args:
       scorer: gives the scores.
-      instructions: the texts that are known to the run.
+      instructions: the texts that are known to the run, those with robot data
+        first.
+      num_trained: how many it was trained on with robot data.
     """
     self.scorer = scorer
     self.instructions = list(instructions)
+    self.trained_instructions = self.instructions[:num_trained]
+
+  @property
+  def num_frames(self) -> int:
+    """Frames of a clip that the scorer looks at."""
+    return self.scorer.num_frames
+
+  def read(self, instruction: str) -> str:
+    """The known instruction that `instruction` is read as, or itself."""
+    index = wording.find(instruction, self.instructions)
+    return instruction if index is None else self.instructions[index]
 
   def form_scores(
     self, clips: np.ndarray, instructions: Sequence[str]
@@ -38,9 +57,10 @@ class Judge:
     return {FORM: scorer_lib.scores(self.scorer, clips, instructions)}
 
 
-def load(
-  folder: str | pathlib.Path, checkpoint: str = "best"
-) -> reward.Reward | Judge:
+Model = reward.Reward | Judge
+
+
+def load(folder: str | pathlib.Path, checkpoint: str = "best") -> Model:
   """What a run of any method has learned: a reward, or a judge.
 
   Args:
@@ -56,4 +76,4 @@ def load(
     return reward.load(folder, checkpoint)
   scorer = registry.load_scorer(folder, checkpoint)
   spec = trained.read_file(folder, trained.SPEC_FILE)
-  return Judge(scorer, spec["instructions"])
+  return Judge(scorer, spec["instructions"], num_trained=spec["num_trained"])
