@@ -59,6 +59,12 @@ _UNSEEN = {
     "Poking something so lightly that it doesn't or almost doesn't move",
   ),
 }
+_CLIPS = {
+  "successes": 90,
+  "failures": 90,
+  "success_sources": ("expert",),
+  "random_sources": ("random",),
+}
 # Study -> value -> settings that differ from configs/envgen.py.
 STUDIES: dict[str, dict[str, dict[str, Any]]] = {
   "main": {"": {}},
@@ -147,6 +153,8 @@ def make_config(run: dict[str, Any], file: pathlib.Path) -> Any:
   """The settings of a run."""
   config = envgen.get_config()
   config.seed = run["seed"]
+  # Scripted successes alone: what the losses are, not what a planner needs.
+  config.data.robot.update(_CLIPS)
   config.model.init = str(file)
   config.loss.weights.update(dict.fromkeys(config.loss.weights, 0.0))
   weights = METHODS[run["method"]]
