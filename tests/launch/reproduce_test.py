@@ -1,88 +1,32 @@
-"""Reproducing a table, with stand-ins for clips, training and trials.
-
-Run as a program, this file reproduces the smoke size and kills itself on the
-way.
-"""
+"""Reproducing a table, with stand-ins for clips, training and trials."""
 
 import json
-import os
 import pathlib
-import signal
 import subprocess
 import sys
 import types
 
-import jax.numpy as jnp
-import numpy as np
 import pytest
 from ml_collections import config_dict
 
 import configs
 import launch
 from a2r import sim
-from a2r.evaluation import quality
-from a2r.learners import registry
-from a2r.models import scorer
-from a2r.planning import base, trials
+from a2r.planning import base
 from launch import (
-  planning,
   players,
-  prepare,
   reproduction,
   reproduction_results,
-  reproduction_steps,
   training,
 )
 
-_SMOKE_ENVS = ("tabletop/train", "tabletop/test1")
-
 
 @pytest.fixture
-def log(monkeypatch, tmp_path):
+def log(monkeypatch, load_module):
   """What was done, a list that grows."""
   done = []
-
-  def train(config, folder):
-    done.append(("train", folder.name, config.method, config.seed))
-    (folder / "weights").write_text(f"{config.loss.weights.to_dict()}")
-
-  def play(environment, tasks, seeds, dynamics, objective, settings, **_):
-    name = objective.name if objective else "random"
-    done.append(("play", name, environment, tuple(sorted(set(seeds)))))
-    draws = [np.random.default_rng(seed) for seed in seeds]
-    return trials.Trials(
-      log=np.zeros((len(seeds), 61, 13), np.float32),
-      qpos=np.zeros((len(seeds), 61, 19), np.float32),
-      actions=np.zeros((len(seeds), 60, 5), np.float32),
-      success=np.array([rng.random() < 0.5 for rng in draws]),
-      values=np.zeros((len(seeds), settings.num_plans), np.float32),
-      frames=None,
-    )
-
-  def load(folder, checkpoint="best"):
-    assert (pathlib.Path(folder) / "weights").exists()
-    return scorer.clock()._replace(
-      name="some", params={"w": jnp.ones(len(str(folder)))}
-    )
-
-  def judge(*_):
-    done.append(("judge",))
-    return {"texts": [], "rows": [], "summary": [], "clock": [], "notes": []}
-
-  monkeypatch.setattr(training, "run", train)
-  monkeypatch.setattr(trials, "run", play)
-  monkeypatch.setattr(planning, "_animate", lambda *_: b"picture")
-  monkeypatch.setattr(registry, "load_scorer", load)
-  monkeypatch.setattr(quality, "quality", judge)
-  monkeypatch.setattr(
-    reproduction_steps.Steps, "qualities", lambda self: {}, raising=True
-  )
-  monkeypatch.setattr(
-    prepare,
-    "open_data",
-    lambda config, *, seed, use_failures: done.append(("clips", seed)),
-  )
-  monkeypatch.setattr(prepare, "open_test", lambda config: None)
+  for stand_in in load_module("launch/reproduce_stand_ins.py").make(done):
+    monkeypatch.setattr(*stand_in)
   return done
 
 
@@ -314,80 +258,3 @@ def test_settings_of_every_run_make_sense(name, method, tmp_path):
     else:
       assert config.method == method
   assert experiment.tasks == sim.TARGETS
-
-
-@pytest.mark.slow
-def test_killed_again_and_again_the_table_is_the_same(tmp_path):
-  def run(folder, moment):
-    return subprocess.run(
-      [sys.executable, __file__, str(tmp_path / folder), moment],
-      env=os.environ
-      | {"PYTHONPATH": os.pathsep.join(sys.path), "XLA_FLAGS": ""},
-      cwd=pathlib.Path(__file__).parents[2],
-      capture_output=True,
-      text=True,
-      check=False,
-    )
-
-  for moment in ("training", "planning"):
-    killed = run("killed", moment)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
-  for folder in ("killed", "whole"):
-    done = run(folder, "never")
-    assert done.returncode == 0, done.stderr
-  results = [
-    json.loads((tmp_path / name / "results.json").read_text())
-    for name in ("killed", "whole")
-  ]
-  for key in ("cells", "rows", "task_rows", "quality", "notes"):
-    assert results[0][key] == results[1][key]
-  files = [
-    {
-      str(path.relative_to(tmp_path / name)): path.read_bytes()
-      for path in (tmp_path / name / "plan").rglob("*.npz")
-    }
-    for name in ("killed", "whole")
-  ]
-  assert len(files[0]) == 2 * 2
-  assert files[0] == files[1]
-
-
-def _main():
-  """The smoke size of figure 3 with two rows, until the moment comes."""
-  from a2r.core import writer
-  from launch import cells, common, reproduce
-
-  folder, moment = sys.argv[1:]
-
-  def counted(function, at):
-    calls = []
-
-    def wrapped(*args, **kwargs):
-      calls.append(None)
-      if len(calls) == at:
-        os.kill(os.getpid(), signal.SIGKILL)
-      return function(*args, **kwargs)
-
-    return wrapped
-
-  target, name, at = {
-    "training": (writer.Writer, "write", 4),
-    "planning": (cells.Store, "write", 2),
-    "never": (writer.Writer, "write", -1),
-  }[moment]
-  setattr(target, name, counted(getattr(target, name), at))
-  sys.argv = [
-    "launch.reproduce",
-    "--figure=3",
-    "--size=smoke",
-    "--methods=random,adapt2reward",
-    "--columns=tabletop/train",
-    f"--workdir={folder}",
-    f"--data_dir={folder}/data",
-    "--batch=2",
-  ]
-  common.run(reproduce.main)
-
-
-if __name__ == "__main__":
-  _main()

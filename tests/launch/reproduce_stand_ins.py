@@ -1,0 +1,57 @@
+"""Stand-ins for the clips, trainings and trials of a reproduction."""
+
+import pathlib
+
+import jax.numpy as jnp
+import numpy as np
+
+from a2r.evaluation import quality
+from a2r.learners import registry
+from a2r.models import scorer
+from a2r.planning import trials
+from launch import planning, prepare, reproduction_steps, training
+
+
+def make(done):
+  """`(module, name, value)` of what takes long; tells what it did."""
+
+  def train(config, folder):
+    done.append(("train", folder.name, config.method, config.seed))
+    (folder / "weights").write_text(f"{config.loss.weights.to_dict()}")
+
+  def play(environment, tasks, seeds, dynamics, objective, settings, **_):
+    name = objective.name if objective else "random"
+    done.append(("play", name, environment, tuple(sorted(set(seeds)))))
+    draws = [np.random.default_rng(seed) for seed in seeds]
+    return trials.Trials(
+      log=np.zeros((len(seeds), 61, 13), np.float32),
+      qpos=np.zeros((len(seeds), 61, 19), np.float32),
+      actions=np.zeros((len(seeds), 60, 5), np.float32),
+      success=np.array([rng.random() < 0.5 for rng in draws]),
+      values=np.zeros((len(seeds), settings.num_plans), np.float32),
+      frames=None,
+    )
+
+  def load(folder, checkpoint="best"):
+    assert (pathlib.Path(folder) / "weights").exists()
+    return scorer.clock()._replace(
+      name="some", params={"w": jnp.ones(len(pathlib.Path(folder).name))}
+    )
+
+  def judge(*_):
+    done.append(("judge",))
+    return {"texts": [], "rows": [], "summary": [], "clock": [], "notes": []}
+
+  def open_data(config, *, seed, use_failures):
+    done.append(("clips", seed))
+
+  return [
+    (training, "run", train),
+    (trials, "run", play),
+    (planning, "_animate", lambda *_: b"picture"),
+    (registry, "load_scorer", load),
+    (quality, "quality", judge),
+    (reproduction_steps.Steps, "qualities", lambda self: {}),
+    (prepare, "open_data", open_data),
+    (prepare, "open_test", lambda config: None),
+  ]
