@@ -85,4 +85,5 @@ def adjust(config: Any) -> Any:
 
 def groups(config: Any) -> tuple[str, ...]:
   """The parts of a batch that a baseline looks at, of adjusted settings."""
-  return tuple(name for name, size in config.train.batch.items() if size)
+  batch = config.train.batch
+  return tuple(name for name in PARTS[config.method] if batch[name])

@@ -84,6 +84,7 @@ def test_a_run_becomes_a_scorer(own, method, tmp_path):
 def test_a_stopped_run_of_dvd_ends_the_same(own, tmp_path):
   config = own[0].copy_and_resolve_references()
   config.method = "dvd"
+  config.dvd.steps = 1
   config.train.update(num_steps=4, epoch_steps=2, checkpoint_every=2)
   whole, parts = tmp_path / "whole", tmp_path / "parts"
   for folder, lengths in ((whole, [4]), (parts, [2, 4])):
