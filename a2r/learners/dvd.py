@@ -68,14 +68,8 @@ def encode_views(
       # Filled up with the last clip, so that all chunks are of one size.
       rows = np.minimum(np.arange(start, start + _CHUNK), len(clips) - 1)
       keys = jax.vmap(jax.random.fold_in, (None, 0))(key, rows)
-      part = _encode(
-        model,
-        augment if view else None,
-        backbone,
-        keys,
-        clips[rows],
-        task[rows],
-      )
+      change = augment if view else None
+      part = _encode(model, change, backbone, keys, clips[rows], task[rows])
       parts.append(np.asarray(part))
     views.append(np.concatenate(parts)[: len(clips)])
   return np.stack(views)

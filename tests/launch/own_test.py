@@ -205,7 +205,7 @@ def _run(folder, clips, capfd):
 def _trained(monkeypatch):
   """Nothing is trained: compiling takes longer than all the rest."""
   monkeypatch.setattr(loop, "is_finished", lambda *_: True)
-  monkeypatch.setattr(reward, "load", lambda _: _BrightIsGood())
+  monkeypatch.setattr(reward, "load", lambda *_: _BrightIsGood())
 
 
 def test_a_report_on_one_clip_of_each_outcome(tmp_path, capfd, trained):
