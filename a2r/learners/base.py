@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 import optax
 
 from a2r.core import parallel
@@ -46,7 +47,8 @@ def make_step_fn(
   Args:
     loss_fn: a learner's.
     optimizer: makes updates from gradients.
-    seed: the run's; step n draws from `rng.step_key(seed, n)`.
+    seed: the run's, a number or an array `[]` of it; step n draws from
+      `rng.step_key(seed, n)`.
     axis_name: the devices' axis, or None for one device.
     updates_extra: the learner's.
 
@@ -76,3 +78,33 @@ def make_step_fn(
     return state, metrics
 
   return step_fn
+
+
+def make_parallel_step(
+  learner: Learner,
+  optimizer: optax.GradientTransformation,
+  seed: int,
+  num_devices: int | None = None,
+) -> Callable[..., Any]:
+  """Returns `step(state, batch) -> (state, metrics)` on all devices.
+
+  The seed is data to the program, so that runs that differ in it alone find the
+  compiled one in the cache.
+
+  Args:
+    learner: the method.
+    optimizer: makes updates from gradients.
+    seed: the run's.
+    num_devices: devices of this host to use; None: all.
+  """
+
+  def step_fn(state, batch, seed):
+    step_fn = make_step_fn(
+      learner.loss_fn, optimizer, seed, updates_extra=learner.updates_extra
+    )
+    return step_fn(state, batch)
+
+  parallel_fn = parallel.pmap_step(step_fn)
+  # The 32 bits that a key is made of, of a seed of any size.
+  seeds = parallel.replicate(np.uint32(seed & 0xFFFFFFFF), num_devices)
+  return lambda state, batch: parallel_fn(state, batch, seeds)

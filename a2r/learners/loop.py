@@ -89,11 +89,7 @@ def train(
     report = stack.enter_context(_Report(workdir, start_step, num_steps))
     timer = progress.Timer()
     state = parallel.replicate(state, num_devices)
-    step_fn = parallel.pmap_step(
-      base.make_step_fn(
-        learner.loss_fn, optimizer, seed, updates_extra=learner.updates_extra
-      )
-    )
+    step_fn = base.make_parallel_step(learner, optimizer, seed, num_devices)
     batches = batches_fn(start_step) if start_step < num_steps else iter(())
     # Before this line there is nothing to save: being stopped may interrupt.
     stop_requested = stack.enter_context(signals.deferring())
