@@ -8,11 +8,12 @@
 
 Who acts in a robot clip is its source: expert, near_miss (the expert's motion
 spoiled), noise (an expert's success with noise on it), rl (a policy trained by
-reinforcement learning and stopped early) or random. With --source, --clips
-clips of each task and source are collected; of the expert only successes are
-kept, of near_miss, noise and rl only failures, and random clips as they come;
---want=success, failure or all overrules that. Without --source the experts'
---successes and the --failures of all other sources are collected.
+reinforcement learning and stopped early), random, or explore (uniform actions
+for a while, then rest). With --source, --clips clips of each task and source
+are collected; of the expert only successes are kept, of near_miss, noise and rl
+only failures, and random and explore clips as they come; --want=success,
+failure or all overrules that. Without --source the experts' --successes and the
+--failures of all other sources are collected.
 
 With --config, everything that launch.train would make: robot clips for
 training, validation and test, and human clips. What is there already is found;
@@ -49,14 +50,15 @@ _NEAR_MISSES = flags.DEFINE_float(
 _SOURCES = flags.DEFINE_multi_string(
   "source",
   [],
-  "Who acts: expert, near_miss, noise, rl, random; several by commas or flags.",
+  "Who acts: expert, near_miss, noise, rl, random, explore; several by commas "
+  "or flags.",
 )
 _WANT = flags.DEFINE_enum(
   "want",
   None,
   ["success", "failure", "all"],
   "With --source, the clips kept; by default the expert's successes, the "
-  "failures of near_miss, noise and rl, all of random.",
+  "failures of near_miss, noise and rl, all of the others.",
 )
 _PURPOSE = flags.DEFINE_enum(
   "purpose",

@@ -159,6 +159,11 @@ def check(config: Any):
       "clips alone are source 'none' and 0; sources of human clips: "
       "procedural, ssv2, records, folder"
     )
+  _check_failures(config)
+
+
+def _check_failures(config):
+  """Fails where losses on failures have none to look at."""
   weights = config.loss.weights
   if weights.fvlc or weights.bce:
     made = config.data.robot.source == "tabletop"

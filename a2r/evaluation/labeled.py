@@ -20,8 +20,8 @@ class LabeledClips:
   Attributes:
     frames: `[N, T, H, W, 3]` uint8.
     success: `[N]` bool, true where the clip does its own task.
-    source: `[N]` str, who acted: 'expert', 'near_miss', 'noise', 'rl' or
-      'random'; anything else of clips that were not simulated.
+    source: `[N]` str, who acted: 'expert', 'near_miss', 'noise', 'rl',
+      'random' or 'explore'; anything else of clips that were not simulated.
     task: `[N]` str, the name of the clip's task.
     instruction: `[N]` str, the task's instruction.
     environment: `[N]` str, such as 'tabletop/test1'.

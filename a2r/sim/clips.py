@@ -56,9 +56,9 @@ def collect(
   Args:
     environment: a name of `sim.ENVIRONMENTS`.
     task: a name of `sim.TASKS`; it chooses the script and judges success.
-    source: of `policies.SOURCES`: 'expert', 'near_miss', 'noise', 'rl' or
-      'random'. Noise is put on expert episodes that succeed: a draw whose
-      actions fail without it is left out.
+    source: of `policies.SOURCES`: 'expert', 'near_miss', 'noise', 'rl',
+      'random' or 'explore'. Noise is put on expert episodes that succeed: a
+      draw whose actions fail without it is left out.
     seed: of all randomness.
     num_clips: N.
     num_frames: T.

@@ -102,8 +102,7 @@ def _actions(model, source, seeds):
   if source in policies.SOURCES:
     task = rng.choice(list(tasks.TASKS))
     return policies.sample_batch(model, source, task, seeds)
-  size = (physics.NUM_STEPS, physics.ACTION_SIZE)
-  actions = rng.uniform(physics.ACTION_LOW, physics.ACTION_HIGH, size)
+  actions = policies.uniform(rng)
   if source == "held":
     step = np.arange(physics.NUM_STEPS)
     actions = actions[step // rng.choice(_HOLDS)]

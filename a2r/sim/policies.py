@@ -136,7 +136,7 @@ def random(
   del task, variant
   kind = rng.choice(["uniform", "goals", "waypoints", "waypoints"])
   if kind == "uniform":
-    return _uniform(rng)
+    return uniform(rng)
   gripper = rng.choice([strokes.OPEN, strokes.CLOSED])
   num_points = 3 if kind == "goals" else rng.integers(2, 6)
   points = rng.uniform(_LOW, _HIGH, (num_points, 3))
@@ -151,13 +151,20 @@ def random(
   return _actions(_path(rng, points, durations), gripper)
 
 
+def uniform(rng: np.random.Generator) -> np.ndarray:
+  """DVD's uniform random actions `[60, 5]`; `rng` is consumed."""
+  size = (physics.NUM_STEPS, physics.ACTION_SIZE)
+  actions = rng.uniform(physics.ACTION_LOW, physics.ACTION_HIGH, size)
+  return np.float32(actions)
+
+
 def explore(
   rng: np.random.Generator, task: str, variant: variants.Variant
 ) -> np.ndarray:
   """Actions `[60, 5]` of uniform noise, then of rest; `rng` is consumed."""
   del task, variant
   stop = rng.choice(_PLAN_ENDS)
-  actions = _uniform(rng)
+  actions = uniform(rng)
   actions[stop:, :3] = 0.0
   actions[stop:, 4] = actions[stop - 1, 4]
   return actions
@@ -205,13 +212,6 @@ def sample_batch(
     return stopped.play(model, task, seeds)
   rngs = map(np.random.default_rng, seeds)
   return np.stack([sample(rng, source, task, model.variant) for rng in rngs])
-
-
-def _uniform(rng):
-  """DVD's uniform random actions `[60, 5]`."""
-  size = (physics.NUM_STEPS, physics.ACTION_SIZE)
-  actions = rng.uniform(physics.ACTION_LOW, physics.ACTION_HIGH, size)
-  return np.float32(actions)
 
 
 def _play(rng, stroke):
