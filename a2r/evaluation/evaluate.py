@@ -10,8 +10,8 @@ What a program calls at the end of a training run:
 and `.form_scores(frames, instructions) -> {form: [N, L]}`; the two values are
 `labeled.LabeledClips`, built with `labeled.label_clips` and
 `labeled.concatenate`. The form of the reward is chosen on the validation clips
-alone (`choose_form`) and is `result.form`; every figure of every form is in the
-result.
+alone (`choose_form`) and is `result.form`, or `forms.UNSEEN` where these show
+none of the instructions judged; every figure of every form is in the result.
 
 Letters: N clips, T frames, L instructions. Pure numpy.
 """
@@ -23,6 +23,7 @@ import numpy as np
 
 from a2r.evaluation import examples, metrics
 from a2r.evaluation.labeled import RANDOM, LabeledClips
+from a2r.models import forms
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Report:
   """All figures of one evaluation.
 
   Attributes:
-    form: the reward's form, the one chosen on validation.
+    form: the reward's form.
     validation: mean AUROC per form on the validation clips; {} without them.
     rows: one dict per (form, environment, task).
     summary: one dict per (form, environment): means over tasks, and
@@ -95,6 +96,9 @@ def evaluate_run(
     num_validation = [int(clips.success.sum()), int((~clips.success).sum())]
     scores = model.form_scores(clips.frames, instructions)
     form, validation = choose_form(scores, clips, instructions)
+    shown = set(clips.instruction) & set(test.instruction)
+    if not shown and forms.UNSEEN in scores:
+      form = forms.UNSEEN
   scores = model.form_scores(test.frames, instructions)
   rows, summary = [], []
   for name, values in scores.items():
@@ -152,7 +156,12 @@ def choose_form(
       "the form of the reward cannot be chosen: no task of the validation "
       "clips has both successes and failures"
     )
-  return max(figures, key=figures.get), figures
+  return best(figures), figures
+
+
+def best(figures: Mapping[str, float]) -> str:
+  """The form with the highest figure, the first among equals."""
+  return max(figures, key=figures.get)
 
 
 def task_rows(

@@ -7,6 +7,7 @@ Near-misses are the failures of all sources that nearly succeed, see
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from a2r.evaluation import evaluate
 from a2r.evaluation.evaluate import Report
 
 _MISSING = "-"
@@ -105,7 +106,9 @@ def chosen(rows: Sequence[dict], form: str) -> list[dict]:
 def form_line(result: Report) -> str:
   """Which form the reward has, and why."""
   why = "the first one; there were no clips, or too few, to choose on"
-  if result.validation:
+  if result.validation and result.form != evaluate.best(result.validation):
+    why = "no validation clip shows the instructions judged"
+  elif result.validation:
     figure = cell(result.validation[result.form])
     why = f"chosen on the validation clips, AUROC {figure}"
     if result.num_validation:

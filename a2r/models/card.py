@@ -208,11 +208,13 @@ def _figures(record) -> str:
 def _choice(figures) -> str:
   if not figures["validation"]:
     return f"Form of the reward: `{figures['form']}`, not chosen on clips."
-  tried = ", ".join(f"{k} {v:.3f}" for k, v in figures["validation"].items())
-  return (
-    f"Form of the reward: `{figures['form']}`, the best on validation clips "
-    f"(AUROC there: {tried})."
-  )
+  found = figures["validation"]
+  tried = ", ".join(f"{k} {v:.3f}" for k, v in found.items())
+  why = "the best on validation clips"
+  if figures["form"] != max(found, key=found.get):
+    why = "as validation clips show none of the instructions judged"
+  form = f"Form of the reward: `{figures['form']}`"
+  return f"{form}, {why} (AUROC there: {tried})."
 
 
 def _meaning(config) -> str:

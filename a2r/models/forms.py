@@ -103,6 +103,10 @@ FORMS = {
   "softmax": softmax,
   "own_failures": own_failures,
 }
+# That of instructions which no robot clip shows: their cosines also follow what
+# all instructions have in common, such as how much the arm moves; a softmax
+# takes that out (docs/experiments.md).
+UNSEEN = "softmax"
 
 
 def _cosines(video: jax.Array, text: jax.Array) -> jax.Array:

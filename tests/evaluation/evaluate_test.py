@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from absl.testing import absltest, parameterized
 
-from a2r.evaluation import evaluate, examples, labeled
+from a2r.evaluation import evaluate, examples, labeled, tables
 from a2r.sim import policies
 
 TEXTS = ["closing drawer", "moving cup", "opening box"]
@@ -167,6 +167,27 @@ class EvaluateRunTest(absltest.TestCase):
     self.assertAlmostEqual(found["good", "test2"], 1 / 6)
     # The instruction that the model does not know is among those scored.
     self.assertEqual(result.instructions, [TEXTS[0], TEXTS[2], TEXTS[1]])
+
+  def test_form_for_instructions_that_validation_lacks(self):
+    class Softmax(FakeModel):
+      """The form of unseen instructions is worse on validation."""
+
+      def form_scores(self, frames, texts):
+        scores = super().form_scores(frames, texts)
+        return {"good": scores["good"], "softmax": scores["bad"]}
+
+    validation = self._clips("train")
+    test = make_clips(REWARDS, SUCCESS, SOURCE, task=0, environment="train")
+    result = evaluate.evaluate_run(
+      Softmax(), {"validation": validation, "test": test}
+    )
+    self.assertEqual(result.form, "softmax")
+    self.assertIn("no validation clip shows", tables.form_line(result))
+    again = evaluate.evaluate_run(
+      Softmax(), {"validation": validation, "test": validation}
+    )
+    self.assertEqual(again.form, "good")
+    self.assertIn("chosen on the validation clips", tables.form_line(again))
 
   def test_without_validation_the_form_is_the_model_s(self):
     result = evaluate.evaluate_run(FakeModel(), {"test": self._clips("train")})
