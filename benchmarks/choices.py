@@ -1,0 +1,96 @@
+"""How often would the best of 100 plays by a reward be a success?
+
+  python -m benchmarks.choices --runs=runs/envgen,runs/other \\
+    [--environment=tabletop/train] [--clips=2048]
+
+Planning trials say it best, but each is one yes or no and takes seconds. Here
+the clips of a planner's kind (uniform actions for 20, 40 or 60 steps, then
+rest) are made once; every reward ranks the same ones, and the success of the
+best of 100 of them is counted without drawing (`metrics.best_of`). Prints, per
+run and target task, that share and the AUROC among these clips; an Adapt2Reward
+run has a row for each form of the reward. The clips are kept for the next call.
+"""
+
+import pathlib
+
+import jax
+import numpy as np
+from absl import app, flags, logging
+
+from a2r import reward
+from a2r.core import compilation
+from a2r.core import frames as frame_rule
+from a2r.evaluation import metrics
+from a2r.learners import registry
+from a2r.models import scorer
+from a2r.sim import drawing, physics, policies, tasks
+
+_RUNS = flags.DEFINE_list("runs", None, "Run folders.", required=True)
+_ENVIRONMENT = flags.DEFINE_string("environment", "tabletop/train", "Its name.")
+_CLIPS = flags.DEFINE_integer("clips", 2048, "Clips to rank.")
+_COUNT = flags.DEFINE_integer("count", 100, "Clips that a plan chooses from.")
+_DIR = flags.DEFINE_string("dir", "datasets", "Where the clips are kept.")
+_FRAMES, _SIZE, _PART = 8, 64, 64
+
+
+def _load_clips():
+  """Frames `[N, T, S, S, 3]` and `[N]` outcomes per target task."""
+  environment, number = _ENVIRONMENT.value, _CLIPS.value
+  name = f"choices-{environment.replace('/', '-')}-{number}.npz"
+  path = pathlib.Path(_DIR.value) / name
+  if not path.is_file():
+    path.parent.mkdir(parents=True, exist_ok=True)
+    parts = [_play(environment, i) for i in range(0, number, _PART)]
+    clips = jax.tree.map(lambda *x: np.concatenate(x)[:number], *parts)
+    np.savez(path, **clips)
+  with np.load(path) as file:
+    clips = dict(file)
+  return clips.pop("frames"), clips
+
+
+def _play(environment, first):
+  """One part of the clips, from number `first` on."""
+  model = physics.load(environment)
+  seeds = [[0, first + i] for i in range(_PART)]
+  actions = policies.sample_batch(model, "explore", tasks.TARGETS[0], seeds)
+  played = physics.rollout(model, actions, physics="c")
+  log, qpos = np.asarray(played.log), np.asarray(played.qpos)
+  steps = frame_rule.frame_indices(qpos.shape[1], _FRAMES, "ends")
+  look = drawing.Look(model.variant, model.mj)
+  frames = drawing.draw_frames(look, model.mj, qpos[:, steps], image_size=_SIZE)
+  success = {t: jax.vmap(tasks.get(t).success)(log) for t in tasks.TARGETS}
+  return {"frames": frames} | jax.tree.map(np.asarray, success)
+
+
+def _scores(run, frames, texts):
+  """Per row's name, `[N, L]` scores of the clips for the texts."""
+  if registry.find_method(pathlib.Path(run)) == "adapt2reward":
+    model = reward.load(run)
+    forms = model.form_scores(frames, texts)
+    mark = {model.form: "*"}
+    return {f"{run} {f}{mark.get(f, '')}": forms[f] for f in forms}
+  return {run: scorer.scores(registry.load_scorer(run), frames, texts)}
+
+
+def main(_):
+  logging.set_verbosity(logging.ERROR)
+  compilation.enable_cache()
+  frames, success = _load_clips()
+  names = list(success)
+  print(
+    f"{len(frames)} clips of {_ENVIRONMENT.value}; in % and AUROC, mean last"
+  )
+  print("; ".join(f"{t} {success[t].mean():.0%}" for t in names), "by chance")
+  texts = [tasks.get(task).instruction for task in names]
+  for run in _RUNS.value:
+    for row, scores in _scores(run, frames, texts).items():
+      columns = list(zip(scores.T, success.values(), strict=True))
+      best = [metrics.best_of(s, y, _COUNT.value) for s, y in columns]
+      order = [metrics.auroc(s, y) for s, y in columns]
+      cells = [f"{100 * x:4.0f}" for x in (*best, np.mean(best))]
+      cells += ["  "] + [f"{x:5.2f}" for x in (*order, np.mean(order))]
+      print(f"{row:60}", *cells, flush=True)
+
+
+if __name__ == "__main__":
+  app.run(main)
