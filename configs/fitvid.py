@@ -8,8 +8,8 @@ DVD (https://arxiv.org/abs/2103.16817).
   python -m launch.train --config=configs/fitvid.py \\
     --config.data.environment=tabletop/test1 --workdir=runs/fitvid_test1
 
-Sizes: `small` (the default) ticks every 4 control steps and is trained on a CPU
-in minutes. `full` (--config=configs/fitvid.py:full) is the published model of
+Sizes: `small` (the default) ticks every 4 control steps and takes a CPU core
+half an hour. `full` (--config=configs/fitvid.py:full) is the published model of
 303 M parameters, which wants an accelerator. `smoke` only shows that everything
 runs.
 """
@@ -74,7 +74,7 @@ def _small():
       floor=0.0,  # Published: 1, a constant rate. A short run wants its end.
     ),
     train=dict(
-      num_steps=2000,
+      num_steps=4000,
       epoch_steps=250,
       batch_size=16,
       num_future=5,  # Pictures after the `num_past` of a window.
