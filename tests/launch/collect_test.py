@@ -323,7 +323,7 @@ def test_command_line(tmp_path):
     "--successes=1",
     "--failures=2",
     "--num_frames=2",
-    "--image_size=16",
+    "--image_size=8",
     f"--out={tmp_path}",
   ]
   done = _run(*arguments)

@@ -53,6 +53,7 @@ def _make(cells, settings, out, simulator):
   return list(gallery.make_clips(left, settings, out, collect_fn=simulator))
 
 
+@pytest.mark.slow
 def test_real_clips_end_as_their_source_should(cells, tmp_path):
   made = _make(cells, _SETTINGS, tmp_path, sim.collect)
   assert made == cells

@@ -290,6 +290,7 @@ def test_an_iterator_that_ran_dry_is_an_error():
     learner.on_epoch(params, extra, 2)
 
 
+@pytest.mark.slow
 def test_micro_batches_change_neither_loss_nor_gradients():
   _, params, extra = fresh()
 

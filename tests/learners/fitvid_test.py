@@ -56,6 +56,7 @@ def run(step_fn, batch, num_devices, num_steps):
   return now, losses
 
 
+@pytest.mark.slow
 def test_equal_on_one_device_and_on_two(step_fn, batch):
   """Loss, weights and running moments are those of the whole batch."""
   one, losses_one = run(step_fn, batch, 1, 2)

@@ -252,6 +252,7 @@ def test_remat_changes_no_loss_and_no_gradient(with_head, rematted, inputs):
   )
 
 
+@pytest.mark.slow
 def test_bfloat16_gradients_point_where_exact_ones_do(
   make_config, make_params, inputs
 ):

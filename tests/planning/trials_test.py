@@ -8,7 +8,7 @@ from a2r.planning import base, objectives, planner, simulation, timing, trials
 from a2r.sim import physics, tasks
 
 ENVIRONMENT = "tabletop/train"
-SIZE = 16
+SIZE = 8
 
 
 @pytest.fixture(scope="module")

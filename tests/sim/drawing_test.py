@@ -5,11 +5,12 @@ from unittest import mock
 
 import jax
 import numpy as np
+import pytest
 from absl.testing import absltest
 
 from a2r.sim import c_engine, drawing, physics
 
-_SIZE = 12
+_SIZE = 8
 
 
 @functools.cache
@@ -62,6 +63,7 @@ class DrawFramesTest(absltest.TestCase):
 
 
 class SamplesTest(absltest.TestCase):
+  @pytest.mark.slow
   def test_samples_are_the_mean_of_a_larger_picture(self):
     qpos = _qpos()[0, ::4]
     fine = _draw(qpos, samples=2)

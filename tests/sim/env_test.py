@@ -27,6 +27,7 @@ class TabletopTest(parameterized.TestCase):
     image = env.render(after)
     self.assertEqual((image.shape, image.dtype), ((16, 16, 3), np.uint8))
 
+  @pytest.mark.slow
   def test_draws_the_same_inside_a_program(self):
     env = sim.make("tabletop/test3", image_size=16)
     state = env.reset(jax.random.key(0))

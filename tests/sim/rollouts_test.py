@@ -141,6 +141,7 @@ class PlayTest(parameterized.TestCase):
     np.testing.assert_allclose(played.qpos, wanted.qpos, atol=1e-4)
     np.testing.assert_array_equal(played.log[:, 0], wanted.log[:, 0])
 
+  @pytest.mark.slow
   def test_an_episode_does_not_depend_on_how_many_there_are(self):
     few, many = _played(), _play(_env(), 5)
     _assert_same(few, jax.tree.map(lambda x: x[:3], many))
