@@ -212,13 +212,19 @@ def test_a_video_model_is_found_by_its_environment(tmp_path):
     world.find_video_model("tabletop/test2")
 
 
+def test_unknown_columns_are_told():
+  known = reproduction.find_columns("table1", "small")
+  assert reproduction.choose("--columns", [], known) == tuple(known)
+  with pytest.raises(ValueError, match="unknown 'plus'; known: robot_only, p"):
+    reproduction.choose("--columns", ["plus3", "plus"], known)
+
+
 @pytest.mark.parametrize(
   "args, said",
   [
     ([], "one of --figure=3 and --table=1"),
     (["--figure=3", "--table=1"], "one of --figure=3 and --table=1"),
     (["--figure=3", "--methods=vip"], "unknown 'vip'; known: random, clock"),
-    (["--table=1", "--columns=plus"], "unknown 'plus'; known: robot_only"),
   ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(args, said, tmp_path):

@@ -10,7 +10,7 @@ from a2r import sim
 from a2r.sim import clips as clips_lib
 from a2r.sim import drawing, physics, stopped, tasks
 
-_SMALL = {"image_size": 16, "num_frames": 4}
+_SMALL = {"image_size": 8, "num_frames": 4}
 
 
 class CollectTest(parameterized.TestCase):
@@ -18,7 +18,7 @@ class CollectTest(parameterized.TestCase):
     clips = sim.collect(
       "tabletop/train", "close_drawer", "expert", 0, 3, **_SMALL
     )
-    self.assertEqual(clips.frames.shape, (3, 4, 16, 16, 3))
+    self.assertEqual(clips.frames.shape, (3, 4, 8, 8, 3))
     self.assertEqual(clips.frames.dtype, np.uint8)
     self.assertEqual(clips.success.dtype, bool)
     self.assertEqual(clips.log.shape, (3, 61, 13))
@@ -139,9 +139,9 @@ class DrawFramesTest(absltest.TestCase):
     look = drawing.Look(model.variant, model.mj)
     actions = np.random.default_rng(0).uniform(-1, 1, (1, 40, 5))
     qpos = physics.rollout(model, actions, physics="c").qpos[0]
-    every = drawing.draw_frames(look, model.mj, qpos, image_size=16)
-    one = drawing.draw_frames(look, model.mj, qpos[35], image_size=16)
-    self.assertEqual(every.shape, (41, 16, 16, 3))
+    every = drawing.draw_frames(look, model.mj, qpos, image_size=8)
+    one = drawing.draw_frames(look, model.mj, qpos[35], image_size=8)
+    self.assertEqual(every.shape, (41, 8, 8, 3))
     np.testing.assert_array_equal(every[35], one)
 
 

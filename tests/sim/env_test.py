@@ -14,7 +14,7 @@ from a2r.sim import physics, policies
 class TabletopTest(parameterized.TestCase):
   @parameterized.parameters(*sim.ENVIRONMENTS)
   def test_resets_steps_and_draws(self, name):
-    env = sim.make(name, image_size=16)
+    env = sim.make(name, image_size=8)
     state = env.reset(jax.random.key(0))
     self.assertEqual(state.obs.shape, (env.observation_size,))
     after = jax.jit(env.step)(state, jnp.ones(env.action_size))
@@ -25,11 +25,11 @@ class TabletopTest(parameterized.TestCase):
     )
     self.assertTrue(jnp.isfinite(after.obs).all())
     image = env.render(after)
-    self.assertEqual((image.shape, image.dtype), ((16, 16, 3), np.uint8))
+    self.assertEqual((image.shape, image.dtype), ((8, 8, 3), np.uint8))
 
   @pytest.mark.slow
   def test_draws_the_same_inside_a_program(self):
-    env = sim.make("tabletop/test3", image_size=16)
+    env = sim.make("tabletop/test3", image_size=8)
     state = env.reset(jax.random.key(0))
     np.testing.assert_array_equal(jax.jit(env.render)(state), env.render(state))
 

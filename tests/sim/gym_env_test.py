@@ -23,6 +23,7 @@ def expert(task, *, name=ENV, seed=0):
 
 
 class SingleTest(parameterized.TestCase):
+  @pytest.mark.slow
   @parameterized.parameters("state", "both")
   def test_passes_gymnasiums_checker_without_a_warning(self, obs):
     env = sim.make_gym(
