@@ -5,10 +5,10 @@
 
 Planning trials say it best, but each is one yes or no and takes seconds. Here
 the clips of a planner's kind (uniform actions for 20, 40 or 60 steps, then
-rest) are made once; every reward ranks the same ones, and the success of the
-best of 100 of them is counted without drawing (`metrics.best_of`). Prints, per
-run and target task, that share and the AUROC among these clips; an Adapt2Reward
-run has a row for each form of the reward. The clips are kept for the next call.
+rest) are made once a call; every reward ranks the same ones, and the success of
+the best of 100 of them is counted without drawing (`metrics.best_of`). Prints,
+per run and target task, that share and the AUROC among these clips; an
+Adapt2Reward run has a row for each form of the reward.
 """
 
 import pathlib
@@ -29,22 +29,14 @@ _RUNS = flags.DEFINE_list("runs", None, "Run folders.", required=True)
 _ENVIRONMENT = flags.DEFINE_string("environment", "tabletop/train", "Its name.")
 _CLIPS = flags.DEFINE_integer("clips", 2048, "Clips to rank.")
 _COUNT = flags.DEFINE_integer("count", 100, "Clips that a plan chooses from.")
-_DIR = flags.DEFINE_string("dir", "datasets", "Where the clips are kept.")
 _FRAMES, _SIZE, _PART = 8, 64, 64
 
 
-def _load_clips():
+def _make_clips():
   """Frames `[N, T, S, S, 3]` and `[N]` outcomes per target task."""
-  environment, number = _ENVIRONMENT.value, _CLIPS.value
-  name = f"choices-{environment.replace('/', '-')}-{number}.npz"
-  path = pathlib.Path(_DIR.value) / name
-  if not path.is_file():
-    path.parent.mkdir(parents=True, exist_ok=True)
-    parts = [_play(environment, i) for i in range(0, number, _PART)]
-    clips = jax.tree.map(lambda *x: np.concatenate(x)[:number], *parts)
-    np.savez(path, **clips)
-  with np.load(path) as file:
-    clips = dict(file)
+  number = _CLIPS.value
+  parts = [_play(_ENVIRONMENT.value, i) for i in range(0, number, _PART)]
+  clips = jax.tree.map(lambda *x: np.concatenate(x)[:number], *parts)
   return clips.pop("frames"), clips
 
 
@@ -75,7 +67,7 @@ def _scores(run, frames, texts):
 def main(_):
   logging.set_verbosity(logging.ERROR)
   compilation.enable_cache()
-  frames, success = _load_clips()
+  frames, success = _make_clips()
   names = list(success)
   print(
     f"{len(frames)} clips of {_ENVIRONMENT.value}; in % and AUROC, mean last"

@@ -25,7 +25,7 @@ def auroc(scores: np.ndarray, labels: np.ndarray) -> float:
   """
   scores = np.asarray(scores, np.float64)
   labels = np.asarray(labels).astype(bool)
-  _check(scores, labels=labels)
+  _check(scores, labels, "labels")
   num_successes = int(labels.sum())
   num_failures = labels.size - num_successes
   if not num_successes or not num_failures:
@@ -59,7 +59,7 @@ def best_of(scores: np.ndarray, labels: np.ndarray, count: int) -> float:
   """
   scores = np.asarray(scores, np.float64)
   labels = np.asarray(labels, np.float64)
-  _check(scores, labels=labels)
+  _check(scores, labels, "labels")
   if not 1 <= count <= scores.size:
     raise ValueError(f"the best of {count} clips was asked, got {scores.size}")
   _, index, size = np.unique(scores, return_inverse=True, return_counts=True)
@@ -138,7 +138,7 @@ def kendall_tau_a(scores: np.ndarray, levels: np.ndarray) -> float:
   """
   scores = np.asarray(scores, np.float64)
   levels = np.asarray(levels, np.float64)
-  _check(scores, levels=levels)
+  _check(scores, levels, "levels")
   order = np.sign(levels[:, None] - levels)
   if not order.any():
     raise ValueError("all clips are of one level; no pair has an order")
@@ -164,9 +164,8 @@ def mean_by_group(values: np.ndarray, groups: np.ndarray) -> dict:
   }
 
 
-def _check(scores, **others):
-  """Fails unless the scores are finite and as many as the others."""
-  ((name, values),) = others.items()
+def _check(scores, values, name):
+  """Fails unless the scores are finite and as many as the named values."""
   if scores.ndim != 1 or scores.shape != values.shape:
     raise ValueError(
       f"scores and {name} must be two [N] arrays, got {scores.shape} and "
