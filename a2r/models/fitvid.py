@@ -21,7 +21,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from a2r.models import fitvid_parts as parts
-from a2r.models.fitvid_parts import Config
+from a2r.models.fitvid_config import Config
 
 PyTree = Any
 
