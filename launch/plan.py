@@ -50,7 +50,7 @@ def main():
   planner_flags.check_video_model()
   # The simulator and the networks take seconds to import: a wrong flag is told
   # before.
-  from launch import planning, players
+  from launch import planning, planning_results, players
 
   environments = players.expand_environments(_ENVS.value)
   tasks = players.expand_tasks(_TASKS.value)
@@ -70,7 +70,11 @@ def main():
   ]
   folder = _find_workdir() / "plan"
   store = planning.open_store(folder, player, world)
-  print(planning.run(store, player, world, batches, folder / "metrics.jsonl"))
+  print(
+    planning_results.run(
+      store, player, world, batches, folder / "metrics.jsonl"
+    )
+  )
   print(f"\nTrials: {store.folder}")
 
 

@@ -1,4 +1,4 @@
-"""Planning trials of a player, cell by cell, and the table of them.
+"""Planning trials of a player, cell by cell.
 
 Letters: E trials.
 """
@@ -6,7 +6,6 @@ Letters: E trials.
 import dataclasses
 import functools
 import importlib.metadata
-import json
 import pathlib
 import time
 from collections.abc import Mapping, Sequence
@@ -15,10 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from a2r.core import frames, progress
-from a2r.evaluation import animation, success, tables
+from a2r.evaluation import animation
 from a2r.planning import base, trials
 from a2r.sim import drawing, physics
-from launch import cells, common, parts, players
+from launch import cells, parts, players
 
 _SEED_STRIDE = 10_000  # Trials of a seed, so that no two share a number.
 _VIDEO_SIZE, _VIDEO_FRAMES, _VIDEO_SAMPLES = 128, 31, 2
@@ -236,79 +235,3 @@ def _animate(environment: str, qpos: np.ndarray) -> bytes:
     samples=_VIDEO_SAMPLES,
   )
   return animation.encode(pictures, "webp")
-
-
-def run(
-  store: cells.Store,
-  player: players.Player,
-  world: players.World,
-  batches: Sequence[Batch],
-  path: pathlib.Path,
-) -> str:
-  """Plays what is missing; returns the table.
-
-  Args:
-    store: of the player and the world.
-    player: acts.
-    world: where, and what predicts.
-    batches: what is asked for.
-    path: of metrics.jsonl, which gets a row per cell.
-  """
-  play_all(store, player, world, batches)
-  rows = read_cells(store, batches)
-  _write_metrics(path, rows, store.folder.name)
-  return table(rows)
-
-
-def _write_metrics(path, rows, key):
-  """Adds the cells to a file, in place of older rows of the same cells."""
-  lines = path.read_text("utf-8").splitlines() if path.exists() else []
-  names = ("environment", "task", "seed")
-  mine = {tuple(row[name] for name in names) for row in rows}
-  kept = [
-    line
-    for line in map(json.loads, lines)
-    if line["settings"] != key or tuple(line[n] for n in names) not in mine
-  ]
-  kept += [{**row, "settings": key} for row in rows]
-  common.write_text(path, "".join(json.dumps(row) + "\n" for row in kept))
-
-
-def read_cells(store: cells.Store, batches: Sequence[Batch]) -> list[dict]:
-  """The cells of batches that have a trial, as `success` takes them."""
-  found = [
-    store.read(batch.environment, task, batch.seed)
-    for batch in batches
-    for task in batch.tasks
-  ]
-  return [
-    {"experiment": "plan", **fields} for fields in found if fields is not None
-  ]
-
-
-def table(rows: Sequence[Mapping]) -> str:
-  """Success rates per environment and task, and their means.
-
-  Args:
-    rows: cells of one method.
-  """
-  lines = [
-    [
-      row["column"],
-      row.get("task", "mean of all"),
-      row["num_trials"],
-      row["num_seeds"],
-      row["rate_so_far"],
-      f"{row['low']:.1f}-{row['high']:.1f}",
-    ]
-    for row in (*success.task_rows(rows), *success.rows(rows))
-    if row["num_trials"]
-  ]
-  lines.sort(key=lambda line: (line[0], line[1] == "mean of all"))
-  return tables.text(
-    tables.Table(
-      "Success of planning, in %, with 95 % Wilson intervals over trials",
-      ["environment", "task", "trials", "seeds", "success", "interval"],
-      lines,
-    )
-  )

@@ -10,7 +10,7 @@ import pytest
 
 from a2r import sim
 from a2r.planning import base, trials
-from launch import cells, planning, players
+from launch import cells, planning, planning_results, players
 
 
 @pytest.fixture
@@ -55,7 +55,9 @@ def _run(
   ]
   root = workdir / "plan"
   store = planning.open_store(root, player, world)
-  return planning.run(store, player, world, batches, root / "metrics.jsonl")
+  return planning_results.run(
+    store, player, world, batches, root / "metrics.jsonl"
+  )
 
 
 def _files(root):
