@@ -73,7 +73,7 @@ def collect(
   model = physics.load(environment)
   place = variants.ENVIRONMENTS.index(environment)
   seeds = [[seed, place, SOURCES.index(source), int(draw)] for draw in draws]
-  actions = np.concatenate([_actions(model, source, [one]) for one in seeds])
+  actions = np.concatenate([_actions(model, source, one) for one in seeds])
   log, qpos = (
     np.asarray(x)
     for x in _states(physics.rollout(model, actions, physics=engine))
@@ -96,12 +96,14 @@ def _states(trajectory):
   return trajectory.log, trajectory.qpos
 
 
-def _actions(model, source, seeds):
-  """Actions `[1, 60, 5]` of one episode."""
-  rng = np.random.default_rng(seeds[0])
+def _actions(model, source, seed):
+  """Actions `[1, 60, 5]` of one episode; `seed` is a list of numbers."""
   if source in policies.SOURCES:
+    # A stream of its own: the script's first draw must not follow the task.
+    rng = np.random.default_rng([*seed, 1])
     task = rng.choice(list(tasks.TASKS))
-    return policies.sample_batch(model, source, task, seeds)
+    return policies.sample_batch(model, source, task, [seed])
+  rng = np.random.default_rng(seed)
   actions = policies.uniform(rng)
   if source == "held":
     step = np.arange(physics.NUM_STEPS)

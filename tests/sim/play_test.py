@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from a2r.sim import physics, play
+from a2r.sim import physics, play, tasks
 
 SOURCES = [source for source in play.SOURCES if source != "rl"]
 
@@ -30,6 +30,19 @@ def test_an_episode_depends_on_its_draw_alone():
   both, one = collect("random", [3, 8]), collect("random", [8])
   for name in ("frames", "actions", "log"):
     np.testing.assert_array_equal(getattr(both, name)[1], getattr(one, name)[0])
+
+
+def test_what_a_script_draws_does_not_follow_its_task(monkeypatch):
+  agree = []
+
+  def sample(model, source, task, seeds):
+    first = np.random.default_rng(seeds[0]).choice(list(tasks.TASKS))
+    agree.append(task == first)
+    return np.zeros((1, 60, 5), np.float32)
+
+  monkeypatch.setattr(play.policies, "sample_batch", sample)
+  collect("near_miss", range(50))
+  assert 0 < np.mean(agree) < 0.5
 
 
 def test_held_actions_are_held():
