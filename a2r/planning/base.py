@@ -122,8 +122,9 @@ class Objective(NamedTuple):
     value_fn: (params, rows of PlanState `[M]`, Future, Timing, task `[M]`
       int32, an index in `sim.TASKS`) to `[M]` float32, higher is better; pure
       JAX. It must compare equal for equal objectives, see `Dynamics`.
-    num_frames: T; 0 where it looks at the log and not at pictures.
+    num_frames: T; 0 where it looks at no pictures.
     tasks: indices in `sim.TASKS` that it can judge; None for all.
+    reads_log: whether it needs a Future with a log.
   """
 
   name: str
@@ -131,6 +132,7 @@ class Objective(NamedTuple):
   value_fn: Callable[..., jax.Array]
   num_frames: int = 0
   tasks: tuple[int, ...] | None = None
+  reads_log: bool = False
 
 
 class Plan(NamedTuple):

@@ -46,7 +46,7 @@ def make_plan_fn(
   Raises:
     ValueError: the objective needs a log that the dynamics does not predict.
   """
-  if not objective.num_frames and not dynamics.has_log:
+  if objective.reads_log and not dynamics.has_log:
     raise ValueError(
       f"{objective.name!r} reads the true state, which {dynamics.name!r} does"
       " not predict"

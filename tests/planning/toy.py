@@ -65,7 +65,9 @@ def make_dynamics(on_host=False, noise=0.0):
 
 def make_objective(num_frames=0):
   params = {"goals": jnp.linspace(-3.0, 3.0, 7)}
-  return base.Objective("toy", params, Value(num_frames > 0), num_frames)
+  return base.Objective(
+    "toy", params, Value(num_frames > 0), num_frames, reads_log=not num_frames
+  )
 
 
 def make_state(starts, num_frames=0):

@@ -178,6 +178,20 @@ def test_plans_with_it(variables, state):
   np.testing.assert_allclose(one.values, plan.values, atol=0.5)
 
 
+def _all_equal(params, rows, future, timing, task):
+  return np.zeros(task.shape, np.float32)
+
+
+def test_who_looks_at_nothing_plans_with_it(variables, state):
+  dynamics = video_model.make_dynamics(CONFIG, variables)
+  objective = base.Objective("clock", {}, _all_equal)
+  settings = base.Settings(num_samples=2, num_elites=1, horizon=HORIZON)
+  keys = jax.random.split(jax.random.key(0), ENVS)
+  arguments = keys, state, timing([]), np.zeros(ENVS, np.int32)
+  plan = planner.make_plan_fn(dynamics, objective, settings)(*arguments)
+  np.testing.assert_array_equal(plan.index, [0, 0])
+
+
 def test_equal_dynamics_are_compiled_once(variables):
   one, two = (video_model.make_dynamics(CONFIG, variables) for _ in range(2))
   for name in ("predict_fn", "prepare_fn"):
