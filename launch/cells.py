@@ -17,7 +17,6 @@ Letters: E trials, P plans of a trial, A action size.
 import dataclasses
 import hashlib
 import json
-import os
 import pathlib
 import zipfile
 from collections.abc import Mapping
@@ -134,10 +133,11 @@ class Store:
     """
     path = self.path(environment, task, seed)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = _with(path, ".npz.partial")
-    with open(partial, "wb") as stream:
+    with (
+      common.whole(_with(path, ".npz")) as partial,
+      open(partial, "wb") as stream,
+    ):
       np.savez_compressed(stream, **vars(records))
-    os.replace(partial, _with(path, ".npz"))
     common.write_json(
       _with(path, ".json"),
       {
@@ -152,9 +152,8 @@ class Store:
     """Adds a trial's animation, WebP."""
     path = self.path(environment, task, seed)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = _with(path, f"-{trial}.webp.partial")
-    partial.write_bytes(data)
-    os.replace(partial, _with(path, f"-{trial}.webp"))
+    with common.whole(_with(path, f"-{trial}.webp")) as partial:
+      partial.write_bytes(data)
 
 
 def read_fields(

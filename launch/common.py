@@ -132,6 +132,15 @@ def locked(workdir: pathlib.Path) -> Iterator[None]:
     yield
 
 
+@contextlib.contextmanager
+def waiting_lock(folder: pathlib.Path) -> Iterator[None]:
+  """`locked`, but waits until no other process holds the folder."""
+  folder.mkdir(parents=True, exist_ok=True)
+  with open(folder / ".lock", "w") as stream:
+    fcntl.flock(stream, fcntl.LOCK_EX)
+    yield
+
+
 def store_config(workdir: pathlib.Path, config: Mapping[str, Any]):
   """Writes config.json; a run that has begun must go on with the one it had.
 
@@ -193,9 +202,23 @@ def write_json(path: pathlib.Path, value: Any):
 
 def write_text(path: pathlib.Path, text: str):
   """Writes a text file, all or nothing."""
-  partial = path.with_name(f"{path.name}.partial")
-  partial.write_text(text, encoding="utf-8")
-  os.replace(partial, path)
+  with whole(path) as partial:
+    partial.write_text(text, encoding="utf-8")
+
+
+@contextlib.contextmanager
+def whole(path: pathlib.Path) -> Iterator[pathlib.Path]:
+  """A name to write to that becomes `path` if all goes well.
+
+  It is of this process alone, so that several may write one file. Killed
+  processes leave theirs behind, which nobody reads.
+  """
+  partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+  try:
+    yield partial
+    os.replace(partial, path)
+  finally:
+    partial.unlink(missing_ok=True)
 
 
 def flat(value: Any, prefix: str = "") -> dict[str, Any]:

@@ -32,16 +32,18 @@ def run(
 
 def _write_metrics(path, rows, key):
   """Adds the cells to a file, in place of older rows of the same cells."""
-  lines = path.read_text("utf-8").splitlines() if path.exists() else []
   names = ("environment", "task", "seed")
   mine = {tuple(row[name] for name in names) for row in rows}
-  kept = [
-    line
-    for line in map(json.loads, lines)
-    if line["settings"] != key or tuple(line[n] for n in names) not in mine
-  ]
-  kept += [{**row, "settings": key} for row in rows]
-  common.write_text(path, "".join(json.dumps(row) + "\n" for row in kept))
+  # What another process adds between reading and writing would be lost.
+  with common.waiting_lock(path.parent / "locks" / path.stem):
+    lines = path.read_text("utf-8").splitlines() if path.exists() else []
+    kept = [
+      line
+      for line in map(json.loads, lines)
+      if line["settings"] != key or tuple(line[n] for n in names) not in mine
+    ]
+    kept += [{**row, "settings": key} for row in rows]
+    common.write_text(path, "".join(json.dumps(row) + "\n" for row in kept))
 
 
 def read_cells(

@@ -1,6 +1,5 @@
 """The table of a reproduction, written again and again as it grows."""
 
-import contextlib
 import sys
 import time
 from collections.abc import Sequence
@@ -86,7 +85,7 @@ class Results:
   def write(self) -> str:
     """Writes results.md, .json and .png; returns the table as text."""
     asked = self._experiment
-    with self._alone():
+    with common.waiting_lock(asked.folder / "locks" / "results"):
       record = comparison.write(
         self._steps.cells(),
         self._steps.qualities(),
@@ -98,19 +97,6 @@ class Results:
         command=self._command,
       )
     return comparison_text.summary(record)
-
-  @contextlib.contextmanager
-  def _alone(self):
-    """Waits until no other process writes them."""
-    with contextlib.ExitStack() as stack:
-      while True:
-        try:
-          folder = self._experiment.folder / "locks" / "results"
-          stack.enter_context(common.locked(folder))
-          break
-        except ValueError:
-          time.sleep(0.2)
-      yield
 
   def _notes(self) -> list[str]:
     asked = self._experiment

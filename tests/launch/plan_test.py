@@ -4,6 +4,7 @@ import json
 import pathlib
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -81,6 +82,29 @@ def test_what_was_played_is_kept_and_grows(played, tmp_path):
   assert _files(tmp_path / "a") == _files(tmp_path / "b")
   rows = (tmp_path / "a/plan/metrics.jsonl").read_text().splitlines()
   assert [json.loads(row)["num_trials"] for row in rows] == [5, 5]
+
+
+def test_rows_that_another_process_adds_are_kept(tmp_path, monkeypatch):
+  path = tmp_path / "metrics.jsonl"
+  rows = [
+    {"environment": "x", "task": "close", "seed": seed} for seed in (0, 1)
+  ]
+  write = planning_results.common.write_text
+  other = threading.Thread(
+    target=planning_results._write_metrics, args=(path, rows[1:], "key")
+  )
+
+  def pause(path, text):
+    monkeypatch.setattr(planning_results.common, "write_text", write)
+    other.start()
+    other.join(0.1)  # Enough to add its row, if nothing keeps it from that.
+    write(path, text)
+
+  monkeypatch.setattr(planning_results.common, "write_text", pause)
+  planning_results._write_metrics(path, rows[:1], "key")
+  other.join()
+  seeds = [json.loads(row)["seed"] for row in path.read_text().splitlines()]
+  assert seeds == [0, 1]
 
 
 def test_a_cell_says_what_was_played(played, tmp_path):
