@@ -41,7 +41,7 @@ class Steps:
     for run in self._asked.runs():
       path = self._run_folder(run.name) / "config.json"
       if path.exists() and run.method in reproduction.TRAINED:
-        old = common.flat(json.loads(path.read_text("utf-8")))
+        old = common.flat(_read(path))
         new = common.flat(
           json.loads(json.dumps(self._asked.config(run).to_dict()))
         )
@@ -153,9 +153,8 @@ class Steps:
         played = self._played(run, environment)
         if not played:
           continue
-        for task in asked.tasks:
-          folder = self._folder / played["store"]
-          cell = cells.read_fields(folder, environment, task, run.seed)
+        found = self._cells(run, environment, played)
+        for task, cell in zip(asked.tasks, found, strict=True):
           result.append(
             {
               "experiment": asked.name,
@@ -221,11 +220,25 @@ class Steps:
     return found and found["date"]
 
   def _played(self, run, environment: str) -> dict | None:
-    """What is known of trials that were played as is asked for."""
+    """What is known of trials that were played as is asked for.
+
+    None too where a cell lost trials since then.
+    """
     found = _read(self._played_file(run, environment))
     spec = self._plan_spec(run, environment)
-    same = found and all(found.get(key) == spec[key] for key in spec)
-    return found if same else None
+    if not found or any(found.get(key) != spec[key] for key in spec):
+      return None
+    there = self._cells(run, environment, found)
+    whole = all(c and c["num_trials"] >= found["num_trials"] for c in there)
+    return found if whole else None
+
+  def _cells(self, run, environment: str, played: dict) -> list[dict | None]:
+    """The cells of a part, one per task, None where there is none."""
+    folder = self._folder / played["store"]
+    return [
+      cells.read_fields(folder, environment, task, run.seed)
+      for task in self._asked.tasks
+    ]
 
   def _world(self, environment: str) -> players.World:
     """What predicts in an environment."""
@@ -269,7 +282,15 @@ class Steps:
 
 
 def _read(path: pathlib.Path) -> dict | None:
-  return json.loads(path.read_text("utf-8")) if path.exists() else None
+  """What a file holds, None where there is none.
+
+  Raises:
+    ValueError: it is broken.
+  """
+  try:
+    return json.loads(path.read_text("utf-8")) if path.exists() else None
+  except ValueError as error:
+    raise ValueError(f"{path} is broken ({error}): delete it") from error
 
 
 def _write(path: pathlib.Path, value: dict):

@@ -94,6 +94,24 @@ def test_a_new_training_is_judged_and_played_anew(log, tmp_path):
   assert [row[0] for row in log] == ["train", "judge"]
 
 
+def test_trials_that_are_gone_are_played_anew(log, tmp_path):
+  before = _run(tmp_path)
+  for file in tmp_path.glob("plan/dvd-seed0/*/tabletop-train/close*-seed0.*"):
+    file.unlink()
+  del log[:]
+  after = _run(tmp_path)
+  assert [row[0] for row in log] == ["play"]
+  assert after["cells"] == before["cells"]
+
+
+def test_a_broken_file_is_told(log, tmp_path):
+  _run(tmp_path, methods=("random",))
+  file = tmp_path / "played/random-seed0-plan-train.json"
+  file.write_text("{")
+  with pytest.raises(ValueError, match=f"{file} is broken .*: delete it"):
+    _run(tmp_path, methods=("random",))
+
+
 def test_what_fails_is_told_and_stops_nothing_else(log, tmp_path, monkeypatch):
   train = training.run
 
