@@ -160,13 +160,8 @@ def read_fields(
   folder: pathlib.Path, environment: str, task: str, seed: int
 ) -> dict | None:
   """A cell's fields in a store's folder, see `Store.read`."""
-  path = _with(_path(folder, environment, task, seed), ".json")
-  if not path.exists():
-    return None
-  try:
-    return json.loads(path.read_text("utf-8"))
-  except json.JSONDecodeError as error:
-    raise ValueError(f"{path} is broken ({error}): delete it") from error
+  path = _path(folder, environment, task, seed)
+  return common.read_json(_with(path, ".json"))
 
 
 def _path(folder, environment, task, seed) -> pathlib.Path:

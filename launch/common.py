@@ -195,6 +195,18 @@ def store_digests(workdir: pathlib.Path, digests: Mapping[str, str]):
   write_json(path, dict(digests))
 
 
+def read_json(path: pathlib.Path) -> Any:
+  """What a JSON file holds, None where there is none.
+
+  Raises:
+    ValueError: it is broken.
+  """
+  try:
+    return json.loads(path.read_text("utf-8")) if path.exists() else None
+  except ValueError as error:
+    raise ValueError(f"{path} is broken ({error}): delete it") from error
+
+
 def write_json(path: pathlib.Path, value: Any):
   """Writes a JSON file, all or nothing."""
   write_text(path, json.dumps(value, indent=2) + "\n")

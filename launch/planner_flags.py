@@ -97,10 +97,17 @@ def batch() -> dict[str, Any]:
   return {"size": _BATCH.value, "num_videos": _VIDEOS.value}
 
 
-def check_video_model():
-  """Raises ValueError where the video model and its run do not go together."""
-  if (_DYNAMICS.value == "fitvid") != bool(_FITVID.value):
+def check_video_model(*, trains_one: bool = False):
+  """Raises ValueError where the video model and its run do not go together.
+
+  Args:
+    trains_one: whether the program trains a video model where none is given.
+  """
+  predicts = _DYNAMICS.value == "fitvid"
+  if _FITVID.value and not predicts:
+    raise ValueError("--fitvid is of no use without --dynamics=fitvid")
+  if predicts and not _FITVID.value and not trains_one:
     raise ValueError(
-      "--dynamics=fitvid and --fitvid=<a run of launch.train "
-      "--config=configs/fitvid.py> go together"
+      "--dynamics=fitvid needs --fitvid=<a run of launch.train "
+      "--config=configs/fitvid.py>"
     )

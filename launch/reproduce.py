@@ -53,6 +53,7 @@ def main():
   """Reads the flags, does what is missing and prints the table."""
   if (_FIGURE.value is None) == (_TABLE.value is None):
     raise ValueError("give one of --figure=3 and --table=1")
+  planner_flags.check_video_model(trains_one=True)
   # TensorFlow, the simulator and the networks take seconds to import.
   from launch import reproduction, reproduction_results
 

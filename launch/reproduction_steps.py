@@ -36,12 +36,16 @@ class Steps:
     """Fails where runs that are there have other settings.
 
     Raises:
-      ValueError: names the run and what differs.
+      ValueError: names the run and what differs, or an environment that none
+        of the given video models was trained in.
     """
+    for environment in self._asked.environments():
+      if self._asked.world.fitvid:
+        self._asked.world.find_video_model(environment)
     for run in self._asked.runs():
       path = self._run_folder(run.name) / "config.json"
       if path.exists() and run.method in reproduction.TRAINED:
-        old = common.flat(_read(path))
+        old = common.flat(common.read_json(path))
         new = common.flat(
           json.loads(json.dumps(self._asked.config(run).to_dict()))
         )
@@ -59,7 +63,7 @@ class Steps:
 
   def has_clips(self, run) -> bool:
     """Whether the clips that a run needs were made."""
-    return _read(self._clips_file(run)) == self._clips_spec(run)
+    return common.read_json(self._clips_file(run)) == self._clips_spec(run)
 
   def make_clips(self, run):
     """Makes the clips of a run, and those that all are judged on."""
@@ -97,7 +101,7 @@ class Steps:
 
   def is_judged(self, run) -> bool:
     """Whether a run's figures on test clips are there."""
-    found = _read(self._quality_file(run))
+    found = common.read_json(self._quality_file(run))
     return bool(found) and found["trained"] == self._trained(run.name)
 
   def judge(self, run):
@@ -176,7 +180,7 @@ class Steps:
     for run in self._asked.runs():
       if run.method in reproduction.TRAINED and self.is_judged(run):
         key = f"{run.method}/{run.column}" if run.column else run.method
-        figures = _read(self._quality_file(run))["quality"]
+        figures = common.read_json(self._quality_file(run))["quality"]
         result.setdefault(key, []).append(figures)
     return result
 
@@ -216,7 +220,7 @@ class Steps:
 
   def _trained(self, name: str) -> str | None:
     """When a run ended, which tells it from one trained anew."""
-    found = _read(self._run_folder(name) / "finished.json")
+    found = common.read_json(self._run_folder(name) / "finished.json")
     return found and found["date"]
 
   def _played(self, run, environment: str) -> dict | None:
@@ -224,7 +228,7 @@ class Steps:
 
     None too where a cell lost trials since then.
     """
-    found = _read(self._played_file(run, environment))
+    found = common.read_json(self._played_file(run, environment))
     spec = self._plan_spec(run, environment)
     if not found or any(found.get(key) != spec[key] for key in spec):
       return None
@@ -279,18 +283,6 @@ class Steps:
   def _played_file(self, run, environment: str) -> pathlib.Path:
     name = reproduction.part_name(run, environment)
     return self._folder / "played" / f"{name}.json"
-
-
-def _read(path: pathlib.Path) -> dict | None:
-  """What a file holds, None where there is none.
-
-  Raises:
-    ValueError: it is broken.
-  """
-  try:
-    return json.loads(path.read_text("utf-8")) if path.exists() else None
-  except ValueError as error:
-    raise ValueError(f"{path} is broken ({error}): delete it") from error
 
 
 def _write(path: pathlib.Path, value: dict):

@@ -228,6 +228,9 @@ def test_a_video_model_is_found_by_its_environment(tmp_path):
   assert world.find_video_model("tabletop/test1") == tmp_path / "a"
   with pytest.raises(ValueError, match="b of x.*tabletop/train,tabletop/test1"):
     world.find_video_model("tabletop/test2")
+  with pytest.raises(ValueError, match="no video model of tabletop/test2"):
+    _run(tmp_path / "new", world=world, columns=("tabletop/test2",))
+  assert not (tmp_path / "new").exists()
 
 
 def test_unknown_columns_are_told():
@@ -242,6 +245,7 @@ def test_unknown_columns_are_told():
   [
     ([], "one of --figure=3 and --table=1"),
     (["--figure=3", "--table=1"], "one of --figure=3 and --table=1"),
+    (["--figure=3", "--fitvid=runs/a"], "no use without --dynamics=fitvid"),
     (["--figure=3", "--methods=vip"], "unknown 'vip'; known: random, clock"),
   ],
 )
