@@ -65,8 +65,8 @@ def markdown(record: Mapping, picture: str) -> str:
   experiment = record["experiment"]
   parts = [
     f"# {record['title']}",
-    "Success rate in %, mean over tasks: ours [95 % Wilson interval of the "
-    "pooled trials] (the paper's). " + paper.text(experiment),
+    "Success rate in %, mean over tasks: ours [95 % Wilson interval over the "
+    "trials] (the paper's). " + paper.text(experiment),
   ]
   if not record["cells"]:
     parts.append("Nothing has been run yet.")

@@ -12,13 +12,17 @@ class _Entry(NamedTuple):
   """One method in one column, or in all of them.
 
   Attributes:
-    rate: mean over tasks in %, None where something is missing.
-    num_successes, num_trials: pooled.
+    rate: mean over tasks and columns in %, None where something is missing.
+    trials: that it is worth (`success.effective_trials`); None where none.
   """
 
   rate: float | None
-  num_successes: int
-  num_trials: int
+  trials: float | None
+
+  @property
+  def counts(self) -> tuple[float, float]:
+    """Successes and trials, as `success.wilson` takes those of a mean."""
+    return self.rate / 100 * self.trials, self.trials
 
 
 def margins(rows: Sequence[Mapping]) -> list[dict]:
@@ -31,8 +35,9 @@ def margins(rows: Sequence[Mapping]) -> list[dict]:
     Per dynamics one dict per column, then one of column 'mean': the best other
     method by its mean over all columns, against Adapt2Reward's. Each has `ours`
     and `best` in %, `best_method`, `margin` in points, `low` and `high`, its
-    95 % interval (`success.difference` of the pooled rates), and `missing`, the
-    methods without a rate; None where Adapt2Reward or all others have none.
+    95 % interval (`success.difference` of the means by the trials that they are
+    worth), and `missing`, the methods without a rate; None where Adapt2Reward
+    or all others have none.
   """
   result = []
   columns = list(dict.fromkeys(row["column"] for row in rows))
@@ -55,12 +60,14 @@ def _entry(rows: Sequence[Mapping], column: str) -> _Entry:
   rates = [row["rate"] for row in rows]
   whole = bool(rates) and None not in rates
   # A figure that stands in several columns is of the same trials.
-  own = [row for row in rows if column != "mean" or not row.get("repeated")]
-  return _Entry(
-    sum(rates) / len(rates) if whole else None,
-    sum(row["num_successes"] for row in own),
-    sum(row["num_trials"] for row in own),
-  )
+  own = [
+    row["effective_trials"]
+    for row in rows
+    if column != "mean" or not row.get("repeated")
+  ]
+  if not whole:
+    return _Entry(None, None)
+  return _Entry(sum(rates) / len(rates), success.effective_trials(own))
 
 
 def _margin(entries: Mapping[str, _Entry]) -> dict:
@@ -72,7 +79,9 @@ def _margin(entries: Mapping[str, _Entry]) -> dict:
     margin = known[OURS] - known[best]
     low, high = (
       100 * bound
-      for bound in success.difference(entries[OURS][1:], entries[best][1:])
+      for bound in success.difference(
+        entries[OURS].counts, entries[best].counts
+      )
     )
   return {
     "ours": known.get(OURS),

@@ -13,10 +13,10 @@ What was not run has no cell. It is shown as missing, never as 0.
 """
 
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy import stats
 
 KEYS = (
   "experiment",
@@ -33,7 +33,7 @@ _IDENTITY = ("method", "column", "dynamics", "task", "seed")
 
 
 def wilson(
-  successes: int, trials: int, level: float = 0.95
+  successes: float, trials: float, level: float = 0.95
 ) -> tuple[float, float]:
   """Wilson's interval of a success rate, as shares of 1.
 
@@ -46,8 +46,8 @@ def wilson(
   (https://doi.org/10.1080/01621459.1927.10502953).
 
   Args:
-    successes: how many trials succeeded.
-    trials: how many there were.
+    successes: how many trials succeeded; p n for a mean p of several rates.
+    trials: how many there were; n of `effective_trials` for such a mean.
     level: of confidence.
 
   Raises:
@@ -58,13 +58,30 @@ def wilson(
       f"got {successes} successes of {trials} trials; expected at least one "
       "trial and no more successes than trials"
     )
-  test = stats.binomtest(int(successes), int(trials))
-  bounds = test.proportion_ci(level, method="wilson")
-  return float(bounds.low), float(bounds.high)
+  rate, z = successes / trials, statistics.NormalDist().inv_cdf(0.5 + level / 2)
+  center = rate + z**2 / (2 * trials)
+  half = z * math.sqrt(rate * (1 - rate) / trials + z**2 / (4 * trials**2))
+  scale = 1 + z**2 / trials
+  return max(0.0, (center - half) / scale), min(1.0, (center + half) / scale)
+
+
+def effective_trials(trials: Sequence[float]) -> float:
+  """How many trials of one rate tell as much as those of a mean of k rates.
+
+  The mean of rates p over n_t trials each has the variance p (1 - p) / n with
+
+    n = k^2 / sum_t 1 / n_t,
+
+  which is the sum of the n_t where they are equal, and less where they are not.
+
+  Args:
+    trials: k numbers n_t.
+  """
+  return len(trials) ** 2 / sum(1 / count for count in trials)
 
 
 def difference(
-  first: tuple[int, int], second: tuple[int, int], level: float = 0.95
+  first: tuple[float, float], second: tuple[float, float], level: float = 0.95
 ) -> tuple[float, float]:
   """Newcombe's interval of the difference of two success rates.
 
@@ -77,7 +94,7 @@ def difference(
   between independent proportions, 1998, method 10.
 
   Args:
-    first: successes and trials.
+    first: successes and trials, as `wilson` takes them.
     second: the same of the other.
     level: of confidence.
   """
@@ -103,9 +120,11 @@ def rows(
     rate: mean over tasks of each task's success rate, in %; None where a task
       is missing, since tasks differ in difficulty.
     rate_so_far: the same over the tasks that there are.
-    low, high: 95 % Wilson interval of the pooled rate, in %. It knows of trials
-      alone; how much trainings differ is in `spread`.
-    num_trials, num_successes: pooled over tasks and seeds.
+    low, high: 95 % Wilson interval of `rate_so_far` by `effective_trials`, in
+      %. It knows of trials alone; how much trainings differ is in `spread`.
+    num_trials, num_successes: sums over tasks and seeds.
+    effective_trials: of the mean over tasks (see `effective_trials`); None
+      without trials.
     num_seeds: seeds that have a trial.
     seed_rates: {seed: mean over tasks in %} of the seeds that have all tasks.
     spread: standard deviation of these (n - 1), None for fewer than two.
@@ -187,12 +206,14 @@ def _values(cells, key: str, wanted) -> list:
 
 def _summary(cells: Sequence[Mapping], tasks: Sequence[str]) -> dict:
   """The figures of one row (see `rows`)."""
+  counts = _counts(cells)
   rates = _rates(cells)
-  trials = sum(cell["num_trials"] for cell in cells)
-  successes = sum(cell["num_successes"] for cell in cells)
   missing = [task for task in tasks if task not in rates]
   so_far = _mean(list(rates.values()))
-  low, high = wilson(successes, trials) if trials else (None, None)
+  effective = low = high = None
+  if counts:
+    effective = effective_trials([trials for _, trials in counts.values()])
+    low, high = wilson(so_far / 100 * effective, effective)
   seeds = sorted({cell["seed"] for cell in cells}, key=str)
   per_seed = {
     seed: _rates([cell for cell in cells if cell["seed"] == seed])
@@ -208,8 +229,9 @@ def _summary(cells: Sequence[Mapping], tasks: Sequence[str]) -> dict:
     "rate_so_far": so_far,
     "low": None if low is None else 100 * low,
     "high": None if high is None else 100 * high,
-    "num_trials": trials,
-    "num_successes": successes,
+    "num_trials": sum(trials for _, trials in counts.values()),
+    "num_successes": sum(successes for successes, _ in counts.values()),
+    "effective_trials": effective,
     "num_seeds": len(seeds),
     "seed_rates": complete,
     "spread": (
@@ -221,8 +243,8 @@ def _summary(cells: Sequence[Mapping], tasks: Sequence[str]) -> dict:
   }
 
 
-def _rates(cells: Sequence[Mapping]) -> dict[str, float]:
-  """Task -> success rate in %, pooled over the cells."""
+def _counts(cells: Sequence[Mapping]) -> dict[str, tuple[int, int]]:
+  """Task -> successes and trials, sums over the cells."""
   counts = {}
   for cell in cells:
     successes, trials = counts.get(cell["task"], (0, 0))
@@ -230,7 +252,12 @@ def _rates(cells: Sequence[Mapping]) -> dict[str, float]:
       successes + cell["num_successes"],
       trials + cell["num_trials"],
     )
-  return {task: 100 * s / n for task, (s, n) in counts.items()}
+  return counts
+
+
+def _rates(cells: Sequence[Mapping]) -> dict[str, float]:
+  """Task -> success rate in %, over the cells' trials."""
+  return {task: 100 * s / n for task, (s, n) in _counts(cells).items()}
 
 
 def _mean(values: Sequence[float]) -> float | None:

@@ -91,9 +91,9 @@ def test_margins_by_hand():
   assert margins["robot_only"]["margin"] == 10
   assert margins["robot_only"]["missing"] == ["concept2robot", "liv"]
   assert (margins["plus3"]["best"], margins["plus3"]["margin"]) == (40, 20)
-  low, high = success.difference((48, 80), (32, 80))
-  assert margins["plus3"]["low"] == 100 * low
-  assert margins["plus3"]["high"] == 100 * high
+  bounds = np.multiply(success.difference((48, 80), (32, 80)), 100)
+  found = margins["plus3"]["low"], margins["plus3"]["high"]
+  np.testing.assert_allclose(found, bounds)
   assert margins["plus6"]["margin"] is margins["plus6"]["ours"] is None
   # Random actions have one figure; the others lack columns of the mean.
   assert margins["mean"]["best"] == 10
@@ -107,7 +107,25 @@ def test_trials_that_stand_in_all_columns_count_once():
   cells = make_cells(rates | {("random", "robot_only"): 10})
   *_, mean = comparison.make_record(cells, None, "table1")["margins"]
   assert (mean["margin"], mean["best_method"]) == (50, "random")
-  assert mean["low"] == 100 * success.difference((192, 320), (8, 80))[0]
+  low = 100 * success.difference((192, 320), (8, 80))[0]
+  np.testing.assert_allclose(mean["low"], low)
+
+
+def test_margins_interval_is_of_the_means_over_columns():
+  columns = list(paper.COLUMNS["figure3"])
+  rates = dict.fromkeys((("dvd", column) for column in columns), 20)
+  cells = make_cells(rates, experiment="figure3")
+  ours = {("adapt2reward", column): 20 for column in columns[1:]}
+  cells += make_cells(ours, experiment="figure3")
+  first = make_cells({("adapt2reward", columns[0]): 20}, experiment="figure3")
+  cells += [c | {"num_trials": 400, "num_successes": 400} for c in first]
+  *_, mean = comparison.make_record(cells, None, "figure3")["margins"]
+  assert (mean["ours"], mean["best"], mean["margin"]) == (40, 20, 20)
+  assert mean["low"] < 20 < mean["high"]
+  worth = 16 / (1 / 1600 + 3 / 80)
+  counts = (0.4 * worth, worth), (64, 320)
+  low = 100 * success.difference(*counts)[0]
+  np.testing.assert_allclose(mean["low"], low)
 
 
 def test_mean_margin_is_over_the_best_mean():

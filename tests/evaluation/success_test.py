@@ -67,11 +67,24 @@ def test_row_by_hand():
   assert row["seed_rates"] == {"0": 30.0, "1": 55.0}
   np.testing.assert_allclose(row["spread"], 25 / np.sqrt(2))
   assert (row["num_successes"], row["num_trials"]) == (20, 60)
-  low, high = success.wilson(20, 60)
-  assert (row["low"], row["high"]) == (100 * low, 100 * high)
+  # 4 / (1 / 20 + 1 / 40) = 160 / 3 trials, of which 42.5 % are 68 / 3.
+  bounds = np.multiply(success.wilson(68 / 3, 160 / 3), 100)
+  np.testing.assert_allclose((row["low"], row["high"]), bounds)
   assert (row["num_seeds"], row["missing"]) == (2, [])
   rates = {r["task"]: r["rate"] for r in success.task_rows(cells)}
   assert rates == {"close_drawer": 70.0, "move_faucet": 15.0}
+
+
+def test_interval_is_of_the_mean_over_tasks():
+  # One task has many trials: over all counts the rate would be 106 of 130.
+  cells = [make_cell(num_trials=100, num_successes=100)]
+  cells += [make_cell(task=task, num_successes=2) for task in "abc"]
+  (row,) = success.rows(cells)
+  assert row["low"] < row["rate"] == 40 < row["high"]
+  np.testing.assert_allclose(row["effective_trials"], 16 / 0.31)
+  (row,) = success.rows(cells[1:])
+  bounds = np.multiply(success.wilson(6, 30), 100)
+  np.testing.assert_allclose((row["low"], row["high"]), bounds)
 
 
 def test_what_was_not_run_is_missing_and_not_zero():
