@@ -4,6 +4,7 @@ What a run is called on the command line, and what trials happen in.
 """
 
 import dataclasses
+import functools
 import hashlib
 import json
 import pathlib
@@ -14,12 +15,15 @@ import jax
 import numpy as np
 
 from a2r import sim
-from a2r.learners import registry
+from a2r.core import checkpoint as checkpoint_lib
+from a2r.learners import registry, run_files
+from a2r.models import scorer as scorer_lib
 from a2r.planning import base, objectives, simulation
 from launch import cells
 
 SPECIAL = ("random", "clock", "ground_truth")
 _BLIND_SIZE = 64  # Of pictures that nobody looks at.
+_DIGEST_LENGTH = 12
 
 
 class Player(NamedTuple):
@@ -86,16 +90,8 @@ class World(NamedTuple):
     )
 
   def identity(self) -> list[str]:
-    """What tells the video models from others: settings and checkpoints."""
-    return [
-      cells.digest(
-        [
-          (folder / "config.json").read_text("utf-8"),
-          sorted(path.name for path in (folder / "checkpoints").iterdir()),
-        ]
-      )
-      for folder in (pathlib.Path(run).expanduser() for run in self.fitvid)
-    ]
+    """What tells the video models from others: their sizes and weights."""
+    return [_video_identity(pathlib.Path(run)) for run in self.fitvid]
 
 
 def make_player(
@@ -138,7 +134,7 @@ def make_player(
     lambda _: objective,
     settings,
     scorer.image_size,
-    _identity(run, scorer.params),
+    _identity(pathlib.Path(run).expanduser(), scorer),
   )
 
 
@@ -185,15 +181,48 @@ def find_run(run: str):
   raise ValueError(f"unknown run {run!r}; known: {', '.join(known)}")
 
 
-def _identity(run: str, params) -> dict[str, str]:
+def _identity(folder: pathlib.Path, scorer: scorer_lib.Scorer) -> dict:
   """Digests of the weights and of what else makes a run's reward."""
+  spec = folder / "reward.json"
+  identity = {
+    "weights": _digest_tree(scorer.params),
+    "reward": _digest(spec.read_bytes() if spec.is_file() else b""),
+  }
+  demos = folder / run_files.DEMOS_FILE
+  if demos.is_file():
+    identity["demos"] = _digest(demos.read_bytes())
+  if scorer.name == "concept2robot":
+    settings = json.loads((folder / "config.json").read_text("utf-8"))
+    identity["score"] = settings["concept2robot"]["score"]
+  return identity
+
+
+def _video_identity(folder: pathlib.Path) -> str:
+  """Digest of a video model."""
+  folder = folder.expanduser()
+  saved = (folder / checkpoint_lib.FOLDER).iterdir()
+  times = sorted((path.name, path.stat().st_mtime_ns) for path in saved)
+  return _digest_video_model(folder, tuple(times))
+
+
+@functools.lru_cache
+def _digest_video_model(folder, times) -> str:
+  del times  # Other checkpoints are read anew.
+  saved = checkpoint_lib.load(
+    folder, parts=("params", "extra"), items=("config",)
+  )
+  sizes = saved.items["config"]["model"]
+  return cells.digest([sizes, _digest_tree(saved.parts)])
+
+
+def _digest_tree(tree) -> str:
+  """Digest of a pytree's arrays and of their places."""
   state = hashlib.sha256()
-  for path, leaf in jax.tree_util.tree_leaves_with_path(params):
+  for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
     state.update(jax.tree_util.keystr(path).encode())
     state.update(np.asarray(leaf).tobytes())
-  spec = pathlib.Path(run).expanduser() / "reward.json"
-  text = spec.read_bytes() if spec.is_file() else b""
-  return {
-    "weights": state.hexdigest()[:12],
-    "reward": hashlib.sha256(text).hexdigest()[:12],
-  }
+  return state.hexdigest()[:_DIGEST_LENGTH]
+
+
+def _digest(data: bytes) -> str:
+  return hashlib.sha256(data).hexdigest()[:_DIGEST_LENGTH]

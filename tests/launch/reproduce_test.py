@@ -6,12 +6,14 @@ import subprocess
 import sys
 import types
 
+import numpy as np
 import pytest
 from ml_collections import config_dict
 
 import configs
 import launch
 from a2r import sim
+from a2r.core import checkpoint
 from a2r.planning import base
 from launch import (
   players,
@@ -190,7 +192,9 @@ def test_video_models_are_trained_first_one_per_environment(
 ):
   def train(config, folder):
     log.append(("video", config.data.environment))
-    (folder / "checkpoints/3").mkdir(parents=True)
+    parts = {"params": {"w": np.ones(2)}, "extra": {"mean": np.ones(2)}}
+    with checkpoint.Checkpoints(folder) as checkpoints:
+      checkpoints.save(3, parts, {"config": {"model": {}}})
 
   module = types.ModuleType("video_training")
   module.run = train
