@@ -70,7 +70,6 @@ def write(
   folder.mkdir(parents=True, exist_ok=True)
   drawn = _drawn(folder)
   text = json.dumps(record, indent=2, allow_nan=False) + "\n"
-  report.write_text(folder / JSON_FILE, text)
   report.write_text(
     folder / MARKDOWN_FILE, comparison_text.markdown(record, PNG_FILE)
   )
@@ -82,6 +81,8 @@ def write(
     title = comparison_text.quality_label(experiment, method)
     draw_args = seeds[0], f"{title}: what the reward tells"
     _write_png(folder / name, quality_figures.draw, *draw_args)
+  # The last one: it says what the pictures of quality were drawn of.
+  report.write_text(folder / JSON_FILE, text)
   return record
 
 

@@ -211,6 +211,24 @@ def test_quality_is_drawn_anew_where_it_changed_alone(tmp_path):
   assert path.read_bytes() != b"as it was"
 
 
+def test_killed_before_quality_is_drawn_it_is_drawn_later(
+  tmp_path, monkeypatch
+):
+  cells, quality = make_cells(RATES), {"dvd": make_quality()}
+  comparison.write(cells, quality, tmp_path, "table1")
+  quality["dvd"]["confusion"]["tabletop/train"]["share"] = [[0.5, 0.5]]
+
+  def die(*_):
+    raise KeyboardInterrupt
+
+  with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    patch.setattr(quality_figures, "draw", die)
+    comparison.write(cells, quality, tmp_path, "table1")
+  before = (tmp_path / "quality-dvd.png").read_bytes()
+  comparison.write(cells, quality, tmp_path, "table1")
+  assert (tmp_path / "quality-dvd.png").read_bytes() != before
+
+
 def test_nothing_run_yet(tmp_path):
   record = comparison.write([], None, tmp_path, "figure3")
   text = (tmp_path / "results.md").read_text()
