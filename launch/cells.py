@@ -18,7 +18,9 @@ import dataclasses
 import hashlib
 import json
 import pathlib
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,6 +30,18 @@ from launch import common
 
 SETTINGS_FILE = "settings.json"
 _KEY_LENGTH = 10
+# What numpy raises at a damaged file, by the place of the damage.
+_BROKEN = (
+  EOFError,
+  KeyError,
+  OSError,
+  RuntimeError,
+  TypeError,
+  ValueError,
+  tokenize.TokenError,
+  zipfile.BadZipFile,
+  zlib.error,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,8 +125,9 @@ class Store:
     try:
       with np.load(path) as arrays:
         return Records(**arrays)
-    except (zipfile.BadZipFile, ValueError, TypeError, OSError) as error:
-      raise ValueError(f"{path} is broken ({error}): delete it") from error
+    except _BROKEN as error:
+      text = common.one_line(error)
+      raise ValueError(f"{path} is broken ({text}): delete it") from error
 
   def write(
     self,

@@ -1,5 +1,6 @@
 """Planning from the command line, with a stand-in for the trials."""
 
+import contextlib
 import json
 import pathlib
 import subprocess
@@ -175,6 +176,21 @@ def test_a_broken_cell_is_told(played, tmp_path):
   path.write_bytes(path.read_bytes()[:100])
   with pytest.raises(ValueError, match="poke_cup-seed0.npz is broken"):
     _run(tmp_path, trials=4)
+
+
+@pytest.mark.parametrize("byte", [0x01, 0x28, 0xFF])
+def test_no_damage_to_a_cell_is_a_traceback(tmp_path, byte):
+  store = cells.Store(tmp_path, {})
+  seed, success = np.arange(2), np.ones(2, bool)
+  log, actions, values = np.zeros((3, 2, 1, 1), np.float32)
+  records = cells.Records(seed, success, log, actions, values)
+  store.write("x", "poke_cup", 0, records, {})
+  path = store.folder / "x/poke_cup-seed0.npz"
+  whole = path.read_bytes()
+  for place in range(len(whole)):
+    path.write_bytes(whole[:place] + bytes([byte]) + whole[place + 1 :])
+    with contextlib.suppress(ValueError):
+      store.records("x", "poke_cup", 0)
 
 
 def _program(*args):
