@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from a2r.core import frames, progress
@@ -112,15 +113,19 @@ def play(
   if player.make_objective is not None:
     objective = player.make_objective(batch.environment)
     dynamics = world.make_dynamics(batch.environment, player.image_size)
-  # The same size for a cell that is played in parts as for one that is not.
   size = min(batch.size, batch.num_trials * len(batch.tasks))
+  # An accelerator would compile its programs anew for a part of another size;
+  # a CPU's large programs have sizes of their own, and a part that is filled up
+  # takes it longer.
+  fills = jax.default_backend() != "cpu"
   for start in range(0, len(missing), size):
     part = missing[start : start + size]
+    filled = part + [part[-1]] * (fills * (size - len(part)))
     began = time.monotonic()
     result = trials.run(
       batch.environment,
-      [batch.tasks[index] for _, index in part],
-      [trial_seed(batch.seed, trial) for trial, _ in part],
+      [batch.tasks[index] for _, index in filled],
+      [trial_seed(batch.seed, trial) for trial, _ in filled],
       dynamics,
       objective,
       player.settings,
@@ -132,7 +137,8 @@ def play(
     if bar is not None:
       for _ in part:
         bar.advance()
-      bar.report({"s/trial": seconds, "success": float(result.success.mean())})
+      success = float(result.success[: len(part)].mean())
+      bar.report({"s/trial": seconds, "success": success})
 
 
 def is_played(store: cells.Store, batch: Batch) -> bool:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 
+import jax
 import numpy as np
 import pytest
 
@@ -83,6 +84,18 @@ def test_what_was_played_is_kept_and_grows(played, tmp_path):
   assert _files(tmp_path / "a") == _files(tmp_path / "b")
   rows = (tmp_path / "a/plan/metrics.jsonl").read_text().splitlines()
   assert [json.loads(row)["num_trials"] for row in rows] == [5, 5]
+
+
+@pytest.mark.parametrize("backend, num_run", [("cpu", 6), ("gpu", 8)])
+def test_a_short_last_part_is_filled_up_on_an_accelerator(
+  played, tmp_path, monkeypatch, backend, num_run
+):
+  monkeypatch.setattr(jax, "default_backend", lambda: backend)
+  _run(tmp_path, batch=4)
+  assert len(played) == num_run
+  assert len(set(played)) == 6
+  rows = (tmp_path / "plan/metrics.jsonl").read_text().splitlines()
+  assert [json.loads(row)["num_trials"] for row in rows] == [3, 3]
 
 
 def test_rows_that_another_process_adds_are_kept(tmp_path, monkeypatch):
