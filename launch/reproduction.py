@@ -95,6 +95,14 @@ class Experiment:
   batch: Mapping[str, Any]
   data_dir: str | None = None
 
+  def __post_init__(self):
+    if not self._rows(self.columns):
+      known = dict.fromkeys(column for column, _ in self._rows(taskgen.COLUMNS))
+      raise ValueError(
+        f"{', '.join(self.methods)}: not in the columns "
+        f"{', '.join(self.columns)}; known: {', '.join(known)}"
+      )
+
   def config(self, run: Run) -> Any:
     """The settings of a run's training."""
     if self.name == "figure3":
@@ -130,19 +138,20 @@ class Experiment:
     return [
       Run(method, column, seed)
       for seed in range(self.num_seeds)
-      for column, method in self._rows()
+      for column, method in self._rows(self.columns)
     ]
 
-  def _rows(self) -> list[tuple[str, str]]:
+  def _rows(self, columns: Sequence[str]) -> list[tuple[str, str]]:
+    """`(column, method)` of what is trained once for all environments."""
     if self.name == "figure3":
       return [("", method) for method in self.methods]
     rows = []
-    for column in dict.fromkeys([*ONE_COLUMN.values(), *self.columns]):
+    for column in dict.fromkeys([*ONE_COLUMN.values(), *columns]):
       for method in self.methods:
         alone = ONE_COLUMN.get(method)
         beside = method in _BESIDE and column not in _BESIDE_COLUMNS
         if column == alone or (
-          alone is None and column in self.columns and not beside
+          alone is None and column in columns and not beside
         ):
           rows.append((column, method))
     return rows

@@ -244,6 +244,11 @@ def test_unknown_columns_are_told():
     reproduction.choose("--columns", ["plus3", "plus"], known)
 
 
+def test_columns_without_any_row_are_told(tmp_path):
+  with pytest.raises(ValueError, match="bce: not in .*plus3; known: plus6$"):
+    _experiment(tmp_path, name="table1", methods=("bce",), columns=("plus3",))
+
+
 @pytest.mark.parametrize(
   "args, said",
   [
