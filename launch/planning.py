@@ -52,21 +52,21 @@ def open_store(
 ) -> cells.Store:
   """Where the cells of a player are; what does not bear on them has no part."""
   settings = plain_settings(player.settings)
+  key = {
+    "method": player.name,
+    "reward": player.identity,
+    "physics": physics.resolve(world.physics),
+  }
   if player.make_objective is None:
-    settings = {
-      key: settings[key] for key in ("horizon", "num_plans", "action_repeat")
-    }
-  return cells.Store(
-    root,
-    {
-      "method": player.name,
-      "reward": player.identity,
+    names = "horizon", "num_plans", "action_repeat"
+    key["planner"] = {name: settings[name] for name in names}
+  else:
+    key |= {
       "planner": settings,
       "dynamics": world.dynamics,
-      "physics": physics.resolve(world.physics),
       "fitvid": world.identity(),
-    },
-  )
+    }
+  return cells.Store(root, key)
 
 
 def plain_settings(settings: base.Settings) -> dict[str, Any]:
@@ -221,7 +221,7 @@ def _store(store, player, batch, task, records, seconds):
     "environment": batch.environment,
     "task": task,
     "seed": batch.seed,
-    "dynamics": store.settings["dynamics"],
+    "dynamics": store.settings.get("dynamics", "none"),
     "seconds_per_trial": seconds,
     "versions": {n: importlib.metadata.version(n) for n in _PACKAGES},
     **batch.fields,

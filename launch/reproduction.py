@@ -64,6 +64,11 @@ class Run(NamedTuple):
     column = f"-{self.column}" * bool(self.column)
     return f"{self.method}{column}-seed{self.seed}"
 
+  @property
+  def predicts(self) -> bool:
+    """Whether futures are predicted for it."""
+    return self.method != "random"
+
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
@@ -227,7 +232,7 @@ def make_parts(experiment: Experiment, steps: Any) -> list[parts.Part]:
       needs = (trained,)
     for place in experiment.environments():
       name = part_name(run, place)
-      model = (models[place],) if models else ()
+      model = (models[place],) if models and run.predicts else ()
       result.append(
         _part(name, needs + model, steps.is_played, steps.play, run, place)
       )

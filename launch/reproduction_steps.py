@@ -257,10 +257,11 @@ class Steps:
     world = self._asked.world
     engine = physics.resolve(world.physics)
     settings = planning.plain_settings(self._asked.settings)
-    spec = [settings, world.dynamics, engine, self._asked.tasks]
-    if self._asked.trains_video_model:
+    dynamics = world.dynamics if run.predicts else None
+    spec = [settings, dynamics, engine, self._asked.tasks]
+    if run.predicts and self._asked.trains_video_model:
       spec.append(self._trained(reproduction.video_model_name(environment)))
-    elif world.fitvid:
+    elif run.predicts and world.fitvid:
       spec.append(world.identity())
     return {
       "trained": self._trained(run.name),

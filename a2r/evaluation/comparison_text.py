@@ -23,6 +23,7 @@ ONE_FIGURE = (*paper.ONE_FIGURE, "clock", "ground_truth")
 _DYNAMICS = {
   "sim": "futures by the simulator itself",
   "fitvid": "futures by a video model",
+  "none": "no futures",
 }
 _NOT_RUN = "not run"
 _QUALITY = {

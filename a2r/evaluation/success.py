@@ -6,7 +6,8 @@ A cell is what one set of trials gave, a dict:
   method: who chose the actions, such as 'adapt2reward' or 'random'.
   column: the environment in figure 3, the human tasks in table 1.
   environment, task, seed: where, what, and the seed of the reward's training.
-  dynamics: what the futures came from, 'sim' or 'fitvid'.
+  dynamics: what the futures came from, 'sim' or 'fitvid'; 'none' of random
+    actions, which stand beside both.
   num_trials, num_successes: counts.
 
 What was not run has no cell. It is shown as missing, never as 0.

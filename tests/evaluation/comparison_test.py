@@ -153,8 +153,11 @@ def test_one_figure_stands_in_all_columns():
   assert dvd == [20.0, 40.0, None, None]
 
 
-def test_random_actions_stand_beside_every_dynamics():
-  cells = make_cells({("random", TRAIN): 10}, experiment="figure3")
+@pytest.mark.parametrize("own", ["sim", "none"])
+def test_random_actions_stand_beside_every_dynamics(own):
+  cells = make_cells(
+    {("random", TRAIN): 10}, experiment="figure3", dynamics=own
+  )
   for dynamics in ("sim", "fitvid"):
     cells += make_cells(
       {("dvd", TRAIN): 20}, experiment="figure3", dynamics=dynamics

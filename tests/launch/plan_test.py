@@ -48,10 +48,11 @@ def _run(
   trials=3,
   seeds=1,
   batch=2,
+  dynamics="sim",
   **settings,
 ):
   player = players.make_player(name, base.Settings(**settings), tasks)
-  world = players.World()
+  world = players.World(dynamics)
   batches = [
     planning.Batch("tabletop/train", tasks, seed, trials, batch)
     for seed in range(seeds)
@@ -140,7 +141,8 @@ def test_a_cell_says_what_was_played(played, tmp_path):
 
 def test_other_settings_have_a_folder_of_their_own(played, tmp_path):
   _run(tmp_path)
-  _run(tmp_path, num_samples=7)  # Who acts at random draws no candidates.
+  # Who acts at random draws no candidates and predicts nothing.
+  _run(tmp_path, num_samples=7, dynamics="fitvid")
   assert len(played) == 6
   _run(tmp_path, action_repeat=2)
   assert len(played) == 12

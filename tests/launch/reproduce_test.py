@@ -19,6 +19,7 @@ from launch import (
   players,
   reproduction,
   reproduction_results,
+  reproduction_steps,
   training,
 )
 
@@ -210,15 +211,28 @@ def test_video_models_are_trained_first_one_per_environment(
   monkeypatch.setattr(
     players.World, "make_dynamics", lambda self, *_: loaded.append(self.fitvid)
   )
-  results = _run(tmp_path, methods=("dvd",), world=players.World("fitvid"))
+  asked = {"methods": ("random", "dvd"), "world": players.World("fitvid")}
+  results = _run(tmp_path, **asked)
   assert log[:2] == [("video", "tabletop/train"), ("video", "tabletop/test1")]
   assert [path for (path,) in loaded] == [
     str(tmp_path / "runs/fitvid-train"), str(tmp_path / "runs/fitvid-test1")
   ]  # fmt: skip
   assert {c["dynamics"] for c in results["cells"]} == {"fitvid"}
   del log[:]
-  _run(tmp_path, methods=("dvd",), world=players.World("fitvid"))
+  _run(tmp_path, **asked)
+  _run(tmp_path, methods=("random",))
   assert not log
+
+
+def test_random_actions_wait_for_no_video_model(tmp_path):
+  world = players.World("fitvid")
+  experiment = _experiment(tmp_path, world=world)
+  steps = reproduction_steps.Steps(experiment)
+  needs = {
+    part.name: part.needs for part in reproduction.make_parts(experiment, steps)
+  }
+  assert needs["random-seed0-plan-train"] == ()
+  assert needs["dvd-seed0-plan-train"] == ("dvd-seed0-train", "fitvid-train")
 
 
 def test_a_video_model_is_found_by_its_environment(tmp_path):
