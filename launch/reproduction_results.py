@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from a2r.evaluation import comparison, comparison_text
@@ -17,9 +17,24 @@ _CLOCK = (
   "The clock scores candidates of one length alike: the first is taken, which "
   "is a random one."
 )
+# None of these looks at pictures; the first two do not look at the task.
+_BLIND = {
+  "random": "random actions",
+  "clock": "the clock",
+  "ground_truth": "the true state",
+}
+_NO_TASK = ("random", "clock")
 _SAME_MOTION = (
-  "Train, Test 1 and Test 2 differ in their looks alone: random actions have "
-  "the same outcomes there."
+  "Train, Test 1 and Test 2 differ in their looks alone: they are the same for "
+  "{}."
+)
+_SAME_EPISODE = (
+  "One episode is judged for all tasks of {}, which look at no task: their "
+  "trials are fewer than they seem, and their intervals too narrow."
+)
+_MORE_DRAWS = (
+  "Trials per task and seed differ, from {} to {}: rows with more of them are "
+  "on more draws."
 )
 
 
@@ -86,19 +101,20 @@ class Results:
     """Writes results.md, .json and .png; returns the table as text."""
     asked = self._experiment
     with common.waiting_lock(asked.folder / "locks" / "results"):
+      cells = self._steps.cells()
       record = comparison.write(
-        self._steps.cells(),
+        cells,
         self._steps.qualities(),
         asked.folder,
         asked.name,
-        self._notes(),
+        self._notes(cells),
         size=asked.size,
         tasks=asked.tasks,
         command=self._command,
       )
     return comparison_text.summary(record)
 
-  def _notes(self) -> list[str]:
+  def _notes(self, cells: Sequence[Mapping]) -> list[str]:
     asked = self._experiment
     settings = asked.settings
     notes = [
@@ -110,8 +126,15 @@ class Results:
     ]
     if "clock" in asked.methods:
       notes.append(_CLOCK)
-    if "random" in asked.methods and asked.name == "figure3":
-      notes.append(_SAME_MOTION)
+    blind = [name for name in _BLIND if name in asked.methods]
+    if blind and asked.name == "figure3":
+      notes.append(_SAME_MOTION.format(_listed(blind)))
+    no_task = [name for name in blind if name in _NO_TASK]
+    if no_task:
+      notes.append(_SAME_EPISODE.format(_listed(no_task)))
+    counts = [cell["num_trials"] for cell in cells]
+    if len(set(counts)) > 1:
+      notes.append(_MORE_DRAWS.format(min(counts), max(counts)))
     done = sum(part.is_done() for part in self._work)
     if done < len(self._work):
       notes.append(
@@ -122,3 +145,9 @@ class Results:
       lines = path.read_text("utf-8").strip().splitlines()
       notes.append(f"Failed: {path.stem}: {lines[-1] if lines else 'unknown'}")
     return notes
+
+
+def _listed(names: Sequence[str]) -> str:
+  """`random actions, the clock and the true state`."""
+  *others, last = (_BLIND[name] for name in names)
+  return " and ".join(filter(None, (", ".join(others), last)))

@@ -137,6 +137,19 @@ def test_what_fails_is_told_and_stops_nothing_else(log, tmp_path, monkeypatch):
   assert "Failed" not in "\n".join(results["notes"])
 
 
+def test_notes_say_what_outcomes_are_the_same(log, tmp_path):
+  blind = ("random", "clock", "ground_truth")
+  one = {"columns": ("tabletop/train",)}
+  notes = _run(tmp_path, methods=blind, **one)["notes"]
+  told = "\n".join(notes)
+  assert "same for random actions, the clock and the true state." in told
+  assert "judged for all tasks of random actions and the clock, which" in told
+  assert "more draws" not in told
+  _run(tmp_path, methods=("clock",), num_trials=3, **one)
+  notes = _run(tmp_path, methods=("clock", "ground_truth"), **one)["notes"]
+  assert "from 2 to 3: rows with more of them" in "\n".join(notes)
+
+
 def test_table_1_has_its_columns(log, tmp_path):
   results = _run(tmp_path, name="table1", methods=reproduction.METHODS)
   columns = {}
