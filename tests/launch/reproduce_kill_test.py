@@ -37,6 +37,7 @@ def _assert_equal_tables(one, other):
   ]
   for key in ("cells", "rows", "task_rows", "quality", "notes"):
     assert results[0][key] == results[1][key]
+  assert results[0]["quality"]
   files = [
     {
       str(path.relative_to(folder)): path.read_bytes()

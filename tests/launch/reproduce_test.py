@@ -73,6 +73,8 @@ def test_all_is_done_once_and_more_adds_to_it(log, tmp_path):
   again = _run(tmp_path)
   assert not log
   assert again["cells"] == results["cells"]
+  assert again["quality"] == results["quality"]
+  assert list(results["quality"]) == ["dvd"]
   more = _run(
     tmp_path, num_trials=3, num_seeds=2, methods=("random", "dvd", "bce")
   )
