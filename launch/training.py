@@ -55,8 +55,6 @@ def run(config: Any, workdir: pathlib.Path):
     config = settings = without_losses(config, data.without)
   start = initial.make_start(settings.model, data)
   start.tokenizer.save(workdir / "tokenizer.json")
-  if not is_baseline:
-    _write_spec(workdir, config, data, form="cosine")
   if not loop.is_finished(str(workdir), settings.train.num_steps):
     _train(settings, workdir, data, start)
   _evaluate(config, workdir, data, start)
@@ -66,8 +64,9 @@ def _train(config, workdir, data, start):
   is_baseline = config.method in methods.PARTS
   make = baselines.make if is_baseline else _make_method
   method = make(config, workdir, data, start)
-  if is_baseline:
-    _write_spec(workdir, config, data, form="score", **method.spec)
+  # A run in training is in the first form; `_evaluate` writes the chosen one.
+  form = "score" if is_baseline else "cosine"
+  _write_spec(workdir, config, data, form=form, **method.spec)
   result = loop.train(
     method.learner,
     method.optimizer,

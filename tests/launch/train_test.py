@@ -7,8 +7,10 @@ import sys
 
 import pytest
 
+from a2r.core import signals
+from a2r.learners import loop
 from configs import envgen
-from launch import common, training
+from launch import common, prepare, training
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
 
@@ -108,6 +110,24 @@ def test_wrong_settings_are_told_before_anything_is_made(key, value, said):
     config.update_from_flattened_dict({key: value})
   with pytest.raises(ValueError, match=said):
     training.check(config)
+
+
+def test_a_finished_run_keeps_its_form_until_it_is_judged_anew(
+  own, tmp_path, monkeypatch
+):
+  config, data = own
+  spec = tmp_path / "reward.json"
+  spec.write_text('{"form": "own_failures"}')
+
+  def stop(*_):
+    raise signals.Stopped("in the evaluation")
+
+  monkeypatch.setattr(prepare, "open_data", lambda *_, **__: data)
+  monkeypatch.setattr(loop, "is_finished", lambda *_: True)
+  monkeypatch.setattr(training, "_evaluate", stop)
+  with pytest.raises(signals.Stopped):
+    training.run(config, tmp_path)
+  assert json.loads(spec.read_text())["form"] == "own_failures"
 
 
 @pytest.mark.slow
