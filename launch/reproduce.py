@@ -44,6 +44,10 @@ _WORKDIR = flags.DEFINE_string(
   "workdir", None, "Of everything; runs/figure3 or runs/table1."
 )
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Of the clips; datasets.")
+_HUMAN_PATH = flags.DEFINE_string(
+  "human_path", None, "Of Something-Something V2, which size paper needs."
+)
+_INIT = flags.DEFINE_string("init", None, "First weights, see launch.train.")
 flags.adopt_module_key_flags(planner_flags)
 
 _SMOKE_SAMPLES = 4
@@ -87,6 +91,8 @@ def _read_experiment(reproduction):
     world=players.World(**planner_flags.world()),
     batch=planner_flags.batch(),
     data_dir=_DATA_DIR.value,
+    human_path=_HUMAN_PATH.value,
+    init=_INIT.value,
   )
 
 

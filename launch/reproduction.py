@@ -86,6 +86,8 @@ class Experiment:
     world: where, and what predicts.
     batch: further fields of `planning.Batch`.
     data_dir: of the clips; None: as the settings have it.
+    human_path: folder of Something-Something V2, where human clips are its.
+    init: first weights of every training; None: as the settings have it.
   """
 
   name: str
@@ -99,6 +101,8 @@ class Experiment:
   world: players.World
   batch: Mapping[str, Any]
   data_dir: str | None = None
+  human_path: str | None = None
+  init: str | None = None
 
   def __post_init__(self):
     if not self._rows(self.columns):
@@ -121,6 +125,10 @@ class Experiment:
       config.method = run.method
     if self.data_dir:
       config.data.dir = self.data_dir
+    if self.human_path and config.data.human.source == "ssv2":
+      config.data.human.path = self.human_path
+    if self.init:
+      config.model.init = self.init
     return config
 
   @functools.cached_property

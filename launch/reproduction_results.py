@@ -24,6 +24,9 @@ _BLIND = {
   "ground_truth": "the true state",
 }
 _NO_TASK = ("random", "clock")
+_RANDOM_WEIGHTS = (
+  "First weights: random; the paper's are Singularity's, see --init."
+)
 _SAME_MOTION = (
   "Train, Test 1 and Test 2 differ in their looks alone: they are the same for "
   "{}."
@@ -135,6 +138,10 @@ class Results:
     counts = [cell["num_trials"] for cell in cells]
     if len(set(counts)) > 1:
       notes.append(_MORE_DRAWS.format(min(counts), max(counts)))
+    if asked.init:
+      notes.append(f"First weights: those of {asked.init}.")
+    elif asked.size == "paper":
+      notes.append(_RANDOM_WEIGHTS)
     done = sum(part.is_done() for part in self._work)
     if done < len(self._work):
       notes.append(

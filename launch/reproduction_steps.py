@@ -16,7 +16,16 @@ from a2r.core import progress
 from a2r.evaluation import quality
 from a2r.learners import registry
 from a2r.sim import physics
-from launch import cells, common, planning, players, prepare, reproduction
+from launch import (
+  cells,
+  common,
+  initial,
+  own,
+  planning,
+  players,
+  prepare,
+  reproduction,
+)
 
 # May differ between a run that is there and the settings.
 _FREE = ("data.dir", "train.log_every", "train.checkpoint_every")
@@ -33,22 +42,27 @@ class Steps:
     self._player = functools.lru_cache(_ALL_RUNS)(self._make_player)
 
   def check(self):
-    """Fails where runs that are there have other settings.
+    """Fails where runs cannot start, or those that are there are others.
 
     Raises:
-      ValueError: names the run and what differs, or an environment that none
-        of the given video models was trained in.
+      ValueError: no human clips are named, the first weights do not fit, no
+        given video model was trained in an environment, or a run has other
+        settings; says which.
+      FileNotFoundError: human clips or first weights that are not there.
     """
     for environment in self._asked.environments():
       if self._asked.world.fitvid:
         self._asked.world.find_video_model(environment)
     for run in self._asked.runs():
+      if run.method not in reproduction.TRAINED:
+        continue
+      config = self._asked.config(run)
+      _check_human(config.data.human)
+      initial.check(config.model)
       path = self._run_folder(run.name) / "config.json"
-      if path.exists() and run.method in reproduction.TRAINED:
+      if path.exists():
         old = common.flat(common.read_json(path))
-        new = common.flat(
-          json.loads(json.dumps(self._asked.config(run).to_dict()))
-        )
+        new = common.flat(json.loads(json.dumps(config.to_dict())))
         # Settings that one of them does not know do not count.
         differ = [
           f"{key} was {old[key]!r}, now {new[key]!r}"
@@ -284,6 +298,15 @@ class Steps:
   def _played_file(self, run, environment: str) -> pathlib.Path:
     name = reproduction.part_name(run, environment)
     return self._folder / "played" / f"{name}.json"
+
+
+def _check_human(human):
+  """Fails where a run's human clips are not there."""
+  if human.source != "ssv2":
+    return
+  if not human.path:
+    raise ValueError("--size=paper needs --human_path=..., SS-V2's folder")
+  own.find_path(human, "human")
 
 
 def _write(path: pathlib.Path, value: dict):

@@ -62,7 +62,10 @@ _SIZES = {
     "1.5 M parameters at 64 px instead of Singularity at 224 px."
   ),
   "smoke": "Data and size: a few clips and steps, to see that all runs.",
-  "paper": "Data and size: the published ones.",
+  "paper": (
+    "Data and size: the published ones, but for the first weights, which are "
+    "those of --init, and random where it is not given."
+  ),
 }
 _SIMULATOR = (
   "Simulator: DVD's tabletop rebuilt from primitive shapes and drawn by a ray "

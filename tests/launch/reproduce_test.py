@@ -307,6 +307,29 @@ def test_a_mistake_is_one_line_and_exit_code_2(args, said, tmp_path):
   assert not (tmp_path / "a").exists()
 
 
+def test_the_paper_s_size_has_its_clips_and_weights(log, tmp_path):
+  paper = {"size": "paper", "columns": ("tabletop/train",)}
+  results = _run(tmp_path / "a", **paper, methods=("random", "clock"))
+  assert "First weights: random" in "\n".join(results["notes"])
+  with pytest.raises(ValueError, match="--size=paper needs --human_path="):
+    _run(tmp_path / "b", **paper)
+  with pytest.raises(FileNotFoundError, match="data.human.path: .*b/none"):
+    _run(tmp_path / "b", **paper, human_path=f"{tmp_path}/b/none")
+  with pytest.raises(FileNotFoundError, match="model.init: 'none'"):
+    _run(tmp_path / "b", **paper, human_path=f"{tmp_path}", init="none")
+  assert not (tmp_path / "b").exists()
+  weights = tmp_path / "weights.safetensors"
+  for name in ("figure3", "table1"):
+    experiment = _experiment(
+      tmp_path, name=name, size="paper", human_path="ssv2", init=f"{weights}"
+    )
+    for run in experiment.runs():
+      config = experiment.config(run)
+      assert config.model.init == str(weights)
+      shown = config.data.human.source == "ssv2"
+      assert config.data.human.path == "ssv2" * shown
+
+
 @pytest.mark.parametrize("method", reproduction.TRAINED)
 @pytest.mark.parametrize("name", ["figure3", "table1"])
 def test_settings_of_every_run_make_sense(name, method, tmp_path):
