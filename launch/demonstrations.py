@@ -37,8 +37,9 @@ def collect(
   """Demonstrations of the run's labels and of all tasks of the tabletop.
 
   Where human clips are made, or there are none, demonstrations are made too,
-  apart from those to train on. Else they are the first human clips of each
-  label; a label that has too few has none.
+  apart from those to train on. Those of Something-Something V2 are of its
+  validation split. Else they are the first human clips of each label, and the
+  tabletop's other tasks have none; nor has a label that has too few.
 
   Args:
     config: the settings.
@@ -48,12 +49,15 @@ def collect(
   if config.data.human.source in ("procedural", "none"):
     return _make(config, data, backbone)
   num = config.dvd.num_demos
-  column = getattr(data.human, data.label_by)
-  rows = [np.flatnonzero(column == label)[:num] for label in data.labels]
+  human, labels = data.human, data.labels
+  if config.data.human.source == "ssv2" and data.label_by == "template":
+    human, labels = _open_validation(config, data)
+  column = getattr(human, data.label_by)
+  rows = [np.flatnonzero(column == label)[:num] for label in labels]
   rows = [few for few in rows if len(few) == num]
   if not rows:
     raise ValueError(f"no task has dvd.num_demos={num} human clips")
-  clips = data.human.select(np.concatenate(rows))
+  clips = human.select(np.concatenate(rows))
   return _load(clips, data.label_by, backbone)
 
 
@@ -71,6 +75,30 @@ def _make(config, data, backbone):
   )
   clips = collecting.collect_human(spec, config.data.dir)
   return _load(clips, "template", backbone)
+
+
+def _open_validation(config, data):
+  """Clips of Something-Something V2 that no run trains on, and their labels."""
+  shown = set(data.human.template.tolist())
+  labels = [label for label in data.labels if label in shown]
+  labels += [task.template for task in sim.TASKS.values()]
+  labels = list(dict.fromkeys(labels))
+  settings = config.data.copy_and_resolve_references()
+  settings.human.update(
+    templates=tuple(labels), clips_per_template=config.dvd.num_demos
+  )
+  human = prepare.open_human(settings, config.seed, split="validation")
+  return human, labels
+
+
+def notes(config: Any) -> list[str]:
+  """What there is to say of a run's demonstrations, one line each."""
+  if config.method == "dvd" and config.data.human.source == "none":
+    return [
+      "dvd is shown each task by drawn human clips: there are no others, and "
+      "it is not trained on these"
+    ]
+  return []
 
 
 def save(demos: Demonstrations, path: pathlib.Path):

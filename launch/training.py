@@ -18,6 +18,7 @@ from launch import (
   baselines,
   batches,
   common,
+  demonstrations,
   initial,
   methods,
   own,
@@ -48,6 +49,7 @@ def run(config: Any, workdir: pathlib.Path):
     seed=config.seed,
     use_failures="failure" in groups(config) and not is_baseline,
   )
+  data = data._replace(notes=(*data.notes, *demonstrations.notes(config)))
   for note in data.notes:
     print(f"NOTE: {note}", file=sys.stderr, flush=True)
   common.store_digests(workdir, data.digests)
