@@ -14,7 +14,6 @@ from typing import Any
 import jax
 import numpy as np
 
-from a2r import sim
 from a2r.core import optim, text
 from a2r.core import rng as rng_lib
 from a2r.learners import (
@@ -28,7 +27,6 @@ from a2r.learners import (
 )
 from a2r.models import scorer
 from data import pipeline
-from data.ssv2 import layout
 from launch import (
   batches,
   demonstrations,
@@ -37,6 +35,7 @@ from launch import (
   prepare,
   validation,
 )
+from launch import readings as readings_lib
 
 
 def make(
@@ -57,7 +56,8 @@ def _make_concept2robot(config, workdir, data, start):
   del workdir
   used = set(getattr(data.human, data.label_by).tolist())
   classes = [label for label in data.labels if label in used]
-  readings = {t: c for t, c in read_texts(data).items() if c in used}
+  readings = readings_lib.find(data, used)
+  readings_lib.check(config, data, readings)
   texts = [data.texts[data.labels.index(name)] for name in classes]
   settings = {"temperature": config.loss.temperature}
 
@@ -157,6 +157,10 @@ def _text_method(config, data, start, learner, make_scorer):
 
 def _make_dvd(config, workdir, data, start):
   settings = config.dvd
+  shown = demonstrations.collect(config, data, start.model.config)
+  readings = readings_lib.find(data, shown.labels)
+  readings_lib.check(config, data, readings)
+  demonstrations.save(shown, workdir / run_files.DEMOS_FILE)
   rng = rng_lib.step_key(config.seed, loop.INIT)
   backbone = _backbone_fn(start)(rng)
   clips, task, is_robot = _successes(data, start)
@@ -169,9 +173,6 @@ def _make_dvd(config, workdir, data, start):
     num_views=settings.num_views,
     rng=rng,
   )
-  shown = demonstrations.collect(config, data, start.model.config)
-  readings = {t: c for t, c in read_texts(data).items() if c in shown.labels}
-  demonstrations.save(shown, workdir / run_files.DEMOS_FILE)
   make_scorer = functools.partial(
     dvd.make_scorer,
     start.model.config,
@@ -211,16 +212,6 @@ _MAKERS = {
   "liv": _make_liv,
   "triplet": _make_triplet,
 }
-
-
-def read_texts(data: prepare.Data) -> dict[str, str]:
-  """Text -> label: the run's texts, the plain labels, the tabletop's tasks."""
-  plain = {layout.plain(label): label for label in data.labels}
-  tasks = {}
-  if data.label_by == "template":
-    tasks = {task.instruction: task.template for task in sim.TASKS.values()}
-  own = dict(zip(data.texts, data.labels, strict=True))
-  return plain | tasks | own
 
 
 def _successes(data, start):
