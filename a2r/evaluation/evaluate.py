@@ -22,7 +22,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from a2r.evaluation import examples, metrics
-from a2r.evaluation.labeled import RANDOM, LabeledClips
+from a2r.evaluation.labeled import LabeledClips
 from a2r.models import forms
 
 
@@ -202,7 +202,7 @@ def _task_figures(scores, own_text, evaluated, clips) -> dict:
   failures = {
     "": ~success,
     "_near_miss": clips.near_miss,
-    "_random": ~success & (clips.source == RANDOM),
+    "_random": clips.explored,
   }
   good = scores[success]
   others = np.setdiff1d(evaluated, own_text)

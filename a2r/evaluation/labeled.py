@@ -8,9 +8,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-# Sources whose failures nearly succeed, as `a2r.sim.policies` has them.
+# Sources whose failures nearly succeed, and those that explore at random, as
+# `a2r.sim.policies` has them.
 NEAR_SOURCES = ("near_miss", "noise", "rl")
-RANDOM = "random"
+RANDOM_SOURCES = ("random", "explore")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +53,11 @@ class LabeledClips:
   def near_miss(self) -> np.ndarray:
     """`[N]` bool: failures of a source that nearly succeeds."""
     return ~self.success & np.isin(self.source.astype(str), NEAR_SOURCES)
+
+  @property
+  def explored(self) -> np.ndarray:
+    """`[N]` bool: failures of a source that explores at random."""
+    return ~self.success & np.isin(self.source.astype(str), RANDOM_SOURCES)
 
   def __getitem__(self, index) -> "LabeledClips":
     """The clips at `index`, a mask or an array of integers."""

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from a2r.evaluation import evaluate, metrics, over_time
-from a2r.evaluation.labeled import RANDOM, LabeledClips
+from a2r.evaluation.labeled import LabeledClips
 
 PREFIX_NOTE = (
   "Reward over time: of a clip's frames up to a point in time, the rest of the "
@@ -176,7 +176,7 @@ def _text_figures(scores, own: int, success) -> dict:
 def _tau(own: np.ndarray, clips: LabeledClips) -> float | None:
   """Kendall's tau-a over success > near-miss > random, None without pairs."""
   levels = np.select(
-    [clips.success, clips.near_miss, clips.source == RANDOM], [2, 1, 0], -1
+    [clips.success, clips.near_miss, clips.explored], [2, 1, 0], -1
   )
   known = levels >= 0
   if len(np.unique(levels[known])) < 2:

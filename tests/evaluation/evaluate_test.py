@@ -43,7 +43,7 @@ class FakeModel:
 
 
 SUCCESS = [True, True, False, False, False]
-SOURCE = ["expert", "random", "noise", "near_miss", "random"]
+SOURCE = ["expert", "random", "noise", "near_miss", "explore"]
 # Successes .9 .5; near-misses .6 .2; random .3: 5 of 6 pairs are right.
 REWARDS = [0.9, 0.5, 0.6, 0.2, 0.3]
 
@@ -277,13 +277,16 @@ class ClipRowsTest(absltest.TestCase):
 
 
 class LabeledTest(absltest.TestCase):
-  def test_near_misses_are_the_simulator_s(self):
+  def test_sources_are_the_simulator_s(self):
     self.assertEqual(labeled.NEAR_SOURCES, policies.NEAR_SOURCES)
     sources = [*policies.SOURCES, "video", "rl"]
     success = [False] * (len(sources) - 1) + [True]
     clips = make_clips([0.5] * len(sources), success, sources)
     found = [sources[row] for row in np.flatnonzero(clips.near_miss)]
     self.assertEqual(found, list(policies.NEAR_SOURCES))
+    self.assertEqual(labeled.RANDOM_SOURCES, policies.RANDOM_SOURCES)
+    found = [sources[row] for row in np.flatnonzero(clips.explored)]
+    self.assertEqual(found, list(policies.RANDOM_SOURCES))
 
   def test_label_clips(self):
     class Clips:

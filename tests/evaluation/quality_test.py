@@ -3,6 +3,7 @@
 Channel 0 of a made clip holds how far its task is, channel 1 which task it is.
 """
 
+import dataclasses
 import json
 
 import numpy as np
@@ -96,6 +97,18 @@ def test_clock_orders_time_and_nothing_else():
     assert row["auroc"] == row["auroc_wrong_text"] == 0.5
     assert row["kendall_tau_a"] == 0
     assert row["wrong_text_higher"] == 0.5
+
+
+def test_all_random_exploration_is_alike():
+  clips = make_clips()
+  source = np.where(clips.source == "random", "explore", clips.source)
+  others = dataclasses.replace(clips, source=source)
+  left, right = (quality.quality(Exact(), x, TEXTS) for x in (clips, others))
+  assert left["summary"] == right["summary"]
+  assert right["summary"][0]["reward_random"] == 12.5
+  others.source[others.near_miss] = "unknown"
+  left = quality.quality(Exact(), others, TEXTS)["summary"]
+  assert left[0]["kendall_tau_a"] == 1
 
 
 def test_curves_are_of_prefixes_held_still():
