@@ -43,7 +43,14 @@ def ssim(images: jax.Array, others: jax.Array) -> jax.Array:
   rows, columns = (_window(size) for size in images.shape[-3:-1])
 
   def blur(x):
-    return jnp.einsum("ih,...hwc,jw->...ijc", rows, x, columns)
+    # Squares are subtracted below: TF32's or bfloat16's digits are too few.
+    return jnp.einsum(
+      "ih,...hwc,jw->...ijc",
+      rows,
+      x,
+      columns,
+      precision=jax.lax.Precision.HIGHEST,
+    )
 
   mean, other_mean = blur(images), blur(others)
   product = mean * other_mean

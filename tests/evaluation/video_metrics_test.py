@@ -1,5 +1,6 @@
 """PSNR and SSIM, by hand and beside TensorFlow's."""
 
+import jax
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -36,6 +37,15 @@ def test_ssim_is_that_of_tensorflow(pairs):
   np.testing.assert_allclose(
     video_metrics.ssim(*pairs), tf.image.ssim(*pairs, 1.0), atol=1e-5
   )
+
+
+def test_ssim_asks_for_exact_products(pairs):
+  """Which CPUs give anyway, so that figures would not show it here."""
+  program = jax.make_jaxpr(video_metrics.ssim)(*pairs).eqns
+  products = [line for line in program if line.primitive.name == "dot_general"]
+  assert products
+  for line in products:
+    assert set(line.params["precision"]) == {jax.lax.Precision.HIGHEST}
 
 
 def test_ssim_of_equal_pictures_is_one(pairs):
