@@ -100,9 +100,11 @@ def make_batches(
 ) -> Iterator[Batch]:
   """Yields the triplets of steps start_step, ..., num_steps - 1.
 
-  With `robot_probability` p, as published: the positive is a robot's clip with
-  p, else any; the anchor is of its task, a robot's with p where there is one,
-  else any; the negative is of another task, a robot's with p, else any.
+  With `robot_probability` p: the positive is a robot's clip with p, else any;
+  the anchor is of its task, a robot's with p where there is one, else any; the
+  negative is of another task, a robot's with p where there is one, else any.
+  The released code draws alike but for the negative: where the first one drawn
+  is of the same task, it takes any clip of another, a robot's or not.
 
   Args:
     features: `[V, N, E]`; the view is drawn.
