@@ -41,7 +41,8 @@ def adjust(config: Any) -> Any:
   """The settings as the baseline has them: batches and human clips.
 
   A step has as many clips as one of Adapt2Reward: Concept2Robot's are all
-  human; LIV takes half of them, as it encodes four frames of each one by one.
+  human; LIV takes half of them, as it encodes four frames of each one by one,
+  rounded up to a multiple of the number of devices.
   DVD, whose clips are encoded before, takes `dvd.steps` steps for each.
 
   Raises:

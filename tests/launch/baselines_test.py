@@ -16,16 +16,26 @@ from launch import methods, training
 def test_a_step_has_as_many_clips_as_adapt2reward_s(method):
   config = envgen.get_config()
   config.method = method
+  config.train.batch.update(human=16, robot=16, failure=16)
   batch = methods.adjust(config).train.batch
-  assert config.train.batch.to_dict() == dict(human=8, robot=8, failure=8)
+  assert config.train.batch.to_dict() == dict(human=16, robot=16, failure=16)
   expected = {
-    "concept2robot": dict(human=24, robot=0, failure=0),
-    "dvd": dict(human=8, robot=8, failure=0),
-    "liv": dict(human=8, robot=8, failure=0),  # 4 on up to 4 devices.
-    "triplet": dict(human=8, robot=8, failure=8),
+    "concept2robot": dict(human=48, robot=0, failure=0),
+    "dvd": dict(human=16, robot=16, failure=0),
+    "liv": dict(human=8, robot=8, failure=0),
+    "triplet": dict(human=16, robot=16, failure=16),
   }
   assert batch.to_dict() == expected[method]
   training.check(config)
+
+
+def test_the_clips_of_liv_split_over_the_devices():
+  config = envgen.get_config()
+  config.method = "liv"
+  devices = jax.device_count()
+  config.train.batch.update(human=2, robot=2 * devices + 2, failure=2)
+  batch = methods.adjust(config).train.batch
+  assert (batch.human, batch.robot) == (devices, 2 * devices)
 
 
 def test_concept2robot_has_all_human_classes():
