@@ -1,8 +1,9 @@
 """The methods that Adapt2Reward is compared with, as training runs.
 
 They have its clips, backbone, first weights and number of steps (see
-`launch.methods`); what else they need is under a key of their name in the
-settings.
+`launch.methods`), but for Concept2Robot's clips: human ones alone, of more
+templates and in a number of their own (`concept2robot` in the settings). What
+else they need is under a key of their name in the settings.
 
 Letters: I instructions, N clips, T frames, S picture size.
 """
