@@ -94,7 +94,7 @@ def _make_concept2robot(config, workdir, data, start):
     {
       "classes": classes,
       "readings": readings,
-      "instructions": texts,
+      "instructions": readings_lib.list_instructions(config, data, used),
       "num_trained": 0,
     },
   )
@@ -181,8 +181,7 @@ def _make_dvd(config, workdir, data, start):
     labels=shown.labels,
     readings=readings,
   )
-  known = [t for t, c in zip(data.texts, data.labels, strict=True)
-           if c in shown.labels]  # fmt: skip
+  known = readings_lib.list_instructions(config, data, shown.labels)
   return methods.Method(
     dvd.make_learner(backbone, features),
     dvd.make_optimizer(**settings.optim),

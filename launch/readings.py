@@ -29,6 +29,26 @@ def find(data: prepare.Data, shown: Container[str]) -> dict[str, str]:
   return {text: label for text, label in every.items() if label in shown}
 
 
+def list_instructions(
+  config: Any, data: prepare.Data, shown: Container[str]
+) -> list[str]:
+  """One instruction for each label that the method has human clips of.
+
+  The run's text of the label; in the tabletop, that of its task, so that a task
+  which the robot did not show is not there twice.
+
+  Args:
+    config: the whole settings.
+    data: the run's clips and texts.
+    shown: see `find`.
+  """
+  own_texts = dict(zip(data.labels, data.texts, strict=True))
+  if config.data.robot.source == "tabletop" and data.label_by == "template":
+    tasks = {task.template: task.instruction for task in sim.TASKS.values()}
+    own_texts = {c: tasks.get(c, text) for c, text in own_texts.items()}
+  return [text for label, text in own_texts.items() if label in shown]
+
+
 def check(config: Any, data: prepare.Data, readings: dict[str, str]):
   """Fails before training where the run will be judged by a text of no label.
 

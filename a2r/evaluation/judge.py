@@ -4,7 +4,7 @@ Letters: N clips, T frames, L instructions.
 """
 
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -27,6 +27,7 @@ class Judge:
     scorer: scorer_lib.Scorer,
     instructions: Sequence[str],
     num_trained: int = 0,
+    readings: Mapping[str, str] | None = None,
   ):
     """Wraps a scorer.
 
@@ -35,7 +36,10 @@ class Judge:
       instructions: the texts that are known to the run, those with robot data
         first.
       num_trained: how many it was trained on with robot data.
+      readings: other texts that the scorer knows, and the instructions too, to
+        the label of each; instructions of one label are one.
     """
+    self._readings = dict(readings or {})
     self.scorer = scorer
     self.instructions = list(instructions)
     self.trained_instructions = self.instructions[:num_trained]
@@ -48,7 +52,18 @@ class Judge:
   def read(self, instruction: str) -> str:
     """The known instruction that `instruction` is read as, or itself."""
     index = wording.find(instruction, self.instructions)
+    if index is None:
+      index = self._find_label(instruction)
     return instruction if index is None else self.instructions[index]
+
+  def _find_label(self, instruction: str) -> int | None:
+    """Position of the instruction that has the same label, or None."""
+    index = wording.find(instruction, list(self._readings))
+    if index is None:
+      return None
+    label = list(self._readings.values())[index]
+    labels = [self._readings.get(text) for text in self.instructions]
+    return labels.index(label) if label in labels else None
 
   def form_scores(
     self, clips: np.ndarray, instructions: Sequence[str]
@@ -76,4 +91,9 @@ def load(folder: str | pathlib.Path, checkpoint: str = "best") -> Model:
     return reward.load(folder, checkpoint)
   scorer = registry.load_scorer(folder, checkpoint)
   spec = trained.read_file(folder, trained.SPEC_FILE)
-  return Judge(scorer, spec["instructions"], num_trained=spec["num_trained"])
+  return Judge(
+    scorer,
+    spec["instructions"],
+    num_trained=spec["num_trained"],
+    readings=spec.get("readings"),
+  )

@@ -5,6 +5,7 @@ import types
 import pytest
 
 from a2r import sim
+from a2r.evaluation import judge
 from a2r.sim import humans
 from configs import envgen, taskgen
 from launch import baselines, methods, readings
@@ -63,6 +64,40 @@ def test_a_task_of_the_robot_s_alone_is_told_before_training(
   with pytest.raises(ValueError, match=said):
     baselines.make(methods.adjust(config), tmp_path, data, start)
   assert not list(tmp_path.iterdir())
+
+
+def _taskgen_data():
+  config = taskgen.get_config("plus6")
+  robot = [sim.TASKS[name] for name in config.data.robot.tasks]
+  texts = {task.template: task.instruction for task in robot}
+  for template in config.data.human.templates:
+    texts.setdefault(template, template.lower())
+  return config, types.SimpleNamespace(
+    labels=list(texts), texts=list(texts.values()), label_by="template"
+  )
+
+
+def test_a_task_is_one_instruction():
+  config, data = _taskgen_data()
+  shown = data.labels[1:]
+  found = readings.list_instructions(config, data, shown)
+  assert found[:2] == data.texts[1:3]
+  assert "closing drawer" in found and "closing something" not in found
+  read = readings.find(data, shown)
+  assert [read[text] for text in found] == shown
+  config.data.robot.source = "folder"
+  assert readings.list_instructions(config, data, shown) == data.texts[1:]
+
+
+def test_other_texts_of_a_task_are_read_as_its_instruction():
+  config, data = _taskgen_data()
+  found = readings.list_instructions(config, data, data.labels)
+  model = judge.Judge(None, found, 3, readings.find(data, data.labels))
+  assert model.read("Close the drawer") == "closing drawer"
+  assert model.read("closing something") == "closing drawer"
+  assert model.read("closing box") == "closing box"
+  plain = judge.Judge(None, found)
+  assert plain.read("closing something") == "closing something"
 
 
 def test_test_clips_are_asked_for_too(own):
