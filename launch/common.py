@@ -46,8 +46,10 @@ def run(main: Callable[[], None]):
   Args:
     main: reads its flags itself; may raise `signals.Stopped`.
   """
-  # Before TensorFlow is imported, which reads it then.
+  # Before TensorFlow is imported, which reads them then. Some processors make
+  # it announce oneDNN whatever the log level; no clip here needs that.
   os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+  os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
   try:
     with signals.raising():
       _parse()
