@@ -140,6 +140,10 @@ class Experiment:
   def trains_video_model(self) -> bool:
     return self.world.dynamics == "fitvid" and not self.world.fitvid
 
+  def run_folder(self, name: str) -> pathlib.Path:
+    """What a training writes."""
+    return self.folder / "runs" / name
+
   def environments(self) -> tuple[str, ...]:
     """Where trials happen."""
     if self.name == "figure3":

@@ -6,7 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from a2r.evaluation import comparison, comparison_text
-from launch import common, parts, reproduction, reproduction_steps
+from launch import (
+  common,
+  parts,
+  reproduction,
+  reproduction_checks,
+  reproduction_steps,
+)
 
 _AT_LEAST_SECONDS = 20.0  # Between two writings, and ten times what one takes.
 _ALWAYS = (
@@ -52,8 +58,8 @@ def reproduce(experiment: reproduction.Experiment, command: str) -> str:
     ValueError: runs that are there have other settings, or parts failed; the
       others are done then.
   """
+  reproduction_checks.check(experiment)
   steps = reproduction_steps.Steps(experiment)
-  steps.check()
   experiment.folder.mkdir(parents=True, exist_ok=True)
   work = reproduction.make_parts(experiment, steps)
   results = Results(experiment, steps, work, command)

@@ -4,7 +4,6 @@ import contextlib
 import datetime
 import functools
 import gc
-import json
 import pathlib
 import time
 from typing import Any
@@ -19,16 +18,12 @@ from a2r.sim import physics
 from launch import (
   cells,
   common,
-  initial,
-  own,
   planning,
   players,
   prepare,
   reproduction,
 )
 
-# May differ between a run that is there and the settings.
-_FREE = ("data.dir", "train.log_every", "train.checkpoint_every")
 _ALL_RUNS = 2  # Players in memory.
 
 
@@ -40,40 +35,6 @@ class Steps:
     self._asked = experiment
     self._folder = experiment.folder
     self._player = functools.lru_cache(_ALL_RUNS)(self._make_player)
-
-  def check(self):
-    """Fails where runs cannot start, or those that are there are others.
-
-    Raises:
-      ValueError: no human clips are named, the first weights do not fit, no
-        given video model was trained in an environment, or a run has other
-        settings; says which.
-      FileNotFoundError: human clips or first weights that are not there.
-    """
-    for environment in self._asked.environments():
-      if self._asked.world.fitvid:
-        self._asked.world.find_video_model(environment)
-    for run in self._asked.runs():
-      if run.method not in reproduction.TRAINED:
-        continue
-      config = self._asked.config(run)
-      _check_human(config.data.human)
-      initial.check(config.model)
-      path = self._run_folder(run.name) / "config.json"
-      if path.exists():
-        old = common.flat(common.read_json(path))
-        new = common.flat(json.loads(json.dumps(config.to_dict())))
-        # Settings that one of them does not know do not count.
-        differ = [
-          f"{key} was {old[key]!r}, now {new[key]!r}"
-          for key in sorted(old.keys() & new.keys())
-          if old[key] != new[key] and key not in _FREE
-        ]
-        if differ:
-          raise ValueError(
-            f"{path.parent} is a run with other settings "
-            f"({'; '.join(differ)}): choose another --workdir, or delete it"
-          )
 
   def has_clips(self, run) -> bool:
     """Whether the clips that a run needs were made."""
@@ -121,7 +82,7 @@ class Steps:
   def judge(self, run):
     """Writes a run's figures on test clips."""
     config = self._asked.config(run)
-    scorer = registry.load_scorer(self._run_folder(run.name))
+    scorer = registry.load_scorer(self._asked.run_folder(run.name))
     texts = [sim.TASKS[task].instruction for task in config.eval.tasks]
     _write(
       self._quality_file(run),
@@ -199,7 +160,7 @@ class Steps:
     return result
 
   def _train(self, name, run_fn, config):
-    folder = self._run_folder(name)
+    folder = self._asked.run_folder(name)
     began = time.monotonic()
     with common.locked(folder):
       common.store_config(folder, config.to_dict())
@@ -222,7 +183,7 @@ class Steps:
   def _make_player(self, run) -> players.Player:
     source = run.method
     if source in reproduction.TRAINED:
-      source = str(self._run_folder(run.name))
+      source = str(self._asked.run_folder(run.name))
     return players.make_player(
       source, self._asked.settings, self._asked.tasks, name=run.method
     )
@@ -234,7 +195,7 @@ class Steps:
 
   def _trained(self, name: str) -> str | None:
     """When a run ended, which tells it from one trained anew."""
-    found = common.read_json(self._run_folder(name) / "finished.json")
+    found = common.read_json(self._asked.run_folder(name) / "finished.json")
     return found and found["date"]
 
   def _played(self, run, environment: str) -> dict | None:
@@ -263,7 +224,7 @@ class Steps:
     world = self._asked.world
     if self._asked.trains_video_model:
       name = reproduction.video_model_name(environment)
-      world = world._replace(fitvid=(str(self._run_folder(name)),))
+      world = world._replace(fitvid=(str(self._asked.run_folder(name)),))
     return world
 
   def _plan_spec(self, run, environment: str) -> dict[str, Any]:
@@ -285,9 +246,6 @@ class Steps:
   def _clips_spec(self, run) -> dict:
     return {"data": cells.digest(self._asked.config(run).data.to_dict())}
 
-  def _run_folder(self, name: str) -> pathlib.Path:
-    return self._folder / "runs" / name
-
   def _quality_file(self, run) -> pathlib.Path:
     return self._folder / "quality" / f"{run.name}.json"
 
@@ -298,15 +256,6 @@ class Steps:
   def _played_file(self, run, environment: str) -> pathlib.Path:
     name = reproduction.part_name(run, environment)
     return self._folder / "played" / f"{name}.json"
-
-
-def _check_human(human):
-  """Fails where a run's human clips are not there."""
-  if human.source != "ssv2":
-    return
-  if not human.path:
-    raise ValueError("--size=paper needs --human_path=..., SS-V2's folder")
-  own.find_path(human, "human")
 
 
 def _write(path: pathlib.Path, value: dict):
