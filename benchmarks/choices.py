@@ -13,45 +13,21 @@ Adapt2Reward run has a row for each form of the reward.
 
 import pathlib
 
-import jax
 import numpy as np
 from absl import app, flags, logging
 
 from a2r import reward
 from a2r.core import compilation
-from a2r.core import frames as frame_rule
 from a2r.evaluation import metrics
 from a2r.learners import registry
 from a2r.models import scorer
-from a2r.sim import drawing, physics, policies, tasks
+from a2r.sim import tasks
+from benchmarks import play_clips
 
 _RUNS = flags.DEFINE_list("runs", None, "Run folders.", required=True)
 _ENVIRONMENT = flags.DEFINE_string("environment", "tabletop/train", "Its name.")
 _CLIPS = flags.DEFINE_integer("clips", 2048, "Clips to rank.")
 _COUNT = flags.DEFINE_integer("count", 100, "Clips that a plan chooses from.")
-_FRAMES, _SIZE, _PART = 8, 64, 64
-
-
-def _make_clips():
-  """Frames `[N, T, S, S, 3]` and `[N]` outcomes per target task."""
-  number = _CLIPS.value
-  parts = [_play(_ENVIRONMENT.value, i) for i in range(0, number, _PART)]
-  clips = jax.tree.map(lambda *x: np.concatenate(x)[:number], *parts)
-  return clips.pop("frames"), clips
-
-
-def _play(environment, first):
-  """One part of the clips, from number `first` on."""
-  model = physics.load(environment)
-  seeds = [[0, first + i] for i in range(_PART)]
-  actions = policies.sample_batch(model, "explore", tasks.TARGETS[0], seeds)
-  played = physics.rollout(model, actions, physics="c")
-  log, qpos = np.asarray(played.log), np.asarray(played.qpos)
-  steps = frame_rule.frame_indices(qpos.shape[1], _FRAMES, "ends")
-  look = drawing.Look(model.variant, model.mj)
-  frames = drawing.draw_frames(look, model.mj, qpos[:, steps], image_size=_SIZE)
-  success = {t: jax.vmap(tasks.get(t).success)(log) for t in tasks.TARGETS}
-  return {"frames": frames} | jax.tree.map(np.asarray, success)
 
 
 def _scores(run, frames, texts):
@@ -67,7 +43,7 @@ def _scores(run, frames, texts):
 def main(_):
   logging.set_verbosity(logging.ERROR)
   compilation.enable_cache()
-  frames, success = _make_clips()
+  frames, success = play_clips.make(_ENVIRONMENT.value, _CLIPS.value)
   names = list(success)
   print(
     f"{len(frames)} clips of {_ENVIRONMENT.value}; in % and AUROC, mean last"
