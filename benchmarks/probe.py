@@ -18,40 +18,17 @@ import numpy as np
 from absl import app, flags, logging
 
 from a2r.core import compilation
-from a2r.evaluation import metrics
+from a2r.evaluation import linear_probe, metrics
 from a2r.learners import registry
 from a2r.models import scorer
 from a2r.sim import variants
 from benchmarks import play_clips
 
 _RUNS = flags.DEFINE_list("runs", None, "Run folders.", required=True)
-_COUNT, _RIDGE, _EPS = 100, 0.01, 1e-6
+_COUNT = 100
 _CLIPS = flags.DEFINE_integer(
   "clips", 1536, "Of each environment.", lower_bound=2 * _COUNT
 )
-
-
-def fit(features, labels):
-  """A linear classifier by ridge regression, both outcomes weighing alike.
-
-  Args:
-    features: `[N, E]`.
-    labels: `[N]` bool.
-
-  Returns:
-    probe: `[M, E]` features to `[M]` scores.
-  """
-  mean, std = features.mean(0), features.std(0) + _EPS
-
-  def inputs(x):
-    return np.concatenate([(x - mean) / std, np.ones((len(x), 1))], axis=1)
-
-  share = labels.mean()
-  weights = np.where(labels, 0.5 / share, 0.5 / (1 - share)) / len(labels)
-  x = inputs(features)
-  gram = (x * weights[:, None]).T @ x + _RIDGE * np.eye(x.shape[1])
-  solution = np.linalg.solve(gram, x.T @ (weights * np.where(labels, 1, -1)))
-  return lambda features: inputs(features) @ solution
 
 
 def _judge(fitted, judged):
@@ -59,7 +36,7 @@ def _judge(fitted, judged):
   rows = []
   for task, labels in fitted[1].items():
     half = len(labels) // 2
-    probe = fit(fitted[0][:half], labels[:half])
+    probe = linear_probe.fit(fitted[0][:half], labels[:half])
     scores, outcomes = probe(judged[0][half:]), judged[1][task][half:]
     best = 100 * metrics.best_of(scores, outcomes, _COUNT)
     rows.append((best, metrics.auroc(scores, outcomes)))
