@@ -15,14 +15,7 @@ from a2r.core import progress
 from a2r.evaluation import quality
 from a2r.learners import registry
 from a2r.sim import physics
-from launch import (
-  cells,
-  common,
-  planning,
-  players,
-  prepare,
-  reproduction,
-)
+from launch import cells, common, planning, players, prepare, reproduction
 
 _ALL_RUNS = 2  # Players in memory.
 
