@@ -21,8 +21,9 @@ from a2r.evaluation import evaluate, labeled
 from a2r.learners import base, loop
 from a2r.learners import state as state_lib
 from a2r.models import encoders
+from a2r.runs import datasets as prepare
+from a2r.runs import initial, train, validation
 from data import pipeline, samplers
-from launch import initial, prepare, training, validation
 
 FIGURES = ("auroc", "auroc_near_miss", "auroc_random", "retrieval_tasks")
 
@@ -77,7 +78,7 @@ class Runner:
         `train.num_steps` 0 the start is judged.
     """
     if config.train.num_steps:
-      training.check(config)
+      train.check(config)
     data, parts = self._open(config)
     clocks = time.monotonic, time.process_time
     begin = [clock() for clock in clocks]
@@ -120,7 +121,7 @@ class Runner:
   def _train(self, config, data, parts, start) -> tuple[int, Any]:
     """The best step and its parameters."""
     tokens = start.tokenizer(data.texts, start.max_length)
-    learner = training.make_learner(
+    learner = train.make_learner(
       config,
       start,
       tokens,
@@ -139,7 +140,7 @@ class Runner:
     state = jax.device_put(state_lib.create(*learner.init(rng), optimizer))
     best = -np.inf, 0, None
     batches = make_batches(
-      {name: parts[name] for name in training.groups(config)},
+      {name: parts[name] for name in train.groups(config)},
       config.train.batch,
       seed=config.seed,
       num_steps=steps,

@@ -21,9 +21,10 @@ from typing import Any
 import safetensors
 from absl import flags
 
+from a2r.runs import weights as weight_files
 from benchmarks import adaptation, backbones_report
 from configs import envgen
-from launch import common, weight_files
+from launch import app
 
 _BACKBONES = flags.DEFINE_list(
   "backbones", [], "Files or folders of *.safetensors; that of the project."
@@ -255,4 +256,4 @@ def main():
 
 
 if __name__ == "__main__":
-  common.run(main)
+  app.run(main)

@@ -21,7 +21,7 @@ from a2r.core import compilation
 from a2r.evaluation import metrics
 from a2r.learners import registry
 from a2r.models import scorer
-from a2r.sim import tasks
+from a2r.sim.tabletop import tasks
 from benchmarks import play_clips
 
 _RUNS = flags.DEFINE_list("runs", None, "Run folders.", required=True)

@@ -15,7 +15,7 @@ import matplotlib
 import numpy as np
 
 from a2r import sim
-from a2r.sim import humans
+from a2r.sim.humans import human_clips as humans
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt

@@ -18,10 +18,11 @@ import numpy as np  # noqa: E402
 
 from a2r.core import compilation, parallel  # noqa: E402
 from a2r.learners import adapt2reward  # noqa: E402
-from a2r.models import reward, singularity  # noqa: E402
-from a2r.sim import humans  # noqa: E402
+from a2r.models import reward
+from a2r.models.singularity import singularity
+from a2r.runs import weights
+from a2r.sim.humans import human_clips
 from configs import envgen  # noqa: E402
-from launch import weight_files  # noqa: E402
 
 _NUM_TRAINED = 4
 
@@ -30,10 +31,8 @@ def main():
   """Prints the differences."""
   compilation.enable_cache()
   config = envgen.get_config()
-  params, tokenizer, _ = weight_files.load_backbone(
-    weight_files.shipped_backbone()
-  )
-  ids, mask = tokenizer(list(humans.TEMPLATES[:7]), 16)
+  params, tokenizer, _ = weights.load_backbone(weights.shipped_backbone())
+  ids, mask = tokenizer(list(human_clips.TEMPLATES[:7]), 16)
   draw = np.random.default_rng(0)
   model = reward.Adapt2Reward(
     singularity.Config(**config.model.backbone),

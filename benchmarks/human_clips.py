@@ -2,9 +2,9 @@
 
   python -m benchmarks.human_clips [--frames=4,8] [--clips=48] [--calls=10]
 
-Seconds per call of `humans.sample_clips`, scenes and pictures, for each number
-of frames; the median of some calls, and the first one, compilation included.
-Run it under `taskset -c 0` for one core. Prints a table and writes
+Seconds per call of `human_clips.sample_clips`, scenes and pictures, for each
+number of frames; the median of some calls, and the first one, compilation
+included. Run it under `taskset -c 0` for one core. Prints a table and writes
 benchmarks/results/human_clips-<backend>.json.
 """
 
@@ -14,7 +14,7 @@ import jax
 import numpy as np
 from absl import app, flags
 
-from a2r.sim import humans
+from a2r.sim.humans import human_clips
 from benchmarks import results
 
 _FRAMES = flags.DEFINE_list("frames", ["4", "8"], "Frames per clip.")
@@ -25,11 +25,11 @@ _CALLS = flags.DEFINE_integer("calls", 10, "Calls per row.")
 
 def _seconds(num_frames):
   """Seconds of the first call and of each later one."""
-  labels = np.arange(_CLIPS.value, dtype=np.int32) % len(humans.TEMPLATES)
+  labels = np.arange(_CLIPS.value, dtype=np.int32) % len(human_clips.TEMPLATES)
   seconds = []
   for call in range(_CALLS.value + 1):
     start = time.perf_counter()
-    clips = humans.sample_clips(
+    clips = human_clips.sample_clips(
       jax.random.key(call),
       labels,
       num_frames=num_frames,

@@ -26,7 +26,8 @@ from absl import app, flags
 from a2r.core import compilation, optim
 from a2r.learners import adapt2reward, base, failure_clusters
 from a2r.learners import state as state_lib
-from a2r.models import encoders, reward, singularity
+from a2r.models import encoders, reward
+from a2r.models.singularity import singularity
 from benchmarks import results
 
 VARIANTS = {

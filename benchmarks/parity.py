@@ -13,7 +13,7 @@ import numpy as np
 from absl import app, flags
 
 from a2r import sim
-from a2r.sim import physics, tasks
+from a2r.sim.tabletop import physics, tasks
 from benchmarks import results
 
 _EPISODES = flags.DEFINE_integer("episodes", 200, "Per environment.", 1)

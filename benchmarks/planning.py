@@ -20,9 +20,10 @@ import numpy as np
 from absl import app, flags
 
 from a2r.core import compilation
-from a2r.models import reward, scorer, singularity
+from a2r.models import reward, scorer
+from a2r.models.singularity import singularity
 from a2r.planning import base, objectives, planner, simulation, timing
-from a2r.sim import physics, tasks
+from a2r.sim.tabletop import physics, tasks
 from benchmarks import results
 from configs import backbones
 

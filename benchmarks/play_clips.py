@@ -7,7 +7,8 @@ import jax
 import numpy as np
 
 from a2r.core import frames as frame_rule
-from a2r.sim import drawing, physics, policies, tasks
+from a2r.sim.behavior import policies
+from a2r.sim.tabletop import drawing, physics, tasks
 
 _FRAMES, _SIZE, _PART = 8, 64, 64
 

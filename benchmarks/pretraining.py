@@ -17,8 +17,8 @@ from a2r.core import compilation, optim
 from a2r.learners import base
 from a2r.learners import pretrain as stage
 from a2r.learners import state as state_lib
-from a2r.models import singularity
-from a2r.sim import humans
+from a2r.models.singularity import singularity
+from a2r.sim.humans import human_clips
 from benchmarks import results
 from configs import pretrain
 
@@ -54,11 +54,11 @@ def main():
 
 
 def _drawing(config, batch):
-  labels = np.arange(batch, dtype=np.int32) % len(humans.TEMPLATES)
+  labels = np.arange(batch, dtype=np.int32) % len(human_clips.TEMPLATES)
   backbone = config.model.backbone
 
   def draw(rng):
-    return humans.sample_clips(
+    return human_clips.sample_clips(
       rng,
       labels,
       num_frames=backbone.num_frames,

@@ -16,7 +16,8 @@ import numpy as np
 from absl import app, flags
 
 from a2r import sim
-from a2r.sim import physics, policies, tasks
+from a2r.sim.behavior import policies
+from a2r.sim.tabletop import physics, tasks
 from benchmarks import results
 
 _EPISODES = flags.DEFINE_integer("episodes", 200, "Episodes per cell.", 1)

@@ -23,7 +23,7 @@ from mujoco import rollout as c_rollout
 
 from a2r import sim
 from a2r.core import compilation
-from a2r.sim import drawing, physics, scene
+from a2r.sim.tabletop import drawing, physics, scene
 from benchmarks import results
 
 _BATCHES = flags.DEFINE_list(

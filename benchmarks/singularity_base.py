@@ -15,7 +15,8 @@ import numpy as np
 from absl import app, flags
 
 from a2r.core import torch_file
-from a2r.models import convert, convert_keys
+from a2r.models import convert
+from a2r.models.convert import keys
 from benchmarks import results
 
 _FILE = flags.DEFINE_string("file", None, "Of write_singularity_pth.")
@@ -60,8 +61,8 @@ def main(_):
 
 def check(state, found: convert.Conversion):
   """Raises an AssertionError unless all keys are used once and come back."""
-  names = convert_keys.names(found.model.config)
-  buffers = convert_keys.buffers(found.model.config)
+  names = keys.names(found.model.config)
+  buffers = keys.buffers(found.model.config)
   assert len(set(names.values())) == len(names)
   assert not names.keys() & buffers.keys()
   assert names.keys() | buffers.keys() == state.keys()

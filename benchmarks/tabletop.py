@@ -15,7 +15,7 @@ from absl import app, flags
 
 from a2r import sim
 from a2r.evaluation import tables
-from a2r.sim import physics, tasks, variants
+from a2r.sim.tabletop import physics, tasks, variants
 
 _EPISODES = flags.DEFINE_integer("episodes", 64, "Per environment.", 1)
 _SEED = flags.DEFINE_integer("seed", 0, "Of the actions.", 0)

@@ -58,7 +58,7 @@ class Record:
     task: name of the robot task; '' for a human clip.
     success: whether the clip does what the instruction says.
     source: who acted: 'expert', 'near_miss', 'noise', 'rl', 'random' or
-      'explore' (see `a2r.sim.policies`), 'human' or 'video'.
+      'explore' (see `a2r.sim.behavior.policies`), 'human' or 'video'.
     environment: where, such as 'tabletop/train'.
     seed: the draw that made the clip.
     log: any shape, float; the true state over time, stored flat.

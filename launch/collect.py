@@ -28,7 +28,7 @@ import pathlib
 from absl import flags
 from ml_collections import config_flags
 
-from launch import common
+from launch import app
 
 _CONFIG = config_flags.DEFINE_config_file(
   "config", None, "Settings of an experiment: make all the clips it needs."
@@ -83,15 +83,15 @@ def main():
   _check_flags()
   # The simulator and TensorFlow take seconds to import: a wrong flag is told
   # before.
-  from launch import collecting, stores
+  from a2r.runs.sources import simulated, stores
 
   out = _OUT.value or "datasets"
   if _CONFIG.value is not None:
     out = _collect_experiment()
   elif _HUMAN.value:
-    collecting.collect_human(_human_spec(collecting), out)
+    simulated.collect_human(_human_spec(simulated), out)
   else:
-    collecting.collect_robot(_robot_spec(collecting), out)
+    simulated.collect_robot(_robot_spec(simulated), out)
   rows = stores.summary(out)
   path = pathlib.Path(out).expanduser() / "metrics.jsonl"
   path.write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -115,24 +115,24 @@ def _check_flags():
 
 def _collect_experiment() -> str:
   """Makes what launch.train would make; returns the folder."""
-  from launch import prepare
+  from a2r.runs import datasets
 
   config = _CONFIG.value.copy_and_resolve_references()
   if _OUT.value:
     config.data.dir = _OUT.value
-  prepare.check_names(config)
-  prepare.open_data(
+  datasets.check_names(config)
+  datasets.open_data(
     config.data,
     seed=config.seed,
     use_failures=config.train.batch.failure > 0,
   )
-  prepare.open_test(config)
+  datasets.open_test(config)
   return config.data.dir
 
 
-def _human_spec(collecting):
-  return collecting.HumanSpec(
-    templates=tuple(_TEMPLATES.value or collecting.humans.TEMPLATES),
+def _human_spec(simulated):
+  return simulated.HumanSpec(
+    templates=tuple(_TEMPLATES.value or simulated.humans.TEMPLATES),
     clips_per_template=_CLIPS.value,
     seed=_SEED.value,
     num_frames=_NUM_FRAMES.value,
@@ -140,23 +140,23 @@ def _human_spec(collecting):
   )
 
 
-def _robot_spec(collecting):
+def _robot_spec(simulated):
   shared = dict(
     environment=_ENVIRONMENT.value,
-    tasks=tuple(_TASKS.value or collecting.sim.TARGETS),
+    tasks=tuple(_TASKS.value or simulated.sim.TARGETS),
     purpose=_PURPOSE.value,
     seed=_SEED.value,
     num_frames=_NUM_FRAMES.value,
     image_size=_IMAGE_SIZE.value,
   )
   if _SOURCES.value:
-    return collecting.SourceSpec(
+    return simulated.SourceSpec(
       sources=tuple(",".join(_SOURCES.value).replace(" ", "").split(",")),
       clips=_CLIPS.value,
       want=_WANT.value or "usual",
       **shared,
     )
-  return collecting.RobotSpec(
+  return simulated.RobotSpec(
     successes=_SUCCESSES.value,
     failures=_FAILURES.value,
     near_miss_fraction=_NEAR_MISSES.value,
@@ -165,4 +165,4 @@ def _robot_spec(collecting):
 
 
 if __name__ == "__main__":
-  common.run(main)
+  app.run(main)

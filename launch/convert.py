@@ -16,7 +16,8 @@ import pathlib
 
 from absl import flags
 
-from launch import common, convert_sources, convert_targets
+from a2r.runs import convert_sources, convert_targets, run_folder
+from launch import app
 
 _FROM = flags.DEFINE_string("from", None, "A published file, or a folder.")
 _TO = flags.DEFINE_string("to", None, "The folder or file to write.")
@@ -73,7 +74,7 @@ def main():
     path = pathlib.Path(_FROM.value).expanduser()
     source = convert_sources.from_path(path, options)
   print(convert_targets.describe(source))
-  convert_targets.write(source, target, options, common.command_line())
+  convert_targets.write(source, target, options, run_folder.command_line())
   print(f"Wrote {target}.")
   if convert_targets.is_folder(target):
     settings = [f"--config.model.init={target}"]
@@ -82,4 +83,4 @@ def main():
 
 
 if __name__ == "__main__":
-  common.run(main)
+  app.run(main)

@@ -13,7 +13,7 @@ from absl import flags, logging
 
 from a2r import reward
 from a2r.models import artifact
-from launch import common
+from launch import app
 
 _RUN = flags.DEFINE_string("run", None, "Run folder that launch.train wrote.")
 _TO = flags.DEFINE_string("to", None, "The folder to write.")
@@ -46,4 +46,4 @@ def main():
 
 
 if __name__ == "__main__":
-  common.run(main)
+  app.run(main)

@@ -12,7 +12,7 @@ python -m launch.train --config.model.init=runs/singularity_ssv2
 
 from absl import flags
 
-from launch import common, settings
+from launch import app, settings
 
 flags.adopt_module_key_flags(settings)
 
@@ -21,10 +21,10 @@ def main():
   """Reads the flags and runs."""
   with settings.open_run("configs/singularity_ssv2.py") as (config, workdir):
     # TensorFlow takes seconds to import: a wrong flag is told before.
-    from launch import finetuning
+    from a2r.runs import finetune
 
-    finetuning.run(config, workdir)
+    finetune.run(config, workdir)
 
 
 if __name__ == "__main__":
-  common.run(main)
+  app.run(main)

@@ -17,7 +17,7 @@ import time
 
 from absl import flags
 
-from launch import common
+from launch import app
 
 _OUT = flags.DEFINE_string("out", "gallery", "Folder of the page.")
 _IMAGE_SIZE = flags.DEFINE_integer(
@@ -43,7 +43,7 @@ def main():
   """Reads the flags, makes what is missing, writes the sheet and the page."""
   # The simulator takes seconds to import: a wrong flag is told before.
   from a2r.evaluation import gallery, gallery_page
-  from launch import fingerprint
+  from a2r.runs.sources import fingerprint
 
   cells = gallery.make_cells(_ENVIRONMENTS.value, _TASKS.value, _SOURCES.value)
   out = pathlib.Path(_OUT.value).expanduser()
@@ -54,7 +54,7 @@ def main():
     samples=_SAMPLES.value,
     format=_FORMAT.value,
     seed=_SEED.value,
-    code=fingerprint.source_digest("a2r.sim.clips"),
+    code=fingerprint.source_digest("a2r.sim.behavior.clips"),
   )
   started = time.monotonic()
   num_made = _make(gallery, cells, settings, out)
@@ -90,4 +90,4 @@ def _make(gallery, cells, settings, out) -> int:
 
 
 if __name__ == "__main__":
-  common.run(main)
+  app.run(main)

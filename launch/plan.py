@@ -21,7 +21,7 @@ import pathlib
 
 from absl import flags
 
-from launch import common, planner_flags
+from launch import app, planner_flags
 
 _RUN = flags.DEFINE_string(
   "run", None, "Run folder, exported reward, random, clock or ground_truth."
@@ -50,7 +50,7 @@ def main():
   planner_flags.check_video_model()
   # The simulator and the networks take seconds to import: a wrong flag is told
   # before.
-  from launch import planning, planning_results, players
+  from a2r.runs import players, trial_results, trials
 
   environments = players.expand_environments(_ENVS.value)
   tasks = players.expand_tasks(_TASKS.value)
@@ -62,18 +62,16 @@ def main():
     _RUN.value, planner_flags.read(), tasks, checkpoint=_CHECKPOINT.value
   )
   batches = [
-    planning.Batch(
+    trials.Batch(
       environment, tasks, seed, _TRIALS.value, **planner_flags.batch()
     )
     for seed in range(_SEEDS.value)
     for environment in environments
   ]
   folder = _find_workdir() / "plan"
-  store = planning.open_store(folder, player, world)
+  store = trials.open_store(folder, player, world)
   print(
-    planning_results.run(
-      store, player, world, batches, folder / "metrics.jsonl"
-    )
+    trial_results.run(store, player, world, batches, folder / "metrics.jsonl")
   )
   print(f"\nTrials: {store.folder}")
 
@@ -86,4 +84,4 @@ def _find_workdir() -> pathlib.Path:
 
 
 if __name__ == "__main__":
-  common.run(main)
+  app.run(main)

@@ -17,12 +17,13 @@ import pathlib
 import jax
 from absl import flags
 
-from a2r.core import compilation, optim, signals
+from a2r.core import compilation, files, optim, signals
 from a2r.learners import loop, pretrain_eval
 from a2r.learners import pretrain as stage
-from a2r.models import singularity
-from a2r.sim import humans
-from launch import common, settings, weight_files
+from a2r.models.singularity import singularity
+from a2r.runs import weights
+from a2r.sim.humans import human_clips
+from launch import app, settings
 
 flags.adopt_module_key_flags(settings)
 
@@ -74,7 +75,7 @@ def _train(config, workdir):
   path = workdir / "small_backbone.safetensors"
   metrics = evaluate(params["backbone"])
   card = _write_backbone(config, workdir, params, step, metrics, path)
-  common.write_json(path.with_suffix(".json"), card)
+  files.write_json(path.with_suffix(".json"), card)
   print(json.dumps(card, indent=2))
   print(f"Wrote {path} ({path.stat().st_size / 1e6:.1f} MB).")
 
@@ -84,9 +85,10 @@ def _write_backbone(config, workdir, params, step, metrics, path):
   backbone = params["backbone"]
   card = {
     "data": "procedural human clips, drawn during training; not real video",
-    "templates": len(humans.TEMPLATES),
+    "templates": len(human_clips.TEMPLATES),
     "held_out": metrics,
-    "held_out_clips": config.eval.clips_per_template * len(humans.TEMPLATES),
+    "held_out_clips": config.eval.clips_per_template
+    * len(human_clips.TEMPLATES),
     "step": step,
     "num_steps": config.train.num_steps,
     "batch_size": config.train.batch_size,
@@ -97,7 +99,7 @@ def _write_backbone(config, workdir, params, step, metrics, path):
     "command": "python -m launch.pretrain --config=configs/pretrain.py",
   }
   path.parent.mkdir(exist_ok=True)
-  weight_files.save_backbone(path, backbone, workdir / "tokenizer.json", card)
+  weights.save_backbone(path, backbone, workdir / "tokenizer.json", card)
   return card
 
 
@@ -113,4 +115,4 @@ def _seconds(workdir: pathlib.Path) -> float:
 
 
 if __name__ == "__main__":
-  common.run(main)
+  app.run(main)

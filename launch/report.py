@@ -11,7 +11,7 @@ import pathlib
 from absl import flags
 
 from a2r.evaluation import page
-from launch import common
+from launch import app
 
 _RUN = flags.DEFINE_string("run", None, "Run folder that launch.train wrote.")
 _OUT = flags.DEFINE_string(
@@ -31,4 +31,4 @@ def main():
 
 
 if __name__ == "__main__":
-  common.run(main)
+  app.run(main)

@@ -21,7 +21,8 @@ import pathlib
 
 from absl import flags
 
-from launch import common, planner_flags
+from a2r.runs import run_folder
+from launch import app, planner_flags
 
 _FIGURE = flags.DEFINE_enum("figure", None, ["3"], "The figure.")
 _TABLE = flags.DEFINE_enum("table", None, ["1"], "The table.")
@@ -59,16 +60,16 @@ def main():
     raise ValueError("give one of --figure=3 and --table=1")
   planner_flags.check_video_model(trains_one=True)
   # TensorFlow, the simulator and the networks take seconds to import.
-  from launch import reproduction, reproduction_results
+  from a2r.runs import reproduction, reproduction_results
 
   experiment = _read_experiment(reproduction)
-  print(reproduction_results.reproduce(experiment, common.command_line()))
+  print(reproduction_results.reproduce(experiment, run_folder.command_line()))
   print(f"\nResults: {experiment.folder / 'results.md'}")
 
 
 def _read_experiment(reproduction):
   """What the flags ask for."""
-  from launch import players
+  from a2r.runs import players
 
   name = "figure3" if _FIGURE.value else "table1"
   size = _SIZE.value
@@ -97,4 +98,4 @@ def _read_experiment(reproduction):
 
 
 if __name__ == "__main__":
-  common.run(main)
+  app.run(main)

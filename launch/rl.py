@@ -18,8 +18,8 @@ import time
 
 from absl import flags
 
-from a2r.core import signals
-from launch import common
+from a2r.core import files, signals
+from launch import app
 
 _TASKS = flags.DEFINE_list("tasks", [], "Names of tasks; all if none.")
 _OUT = flags.DEFINE_string(
@@ -42,7 +42,7 @@ def main():
   if path.suffix != ".safetensors":
     raise ValueError(f"--out must end in .safetensors, got {path}")
   path.parent.mkdir(parents=True, exist_ok=True)
-  from a2r.sim import tasks
+  from a2r.sim.tabletop import tasks
 
   names = _TASKS.value or list(tasks.TASKS)
   for name in names:
@@ -62,7 +62,7 @@ def main():
 
 def _train(task, settings, path):
   """Trains one task and adds it to the file."""
-  from a2r.rl import stopping
+  from a2r.sim.behavior import stopping
 
   began = time.monotonic()
   with signals.deferring() as requested:
@@ -91,14 +91,14 @@ def _store(task, policy, row, path):
   """Adds a policy to the file, and then its row to the card."""
   from safetensors import numpy as safetensors
 
-  from a2r.sim import stopped
+  from a2r.sim.behavior import stopped
 
   old = safetensors.load_file(path) if path.exists() else {}
   policies = stopped.from_arrays(old) | {task: policy}
   partial = path.with_name(f"{path.name}.partial")
   safetensors.save_file(stopped.to_arrays(policies), partial)
   os.replace(partial, path)
-  common.write_json(path.with_suffix(".json"), _read_card(path) | {task: row})
+  files.write_json(path.with_suffix(".json"), _read_card(path) | {task: row})
 
 
 def _read_card(path):
@@ -117,4 +117,4 @@ def _show(card):
 
 
 if __name__ == "__main__":
-  common.run(main)
+  app.run(main)

@@ -16,7 +16,7 @@ from absl import flags, logging
 from a2r.core import text
 from a2r.evaluation import description, examples, judge
 from data import video
-from launch import common
+from launch import app
 
 _RUN = flags.DEFINE_string("run", None, "Run folder, or an exported reward.")
 _VIDEO = flags.DEFINE_string("video", None, "The video file.")
@@ -67,4 +67,4 @@ def draw(model: judge.Model, instruction: str):
 
 
 if __name__ == "__main__":
-  common.run(main)
+  app.run(main)

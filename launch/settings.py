@@ -13,7 +13,9 @@ import jax
 from absl import flags
 from ml_collections import config_flags
 
-from launch import common
+from a2r.core import files
+from a2r.runs import run_folder
+from launch import app
 
 _CONFIG = config_flags.DEFINE_config_file(
   "config", None, "A file of settings, with a size after it such as :smoke."
@@ -45,8 +47,8 @@ def open_run(example: str) -> Iterator[tuple[Any, pathlib.Path]]:
   if _DISTRIBUTED.value:
     jax.distributed.initialize()
   workdir = pathlib.Path(
-    _WORKDIR.value or common.default_workdir("config=", sys.argv[1:])
+    _WORKDIR.value or app.default_workdir("config=", sys.argv[1:])
   ).expanduser()
-  with common.locked(workdir):
-    common.store_config(workdir, config.to_dict())
+  with files.locked(workdir):
+    run_folder.store_config(workdir, config.to_dict())
     yield config, workdir

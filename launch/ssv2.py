@@ -27,7 +27,7 @@ import collections
 from absl import flags
 
 from configs import tasks
-from launch import common
+from launch import app
 
 _FROM = flags.DEFINE_string("from", None, "Folder of the download.")
 _TO = flags.DEFINE_string("to", "datasets", "Folder of the data sets.")
@@ -127,4 +127,4 @@ def _print_table(templates, stored):
 
 
 if __name__ == "__main__":
-  common.run(main)
+  app.run(main)

@@ -12,7 +12,7 @@ config.json, tokenizer.json, reward.json, checkpoints/, metrics.jsonl, events/
 
 from absl import flags
 
-from launch import common, settings
+from launch import app, settings
 
 flags.adopt_module_key_flags(settings)
 
@@ -22,12 +22,12 @@ def main():
   with settings.open_run("configs/envgen.py") as (config, workdir):
     # TensorFlow takes seconds to import: a wrong flag is told before.
     if config.get("method") == "fitvid":
-      from launch import video_training as training
+      pass
     else:
-      from launch import training
+      from a2r.runs import train
 
-    training.run(config, workdir)
+    train.run(config, workdir)
 
 
 if __name__ == "__main__":
-  common.run(main)
+  app.run(main)

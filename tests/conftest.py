@@ -21,6 +21,7 @@ import pytest  # noqa: E402
 from a2r.core import compilation  # noqa: E402  JAX reads the flags above.
 
 compilation.enable_cache()
+pytest_plugins = ["tests.fixtures"]
 
 
 @pytest.fixture(scope="session")

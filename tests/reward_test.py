@@ -10,9 +10,10 @@ import pytest
 
 from a2r import reward
 from a2r.core import checkpoint, text
-from a2r.models import encoders, forms, singularity, wording
+from a2r.models import encoders, forms, wording
 from a2r.models import frames as pictures
 from a2r.models import reward as reward_model
+from a2r.models.singularity import singularity
 
 KNOWN = ["closing drawer", "moving cup away from the camera", "opening box"]
 AXES = {KNOWN[0]: 0, KNOWN[1]: 1, KNOWN[2]: 2, "juggling": 3}

@@ -23,7 +23,8 @@ from PIL import Image, ImageDraw, ImageFont
 from a2r import sim
 from a2r.core import frames as frame_choice
 from a2r.evaluation import animation, tables
-from a2r.sim import policies, tasks
+from a2r.sim.behavior import policies
+from a2r.sim.tabletop import tasks
 
 MANIFEST, SHEET, PAGE = "gallery.json", "sheet.png", "index.html"
 COLORS = {True: "#009E73", False: "#D55E00"}  # Told apart by all eyes.

@@ -8,7 +8,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 
 from a2r.evaluation import gallery
-from a2r.sim import tasks
+from a2r.sim.tabletop import tasks
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8883; --soft: #8881; }

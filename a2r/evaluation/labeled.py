@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 # Sources whose failures nearly succeed, and those that explore at random, as
-# `a2r.sim.policies` has them.
+# `a2r.sim.behavior.policies` has them.
 NEAR_SOURCES = ("near_miss", "noise", "rl")
 RANDOM_SOURCES = ("random", "explore")
 

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from a2r.models import frames as pictures
-from a2r.models import singularity
+from a2r.models.singularity import singularity
 
 RANKS = (1, 5, 10)
 _UNSCORED = -100.0  # Of pairs that the matching head does not see.

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from a2r.evaluation import video_metrics
-from a2r.models import fitvid
+from a2r.models.fitvid import fitvid
 
 # A pixel has changed if one of its colors differs by more from now.
 MOVED = 0.05

@@ -21,7 +21,8 @@ import numpy as np
 from a2r import losses
 from a2r.core import parallel
 from a2r.learners import base, encoding
-from a2r.models import classifier, scorer, singularity, wording
+from a2r.models import classifier, scorer, wording
+from a2r.models.singularity import singularity
 
 # What a class's logits become; the first is the default. Both rank alike where
 # 'published' has not come to 1 in float32.

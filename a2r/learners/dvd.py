@@ -29,8 +29,9 @@ from a2r.core import parallel
 from a2r.core import rng as rng_lib
 from a2r.learners import base, encoding
 from a2r.losses import discrimination
-from a2r.models import discriminator, reward, scorer, singularity, wording
+from a2r.models import discriminator, reward, scorer, wording
 from a2r.models import frames as pictures
+from a2r.models.singularity import singularity
 
 _CHUNK = 24
 _EPSILON = 1e-6

@@ -11,10 +11,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from a2r.core import micro_batches, parallel
+from a2r.core import batching, parallel
 from a2r.core import rng as rng_lib
 from a2r.models import frames as frames_lib
-from a2r.models import prompts, reward, singularity
+from a2r.models import prompts, reward
+from a2r.models.singularity import singularity
 
 
 def without_padding(
@@ -145,7 +146,7 @@ def encode_clips(
       rngs={"dropout": jax.random.fold_in(rng_dropout, part)},
     )
 
-  features = micro_batches.apply(
+  features = batching.map_micro_batches(
     encode, micro_batch, jnp.concatenate(keys), frames, tasks
   )
   ends = np.cumsum(sizes)[:-1]

@@ -19,12 +19,12 @@ import jax
 import jax.numpy as jnp
 
 from a2r import losses
-from a2r.core import micro_batches, parallel
+from a2r.core import batching, parallel
 from a2r.core import rng as rng_lib
 from a2r.learners import base, finetune_optimizer
 from a2r.losses import masked_language, matching
 from a2r.models import frames as frames_lib
-from a2r.models import singularity
+from a2r.models.singularity import singularity
 
 LOSSES = ("itc", "itm", "mlm")
 # Which clips are mirrored, half of the time: none; all, whatever the caption
@@ -223,7 +223,9 @@ def _encode(apply, batch, micro_batch):
     # Numbers from 8 on; those below are other calls.
     return apply(8 + part, "encode_video", frames_lib.normalize(frames))
 
-  tokens, clip = micro_batches.apply(encode_clips, micro_batch, batch["frames"])
+  tokens, clip = batching.map_micro_batches(
+    encode_clips, micro_batch, batch["frames"]
+  )
   texts = batch["input_ids"], batch["attention_mask"]
   words, caption = apply(0, "encode_text", *texts)
   return {

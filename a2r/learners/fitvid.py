@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from a2r.core import rng as rng_lib
 from a2r.learners import base
 from a2r.losses import video_prediction
-from a2r.models import fitvid
+from a2r.models.fitvid import fitvid
 
 
 def make_learner(config: fitvid.Config, *, beta: float) -> base.Learner:

@@ -21,7 +21,8 @@ from a2r.core import parallel
 from a2r.core import rng as rng_lib
 from a2r.learners import base, encoding
 from a2r.models import frames as pictures
-from a2r.models import scorer, singularity, stills
+from a2r.models import scorer, stills
+from a2r.models.singularity import singularity
 
 TERMS = ("clip", "vision", "lang")
 

@@ -26,19 +26,19 @@ from a2r.core import parallel, text
 from a2r.core import rng as rng_lib
 from a2r.learners import base
 from a2r.models import frames as pictures
-from a2r.models import layers, singularity
-from a2r.sim import human_texts, humans
+from a2r.models.singularity import layers, singularity
+from a2r.sim.humans import human_clips, texts
 
 MAX_LENGTH = 20
 _DRAWN_LENGTH = 14  # The longest text that training draws.
 _TEXTS = 2**31 - 1  # Folded into a key for its texts; no clip has this number.
 _LOOKS = _TEXTS - 1  # Folded into a clip's key for its augmentation.
-_NUM = len(humans.TEMPLATES)
+_NUM = len(human_clips.TEMPLATES)
 
 
 def make_tokenizer(vocab_size: int) -> text.Tokenizer:
   """A vocabulary of the texts that training can draw."""
-  return text.Tokenizer.train(human_texts.corpus(), vocab_size=vocab_size)
+  return text.Tokenizer.train(texts.corpus(), vocab_size=vocab_size)
 
 
 class Targets(nn.Module):
@@ -50,7 +50,7 @@ class Targets(nn.Module):
     x = feature * np.sqrt(feature.shape[-1])
     x = layers.gelu(nn.Dense(128, name="hidden")(x))
     place = nn.Dense(4, name="place")(x)
-    return place, nn.Dense(len(humans.NOUNS), name="noun")(x)
+    return place, nn.Dense(len(human_clips.NOUNS), name="noun")(x)
 
 
 class Views(NamedTuple):
@@ -116,7 +116,7 @@ def _draw_views(seed, step, *, clip, num_frames, image_size) -> Views:
   rngs = _clip_keys(rng_lib.step_key(seed, step), clip)
   rng_label, rng_clip = jax.vmap(jax.random.split, out_axes=1)(rngs)
   label = jax.vmap(lambda r: jax.random.randint(r, (), 0, _NUM))(rng_label)
-  clips = humans.sample_clips(
+  clips = human_clips.sample_clips(
     rng_clip, label, num_frames=num_frames, image_size=image_size
   )
   place = jnp.concatenate([clips.start, clips.shift], axis=-1)
@@ -150,7 +150,7 @@ def make_learner(
     color: the same; the captions still name the colors that were drawn.
   """
   config = model.config
-  tables = human_texts.make_tables(tokenizer, _DRAWN_LENGTH)
+  tables = texts.make_tables(tokenizer, _DRAWN_LENGTH)
 
   def init(rng):
     shape = (1, config.num_frames, config.image_size, config.image_size, 3)
@@ -236,15 +236,16 @@ def _mirrored_labels():
   swap = {"left to right": "right to left", "right to left": "left to right"}
   pattern = re.compile("|".join(swap))
   names = [
-    pattern.sub(lambda found: swap[found[0]], name) for name in humans.TEMPLATES
+    pattern.sub(lambda found: swap[found[0]], name)
+    for name in human_clips.TEMPLATES
   ]
-  return jnp.array([humans.TEMPLATES.index(name) for name in names])
+  return jnp.array([human_clips.TEMPLATES.index(name) for name in names])
 
 
 def _class_texts(tables, rngs):
   """Ids and mask `[C, L]` of one way to say each template, about something."""
-  something = jnp.full((_NUM, 2), len(humans.NOUNS))
-  draw = jax.vmap(functools.partial(human_texts.draw, tables))
+  something = jnp.full((_NUM, 2), len(human_clips.NOUNS))
+  draw = jax.vmap(functools.partial(texts.draw, tables))
   return draw(rngs, jnp.arange(_NUM), something, something[:, 0])
 
 
@@ -254,7 +255,7 @@ def _captions(tables, rngs, views):
   rngs = jax.vmap(lambda r: jax.random.fold_in(r, _TEXTS))(
     jnp.tile(rngs, views_per_clip)
   )
-  draw = jax.vmap(functools.partial(human_texts.draw, tables))
+  draw = jax.vmap(functools.partial(texts.draw, tables))
   return draw(rngs, views.label, views.nouns, views.color)
 
 

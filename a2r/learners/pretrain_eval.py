@@ -13,12 +13,13 @@ import numpy as np
 
 from a2r.core import text
 from a2r.learners import pretrain
-from a2r.models import singularity
-from a2r.sim import human_texts, humans
+from a2r.models.singularity import singularity
+from a2r.sim.humans import human_clips
+from a2r.sim.humans import texts as human_texts
 
 _HELD_OUT = 2**31 - 1  # Keys of held-out clips; training never draws it.
 _CHUNK = 50
-_NUM = len(humans.TEMPLATES)
+_NUM = len(human_clips.TEMPLATES)
 
 
 def make_evaluator(
@@ -51,7 +52,7 @@ def make_evaluator(
   def evaluate(params):
     video, backwards, nouns = encode_clips(params, 1)
     familiar, _, _ = encode_clips(params, 0)
-    classes = texts_of(params, list(humans.TEMPLATES))
+    classes = texts_of(params, list(human_clips.TEMPLATES))
     scores = video @ classes.T
     return {
       **_ranks(scores, labels),
@@ -73,7 +74,7 @@ def _clip_encoder(model, labels):
 
   @jax.jit
   def features(params, rngs, labels, held_out):
-    clips = humans.sample_clips(
+    clips = human_clips.sample_clips(
       rngs,
       labels,
       num_frames=config.num_frames,
@@ -126,8 +127,8 @@ def _opposites(forward, backward, labels):
 def opposites() -> np.ndarray:
   """`[C]` index of the opposite template, -1 where there is none."""
   opposite = np.full(_NUM, -1)
-  for one, other in humans.OPPOSITES:
-    a, b = humans.TEMPLATES.index(one), humans.TEMPLATES.index(other)
+  for one, other in human_clips.OPPOSITES:
+    a, b = human_clips.TEMPLATES.index(one), human_clips.TEMPLATES.index(other)
     opposite[a], opposite[b] = b, a
   return opposite
 

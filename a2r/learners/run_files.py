@@ -9,7 +9,8 @@ import numpy as np
 from a2r.core import checkpoint
 from a2r.core import text as text_lib
 from a2r.learners import encoding
-from a2r.models import encoders, singularity, trained, wording
+from a2r.models import encoders, trained, wording
+from a2r.models.singularity import singularity
 
 DEMOS_FILE = "demos.npz"
 

@@ -19,7 +19,7 @@ import numpy as np
 from a2r import losses
 from a2r.core import parallel
 from a2r.learners import base, encoding
-from a2r.models import singularity
+from a2r.models.singularity import singularity
 
 
 def make_learner(

@@ -6,7 +6,7 @@ Letters: B clips, T frames, H W picture, C classes, E feature width.
 import jax
 from flax import linen as nn
 
-from a2r.models import layers, singularity
+from a2r.models.singularity import layers, singularity
 
 
 class Classifier(nn.Module):

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from a2r.models import layers
+from a2r.models.singularity import layers
 
 _WIDTHS = (512, 256, 128, 64, 32)
 

@@ -11,7 +11,8 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from a2r.models import layers, prompts, singularity
+from a2r.models import prompts
+from a2r.models.singularity import layers, singularity
 
 
 class Adapt2Reward(nn.Module):

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from a2r.models import layers, singularity
+from a2r.models.singularity import layers, singularity
 
 
 class Stills(nn.Module):

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from a2r.core import text as text_lib
 from a2r.core import trees
-from a2r.models import encoders, reward, singularity
+from a2r.models import encoders, reward
+from a2r.models.singularity import singularity
 
 SPEC_FILE = "reward.json"
 REPORT_FILE = "report.json"

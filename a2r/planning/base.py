@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from a2r.sim import physics
+from a2r.sim.tabletop import physics
 
 PyTree = Any
 METHODS = ("shooting", "cem", "mppi")

@@ -13,7 +13,7 @@ import numpy as np
 from a2r.models import frames as pictures
 from a2r.models import scorer as scorer_lib
 from a2r.planning import base
-from a2r.sim import env, physics, rewards, tasks
+from a2r.sim.tabletop import env, physics, rewards, tasks
 
 _BONUS = 10.0  # For success; the dense rewards lie in [-2, 3].
 
@@ -21,10 +21,10 @@ _BONUS = 10.0  # For success; the dense rewards lie in [-2, 3].
 def ground_truth(environment: str) -> base.Objective:
   """Returns the objective that reads the true state, no picture.
 
-  The value of a candidate is the dense reward (`a2r.sim.rewards`) of the last
-  predicted state, and 10 more if the episode, executed and predicted, would be
-  a success (`a2r.sim.tasks`) if it ended there. It is the ceiling of what a
-  reward can do with the same planner.
+  The value of a candidate is the dense reward (`a2r.sim.tabletop.rewards`) of
+  the last predicted state, and 10 more if the episode, executed and predicted,
+  would be a success (`a2r.sim.tabletop.tasks`) if it ended there. It is the
+  ceiling of what a reward can do with the same planner.
 
   Args:
     environment: where the drawer and the faucet stand.

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from a2r.planning import base
-from a2r.sim import physics
+from a2r.sim.tabletop import physics
 
 _EPS = 1e-6
 

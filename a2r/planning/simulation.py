@@ -3,7 +3,8 @@
 With MJX a prediction is one program on the device. With C the candidates are
 stepped side by side on all cores of the host, in a model without the shapes
 that touch nothing (bit for bit the same motion), and their pictures drawn by
-jitted programs of fixed size. Either way they are those of `a2r.sim.clips`.
+jitted programs of fixed size. Either way they are those of
+`a2r.sim.behavior.clips`.
 
 Letters as in `a2r.planning.base`.
 """
@@ -17,7 +18,8 @@ import mujoco
 import numpy as np
 
 from a2r.planning import base
-from a2r.sim import c_engine, drawing, kinematics, physics, scene
+from a2r.sim.tabletop import drawing, physics, scene
+from a2r.sim.tabletop.engines import c_engine, kinematics
 
 _POSES = 4096  # States whose hands are computed by one call.
 

@@ -12,7 +12,8 @@ import jax
 import numpy as np
 
 from a2r.planning import base, planner, samplers, simulation, timing
-from a2r.sim import c_engine, physics, scene, tasks
+from a2r.sim.tabletop import physics, scene, tasks
+from a2r.sim.tabletop.engines import c_engine
 
 
 class Trials(NamedTuple):

@@ -1,10 +1,11 @@
 """A trained video model as dynamics: what actions lead to, drawn.
 
-FitVid (`a2r.models.fitvid`) sees the picture one tick ago, the actions since
-then, and the picture now. Its clock ticks every `stride` control steps, and it
-feeds every picture back to draw the next one: all pictures up to the last one
-asked for are drawn, and that is the last one of the horizon, which the clip of
-a reward always ends with. A picture in between two ticks is that of the nearer.
+FitVid (`a2r.models.fitvid.fitvid`) sees the picture one tick ago, the actions
+since then, and the picture now. Its clock ticks every `stride` control steps,
+and it feeds every picture back to draw the next one: all pictures up to the
+last one asked for are drawn, and that is the last one of the horizon, which the
+clip of a reward always ends with. A picture in between two ticks is that of the
+nearer.
 
 Letters as in `a2r.planning.base`, K = H / stride ticks.
 """
@@ -17,9 +18,9 @@ import jax
 import jax.numpy as jnp
 
 from a2r.core import checkpoint
-from a2r.models import fitvid
+from a2r.models.fitvid import fitvid
 from a2r.planning import base
-from a2r.sim import play
+from a2r.sim.behavior import play
 
 LATENTS = ("mean", "sample")
 

@@ -7,15 +7,15 @@ human clips can be had without the physics engine.
 import importlib
 
 _HOME = {
-  "make": "env",
-  "make_gym": "gym_env",
-  "register_gym": "gym_env",
-  "rollout": "rollouts",
-  "collect": "clips",
-  "Clips": "clips",
-  "TARGETS": "tasks",
-  "TASKS": "tasks",
-  "ENVIRONMENTS": "variants",
+  "make": "tabletop.env",
+  "make_gym": "tabletop.gym_env",
+  "register_gym": "tabletop.gym_env",
+  "rollout": "tabletop.rollouts",
+  "collect": "behavior.clips",
+  "Clips": "behavior.clips",
+  "TARGETS": "tabletop.tasks",
+  "TASKS": "tabletop.tasks",
+  "ENVIRONMENTS": "tabletop.variants",
 }
 
 __all__ = list(_HOME)

@@ -7,10 +7,11 @@ import tempfile
 import numpy as np
 from absl.testing import absltest, parameterized
 
+from a2r.runs import train
+from a2r.runs import weights as weight_files
 from benchmarks import adaptation, backbones, backbones_report
 from configs import envgen
 from data import dataset, pipeline, records
-from launch import training, weight_files
 
 SHIPPED = weight_files.shipped_backbone()
 METHODS = list(backbones.METHODS)
@@ -72,7 +73,7 @@ class RunsTest(parameterized.TestCase):
       self.assertEqual(config.seed, 3)
       self.assertEqual(config.train.num_steps == 0, method == "zero_shot")
       if config.train.num_steps:
-        training.check(config)
+        train.check(config)
       weights = {k: v for k, v in config.loss.weights.items() if v}
       if method != "zero_shot" and not run["settings"]:
         self.assertEqual(weights, backbones.METHODS[method])

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from a2r.models import config as config_lib
+from a2r.models.singularity import config as config_lib
 from configs import envgen, singularity_ssv2
 
 

@@ -7,7 +7,7 @@ import pytest
 from absl.testing import absltest, parameterized
 
 from a2r.evaluation import evaluate, examples, labeled, tables
-from a2r.sim import policies
+from a2r.sim.behavior import policies
 
 TEXTS = ["closing drawer", "moving cup", "opening box"]
 

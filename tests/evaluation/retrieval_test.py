@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from a2r.evaluation import retrieval
-from a2r.models import singularity
+from a2r.models.singularity import singularity
 
 CONFIG = singularity.Config(
   image_size=8,

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from a2r.evaluation import video_figures, video_prediction
-from a2r.models import fitvid
+from a2r.models.fitvid import fitvid
 
 CONFIG = fitvid.Config(image_size=16, filters=(4, 8), stride=4)
 WINDOWS = 3

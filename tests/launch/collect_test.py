@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from a2r.runs.sources import simulated
+
 
 class _Clips(NamedTuple):
   frames: np.ndarray
@@ -16,13 +18,6 @@ class _Clips(NamedTuple):
   source: np.ndarray
   seeds: np.ndarray
   log: np.ndarray
-
-
-@pytest.fixture(scope="module")
-def collecting():
-  from launch import collecting
-
-  return collecting
 
 
 @pytest.fixture
@@ -48,8 +43,8 @@ def simulator():
 
 
 @pytest.fixture
-def spec(collecting):
-  return collecting.RobotSpec(
+def spec():
+  return simulated.RobotSpec(
     environment="tabletop/train",
     tasks=("close_drawer", "move_faucet"),
     successes=3,
@@ -63,10 +58,8 @@ def _bytes(dataset):
   return [file.read_bytes() for file in dataset.files]
 
 
-def test_robot_clips_by_task_source_and_outcome(
-  collecting, simulator, spec, tmp_path
-):
-  robot = collecting.collect_robot(spec, tmp_path, collect_fn=simulator)
+def test_robot_clips_by_task_source_and_outcome(simulator, spec, tmp_path):
+  robot = simulated.collect_robot(spec, tmp_path, collect_fn=simulator)
   rows = list(zip(robot.task, robot.source, robot.success, strict=True))
   for task in spec.tasks:
     assert rows.count((task, "expert", True)) == 3
@@ -79,13 +72,13 @@ def test_robot_clips_by_task_source_and_outcome(
   assert robot.read(0).log.size == 61 * 13
 
 
-def test_found_again_and_mended(collecting, simulator, spec, tmp_path):
-  first = collecting.collect_robot(spec, tmp_path, collect_fn=simulator)
+def test_found_again_and_mended(simulator, spec, tmp_path):
+  first = simulated.collect_robot(spec, tmp_path, collect_fn=simulator)
   before, num_calls = _bytes(first), len(simulator.calls)
-  again = collecting.collect_robot(spec, tmp_path, collect_fn=simulator)
+  again = simulated.collect_robot(spec, tmp_path, collect_fn=simulator)
   assert again.files == first.files and len(simulator.calls) == num_calls
   first.files[2].unlink()
-  mended = collecting.collect_robot(spec, tmp_path, collect_fn=simulator)
+  mended = simulated.collect_robot(spec, tmp_path, collect_fn=simulator)
   assert len(simulator.calls) == num_calls + 1
   assert _bytes(mended) == before
 
@@ -98,19 +91,17 @@ def test_found_again_and_mended(collecting, simulator, spec, tmp_path):
     {"environment": "tabletop/test1"},
   ],
 )
-def test_other_specs_share_no_draw(
-  collecting, simulator, spec, tmp_path, change
-):
-  first = collecting.collect_robot(spec, tmp_path, collect_fn=simulator)
+def test_other_specs_share_no_draw(simulator, spec, tmp_path, change):
+  first = simulated.collect_robot(spec, tmp_path, collect_fn=simulator)
   other = dataclasses.replace(spec, **change)
-  second = collecting.collect_robot(other, tmp_path, collect_fn=simulator)
+  second = simulated.collect_robot(other, tmp_path, collect_fn=simulator)
   assert first.files[0].parent != second.files[0].parent
   assert not set(first.seed) & set(second.seed)
 
 
-def test_many_clips_are_several_shards(collecting, simulator, spec, tmp_path):
+def test_many_clips_are_several_shards(simulator, spec, tmp_path):
   spec = dataclasses.replace(spec, tasks=("close_drawer",), successes=70)
-  robot = collecting.collect_robot(spec, tmp_path, collect_fn=simulator)
+  robot = simulated.collect_robot(spec, tmp_path, collect_fn=simulator)
   assert [call[4] for call in simulator.calls] == [64, 6, 1, 1, 3]
   assert int(robot.success.sum()) == 70
 
@@ -128,15 +119,13 @@ def test_many_clips_are_several_shards(collecting, simulator, spec, tmp_path):
     ({"successes": 0, "failures": 0}, "no clips asked for"),
   ],
 )
-def test_robot_mistakes(collecting, spec, tmp_path, change, message):
+def test_robot_mistakes(spec, tmp_path, change, message):
   with pytest.raises(ValueError, match=message):
-    collecting.collect_robot(dataclasses.replace(spec, **change), tmp_path)
+    simulated.collect_robot(dataclasses.replace(spec, **change), tmp_path)
 
 
-def test_near_misses_are_shared_evenly(
-  collecting, simulator, spec, tmp_path, monkeypatch
-):
-  monkeypatch.setattr(collecting.stopped, "load", lambda: {"close_drawer": 0})
+def test_near_misses_are_shared_evenly(simulator, spec, tmp_path, monkeypatch):
+  monkeypatch.setattr(simulated.stopped, "load", lambda: {"close_drawer": 0})
   spec = dataclasses.replace(
     spec,
     tasks=("close_drawer",),
@@ -144,23 +133,23 @@ def test_near_misses_are_shared_evenly(
     near_miss_fraction=0.7,
     near_miss_sources=("noise", "near_miss", "rl"),
   )
-  robot = collecting.collect_robot(spec, tmp_path, collect_fn=simulator)
+  robot = simulated.collect_robot(spec, tmp_path, collect_fn=simulator)
   sources = robot.source.tolist()
   counts = {source: sources.count(source) for source in set(sources)}
   assert counts == dict(expert=3, noise=3, near_miss=3, rl=2, random=3)
 
 
-def test_no_policy_of_a_task(collecting, spec, tmp_path, monkeypatch):
-  monkeypatch.setattr(collecting.stopped, "load", lambda: {"close_drawer": 0})
+def test_no_policy_of_a_task(spec, tmp_path, monkeypatch):
+  monkeypatch.setattr(simulated.stopped, "load", lambda: {"close_drawer": 0})
   wrong = dataclasses.replace(spec, near_miss_sources=("rl",))
   message = "'rl'. of move_faucet; of: close_drawer"
   with pytest.raises(ValueError, match=message):
-    collecting.collect_robot(wrong, tmp_path)
+    simulated.collect_robot(wrong, tmp_path)
 
 
 @pytest.fixture
-def source_spec(collecting):
-  return collecting.SourceSpec(
+def source_spec():
+  return simulated.SourceSpec(
     environment="tabletop/train",
     tasks=("close_drawer",),
     sources=("noise", "expert", "random"),
@@ -180,10 +169,10 @@ def source_spec(collecting):
   ],
 )
 def test_clips_of_exactly_these_sources(
-  collecting, simulator, source_spec, tmp_path, want, wants
+  simulator, source_spec, tmp_path, want, wants
 ):
   spec = dataclasses.replace(source_spec, want=want)
-  robot = collecting.collect_robot(spec, tmp_path, collect_fn=simulator)
+  robot = simulated.collect_robot(spec, tmp_path, collect_fn=simulator)
   assert robot.source.tolist() == [s for s in spec.sources for _ in range(2)]
   assert [call[5]["want"] for call in simulator.calls] == wants
 
@@ -199,15 +188,15 @@ def test_clips_of_exactly_these_sources(
     ({"clips": 0}, "no clips asked for"),
   ],
 )
-def test_source_mistakes(collecting, source_spec, tmp_path, change, message):
+def test_source_mistakes(source_spec, tmp_path, change, message):
   with pytest.raises(ValueError, match=message):
-    collecting.collect_robot(
+    simulated.collect_robot(
       dataclasses.replace(source_spec, **change), tmp_path
     )
 
 
-def test_human_clips(collecting, tmp_path, monkeypatch):
-  monkeypatch.setattr(collecting, "_HUMANS_PER_SHARD", 32)
+def test_human_clips(tmp_path, monkeypatch):
+  monkeypatch.setattr(simulated, "_HUMANS_PER_SHARD", 32)
 
   def sample(rng, labels, *, num_frames, image_size):
     import jax
@@ -216,13 +205,13 @@ def test_human_clips(collecting, tmp_path, monkeypatch):
     frames = jax.random.randint(rng, shape, 0, 256).astype(np.uint8)
     return frames, np.zeros((len(labels), 2), np.int32)
 
-  spec = collecting.HumanSpec(
+  spec = simulated.HumanSpec(
     templates=("Opening something", "Closing something"),
     clips_per_template=20,
     num_frames=2,
     image_size=8,
   )
-  human = collecting.collect_human(spec, tmp_path, sample_fn=sample)
+  human = simulated.collect_human(spec, tmp_path, sample_fn=sample)
   assert len(human) == 40 and len(human.files) == 2
   assert (human.template == "Opening something").sum() == 20
   assert set(human.instruction) == {"closing cup", "opening cup"}
@@ -230,41 +219,40 @@ def test_human_clips(collecting, tmp_path, monkeypatch):
   assert len(pictures) == 40
   before = _bytes(human)
   human.files[1].unlink()
-  again = collecting.collect_human(spec, tmp_path, sample_fn=sample)
+  again = simulated.collect_human(spec, tmp_path, sample_fn=sample)
   assert _bytes(again) == before
   strange = dataclasses.replace(spec, templates=("Singing something",))
   with pytest.raises(ValueError, match="unknown templates 'Singing"):
-    collecting.collect_human(strange, tmp_path)
+    simulated.collect_human(strange, tmp_path)
 
 
-def test_summary(collecting, simulator, spec, tmp_path):
-  from launch import stores
+def test_summary(simulator, spec, tmp_path):
+  from a2r.runs.sources import stores
 
-  collecting.collect_robot(spec, tmp_path, collect_fn=simulator)
+  simulated.collect_robot(spec, tmp_path, collect_fn=simulator)
   (row,) = stores.summary(tmp_path)
   assert (row["clips"], row["successes"]) == (16, 6)
   assert row["content"] == "tabletop/train train 0"
   assert row["bytes"] == 16 * row["bytes_per_clip"]
 
 
-def test_summary_names_sources(collecting, simulator, source_spec, tmp_path):
-  from launch import stores
+def test_summary_names_sources(simulator, source_spec, tmp_path):
+  from a2r.runs.sources import stores
 
-  collecting.collect_robot(source_spec, tmp_path, collect_fn=simulator)
+  simulated.collect_robot(source_spec, tmp_path, collect_fn=simulator)
   (row,) = stores.summary(tmp_path)
   expected = "tabletop/train train noise,expert,random usual 0"
   assert row["content"] == expected
 
 
 def test_digest_sees_code_and_not_comments(tmp_path, monkeypatch):
-  from launch import fingerprint
+  from a2r.runs.sources import fingerprint
 
   package = tmp_path / "a2r"
   package.mkdir()
   main, other = package / "main.py", package / "other.py"
-  monkeypatch.setattr(
-    fingerprint, "__file__", str(tmp_path / "launch" / "fingerprint.py")
-  )
+  place = tmp_path / "a2r" / "runs" / "sources" / "fingerprint.py"
+  monkeypatch.setattr(fingerprint, "__file__", str(place))
   main.write_text("from a2r import other\nX = other.Y\n")
   other.write_text("Y = 1\n")
   digest = fingerprint.source_digest("a2r.main")
@@ -275,13 +263,12 @@ def test_digest_sees_code_and_not_comments(tmp_path, monkeypatch):
 
 
 def test_digest_sees_the_assets_that_the_code_names(tmp_path, monkeypatch):
-  from launch import fingerprint
+  from a2r.runs.sources import fingerprint
 
   assets = tmp_path / "a2r" / "assets"
   assets.mkdir(parents=True)
-  monkeypatch.setattr(
-    fingerprint, "__file__", str(tmp_path / "launch" / "fingerprint.py")
-  )
+  place = tmp_path / "a2r" / "runs" / "sources" / "fingerprint.py"
+  monkeypatch.setattr(fingerprint, "__file__", str(place))
   main = tmp_path / "a2r" / "main.py"
   main.write_text('"""unnamed.bin"""\nfrom a2r import other\n')
   (tmp_path / "a2r" / "other.py").write_text('_FILE = "named.bin"\n')
@@ -295,7 +282,7 @@ def test_digest_sees_the_assets_that_the_code_names(tmp_path, monkeypatch):
 
 
 def test_other_stopped_policies_make_other_clips(monkeypatch):
-  from launch import fingerprint
+  from a2r.runs.sources import fingerprint
 
   read, read_bytes = [], pathlib.Path.read_bytes
 
@@ -304,7 +291,7 @@ def test_other_stopped_policies_make_other_clips(monkeypatch):
     return read_bytes(path)
 
   monkeypatch.setattr(pathlib.Path, "read_bytes", spy)
-  fingerprint.source_digest("a2r.sim.clips")
+  fingerprint.source_digest("a2r.sim.behavior.clips")
   assert read == ["stopped_policies.safetensors"]
 
 

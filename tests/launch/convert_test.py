@@ -13,8 +13,9 @@ import pytest
 import safetensors.numpy
 
 from a2r.core import text, torch_file
-from a2r.models import convert, singularity
-from launch import convert_sources, convert_targets, weight_files
+from a2r.models.convert import state_dict
+from a2r.models.singularity import singularity
+from a2r.runs import convert_sources, convert_targets, weights
 
 ROOT = pathlib.Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden"
@@ -42,7 +43,7 @@ def test_folder_holds_what_a_run_needs(folder):
     "config.json",
     "tokenizer.json",
   }
-  found = weight_files.load(folder)
+  found = weights.load(folder)
   fields = json.loads((folder / "config.json").read_text())
   assert found.config == singularity.Config(**fields)
   assert (found.config.width, found.config.temporal_feature) == (32, False)
@@ -87,13 +88,13 @@ def test_pretraining_layout_comes_back_with_its_head(vocab, tmp_path):
 
 
 def _zeros(model, names, _):
-  shapes = convert._shapes(model)
+  shapes = state_dict._shapes(model)
   return {name: np.zeros(shapes[name].shape, np.float32) for name in names}
 
 
 def test_hugging_face_folders(vocab, tmp_path, monkeypatch):
   # Drawing is tested with the models, and takes long to compile.
-  monkeypatch.setattr(convert, "_fresh", _zeros)
+  monkeypatch.setattr(state_dict, "_fresh", _zeros)
   for name, prefix in (("beit", "vision_encoder."), ("bert", "text_encoder.")):
     state = {
       key.removeprefix(prefix): value
@@ -114,7 +115,7 @@ def test_hugging_face_folders(vocab, tmp_path, monkeypatch):
   told = convert_targets.describe(source)
   assert "only here, drawn anew (62): itm_head.bias" in told
   convert_targets.write(source, tmp_path / "start", options, "")
-  assert weight_files.load(tmp_path / "start").tokenizer.vocab_size == 101
+  assert weights.load(tmp_path / "start").tokenizer.vocab_size == 101
   with pytest.raises(FileNotFoundError, match="none of model.safetensors"):
     convert_sources.from_parts(tmp_path, tmp_path / "bert", options)
 
@@ -140,7 +141,7 @@ def test_a_failure_leaves_nothing(tmp_path, monkeypatch):
   def fail(*args):
     raise OSError("disk full")
 
-  monkeypatch.setattr(weight_files, "save_backbone", fail)
+  monkeypatch.setattr(weights, "save_backbone", fail)
   tokenizer = text.Tokenizer.train(["words"], vocab_size=30)
   with pytest.raises(OSError, match="disk full"):
     convert_targets.write(
@@ -172,8 +173,8 @@ def test_a_file_has_no_place_for_a_vocabulary(vocab, tmp_path):
 
 
 def test_weights_without_sizes_are_one_line(folder, monkeypatch):
-  found = weight_files.load(folder)._replace(config=None)
-  monkeypatch.setattr(weight_files, "load", lambda path: found)
+  found = weights.load(folder)._replace(config=None)
+  monkeypatch.setattr(weights, "load", lambda path: found)
   with pytest.raises(ValueError, match="sizes of its model are not on record"):
     convert_sources.from_path(folder, Options())
 
@@ -215,15 +216,15 @@ def test_command_line(vocab, tmp_path):
   good = ["convert", f"--from={TINY}", f"--to={tmp_path}/x", f"--vocab={vocab}"]
   # One process for all: most of its time is importing.
   code = (
-    "import sys\nfrom absl import flags\nfrom launch import common, convert\n"
+    "import sys\nfrom absl import flags\nfrom launch import app, convert\n"
     f"for sys.argv in {lines}:\n"
-    "  try:\n    common.run(convert.main)\n"
+    "  try:\n    app.run(convert.main)\n"
     "  except SystemExit as error:\n    assert error.code == 2\n"
     "  else:\n    raise AssertionError(sys.argv)\n"
     "  flags.FLAGS.unparse_flags()\n"
     "  for f in ('from', 'to', 'beit'):\n    flags.FLAGS[f].unparse()\n"
     f"sys.argv = {good}\n"
-    "common.run(convert.main)\n"
+    "app.run(convert.main)\n"
     "heavy = {'tensorflow', 'mujoco', 'torch'} & set(sys.modules)\n"
     "assert not heavy, heavy\n"
   )

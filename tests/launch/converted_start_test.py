@@ -9,7 +9,7 @@ import pytest
 import safetensors.numpy
 
 from a2r.models import encoders
-from launch import initial, weight_files
+from a2r.runs import initial, weights
 
 
 def _settings(folder, **fields):
@@ -43,7 +43,7 @@ def test_a_run_starts_from_it_at_another_size(folder, monkeypatch):
   assert params["temporal"]["embeddings"].shape == (1, 6, 1, 32)
   table = params["vision"]["layer_0"]["relative_position_table"]
   assert table.shape == (11 * 11 + 3, 4)
-  old = weight_files.load(folder).params
+  old = weights.load(folder).params
   np.testing.assert_array_equal(
     params["temporal"]["embeddings"][:, :4], old["temporal"]["embeddings"]
   )

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from a2r import reward
-from launch import common
+from a2r.runs import run_folder
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -77,12 +77,12 @@ def test_export_and_mistakes(run, tmp_path):
   last = ["export", f"--run={run}", f"--to={mine}", "--dtype=bfloat16"]
   # One process for all: most of its time is importing.
   code = (
-    "import sys\nfrom launch import common, export\n"
+    "import sys\nfrom launch import app, export\n"
     f"for sys.argv in {lines}:\n"
-    "  try:\n    common.run(export.main)\n"
+    "  try:\n    app.run(export.main)\n"
     "  except SystemExit as error:\n    assert error.code == 2\n"
     "  else:\n    raise AssertionError(sys.argv)\n"
-    f"sys.argv = {last}\ncommon.run(export.main)\n"
+    f"sys.argv = {last}\napp.run(export.main)\n"
   )
   done = python("-c", code)
   assert done.returncode == 0, done.stderr
@@ -101,6 +101,6 @@ def test_the_command_line_can_be_run_again(monkeypatch):
   monkeypatch.setattr(main, "__spec__", spec)
   arguments = ["/here/launch/train.py", "--config=a.py", "--x=two words"]
   monkeypatch.setattr(sys, "argv", arguments)
-  assert common.command_line() == (
+  assert run_folder.command_line() == (
     "python -m launch.train --config=a.py '--x=two words'"
   )

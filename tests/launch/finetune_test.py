@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from a2r.core import checkpoint, text
-from a2r.models import singularity
+from a2r.models.singularity import singularity
+from a2r.runs import captioned, finetune, initial, run_folder, weights
 from benchmarks import ssv2_mini
 from configs import singularity_ssv2
 from data import records
 from data.ssv2 import selection
-from launch import captioned, common, finetuning, initial, weight_files
 
 _ROOT = pathlib.Path(__file__).parents[2]
 _TEMPLATES = (
@@ -60,7 +60,7 @@ def root(tmp_path_factory):
 @pytest.mark.parametrize("size", ["template", "label", "smoke"])
 def test_every_size_is_sound(size):
   config = singularity_ssv2.get_config(size)
-  finetuning.check(config)
+  finetune.check(config)
   assert config.data.captions in selection.CAPTIONS
   rate = {"label": 1e-5}.get(size, 1e-4)
   assert config.optim.learning_rate == rate
@@ -86,7 +86,7 @@ def test_wrong_settings_are_told_before_anything_is_made(key, value, said):
   config = singularity_ssv2.get_config("smoke")
   config.update_from_flattened_dict({key: value})
   with pytest.raises(ValueError, match=said):
-    finetuning.check(config)
+    finetune.check(config)
 
 
 @pytest.mark.parametrize(
@@ -165,12 +165,12 @@ def test_a_run_holds_first_weights_for_others(tmp_path, mlm):
   config = singularity_ssv2.get_config("smoke")
   config.model.backbone.mlm = True
   config.loss.weights.mlm = 1.0
-  common.store_config(tmp_path, config.to_dict())
+  run_folder.store_config(tmp_path, config.to_dict())
   tokenizer = text.Tokenizer.train(["closing cup"], vocab_size=100)
   tokenizer.save(tmp_path / "tokenizer.json")
   model = singularity.Singularity(singularity.Config(**config.model.backbone))
-  start = weight_files.Backbone(None, None, tokenizer, {})
-  learner = finetuning.make_learner(config, model, start)
+  start = weights.Backbone(None, None, tokenizer, {})
+  learner = finetune.make_learner(config, model, start)
   shapes, _ = jax.eval_shape(learner.init, jax.random.key(0))
   draw = np.random.default_rng(0)
   params = jax.tree.map(lambda s: draw.random(s.shape, np.float32), shapes)
@@ -249,7 +249,7 @@ def test_a_killed_run_on_ssv2_ends_as_a_whole_one(tmp_path):
     time.sleep(0.02)
   program.send_signal(signal.SIGKILL)
   program.communicate()
-  assert not (killed / finetuning.REPORT).exists()
+  assert not (killed / finetune.REPORT).exists()
   _finish(_start(*args, f"--workdir={killed}"))
   saved = [
     checkpoint.load(run, which="newest", parts=("params", "opt_state"))
@@ -259,7 +259,7 @@ def test_a_killed_run_on_ssv2_ends_as_a_whole_one(tmp_path):
   jax.tree.map(np.testing.assert_array_equal, saved[0].parts, saved[1].parts)
   assert _rows(whole) == _rows(killed)
   reports = [
-    json.loads((run / finetuning.REPORT).read_text()) for run in (whole, killed)
+    json.loads((run / finetune.REPORT).read_text()) for run in (whole, killed)
   ]
   assert reports[0] == reports[1]
   assert reports[0]["held_out"]["clips"] == 8

@@ -107,7 +107,7 @@ def _train(folder, moment):
   from orbax.checkpoint._src.path import atomicity
 
   from data import records
-  from launch import common, train
+  from launch import app, train
 
   term = lambda: os.kill(os.getpid(), signal.SIGTERM)  # noqa: E731
   temporary = atomicity.AtomicRenameTemporaryPath
@@ -125,13 +125,13 @@ def _train(folder, moment):
     f"--workdir={folder}/run",
     f"--config.data.dir={folder}/data",
   ]
-  common.run(train.main)
+  app.run(train.main)
 
 
 def _collect(root, do=None):
   """Makes four shards of clips; `do` happens in the third."""
   from a2r import sim
-  from launch import collecting
+  from a2r.runs.sources import simulated
 
   def fake(
     environment, task, source, seed, num_clips, *, num_frames, image_size, want
@@ -148,7 +148,7 @@ def _collect(root, do=None):
       log=np.zeros((num_clips, 3, 13), np.float32),
     )
 
-  spec = collecting.RobotSpec(
+  spec = simulated.RobotSpec(
     environment="tabletop/train",
     tasks=("close_drawer",),
     successes=70,
@@ -156,21 +156,21 @@ def _collect(root, do=None):
     num_frames=2,
     image_size=8,
   )
-  collecting.collect_robot(spec, root, collect_fn=fake)
+  simulated.collect_robot(spec, root, collect_fn=fake)
 
 
 def _main():
   verb, folder, moment = sys.argv[1:]
   if verb == "train":
     return _train(folder, moment)
-  from launch import common
+  from launch import app
 
   do = {
     "kill": _kill,
     "term": lambda: os.kill(os.getpid(), signal.SIGTERM),
   }[moment]
   sys.argv = ["collect"]
-  common.run(lambda: _collect(folder, do))
+  app.run(lambda: _collect(folder, do))
 
 
 if __name__ == "__main__":

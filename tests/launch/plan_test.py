@@ -13,7 +13,8 @@ import pytest
 
 from a2r import sim
 from a2r.planning import base, trials
-from launch import cells, planning, planning_results, players
+from a2r.runs import players, trial_results, trial_store
+from a2r.runs import trials as planning
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ def _run(
   ]
   root = workdir / "plan"
   store = planning.open_store(root, player, world)
-  return planning_results.run(
+  return trial_results.run(
     store, player, world, batches, root / "metrics.jsonl"
   )
 
@@ -104,19 +105,19 @@ def test_rows_that_another_process_adds_are_kept(tmp_path, monkeypatch):
   rows = [
     {"environment": "x", "task": "close", "seed": seed} for seed in (0, 1)
   ]
-  write = planning_results.common.write_text
+  write = trial_results.files.write_text
   other = threading.Thread(
-    target=planning_results._write_metrics, args=(path, rows[1:], "key")
+    target=trial_results._write_metrics, args=(path, rows[1:], "key")
   )
 
   def pause(path, text):
-    monkeypatch.setattr(planning_results.common, "write_text", write)
+    monkeypatch.setattr(trial_results.files, "write_text", write)
     other.start()
     other.join(0.1)  # Enough to add its row, if nothing keeps it from that.
     write(path, text)
 
-  monkeypatch.setattr(planning_results.common, "write_text", pause)
-  planning_results._write_metrics(path, rows[:1], "key")
+  monkeypatch.setattr(trial_results.files, "write_text", pause)
+  trial_results._write_metrics(path, rows[:1], "key")
   other.join()
   seeds = [json.loads(row)["seed"] for row in path.read_text().splitlines()]
   assert seeds == [0, 1]
@@ -131,7 +132,7 @@ def test_a_cell_says_what_was_played(played, tmp_path):
   assert (cell["seed"], cell["num_trials"]) == (1, 2)
   assert cell["settings"]["method"] == "random"
   assert (folder / "poke_cup-seed1-0.webp").read_bytes() == b"picture"
-  store = cells.Store(tmp_path / "plan", cell["settings"])
+  store = trial_store.Store(tmp_path / "plan", cell["settings"])
   records = store.records("tabletop/train", "poke_cup", 1)
   assert records.seed.tolist() == [10_000, 10_001]
   assert records.success.sum() == cell["num_successes"]
@@ -165,9 +166,9 @@ def test_killed_between_two_files_it_goes_on(
     raise Killed
 
   del played[:]
-  write = cells.common.write_json
+  write = trial_store.files.write_json
   monkeypatch.setattr(
-    cells.common,
+    trial_store.files,
     "write_json",
     lambda path, value: (
       write(path, value) if path.name == "settings.json" else die()
@@ -175,7 +176,7 @@ def test_killed_between_two_files_it_goes_on(
   )
   with pytest.raises(Killed):
     _run(tmp_path / "killed", trials=4, batch=batch)
-  monkeypatch.setattr(cells.common, "write_json", write)
+  monkeypatch.setattr(trial_store.files, "write_json", write)
   _run(tmp_path / "killed", trials=4, batch=batch)
   assert _files(tmp_path / "whole") == _files(tmp_path / "killed")
   counts = {
@@ -195,10 +196,10 @@ def test_a_broken_cell_is_told(played, tmp_path):
 
 @pytest.mark.parametrize("byte", [0x01, 0x28, 0xFF])
 def test_no_damage_to_a_cell_is_a_traceback(tmp_path, byte):
-  store = cells.Store(tmp_path, {})
+  store = trial_store.Store(tmp_path, {})
   seed, success = np.arange(2), np.ones(2, bool)
   log, actions, values = np.zeros((3, 2, 1, 1), np.float32)
-  records = cells.Records(seed, success, log, actions, values)
+  records = trial_store.Records(seed, success, log, actions, values)
   store.write("x", "poke_cup", 0, records, {})
   path = store.folder / "x/poke_cup-seed0.npz"
   whole = path.read_bytes()

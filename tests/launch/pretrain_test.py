@@ -4,7 +4,7 @@ import sys
 import numpy as np
 import pytest
 
-from launch import weight_files
+from a2r.runs import weights
 
 
 @pytest.mark.slow
@@ -12,7 +12,7 @@ def test_a_smoke_run_makes_a_backbone_that_loads(tmp_path):
   command = [sys.executable, "-m", "launch.pretrain"]
   command += ["--config=configs/pretrain.py:smoke", f"--workdir={tmp_path}"]
   subprocess.run(command, check=True, timeout=600)
-  params, tokenizer, card = weight_files.load_backbone(
+  params, tokenizer, card = weights.load_backbone(
     tmp_path / "small_backbone.safetensors"
   )
   assert card["step"] == 4

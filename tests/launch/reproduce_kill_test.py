@@ -78,7 +78,8 @@ def _main():
   import reproduce_stand_ins  # It lies beside this file.
 
   from a2r.core import writer
-  from launch import cells, common, reproduce
+  from a2r.runs import trial_store
+  from launch import app, reproduce
 
   folder, moment = sys.argv[1:]
 
@@ -97,7 +98,7 @@ def _main():
   target, name, at = {
     "file": (os, "replace", int(number or -1)),
     "training": (writer.Writer, "write", 4),
-    "planning": (cells.Store, "write", 2),
+    "planning": (trial_store.Store, "write", 2),
     "never": (writer.Writer, "write", -1),
   }[kind]
   for stand_in in reproduce_stand_ins.make([]) if kind == "file" else ():
@@ -113,7 +114,7 @@ def _main():
     f"--data_dir={folder}/data",
     "--batch=2",
   ]
-  common.run(reproduce.main)
+  app.run(reproduce.main)
 
 
 if __name__ == "__main__":

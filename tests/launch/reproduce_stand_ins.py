@@ -9,7 +9,9 @@ from a2r.evaluation import comparison_text, quality
 from a2r.learners import registry
 from a2r.models import scorer
 from a2r.planning import trials
-from launch import planning, prepare, training
+from a2r.runs import datasets
+from a2r.runs import train as training
+from a2r.runs import trials as planning
 
 
 def make(done):
@@ -55,6 +57,6 @@ def make(done):
     (planning, "_animate", lambda *_: b"picture"),
     (registry, "load_scorer", load),
     (quality, "quality", judge),
-    (prepare, "open_data", open_data),
-    (prepare, "open_test", lambda config: None),
+    (datasets, "open_data", open_data),
+    (datasets, "open_test", lambda config: None),
   ]

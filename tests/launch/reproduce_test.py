@@ -11,17 +11,16 @@ import pytest
 from ml_collections import config_dict
 
 import configs
-import launch
-from a2r import sim
+from a2r import runs, sim
 from a2r.core import checkpoint
 from a2r.planning import base
-from launch import (
+from a2r.runs import (
   players,
   reproduction,
   reproduction_results,
   reproduction_steps,
-  training,
 )
+from a2r.runs import train as training
 
 
 @pytest.fixture
@@ -212,10 +211,10 @@ def test_video_models_are_trained_first_one_per_environment(
     with checkpoint.Checkpoints(folder) as checkpoints:
       checkpoints.save(3, parts, {"config": {"model": {}}})
 
-  module = types.ModuleType("video_training")
+  module = types.ModuleType("train_video")
   module.run = train
-  monkeypatch.setitem(sys.modules, "launch.video_training", module)
-  monkeypatch.setattr(launch, "video_training", module, raising=False)
+  monkeypatch.setitem(sys.modules, "a2r.runs.train_video", module)
+  monkeypatch.setattr(runs, "train_video", module, raising=False)
   settings = types.ModuleType("fitvid")
   settings.get_config = lambda size: config_dict.create(
     data=dict(dir="", environment=""), size=size

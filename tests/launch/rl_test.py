@@ -9,8 +9,7 @@ from absl import flags
 from absl.testing import flagsaver
 
 from a2r.core import signals
-from a2r.rl import stopping
-from a2r.sim import stopped
+from a2r.sim.behavior import stopped, stopping
 from launch import rl
 
 

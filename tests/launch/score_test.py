@@ -113,9 +113,9 @@ def test_mistakes_are_one_line(run, tmp_path):
   ]
   # One process for all: most of its time is importing.
   code = (
-    "import sys\nfrom launch import common, score\n"
+    "import sys\nfrom launch import app, score\n"
     f"for sys.argv in {lines}:\n"
-    "  try:\n    common.run(score.main)\n"
+    "  try:\n    app.run(score.main)\n"
     "  except SystemExit as error:\n    assert error.code == 2\n"
     "  else:\n    raise AssertionError(sys.argv)\n"
   )

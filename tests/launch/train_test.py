@@ -7,10 +7,11 @@ import sys
 
 import pytest
 
-from a2r.core import signals
+from a2r.core import files, signals
 from a2r.learners import loop
+from a2r.runs import datasets, run_folder, train
 from configs import envgen
-from launch import common, prepare, training
+from launch import app
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
 
@@ -52,7 +53,7 @@ def test_help_tells_how_to_start():
 
 def test_default_workdir_is_named_after_settings_and_size():
   def name(arg):
-    return common.default_workdir("config=", ["--config.seed=1", arg])
+    return app.default_workdir("config=", ["--config.seed=1", arg])
 
   assert name("--config=configs/envgen.py") == "runs/envgen"
   assert name("--config=configs/envgen.py:smoke") == "runs/envgen_smoke"
@@ -61,19 +62,19 @@ def test_default_workdir_is_named_after_settings_and_size():
 
 def test_a_run_keeps_its_settings(tmp_path):
   config = envgen.get_config("smoke")
-  common.store_config(tmp_path, config.to_dict())
+  run_folder.store_config(tmp_path, config.to_dict())
   config.train.num_steps = 500
   config.eval.successes = 3
-  common.store_config(tmp_path, config.to_dict())
+  run_folder.store_config(tmp_path, config.to_dict())
   stored = json.loads((tmp_path / "config.json").read_text())
   assert stored["train"]["num_steps"] == 500
   config.optim.learning_rate = 1.0
-  common.store_config(tmp_path, config.to_dict())  # Nothing is trained yet.
+  run_folder.store_config(tmp_path, config.to_dict())  # Nothing is trained yet.
   (tmp_path / "checkpoints" / "3").mkdir(parents=True)
   config.optim.learning_rate = 2.0
   config.model.backbone.width = 64
   with pytest.raises(ValueError) as info:
-    common.store_config(tmp_path, config.to_dict())
+    run_folder.store_config(tmp_path, config.to_dict())
   assert "model.backbone.width was 16, now 64" in str(info.value)
   assert "optim.learning_rate" in str(info.value)
   assert "num_steps" not in str(info.value)
@@ -81,12 +82,12 @@ def test_a_run_keeps_its_settings(tmp_path):
 
 def test_one_process_at_a_time_writes_in_a_run(tmp_path):
   with (
-    common.locked(tmp_path / "run"),
+    files.locked(tmp_path / "run"),
     pytest.raises(ValueError, match="another process"),
-    common.locked(tmp_path / "run"),
+    files.locked(tmp_path / "run"),
   ):
     pass
-  with common.locked(tmp_path / "run"):
+  with files.locked(tmp_path / "run"):
     pass
 
 
@@ -109,7 +110,7 @@ def test_wrong_settings_are_told_before_anything_is_made(key, value, said):
   with config.ignore_type():
     config.update_from_flattened_dict({key: value})
   with pytest.raises(ValueError, match=said):
-    training.check(config)
+    train.check(config)
 
 
 def test_a_finished_run_keeps_its_form_until_it_is_judged_anew(
@@ -122,11 +123,11 @@ def test_a_finished_run_keeps_its_form_until_it_is_judged_anew(
   def stop(*_):
     raise signals.Stopped("in the evaluation")
 
-  monkeypatch.setattr(prepare, "open_data", lambda *_, **__: data)
+  monkeypatch.setattr(datasets, "open_data", lambda *_, **__: data)
   monkeypatch.setattr(loop, "is_finished", lambda *_: True)
-  monkeypatch.setattr(training, "_evaluate", stop)
+  monkeypatch.setattr(train, "_evaluate", stop)
   with pytest.raises(signals.Stopped):
-    training.run(config, tmp_path)
+    train.run(config, tmp_path)
   assert json.loads(spec.read_text())["form"] == "own_failures"
 
 

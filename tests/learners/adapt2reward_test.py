@@ -11,8 +11,8 @@ import pytest
 from a2r.core import parallel
 from a2r.learners import adapt2reward, base, encoding
 from a2r.learners import state as state_lib
-from a2r.models import config as config_lib
 from a2r.models import reward
+from a2r.models.singularity import config as config_lib
 
 M, K, NUM_FAILURES = 2, 2, 10
 CONFIG = config_lib.Config(

@@ -12,8 +12,8 @@ import pytest
 from a2r.core import parallel
 from a2r.learners import base, concept2robot, dvd, encoding, liv, triplet
 from a2r.learners import state as state_lib
-from a2r.models import config as config_lib
 from a2r.models import encoders, scorer
+from a2r.models.singularity import config as config_lib
 
 CONFIG = config_lib.Config(
   image_size=8,

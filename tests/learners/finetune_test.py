@@ -14,7 +14,7 @@ from a2r.core import parallel
 from a2r.learners import base, finetune
 from a2r.learners import state as state_lib
 from a2r.models import frames as frames_lib
-from a2r.models import singularity
+from a2r.models.singularity import singularity
 
 CONFIG = singularity.Config(
   image_size=8,

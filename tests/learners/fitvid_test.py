@@ -7,7 +7,7 @@ import pytest
 
 from a2r.core import parallel
 from a2r.learners import base, fitvid, state
-from a2r.models import fitvid as model
+from a2r.models.fitvid import fitvid as model
 
 TINY = model.Config(
   image_size=8,

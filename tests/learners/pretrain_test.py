@@ -5,8 +5,8 @@ import pytest
 
 from a2r.core import parallel
 from a2r.learners import pretrain, pretrain_eval
-from a2r.models import singularity
-from a2r.sim import humans
+from a2r.models.singularity import singularity
+from a2r.sim.humans import human_clips
 from configs import backbones
 
 LOSS = dict(
@@ -44,23 +44,23 @@ def test_what_is_alike_is_all_positive():
 def test_opposites_point_at_each_other():
   opposite = pretrain_eval.opposites()
   paired = np.flatnonzero(opposite >= 0)
-  assert len(paired) == 2 * len(humans.OPPOSITES)
+  assert len(paired) == 2 * len(human_clips.OPPOSITES)
   np.testing.assert_array_equal(opposite[opposite[paired]], paired)
 
 
 def test_a_mirror_swaps_left_and_right_alone():
   mirrored = np.asarray(pretrain._mirrored_labels())
   np.testing.assert_array_equal(
-    mirrored[mirrored], np.arange(len(humans.TEMPLATES))
+    mirrored[mirrored], np.arange(len(human_clips.TEMPLATES))
   )
-  for label, name in enumerate(humans.TEMPLATES):
-    other = humans.TEMPLATES[mirrored[label]]
+  for label, name in enumerate(human_clips.TEMPLATES):
+    other = human_clips.TEMPLATES[mirrored[label]]
     assert (other != name) == ("left to right" in name or "to left" in name)
 
 
 @pytest.mark.parametrize("kind", ["known", "paraphrase", "name"])
 def test_a_feature_of_its_text_is_found(kind, tokenizer):
-  labels = np.arange(len(humans.TEMPLATES))
+  labels = np.arange(len(human_clips.TEMPLATES))
   nouns = np.tile([[0, 1]], (len(labels), 1))
   seen = {}
 
@@ -76,7 +76,7 @@ def test_a_feature_of_its_text_is_found(kind, tokenizer):
     share = pretrain_eval._paraphrases(None, texts_of, video, labels)
     assert 1 / len(sets) <= share < 1 / len(sets) + 0.1
   else:
-    texts = [humans.caption(i, nouns[0]) for i in labels]
+    texts = [human_clips.caption(i, nouns[0]) for i in labels]
     if kind == "name":
       texts = pretrain_eval.human_texts.held_out_texts(kind, nouns[0])
     video = texts_of(None, texts)
@@ -128,10 +128,10 @@ def test_a_resumed_run_sees_the_same_clips(monkeypatch):
     shape = (num_frames, image_size, image_size, 3)
     frames = jax.vmap(lambda r: jax.random.bits(r, shape, jnp.uint8))(rngs)
     place = jnp.zeros((len(labels), 2))
-    return humans.Clips(frames, labels[:, None], labels, place, place)
+    return human_clips.Clips(frames, labels[:, None], labels, place, place)
 
   # Drawing itself takes long to compile; no other test has three clips.
-  monkeypatch.setattr(humans, "sample_clips", sample)
+  monkeypatch.setattr(human_clips, "sample_clips", sample)
 
   def batches(start, **hosts):
     return pretrain.make_batches(

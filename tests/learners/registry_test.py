@@ -10,7 +10,8 @@ from a2r import reward
 from a2r.core import checkpoint, text
 from a2r.evaluation import description, judge
 from a2r.learners import encoding, registry, run_files
-from a2r.models import classifier, discriminator, encoders, scorer, singularity
+from a2r.models import classifier, discriminator, encoders, scorer
+from a2r.models.singularity import singularity
 
 KNOWN = ["closing drawer", "moving cup away from the camera", "opening box"]
 LABELS = ["Closing something", "Moving something away from the camera"]

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from a2r.models import singularity
+from a2r.models.singularity import singularity
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 

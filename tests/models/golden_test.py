@@ -14,7 +14,8 @@ import pytest
 from a2r import losses
 from a2r.core import trees
 from a2r.losses import masked_language, matching, soft_targets
-from a2r.models import beit, convert, singularity, temporal
+from a2r.models import convert
+from a2r.models.singularity import beit, singularity, temporal
 
 TOKENS, FEATURES, COSINES, LOGITS, LOSSES = 1e-5, 2e-6, 1e-6, 1e-5, 2e-6
 # Largest error of a gradient over the largest entry of that gradient.

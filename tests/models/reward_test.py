@@ -4,7 +4,8 @@ import jax
 import numpy as np
 import pytest
 
-from a2r.models import reward, singularity
+from a2r.models import reward
+from a2r.models.singularity import singularity
 
 M, K = 2, 3
 

@@ -9,7 +9,7 @@ import pytest
 from a2r import sim
 from a2r.models import scorer as scorer_lib
 from a2r.planning import base, objectives, timing
-from a2r.sim import physics, tasks
+from a2r.sim.tabletop import physics, tasks
 
 ENVIRONMENT = "tabletop/train"
 

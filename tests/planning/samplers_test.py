@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from a2r.planning import base, samplers
-from a2r.sim import physics
+from a2r.sim.tabletop import physics
 
 TARGET = np.array([0.3, -0.6, 0.9, 0.5, -0.2], np.float32)
 

@@ -6,7 +6,8 @@ import pytest
 
 from a2r import sim
 from a2r.planning import base, simulation, timing
-from a2r.sim import physics, policies
+from a2r.sim.behavior import policies
+from a2r.sim.tabletop import physics
 
 ENVIRONMENT = "tabletop/test3"
 SIZE = 16

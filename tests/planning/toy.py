@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from a2r.planning import base
-from a2r.sim import physics
+from a2r.sim.tabletop import physics
 
 TRACES = []  # A row per trace of a toy's function, to count compilations.
 

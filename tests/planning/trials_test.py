@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from a2r.planning import base, objectives, planner, simulation, timing, trials
-from a2r.sim import physics, tasks
+from a2r.sim.tabletop import physics, tasks
 
 ENVIRONMENT = "tabletop/train"
 SIZE = 8

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from a2r.core import checkpoint
-from a2r.models import fitvid
+from a2r.models.fitvid import fitvid
 from a2r.planning import base, planner, video_model
 
 CONFIG = fitvid.Config(

@@ -9,7 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from a2r.sim import c_engine, drawing, physics, render, variants
+from a2r.sim.rendering import render
+from a2r.sim.tabletop import drawing, physics, variants
+from a2r.sim.tabletop.engines import c_engine
 
 # Pixels and states per environment.
 _CASES = [(64, 4)]

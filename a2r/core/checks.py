@@ -1,0 +1,33 @@
+"""Checks of what a user gives: one line that says what came and what exists."""
+
+from collections.abc import Iterable
+from typing import Any
+
+
+def one_of(
+  what: str,
+  value: Any,
+  known: Iterable[Any],
+  error: type[Exception] = ValueError,
+):
+  """Raises an error that lists the known names if `value` is none of them.
+
+  Args:
+    what: what the value is, such as 'task' or 'train.augment'.
+    value: what came.
+    known: what exists.
+    error: the type of the error.
+
+  Raises:
+    error: `unknown task 'push'; known: ...`.
+  """
+  known = list(known)
+  if value not in known:
+    names = ", ".join(map(str, known))
+    raise error(f"unknown {what} {value!r}; known: {names}")
+
+
+def at_least(what: str, value: float, minimum: float):
+  """Raises a ValueError if a number is less than `minimum`."""
+  if not value >= minimum:
+    raise ValueError(f"{what} must be at least {minimum}, got {value}")

@@ -1,0 +1,105 @@
+"""Files written whole or not at all, folders held by one process, digests."""
+
+import contextlib
+import hashlib
+import json
+import os
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+import filelock
+
+LOCK_FILE = ".lock"
+
+
+@contextlib.contextmanager
+def atomic_write(path: pathlib.Path) -> Iterator[pathlib.Path]:
+  """Yields a partial file's path that replaces `path` if all goes well.
+
+  The name is of this process alone, so several may write one file. It ends in
+  `.partial`: name the format to writers that guess it by the suffix. What a
+  killed process leaves behind is never read.
+
+  Args:
+    path: the file to write, in a folder that exists.
+  """
+  partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+  try:
+    yield partial
+    with open(partial, "rb") as stream:
+      os.fsync(stream.fileno())
+    os.replace(partial, path)
+  finally:
+    partial.unlink(missing_ok=True)
+
+
+def write_bytes(path: pathlib.Path, content: bytes):
+  """Writes a file, all or nothing."""
+  with atomic_write(path) as partial:
+    partial.write_bytes(content)
+
+
+def write_text(path: pathlib.Path, text: str):
+  """Writes a text file in UTF-8, all or nothing."""
+  write_bytes(path, text.encode())
+
+
+def write_json(path: pathlib.Path, value: Any):
+  """Writes plain values as a JSON file, all or nothing."""
+  write_text(path, json.dumps(value, indent=2) + "\n")
+
+
+def read_json(path: pathlib.Path) -> Any:
+  """Returns what a JSON file holds, None where there is none.
+
+  Raises:
+    ValueError: the file is broken.
+  """
+  try:
+    return json.loads(path.read_text("utf-8")) if path.exists() else None
+  except ValueError as error:
+    raise ValueError(f"{path} is broken ({error}): delete it") from error
+
+
+@contextlib.contextmanager
+def locked(folder: pathlib.Path, *, wait: bool = False) -> Iterator[None]:
+  """Makes a folder and holds it, so that no second process writes there.
+
+  Args:
+    folder: the folder to hold; the lock ends with the process at the latest.
+    wait: whether to wait for another process instead of raising.
+
+  Raises:
+    ValueError: another process holds the folder.
+  """
+  folder.mkdir(parents=True, exist_ok=True)
+  lock = filelock.FileLock(folder / LOCK_FILE, timeout=-1 if wait else 0)
+  try:
+    lock.acquire()
+  except filelock.Timeout:
+    raise ValueError(
+      f"another process is writing in {folder}; wait for it to end, or choose "
+      "another folder (--workdir)"
+    ) from None
+  try:
+    yield
+  finally:
+    lock.release()
+
+
+def digest(*parts: bytes | str | pathlib.Path) -> str:
+  """Returns the SHA-256 of the parts one after the other, in hexadecimal.
+
+  Args:
+    *parts: bytes, text (as UTF-8), or paths of files (their bytes).
+  """
+  state = hashlib.sha256()
+  for part in parts:
+    if isinstance(part, pathlib.Path):
+      with open(part, "rb") as stream:
+        while block := stream.read(1 << 20):
+          state.update(block)
+    else:
+      state.update(part.encode() if isinstance(part, str) else part)
+  return state.hexdigest()

@@ -1,0 +1,260 @@
+"""Published PyTorch weights to our parameters and back, exactly."""
+
+import functools
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from flax import traverse_util
+
+from a2r.models.convert import keys as convert_keys
+from a2r.models.convert import layout as convert_layout
+from a2r.models.singularity import singularity as singularity_lib
+
+# Keys that an error names; the rest is counted.
+_LISTED = 20
+
+
+class Conversion(NamedTuple):
+  """Converted weights, and what became of the keys.
+
+  Attributes:
+    model: the module.
+    variables: `variables['params']` is the tree of parameters, float32.
+    layout: 'fine-tuned' or 'pre-training'.
+    fresh: published keys that were missing; their parameters are new.
+    ignored: keys that nothing here is for.
+  """
+
+  model: singularity_lib.Singularity
+  variables: dict[str, Any]
+  layout: str
+  fresh: list[str]
+  ignored: list[str]
+
+
+def singularity(
+  state_dict: Mapping[str, np.ndarray],
+  num_heads: int = 12,
+  *,
+  temporal_feature: bool = False,
+  mlm: bool = False,
+) -> tuple[singularity_lib.Singularity, dict[str, Any]]:
+  """The published Singularity-temporal as our model and variables.
+
+  Every size is read off the shapes. Fine-tuned files and pre-training files
+  (keys under `text_encoder.bert.`, with a masked-language head) are both taken.
+
+  Args:
+    state_dict: published key -> array, what a file holds under 'model'.
+    num_heads: attention heads.
+    temporal_feature: False is the published model, whose contrastive feature
+      does not see the order of the frames; see `singularity.Config`.
+    mlm: whether to keep the masked-language head.
+
+  Returns:
+    `(model, variables)` for `model.apply(variables, frames, input_ids, mask)`;
+    `variables['params']` is the tree of parameters, float32.
+
+  Raises:
+    ValueError: keys are missing, unknown, or of the wrong shape; they are
+      listed.
+  """
+  found = from_state_dict(
+    state_dict, num_heads, temporal_feature=temporal_feature, mlm=mlm
+  )
+  return found.model, found.variables
+
+
+def from_state_dict(
+  state_dict: Mapping[str, np.ndarray],
+  num_heads: int | None = None,
+  *,
+  temporal_feature: bool = False,
+  mlm: bool = False,
+  sizes: Mapping[str, Any] | None = None,
+  allow_missing: str | None = None,
+  allow_unknown: str | None = None,
+  seed: int = 0,
+) -> Conversion:
+  """As `singularity`, with waivers and a report.
+
+  Args:
+    state_dict: published key -> array.
+    num_heads: None reads it off the relative position tables.
+    temporal_feature: see `singularity`.
+    mlm: see `singularity`.
+    sizes: fields of the `Config` that the shapes do not show.
+    allow_missing: pattern of the keys that may be missing; their parameters
+      are drawn as for training from scratch.
+    allow_unknown: pattern of the keys that may be left over.
+    seed: of the new parameters.
+
+  Raises:
+    ValueError: as `singularity`.
+  """
+  layout, state = convert_layout.fine_tuned(state_dict, mlm)
+  fields = convert_keys.sizes(state, num_heads) | dict(sizes or {})
+  config = singularity_lib.Config(
+    **fields, mlm=mlm, temporal_feature=temporal_feature
+  )
+  names = convert_keys.names(config)
+  missing, unknown = names.keys() - state.keys(), state.keys() - names.keys()
+  _check_keys(missing, unknown, allow_missing, allow_unknown)
+  model = singularity_lib.Singularity(config)
+  flat = {n: _ours(n, state[k]) for k, n in names.items() if k in state}
+  _check_values(model, flat, {n: k for k, n in names.items()})
+  if missing:
+    new = tuple(names[key] for key in sorted(missing))
+    flat |= jax.device_get(_fresh(model, new, jax.random.key(seed)))
+  params = traverse_util.unflatten_dict(flat, sep="/")
+  return Conversion(
+    model, {"params": params}, layout, sorted(missing), sorted(unknown)
+  )
+
+
+def to_state_dict(
+  config: singularity_lib.Config,
+  params: Any,
+  *,
+  pretraining: bool = False,
+) -> dict[str, np.ndarray]:
+  """Our parameters under the published keys, the way back of `singularity`.
+
+  Args:
+    config: of the model.
+    params: the tree of parameters, what `variables['params']` is.
+    pretraining: the layout of pre-training files, with the masked-language
+      head if the model has one; else that of fine-tuned files, without it.
+
+  Returns:
+    Published key -> array, the derived buffers included: what
+    `load_state_dict(strict=True)` of the released code wants.
+
+  Raises:
+    ValueError: the model has parts that the published one has not, or lacks
+      some.
+  """
+  _check_published(config)
+  flat = traverse_util.flatten_dict(params, sep="/")
+  names = convert_keys.names(config)
+  if not pretraining:
+    names = {k: n for k, n in names.items() if not n.startswith("mlm_head/")}
+  lacking = [name for name in names.values() if name not in flat]
+  if lacking:
+    raise ValueError(f"the parameters lack {lacking}")
+  state = {key: _theirs(name, flat[name]) for key, name in names.items()}
+  state |= convert_keys.buffers(config)
+  if not pretraining:
+    return state
+  if config.mlm:
+    head = convert_keys.MLM_HEAD
+    state[f"{head}.decoder.weight"] = state[convert_keys.WORDS]
+    state[f"{head}.decoder.bias"] = state[f"{head}.bias"]
+  return {
+    convert_layout.pretraining_key(key): value for key, value in state.items()
+  }
+
+
+def _check_keys(
+  missing: Iterable[str],
+  unknown: Iterable[str],
+  allow_missing: str | None,
+  allow_unknown: str | None,
+) -> None:
+  """Raises a ValueError that lists the keys no pattern allows."""
+
+  def faults(keys, allowed):
+    if allowed is None:
+      return sorted(keys)
+    return sorted(key for key in keys if not re.search(allowed, key))
+
+  def listed(keys):
+    more = ", ..." if len(keys) > _LISTED else ""
+    return f"({len(keys)}): [{', '.join(map(repr, keys[:_LISTED]))}{more}]"
+
+  missing = faults(missing, allow_missing)
+  unknown = faults(unknown, allow_unknown)
+  if missing or unknown:
+    raise ValueError(
+      "not the weights of a Singularity-temporal model.\n"
+      f"missing keys {listed(missing)}\nunknown keys {listed(unknown)}"
+    )
+
+
+def _ours(name: str, value: np.ndarray) -> np.ndarray:
+  """PyTorch's order of axes -> flax's: input features before output ones."""
+  value = value.astype(np.float32, copy=False)
+  if name.endswith("/kernel"):
+    value = value.transpose(2, 3, 1, 0) if value.ndim == 4 else value.T
+  return np.array(value, order="C")
+
+
+def _theirs(name: str, value: np.ndarray) -> np.ndarray:
+  """The way back of `_ours`."""
+  value = np.asarray(value)
+  if name.endswith("/kernel"):
+    value = value.transpose(3, 2, 0, 1) if value.ndim == 4 else value.T
+  return np.array(value, order="C")
+
+
+def _check_published(config: singularity_lib.Config) -> None:
+  """Raises a ValueError if the published layout cannot hold the model."""
+  wanted = {
+    "stem": "patch",
+    "itm": True,
+    "temporal_embeddings": True,
+    "pooling": "cls",
+  }
+  differ = [k for k, v in wanted.items() if getattr(config, k) != v]
+  if differ:
+    listed = ", ".join(f"{k}={getattr(config, k)!r}" for k in differ)
+    raise ValueError(f"the published layout has no place for {listed}")
+
+
+def _check_values(
+  model: singularity_lib.Singularity,
+  flat: Mapping[str, np.ndarray],
+  keys: Mapping[str, str],
+) -> None:
+  """Raises a ValueError naming every array of another shape, or with NaNs."""
+  expected = _shapes(model)
+  wrong = [
+    f"{keys[name]}: {list(value.shape)} in our order, expected "
+    f"{list(expected[name].shape)}"
+    for name, value in flat.items()
+    if value.shape != expected[name].shape
+  ]
+  if wrong:
+    raise ValueError("arrays of the wrong shape:\n" + "\n".join(wrong))
+  wrong = [keys[name] for name in flat if not np.isfinite(flat[name]).all()]
+  if wrong:
+    raise ValueError(f"arrays with values that are not finite: {wrong}")
+
+
+def _inputs(config: singularity_lib.Config) -> tuple[np.ndarray, ...]:
+  """The smallest inputs that reach every parameter."""
+  size = config.image_size
+  frames = np.zeros((1, config.num_frames, size, size, 3), np.float32)
+  ids = np.zeros((1, 1), np.int32)
+  return frames, ids, ids
+
+
+@functools.cache
+def _shapes(model: singularity_lib.Singularity) -> dict[str, Any]:
+  """Path of every parameter -> its shape."""
+  inputs = _inputs(model.config)
+  variables = jax.eval_shape(model.init, jax.random.key(0), *inputs)
+  return traverse_util.flatten_dict(variables["params"], sep="/")
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _fresh(
+  model: singularity_lib.Singularity, names: tuple[str, ...], rng: jax.Array
+) -> dict[str, jax.Array]:
+  """New values of the parameters `names`, as for training from scratch."""
+  params = model.init(rng, *_inputs(model.config))["params"]
+  flat = traverse_util.flatten_dict(params, sep="/")
+  return {name: flat[name] for name in names}

@@ -1,0 +1,1 @@
+"""FitVid: action-conditioned video prediction."""

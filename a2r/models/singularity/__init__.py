@@ -1,0 +1,1 @@
+"""Singularity: BEiT, a temporal encoder and BERT, in flax.linen."""

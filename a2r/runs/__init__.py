@@ -1,0 +1,1 @@
+"""What a run is: its data, weights, training, trials, reproduction."""

@@ -1,0 +1,228 @@
+"""Who plans: a run's reward, the true state, or nobody.
+
+What a run is called on the command line, and what trials happen in.
+"""
+
+import dataclasses
+import functools
+import hashlib
+import json
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from a2r import sim
+from a2r.core import checkpoint as checkpoint_lib
+from a2r.learners import registry, run_files
+from a2r.models import scorer as scorer_lib
+from a2r.planning import base, objectives, simulation
+from a2r.runs import trial_store
+
+SPECIAL = ("random", "clock", "ground_truth")
+_BLIND_SIZE = 64  # Of pictures that nobody looks at.
+_DIGEST_LENGTH = 12
+
+
+class Player(NamedTuple):
+  """Who chooses the actions.
+
+  Attributes:
+    name: of the method, such as 'dvd' or 'random'.
+    make_objective: environment to what futures are worth; None: it acts at
+      random.
+    settings: how it plans.
+    image_size: of the pictures that it looks at.
+    identity: plain values that tell it from others of its name.
+  """
+
+  name: str
+  make_objective: Callable[[str], base.Objective] | None
+  settings: base.Settings
+  image_size: int = _BLIND_SIZE
+  identity: Any = None
+
+
+class World(NamedTuple):
+  """What trials happen in and are predicted by.
+
+  Attributes:
+    dynamics: 'sim' or 'fitvid'.
+    physics: 'auto', 'c' or 'mjx'.
+    fitvid: run folders of video models; the first that was trained in an
+      environment predicts there.
+  """
+
+  dynamics: str = "sim"
+  physics: str = "auto"
+  fitvid: tuple[str, ...] = ()
+
+  def make_dynamics(self, environment: str, image_size: int) -> base.Dynamics:
+    """What predicts in an environment."""
+    if self.dynamics == "sim":
+      return simulation.make_dynamics(
+        environment, image_size=image_size, physics=self.physics
+      )
+    from a2r.planning import video_model
+
+    return video_model.load(
+      self.find_video_model(environment), environment=environment
+    )
+
+  def find_video_model(self, environment: str) -> pathlib.Path:
+    """The run folder of the video model of an environment.
+
+    Raises:
+      ValueError: there is none; lists what there is.
+      FileNotFoundError: one of the folders is not a run.
+    """
+    known = []
+    for folder in map(pathlib.Path, self.fitvid):
+      text = (folder.expanduser() / "config.json").read_text("utf-8")
+      trained = json.loads(text)["data"].get("environment", "")
+      if environment in str(trained).split(","):
+        return folder.expanduser()
+      known.append(f"{folder} of {trained}")
+    raise ValueError(
+      f"no video model of {environment}; known: {', '.join(known) or 'none'}"
+    )
+
+  def identity(self) -> list[str]:
+    """What tells the video models from others: their sizes and weights."""
+    return [_video_identity(pathlib.Path(run)) for run in self.fitvid]
+
+
+def make_player(
+  run: str,
+  settings: base.Settings,
+  task_names: Sequence[str],
+  *,
+  name: str | None = None,
+  checkpoint: str = "best",
+) -> Player:
+  """Who plans with a run's reward.
+
+  Args:
+    run: a run folder, an exported reward, or one of `SPECIAL`.
+    settings: how to plan.
+    task_names: what is to be planned for.
+    name: of the method; that of the run by default.
+    checkpoint: which weights of a run.
+
+  Raises:
+    ValueError, KeyError, FileNotFoundError: no such run, or one that cannot
+      judge the tasks.
+  """
+  if run == "random":
+    return Player("random", None, settings)
+  if run == "clock":
+    # All its scores are equal: the first candidate is taken, whatever else
+    # there is.
+    one = dataclasses.replace(settings, num_samples=1, num_elites=1)
+    objective = base.Objective("clock", {}, _all_equal)
+    return Player("clock", lambda _: objective, one)
+  if run == "ground_truth":
+    return Player("ground_truth", objectives.ground_truth, settings)
+  find_run(run)
+  scorer = registry.load_scorer(run, checkpoint)
+  texts = {task: sim.TASKS[task].instruction for task in task_names}
+  objective = objectives.from_scorer(scorer, texts)
+  return Player(
+    name or scorer.name,
+    lambda _: objective,
+    settings,
+    scorer.image_size,
+    _identity(pathlib.Path(run).expanduser(), scorer),
+  )
+
+
+def expand_environments(names: Sequence[str]) -> tuple[str, ...]:
+  """Names of environments, 'all' for those of the tabletop.
+
+  Raises:
+    ValueError: an unknown name; lists the known.
+  """
+  known = tuple(sim.ENVIRONMENTS)
+  return known if list(names) == ["all"] else _known("--envs", names, known)
+
+
+def expand_tasks(names: Sequence[str]) -> tuple[str, ...]:
+  """Names of tasks, 'all' for the four target tasks.
+
+  Raises:
+    ValueError: an unknown name; lists the known.
+  """
+  if list(names) == ["all"]:
+    return tuple(sim.TARGETS)
+  return _known("--tasks", names, tuple(sim.TASKS))
+
+
+def _known(flag: str, names: Sequence[str], known: tuple[str, ...]):
+  wrong = [name for name in names if name not in known]
+  if wrong or not names:
+    told = ", ".join(map(repr, wrong)) or "nothing"
+    raise ValueError(f"{flag}: unknown {told}; known: all, {', '.join(known)}")
+  return tuple(dict.fromkeys(names))
+
+
+def _all_equal(params, rows, future, timing, task):
+  del params, rows, future, timing
+  return jax.numpy.zeros(task.shape, np.float32)
+
+
+def find_run(run: str):
+  """Raises ValueError if there is no such run; lists those that there are."""
+  if run in SPECIAL or pathlib.Path(run).expanduser().is_dir():
+    return
+  there = sorted(map(str, pathlib.Path("runs").glob("*/reward.json")))
+  known = [*SPECIAL, *(str(pathlib.Path(path).parent) for path in there)]
+  raise ValueError(f"unknown run {run!r}; known: {', '.join(known)}")
+
+
+def _identity(folder: pathlib.Path, scorer: scorer_lib.Scorer) -> dict:
+  """Digests of the weights and of what else makes a run's reward."""
+  spec = folder / "reward.json"
+  identity = {
+    "weights": _digest_tree(scorer.params),
+    "reward": _digest(spec.read_bytes() if spec.is_file() else b""),
+  }
+  demos = folder / run_files.DEMOS_FILE
+  if demos.is_file():
+    identity["demos"] = _digest(demos.read_bytes())
+  if scorer.name == "concept2robot":
+    settings = json.loads((folder / "config.json").read_text("utf-8"))
+    identity["score"] = settings["concept2robot"]["score"]
+  return identity
+
+
+def _video_identity(folder: pathlib.Path) -> str:
+  """Digest of a video model."""
+  folder = folder.expanduser()
+  saved = (folder / checkpoint_lib.FOLDER).iterdir()
+  times = sorted((path.name, path.stat().st_mtime_ns) for path in saved)
+  return _digest_video_model(folder, tuple(times))
+
+
+@functools.lru_cache
+def _digest_video_model(folder, times) -> str:
+  del times  # Other checkpoints are read anew.
+  saved = checkpoint_lib.load(
+    folder, parts=("params", "extra"), items=("config",)
+  )
+  sizes = saved.items["config"]["model"]
+  return trial_store.digest([sizes, _digest_tree(saved.parts)])
+
+
+def _digest_tree(tree) -> str:
+  """Digest of a pytree's arrays and of their places."""
+  state = hashlib.sha256()
+  for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+    state.update(jax.tree_util.keystr(path).encode())
+    state.update(np.asarray(leaf).tobytes())
+  return state.hexdigest()[:_DIGEST_LENGTH]
+
+
+def _digest(data: bytes) -> str:
+  return hashlib.sha256(data).hexdigest()[:_DIGEST_LENGTH]

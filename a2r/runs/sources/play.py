@@ -1,0 +1,137 @@
+"""Data sets of play: episodes to learn dynamics from, made where missing.
+
+Letters: N episodes, T pictures.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+
+from a2r import sim
+from a2r.models.fitvid import fitvid
+from a2r.runs.sources import fingerprint, simulated
+from a2r.sim.behavior import play
+from a2r.sim.tabletop import physics
+from data import arrays, windows
+
+_EPISODES_PER_SHARD = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Spec:
+  """What to play.
+
+  Attributes:
+    environments: such as 'tabletop/train'; episodes are shared evenly.
+    sources: name in `play.SOURCES` to its share of the episodes.
+    episodes: N, of all environments.
+    purpose: 'train', 'validation' or 'test': no two share a draw.
+    seed: of the experiment.
+    stride: control steps between two pictures.
+    image_size: side of the pictures.
+  """
+
+  environments: tuple[str, ...]
+  sources: Mapping[str, float]
+  episodes: int
+  purpose: str
+  seed: int
+  stride: int
+  image_size: int
+
+
+def check(spec: Spec):
+  """Finds what is wrong with a spec.
+
+  Raises:
+    ValueError: says what, and what is known.
+  """
+  for key, names, known in (
+    ("data.environment", spec.environments, sim.ENVIRONMENTS),
+    ("data.sources", spec.sources, play.SOURCES),
+  ):
+    unknown = [name for name in names if name not in known]
+    if unknown or not names:
+      raise ValueError(
+        f"{key}: unknown {', '.join(map(repr, unknown)) or '(none)'}; known: "
+        + ", ".join(known)
+      )
+  shares = list(spec.sources.values())
+  if min(shares) < 0 or not np.isclose(sum(shares), 1):
+    raise ValueError(
+      f"data.sources must be shares that add up to 1, got {sum(shares):g}"
+    )
+  if spec.episodes < len(spec.environments):
+    raise ValueError(
+      f"expected an episode per environment at least, got {spec.episodes} "
+      f"({spec.purpose})"
+    )
+  if physics.NUM_STEPS % spec.stride:
+    raise ValueError(
+      f"model.stride={spec.stride} does not divide the {physics.NUM_STEPS} "
+      "steps of an episode"
+    )
+
+
+def open_episodes(spec: Spec, root) -> tuple[windows.Episodes, str]:
+  """The episodes of a spec, made if they are not there, and their digest.
+
+  Args:
+    spec: what to play.
+    root: folder of all data sets.
+
+  Returns:
+    Episodes with the actions of every `stride` steps side by side, scaled to
+    the unit box, as the video model takes them.
+
+  Raises:
+    ValueError: a spec that cannot be met.
+    RecordError: stored episodes that are damaged.
+  """
+  check(spec)
+  parts = shards(spec)
+
+  def make(number):
+    environment, source, first, count = parts[number]
+    episodes = play.collect(
+      environment,
+      source,
+      spec.seed * len(simulated.PURPOSES)
+      + simulated.PURPOSES.index(spec.purpose),
+      range(first, first + count),
+      stride=spec.stride,
+      image_size=spec.image_size,
+    )
+    return {
+      "frames": episodes.frames,
+      "actions": episodes.actions,
+      "log": episodes.log,
+    }
+
+  stored = dataclasses.asdict(spec) | {
+    "environments": list(spec.environments),
+    "sources": {k: float(v) for k, v in spec.sources.items()},
+    "made_by": "a2r.sim.behavior.play",
+    "code": fingerprint.source_digest("a2r.sim.behavior.play"),
+  }
+  folder = arrays.make(root, "play", stored, len(parts), make)
+  found = arrays.load(folder)
+  actions = np.asarray(play.scaled(found["actions"]))
+  ticks = fitvid.group(actions, spec.stride)
+  return windows.Episodes(found["frames"], ticks), arrays.digest(folder)
+
+
+def shards(spec: Spec) -> list[tuple[str, str, int, int]]:
+  """Environment, source, first draw and number of episodes of every shard."""
+  found = []
+  shares = np.cumsum([0.0, *spec.sources.values()])
+  for index, environment in enumerate(spec.environments):
+    share, left = divmod(spec.episodes, len(spec.environments))
+    total = share + (index < left)
+    ends = np.rint(shares / shares[-1] * total).astype(int)
+    for source, count in zip(spec.sources, np.diff(ends), strict=True):
+      for first in range(0, count, _EPISODES_PER_SHARD):
+        num = min(_EPISODES_PER_SHARD, int(count) - first)
+        found.append((environment, source, first, num))
+  return found

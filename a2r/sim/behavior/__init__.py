@@ -1,0 +1,1 @@
+"""Who acts in a robot clip: scripts, noise, learned policies."""

@@ -1,0 +1,196 @@
+"""Policies trained by reinforcement learning and stopped before they were good.
+
+They nearly do their task: they go to the right object and move it, but often
+too little, too late or the wrong way. `launch.rl` trains one per task in the
+layouts of tabletop/train and tabletop/test3; each plays in every environment.
+
+A policy is a small network of ReLU layers, played here in numpy and C physics.
+Its sums run in one order whatever the batch, so that an episode depends on its
+seed alone, to the bit.
+
+Letters: B episodes, O observation size (62), A action size (5), T timesteps.
+"""
+
+import functools
+import importlib.resources
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from safetensors import numpy as safetensors
+
+from a2r.sim.tabletop import physics, scene, tasks
+
+_FILE = "stopped_policies.safetensors"
+OBS_LIMIT = 5.0  # Normalized observations are clipped to as many deviations.
+
+
+class Policy(NamedTuple):
+  """A policy's weights, float32.
+
+  Attributes:
+    mean, std: `[O]` normalize an observation, which is then clipped.
+    kernels, biases: of the layers; ReLU between them.
+    noise: `[A]` standard deviation of the exploration.
+  """
+
+  mean: np.ndarray
+  std: np.ndarray
+  kernels: tuple[np.ndarray, ...]
+  biases: tuple[np.ndarray, ...]
+  noise: np.ndarray
+
+
+def play(
+  model: physics.Model, task: str, seeds: Sequence[Sequence[int]]
+) -> np.ndarray:
+  """Plays the stopped policy of a task, with its exploration, in C physics.
+
+  Args:
+    model: from `physics.load`.
+    task: one of `sim.TASKS`.
+    seeds: B seeds, each an int or a list of ints for numpy's `default_rng`.
+
+  Returns:
+    The actions taken, float32 `[B, 60, 5]` within the action box; row b depends
+    on `seeds[b]` alone. Played open loop by `physics.rollout` in C physics they
+    give the same episodes.
+
+  Raises:
+    KeyError: if the task is unknown, or no policy of it is shipped; the known
+      are listed.
+  """
+  policies = load()
+  if tasks.get(task).name not in policies:
+    raise KeyError(
+      f"no stopped policy of {task!r}; there are: {', '.join(policies)}"
+    )
+  return play_policy(policies[task], model, seeds)
+
+
+def play_policy(
+  policy: Policy, model: physics.Model, seeds: Sequence[Sequence[int]]
+) -> np.ndarray:
+  """As `play`, with a given policy."""
+  size = (physics.NUM_STEPS, physics.ACTION_SIZE)
+  noise = np.zeros((len(seeds), *size))
+  for row, seed in zip(noise, seeds, strict=True):
+    row[:] = np.random.default_rng(seed).standard_normal(size)
+  sim = jax.tree.map(
+    lambda x: np.tile(np.asarray(x), (len(seeds), 1)), model.start()
+  )
+  first = _log(sim)
+  actions = np.zeros((len(seeds), *size), np.float32)
+  for step in range(physics.NUM_STEPS):
+    obs = observe(model, sim, first)
+    action = act(policy, obs) + noise[:, step] * policy.noise
+    action = np.float32(np.clip(action, -1.0, 1.0))
+    actions[:, step] = action
+    sim = physics.step_c(model, sim, action)
+  return actions
+
+
+def act(policy: Policy, obs: np.ndarray) -> np.ndarray:
+  """The policy's mean action, float64 `[B, A]`, at `obs` `[B, O]`."""
+  x = (np.float64(obs) - policy.mean) / policy.std
+  x = np.clip(x, -OBS_LIMIT, OBS_LIMIT)
+  last = len(policy.kernels) - 1
+  for index, (kernel, bias) in enumerate(
+    zip(policy.kernels, policy.biases, strict=True)
+  ):
+    x = _dense(x, np.float64(kernel), np.float64(bias))
+    x = x if index == last else np.maximum(x, 0.0)
+  return x
+
+
+def observe(
+  model: physics.Model, sim: physics.SimState, first: np.ndarray
+) -> np.ndarray:
+  """What `env.Tabletop` observes, in numpy.
+
+  Args:
+    model: from `physics.load`.
+    sim: a batch of states, numpy.
+    first: `[B, 13]` DVD's state at the start.
+
+  Returns:
+    Float64 `[B, O]`.
+  """
+  log = _log(sim)
+  handle, tip = landmarks(model, log)
+  mug = log[:, tasks.MUG]
+  moved = (log - first)[:, tasks.MUG.start :]
+  parts = [sim.qpos, sim.qvel, sim.hand, sim.mocap, moved]
+  parts += [point - sim.hand for point in (handle, mug, tip)]
+  return np.concatenate(parts, axis=1)
+
+
+def landmarks(
+  model: physics.Model, log: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+  """The drawer's handle and the faucet handle's tip, `[..., 3]` each.
+
+  Args:
+    model: from `physics.load`.
+    log: `[..., 13]` DVD's states.
+  """
+  drawer, _, faucet = np.float64(model.fixtures)
+  slide, angle = log[..., tasks.DRAWER], log[..., tasks.FAUCET]
+  zero = np.zeros_like(slide)
+  handle = drawer + scene.HANDLE + np.stack([zero, slide, zero], axis=-1)
+  across, height = scene.FAUCET_REACH, scene.FAUCET_HEIGHT
+  arm = [across * np.sin(angle), -across * np.cos(angle), zero + height]
+  return handle, faucet + np.stack(arm, axis=-1)
+
+
+@functools.cache
+def load() -> dict[str, Policy]:
+  """The shipped policies by task."""
+  path = importlib.resources.files("a2r.assets") / _FILE
+  return from_arrays(safetensors.load(path.read_bytes()))
+
+
+def to_arrays(policies: Mapping[str, Policy]) -> dict[str, np.ndarray]:
+  """Named arrays of policies, for a safetensors file."""
+  arrays = {}
+  for task, policy in policies.items():
+    for name in ("mean", "std", "noise"):
+      arrays[f"{task}/{name}"] = getattr(policy, name)
+    for index, pair in enumerate(
+      zip(policy.kernels, policy.biases, strict=True)
+    ):
+      arrays[f"{task}/kernel{index}"], arrays[f"{task}/bias{index}"] = pair
+  return {name: np.float32(array) for name, array in arrays.items()}
+
+
+def from_arrays(arrays: Mapping[str, np.ndarray]) -> dict[str, Policy]:
+  """The inverse of `to_arrays`, in the order of `sim.TASKS`."""
+  found = {name.partition("/")[0] for name in arrays}
+  policies = {}
+  for task in (task for task in tasks.TASKS if task in found):
+    num_layers = sum(name.startswith(f"{task}/kernel") for name in arrays)
+    policies[task] = Policy(
+      mean=arrays[f"{task}/mean"],
+      std=arrays[f"{task}/std"],
+      kernels=tuple(arrays[f"{task}/kernel{i}"] for i in range(num_layers)),
+      biases=tuple(arrays[f"{task}/bias{i}"] for i in range(num_layers)),
+      noise=arrays[f"{task}/noise"],
+    )
+  return policies
+
+
+def _log(sim):
+  """DVD's state `[B, 13]` of a batch of states."""
+  return np.concatenate([sim.hand, sim.qpos[:, scene.MUG.start :]], axis=1)
+
+
+def _dense(x, kernel, bias):
+  """x @ kernel + bias, added up in the order of the inputs.
+
+  A matrix product of BLAS may add up in another order for another batch.
+  """
+  out = np.zeros((len(x), len(bias))) + bias
+  for column, row in zip(x.T, kernel, strict=True):
+    out += column[:, None] * row
+  return out

@@ -1,0 +1,189 @@
+"""Trains a policy on the tabletop and stops before it is good.
+
+A stopped policy does its task sometimes, and what fails is nearly a success: by
+the shaped reward it comes nearer than what fails of random exploration. It is
+judged as it will be played, by `a2r.sim.behavior.stopped`, with exploration
+noise.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from a2r import sim
+from a2r.sim.behavior import policies, ppo, stopped
+from a2r.sim.tabletop import physics, rewards, tasks
+
+LAYOUTS = ("tabletop/train", "tabletop/test3")  # One of either layout.
+_BELOW = 0.1  # So far below the aim training stops.
+_NEARER = 0.1  # Reward of a timestep by which failures beat random ones.
+_LEAST = 0.0  # Reward of a timestep of failures: not the wrong way, mostly.
+_DONE = 0.9  # A success from which there is no way back to failures.
+_NUM_JUDGED = 100
+_SETTINGS = ppo.Settings(num_iterations=1, init_std=0.3, learning_rate=5e-4)
+
+
+class Judgment(NamedTuple):
+  """How a policy does in one environment.
+
+  Attributes:
+    success: share of the episodes.
+    failing: mean shaped reward of a timestep of failures, 0 if none fails.
+    approach: nearest that the hand came to where it would touch, meters, mean.
+  """
+
+  success: float
+  failing: float
+  approach: float
+
+
+class Stopped(NamedTuple):
+  """A policy at its stop.
+
+  Attributes:
+    policy: its weights.
+    env_steps: played in training.
+    judgment: in the first of `LAYOUTS`.
+  """
+
+  policy: stopped.Policy
+  env_steps: int
+  judgment: Judgment
+
+
+def train(
+  task: str,
+  *,
+  seed: int,
+  stop_at: float,
+  num_steps: int,
+  report_fn: Callable[[int, dict[str, float]], None] = lambda *_: None,
+  settings: ppo.Settings = _SETTINGS,
+) -> Stopped:
+  """Trains until the policy goes to the object and sometimes succeeds.
+
+  Args:
+    task: one of `sim.TASKS`.
+    seed: of all randomness.
+    stop_at: the aim, a share of episodes. Training ends 0.1 below it or
+      higher, once failures beat random ones; the policy of the epoch that is
+      nearest to both aims is returned.
+    num_steps: timesteps after which training ends anyway.
+    report_fn: called after every epoch with the timesteps and figures; what it
+      raises ends the training.
+    settings: of the training.
+
+  Returns:
+    The policy.
+  """
+  envs = [sim.make(name, task=task, reward="shaped") for name in LAYOUTS]
+  trainer = ppo.make_trainer(envs, settings)
+  rng_init, rng_epochs = jax.random.split(jax.random.PRNGKey(seed))
+  state, epoch, results = trainer.init(rng_init), 0, []
+  random = judge_random(LAYOUTS[0], task, seed=seed)
+  near = max(random.failing + _NEARER, _LEAST)
+  while int(state.env_steps) < num_steps:
+    state, metrics = trainer.epoch(state, jax.random.fold_in(rng_epochs, epoch))
+    epoch += 1
+    policy = export(state)
+    judgment = judge(policy, LAYOUTS[0], task, seed=seed)
+    now = Stopped(policy, int(state.env_steps), judgment)
+    report_fn(
+      now.env_steps, {"reward": float(metrics["reward"]), **judgment._asdict()}
+    )
+    results.append(now)
+    nearly = judgment.success >= stop_at - _BELOW and judgment.failing >= near
+    if nearly or judgment.success >= max(_DONE, stop_at):
+      break
+
+  def miss(result):
+    success, failing, _ = result.judgment
+    return abs(success - stop_at) + max(near - failing, 0.0)
+
+  return min(results, key=miss)
+
+
+def judge(
+  policy: stopped.Policy,
+  environment: str,
+  task: str,
+  *,
+  seed: int = 0,
+  num_episodes: int = _NUM_JUDGED,
+) -> Judgment:
+  """Plays a policy with its noise and reads success off the state.
+
+  Args:
+    policy: see `stopped.Policy`.
+    environment: one of `sim.ENVIRONMENTS`.
+    task: one of `sim.TASKS`.
+    seed: of the noise.
+    num_episodes: played.
+  """
+  model = physics.load(environment)
+  seeds = [[seed, index] for index in range(num_episodes)]
+  return _judge(model, task, stopped.play_policy(policy, model, seeds))
+
+
+def judge_random(environment: str, task: str, *, seed: int) -> Judgment:
+  """As `judge`, of random exploration."""
+  model = physics.load(environment)
+  seeds = [[seed, index] for index in range(_NUM_JUDGED)]
+  actions = policies.sample_batch(model, "random", task, seeds)
+  return _judge(model, task, actions)
+
+
+def judge_everywhere(
+  policy: stopped.Policy, task: str, seed: int
+) -> dict[str, Judgment]:
+  """Judges in every environment, by other noise than at the stop."""
+  return {
+    name: judge(policy, name, task, seed=seed + 1) for name in sim.ENVIRONMENTS
+  }
+
+
+def _judge(model, task, actions):
+  log = physics.rollout(model, actions, physics="c").log
+  start = np.broadcast_to(log[:, :1], log.shape)
+  success, reward, distance = _figures(task)(
+    log, start, *map(np.float32, stopped.landmarks(model, log))
+  )
+  failing = np.asarray(reward)[~np.asarray(success)]
+  return Judgment(
+    success=float(success.mean()),
+    failing=float(failing.mean()) if failing.size else 0.0,
+    approach=float(distance.min(axis=1).mean()),
+  )
+
+
+@functools.cache
+def _figures(task):
+  """Batches of trajectories to success `[B]`, reward, distance `[B, T+1]`."""
+
+  def figures(log, start, handle, tip):
+    reward = jax.vmap(rewards.shaped(task))(log, start, handle, tip)
+    distance = jax.vmap(rewards.approach(task))(log, handle, tip)
+    return tasks.get(task).success(log), reward, distance
+
+  return jax.jit(jax.vmap(figures))
+
+
+def export(state: ppo.TrainState) -> stopped.Policy:
+  """The policy of a training state as `stopped` plays it."""
+  params = state.params.policy["params"]
+  hidden = params["MLP_0"]
+  layers = [hidden[f"hidden_{index}"] for index in range(len(hidden))]
+  layers.append(params["Dense_0"])
+  return jax.tree.map(
+    np.asarray,
+    stopped.Policy(
+      mean=state.normalizer.mean,
+      std=state.normalizer.std,
+      kernels=tuple(layer["kernel"] for layer in layers),
+      biases=tuple(layer["bias"] for layer in layers),
+      noise=np.exp(params["std_logparam"]["log_value"]),
+    ),
+  )

@@ -1,0 +1,1 @@
+"""Procedural clips of people at a table."""

@@ -1,0 +1,219 @@
+"""Procedural human clips: a hand acts on props in a scene drawn from a key.
+
+They stand in for Something-Something V2 where that is not at hand. Motion is
+kinematic: a clip is a pure function of a key and a template number. Layout,
+camera, colors, sizes, clutter, lighting, arm, speed and timing are all drawn
+(`human_worlds`). Letters: B clips, T frames, S pixels.
+"""
+
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from a2r.sim.humans import drawing, props, templates
+from a2r.sim.humans import motion as human_motion
+from a2r.sim.humans import scenes as human_worlds
+from a2r.sim.rendering import geometry
+
+TEMPLATES = templates.TEMPLATES
+NOUNS = templates.NOUNS
+OPPOSITES = templates.OPPOSITES
+caption = templates.caption
+
+
+class Clips(NamedTuple):
+  """Human clips and what is in them.
+
+  Attributes:
+    frames: `[B, T, S, S, 3]` uint8.
+    nouns: `[B, 2]` int32, for `caption`.
+    color: `[B]` int32 name of the subject's color.
+    start: `[B, 2]` where the subject's moving point is in the first frame: to
+      the right and up, in halves of the picture from its middle.
+    shift: `[B, 2]` how far it gets from there to the last frame, likewise.
+  """
+
+  frames: jax.Array
+  nouns: jax.Array
+  color: jax.Array
+  start: jax.Array
+  shift: jax.Array
+
+
+@functools.partial(jax.jit, static_argnames=("num_frames", "image_size"))
+def sample_clips(
+  rng, labels, held_out=0, *, num_frames: int, image_size: int
+) -> Clips:
+  """Draws one clip per label.
+
+  Args:
+    rng: typed key, consumed; or `[B]` keys, one per clip.
+    labels: `[B]` int32 indices into `TEMPLATES`.
+    held_out: `[]` or `[B]` int, as in `human_worlds.sample_world`.
+    num_frames: T, evenly spaced over the clip, first and last included.
+    image_size: pixels of the square picture.
+  """
+  rngs = rng if rng.ndim else jax.random.split(rng, labels.shape[0])
+  held_out = jnp.broadcast_to(jnp.asarray(held_out, jnp.int32), labels.shape)
+  scenes = jax.vmap(functools.partial(_sample_scene, num_frames))
+  world, still, moving, point = scenes(rngs, labels, held_out)
+  of_still, of_moving = types()
+  boxes = range(of_still.index(geometry.BOX), len(of_still))
+  frames = drawing.draw(
+    drawing.Layer(of_still, still),
+    drawing.Layer(of_moving, moving),
+    world["camera"],
+    world["light"],
+    casters=tuple(boxes)[:4],
+    image_size=image_size,
+  )
+  start, stop = point[:, 0], point[:, -1]
+  color = world["color"]
+  return Clips(frames, world["nouns"], color, start, stop - start)
+
+
+def _sample_scene(num_frames, rng, label, held_out):
+  """The world, its `Geoms` `[1, G]` and `[T, G]`, the moving point `[T, 2]`."""
+  row = human_worlds.row_of(label)
+  world = human_worlds.sample_world(rng, row, held_out)
+
+  def frame(time):
+    still, moving, point = _parts(row, world, time)
+    place = _project(world["camera"], point)
+    return props.assemble(still)[1], props.assemble(moving)[1], place
+
+  still, *others = jax.vmap(frame)(jnp.linspace(0.0, 1.0, num_frames))
+  return world, jax.tree.map(lambda x: x[:1], still), *others
+
+
+def _project(camera, point):
+  """Where a point `[3]` is in the picture: right, up, in half pictures."""
+  x, y, z = (point - camera.position) @ camera.rotation
+  half = jnp.tan(jnp.deg2rad(camera.fovy) / 2)
+  return jnp.stack([x, y]) / jnp.maximum(-z * half, 1e-3)
+
+
+def _props(row, world, time):
+  """Parts of what may move at `time`, the arm and the subject's point.
+
+  Returns:
+    The opener's eight boxes and three rods, the last four boxes and the rods
+    on its moving part; the faucet's parts, the last on its handle; the parts
+    of each thing; the arm's; and the point `[3]` that the motion is about.
+  """
+  motion = human_motion.motion(row, world, time)
+  paint, present = world["paint"], world["present"]
+  place = (
+    world["opener_at"],
+    geometry.rotation_about_z(world["opener_yaw"]),
+    world["fixture_scale"][0],
+    motion["opener"],
+    paint[0],
+    paint[1],
+  )
+  drawer, box = props.drawer(*place), props.lidded_box(*place)
+  opener = [
+    props.shown(present[0], props.select(world["is_drawer"], *pair))
+    for pair in zip(drawer[:2], box[:2], strict=True)
+  ]
+  faucet, tip = human_motion.faucet(world, motion["faucet"])
+  things = [
+    props.shown(
+      present[2 + i],
+      props.thing(
+        world["kinds"][i],
+        motion["center"][i],
+        motion["rotation"][i],
+        world["scale"][i],
+        paint[4 + i],
+        paint[7 + i],
+      ),
+    )
+    for i in range(human_worlds.NUM_THINGS)
+  ]
+  arm = props.arm(
+    motion["fingertip"],
+    world["root"],
+    world["width"],
+    world["spread"],
+    world["skin"],
+    paint[9],
+  )
+  kind = row["subject"]
+  point = jnp.select(
+    [kind == templates.OPENER, kind == templates.FAUCET],
+    [jnp.where(world["is_drawer"], drawer[2], box[2]), tip],
+    motion["center"][0],
+  )
+  arm = props.shown(row["hand"] > 0, arm)
+  return *opener, props.shown(present[1], faucet), things, arm, point
+
+
+def _parts(row, world, time):
+  """Parts that stand still, parts that may move, the subject's point `[3]`.
+
+  Only one of opener, faucet and things moves in a clip, so they share parts.
+  Of what stands still, the four boxes of the opener's case come first.
+  """
+  boxes, rods, faucet, things, arm, point = _props(row, world, time)
+  kind = row["subject"]
+  is_opener, is_faucet, is_thing = (
+    kind == k for k in (templates.OPENER, templates.FAUCET, templates.THING)
+  )
+  still = [
+    *boxes[:4],
+    *props.shown(~is_opener, boxes[4:] + rods),
+    *faucet[:3],
+    *props.shown(~is_faucet, faucet[3:]),
+    *props.shown(~is_thing, things[0] + things[1]),
+    *things[2],
+    *_furniture(row, world),
+  ]
+  cylinders, flat, rounded = zip(*things[:2], strict=True)
+  shared = props.select(is_thing, flat + rounded, boxes[4:6] + rods[:2])
+  first = props.select(is_faucet, faucet[3:], shared[2:3])
+  moving = [
+    *props.shown(~is_faucet, shared[:2] + shared[3:]),
+    *first,
+    *props.shown(is_opener, boxes[6:] + rods[2:]),
+    *props.shown(is_thing, cylinders),
+    *arm,
+  ]
+  return still, moving, point
+
+
+def _furniture(row, world):
+  """The table, its edge where something shall fall off, and the floor."""
+  half = world["table_half"]
+  line = jnp.append(world["line"], 0.0)
+  turn = jnp.where(row["edge"] > 0, 1.0, 0.0)
+  angle = turn * jnp.arctan2(line[1], line[0])
+  edge = jnp.append(world["things_at"][0], 0.0) + world["path"][1]
+  center = jnp.where(row["edge"] > 0, edge - half[0] * line, 0.0)
+  center = center.at[2].set(-0.02)
+  table = props.block(
+    center,
+    geometry.rotation_about_z(angle),
+    (half[0], half[1], 0.02),
+    world["table"],
+    world["grain"],
+  )
+  return [table, props.floor(-0.75, world["paint"][3] * 0.6, world["grain"])]
+
+
+@functools.cache
+def types():
+  """Static types of the parts that stand still and of those that may move."""
+  found = []
+
+  def trace(rng):
+    row = human_worlds.row_of(0)
+    world = human_worlds.sample_world(rng, row)
+    for parts in _parts(row, world, 0.0)[:2]:
+      found.append(tuple(sorted(part[0] for part in parts)))
+    return rng
+
+  jax.eval_shape(trace, jax.random.key(0))
+  return found

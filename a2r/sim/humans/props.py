@@ -1,0 +1,272 @@
+"""Props of the procedural human clips: drawer, lidded box, faucet, things, arm.
+
+Every builder returns parts, `(type, position, rotation, size, rgb, pattern)`,
+in world coordinates; `assemble` turns them into what the renderer takes. The
+number and the types of a builder's parts never depend on values, so that one
+compiled program draws every clip. Lengths are in meters.
+"""
+
+import jax.numpy as jnp
+import numpy as np
+
+from a2r.sim.rendering import geometry
+
+_GONE = np.array([0.0, 0.0, -50.0], np.float32)  # Where hidden parts are put.
+_DRAWER_REACH = 0.14  # How far a drawer opens.
+_LID_SWING = 1.9  # How far a lid opens, in radians.
+
+# What can be moved about. Rows: cylinder (radius, half height), box half
+# sizes, capsule (radius, half length, center x, center z); 0 hides a part.
+THINGS = ("cup", "box", "book", "bottle", "can", "ball")
+_CYLINDERS = np.array(
+  [[0.036, 0.045], [0, 0], [0, 0], [0.03, 0.07], [0.03, 0.05], [0, 0]],
+  np.float32,
+)
+_BOXES = np.array(
+  [[0, 0, 0], [0.045, 0.036, 0.036], [0.07, 0.05, 0.013]] + [[0, 0, 0]] * 3,
+  np.float32,
+)
+_CAPSULES = np.array(
+  [[0.007, 0.02, 0.044, 0.0], [0, 0, 0, 0], [0, 0, 0, 0]]
+  + [[0.012, 0.03, 0.0, 0.08], [0, 0, 0, 0], [0.04, 0.0, 0.0, 0.0]],
+  np.float32,
+)
+RADIUS = np.array([0.036, 0.045, 0.07, 0.03, 0.03, 0.04], np.float32)
+HALF_HEIGHT = np.array([0.045, 0.036, 0.013, 0.07, 0.05, 0.04], np.float32)
+
+
+def assemble(parts) -> tuple[tuple[int, ...], geometry.Geoms]:
+  """Static types and `Geoms` of `parts`, in the order the renderer wants."""
+  parts = sorted(parts, key=lambda part: part[0])
+  columns = [jnp.stack(column) for column in list(zip(*parts, strict=True))[1:]]
+  return tuple(part[0] for part in parts), geometry.Geoms(*columns)
+
+
+def _part(kind, position, rotation, size, rgb, pattern=0.0):
+  size = jnp.stack([jnp.asarray(s, jnp.float32) for s in size])
+  pattern = jnp.asarray(pattern, jnp.float32)
+  return (
+    kind,
+    jnp.asarray(position, jnp.float32),
+    rotation,
+    size,
+    rgb,
+    pattern,
+  )
+
+
+def block(position, rotation, half_sizes, rgb, pattern=0.0):
+  """One box."""
+  return _part(geometry.BOX, position, rotation, half_sizes, rgb, pattern)
+
+
+def floor(height, rgb, pattern):
+  """An endless plane at `height`."""
+  position = jnp.array([0.0, 0.0, 1.0]) * height
+  return _part(
+    geometry.PLANE, position, jnp.eye(3), (0.0, 0.0, 1.0), rgb, pattern
+  )
+
+
+def rod(start, end, radius, rgb):
+  """One capsule between two points `[3]`."""
+  half = (end - start) / 2
+  length = jnp.linalg.norm(half)
+  rotation = geometry.align_z(half)
+  size = (radius, length, 0.0)
+  return _part(geometry.CAPSULE, start + half, rotation, size, rgb)
+
+
+def shown(visible, parts):
+  """`parts`, moved out of sight where `visible` `[]` is false."""
+  return [(p[0], jnp.where(visible, p[1], _GONE), *p[2:]) for p in parts]
+
+
+def select(first_chosen, first, second):
+  """Parts of `first` where the flag is set, else those of `second`."""
+  return [
+    (a[0],)
+    + tuple(
+      jnp.where(first_chosen, x, y) for x, y in zip(a[1:], b[1:], strict=True)
+    )
+    for a, b in zip(first, second, strict=True)
+  ]
+
+
+def drawer(origin, rotation, scale, opening, rgb, handle_rgb):
+  """Eight boxes and three rods of a drawer, and the middle of its handle.
+
+  Args:
+    origin: `[3]` middle of its foot on the table.
+    rotation: `[3, 3]`; the front looks along the local -y.
+    scale: `[]` relative to DVD's drawer.
+    opening: `[]` from 0 (closed) to 1 (open).
+    rgb: `[3]`.
+    handle_rgb: `[3]`.
+  """
+
+  def at(x, y, z):
+    return origin + rotation @ (scale * jnp.array([x, y, z]))
+
+  def wall(x, y, z, *half, shade=1.0):
+    return block(at(x, y, z), rotation, [scale * h for h in half], rgb * shade)
+
+  slide = -_DRAWER_REACH * opening
+  case = [
+    wall(-0.11, 0.0, 0.084, 0.008, 0.1, 0.084),
+    wall(0.11, 0.0, 0.084, 0.008, 0.1, 0.084),
+    wall(0.0, 0.0, 0.16, 0.118, 0.1, 0.008),
+    wall(0.0, 0.092, 0.08, 0.102, 0.008, 0.08),
+  ]
+  link = [
+    wall(0.0, slide - 0.095, 0.09, 0.1, 0.008, 0.06, shade=1.15),
+    wall(-0.09, slide, 0.08, 0.008, 0.085, 0.045, shade=0.8),
+    wall(0.09, slide, 0.08, 0.008, 0.085, 0.045, shade=0.8),
+    wall(0.0, slide, 0.035, 0.09, 0.085, 0.006, shade=0.7),
+  ]
+  grip = slide - 0.15
+  handle = [
+    rod(at(x0, y0, 0.09), at(x1, y1, 0.09), 0.011 * scale, handle_rgb)
+    for x0, y0, x1, y1 in (
+      (-0.05, slide - 0.1, -0.05, grip),
+      (0.05, slide - 0.1, 0.05, grip),
+      (-0.05, grip, 0.05, grip),
+    )
+  ]
+  return case + link, handle, at(0.0, grip - 0.01, 0.09)
+
+
+def lidded_box(origin, rotation, scale, opening, rgb, lid_rgb):
+  """Eight boxes and three rods of a box with a lid, and the lid's free edge."""
+
+  def at(x, y, z):
+    return origin + rotation @ (scale * jnp.array([x, y, z]))
+
+  def wall(position, turn, *half, color=rgb):
+    return block(position, turn, [scale * h for h in half], color)
+
+  swing = geometry.rotation_about(
+    jnp.array([1.0, 0.0, 0.0]), -_LID_SWING * opening
+  )
+  hinge = jnp.array([0.0, 0.09, 0.125])
+
+  def on_lid(x, y, z):
+    return at(*(hinge + swing @ jnp.array([x, y, z])))
+
+  lid_turn = rotation @ swing
+  walls = [
+    wall(at(-0.11, 0.0, 0.06), rotation, 0.006, 0.09, 0.06),
+    wall(at(0.11, 0.0, 0.06), rotation, 0.006, 0.09, 0.06),
+    wall(at(0.0, -0.085, 0.06), rotation, 0.11, 0.006, 0.06),
+    wall(at(0.0, 0.085, 0.06), rotation, 0.11, 0.006, 0.06),
+    wall(at(0.0, 0.0, 0.006), rotation, 0.11, 0.085, 0.006, color=rgb * 0.7),
+    wall(on_lid(0.0, -0.09, 0.0), lid_turn, 0.116, 0.095, 0.006, color=lid_rgb),
+    wall(
+      on_lid(-0.1, -0.09, -0.012), lid_turn, 0.01, 0.09, 0.01, color=lid_rgb
+    ),
+    wall(on_lid(0.1, -0.09, -0.012), lid_turn, 0.01, 0.09, 0.01, color=lid_rgb),
+  ]
+  edge = on_lid(0.0, -0.185, 0.0)
+  knob = rod(
+    on_lid(-0.02, -0.185, 0.0), on_lid(0.02, -0.185, 0.0), 0.01 * scale, rgb
+  )
+  hidden = rod(edge, edge + 1e-3, 1e-3, rgb)
+  return walls, [knob, *shown(False, [hidden, hidden])], edge
+
+
+def faucet(origin, scale, angle, reach, rgb, handle_rgb):
+  """Parts of a faucet and the tip of its handle.
+
+  Args:
+    origin: `[3]` middle of its foot.
+    scale: `[]` relative to DVD's faucet.
+    angle: `[]` direction of the handle about z, radians from local -y.
+    reach: `[]` length of the handle before scaling.
+    rgb: `[3]`.
+    handle_rgb: `[3]`.
+  """
+  upright = jnp.eye(3)
+  out = jnp.stack([jnp.sin(angle), -jnp.cos(angle), 0.0 * angle])
+  top = origin + scale * jnp.array([0.0, 0.0, 0.124])
+  tip = top + scale * reach * out
+
+  def cylinder(z, radius, half):
+    size = (radius * scale, half * scale, 0.0)
+    position = origin + scale * jnp.array([0.0, 0.0, z])
+    return _part(geometry.CYLINDER, position, upright, size, rgb)
+
+  return [
+    cylinder(0.009, 0.046, 0.009),
+    cylinder(0.124, 0.032, 0.02),
+    rod(origin, top, 0.018 * scale, rgb),
+    rod(top + scale * 0.03 * out, tip, 0.017 * scale, handle_rgb),
+  ], tip
+
+
+def thing(kind, center, rotation, scale, rgb, trim_rgb):
+  """Parts of a movable thing, `kind` `[]` int an index into `THINGS`."""
+  radius, half = jnp.asarray(_CYLINDERS)[kind] * scale
+  sides = jnp.asarray(_BOXES)[kind] * scale
+  thick, length, x, z = jnp.asarray(_CAPSULES)[kind] * scale
+  offset = rotation @ jnp.stack([x, 0.0 * x, z])
+  tiny = 1e-4  # A shape of no size is hidden instead of dividing by zero.
+  cylinder = _part(
+    geometry.CYLINDER,
+    jnp.where(radius > 0, center, _GONE),
+    rotation,
+    (jnp.maximum(radius, tiny), half, 0.0),
+    rgb,
+  )
+  box = block(jnp.where(sides[0] > 0, center, _GONE), rotation, sides, rgb)
+  capsule = _part(
+    geometry.CAPSULE,
+    jnp.where(thick > 0, center + offset, _GONE),
+    rotation,
+    (jnp.maximum(thick, tiny), length, 0.0),
+    jnp.where(length > 0, trim_rgb, rgb),
+  )
+  return [cylinder, box, capsule]
+
+
+def arm(fingertip, root, width, spread, skin_rgb, sleeve_rgb):
+  """A forearm and a hand whose fingers end at `fingertip`.
+
+  Args:
+    fingertip: `[3]`.
+    root: `[3]` where the arm comes from, out of the picture.
+    width: `[]` relative to a grown-up's arm.
+    spread: `[]` opening between thumb and fingers in meters.
+    skin_rgb: `[3]`.
+    sleeve_rgb: `[3]`.
+  """
+  frame = geometry.align_z(fingertip - root)
+  side, up, forward = frame[:, 0], frame[:, 1], frame[:, 2]
+  palm = fingertip - 0.1 * forward
+  wrist = fingertip - 0.15 * forward
+  cuff = wrist - 0.1 * forward
+
+  def finger(offset):
+    base = palm + 0.03 * forward + offset * side
+    end = fingertip + 0.6 * offset * side + 0.3 * spread * up
+    return rod(base, end, 0.0095 * width, skin_rgb)
+
+  thumb = rod(
+    palm + 0.035 * side,
+    fingertip - 0.03 * forward + 0.02 * side - spread * up,
+    0.011 * width,
+    skin_rgb * 0.92,
+  )
+  hand = _part(
+    geometry.ELLIPSOID,
+    palm,
+    frame,
+    (0.042 * width, 0.02 * width, 0.05),
+    skin_rgb,
+  )
+  return [
+    *[finger(offset) for offset in (-0.026, -0.009, 0.009, 0.026)],
+    thumb,
+    hand,
+    rod(wrist, cuff, 0.026 * width, skin_rgb),
+    rod(cuff, cuff - 0.5 * forward, 0.036 * width, sleeve_rgb),
+  ]

@@ -1,0 +1,224 @@
+"""Texts of human clips: templates, paraphrases, names of things, their colors.
+
+Training draws one text per clip, on the device, from tables of token ids. Some
+paraphrases and names are kept for evaluations. Letters: C templates, P phrases
+per template, N nouns, M names per noun, K colors, L tokens.
+"""
+
+import re
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+
+from a2r.core import text
+from a2r.sim.humans import looks, templates
+from a2r.sim.humans import phrases as human_phrases
+
+COLORS = tuple(looks.COLORS)
+KINDS = ("paraphrase", "name")
+_TEMPLATE_ONLY, _TEMPLATE_NAMED = 0.3, 0.35  # Else a paraphrase.
+_PLAIN_NAME, _COLORED = 0.5, 0.25
+_PLACE = re.compile(r"\{[01]\}")
+_NOWHERE = -1
+
+
+@struct.dataclass
+class Tables:
+  """Token ids of all training texts in parts; unused ids are -1.
+
+  Attributes:
+    parts: `[C, P, 3, L1]` what is before, between and after the places of
+      nouns; phrase 0 is the template.
+    places: `[C, P, 2]` which noun comes first and second, -1 for none.
+    num_phrases: `[C]`.
+    names: `[N + 1, M, L2]`; the last noun is 'something'.
+    num_names: `[N + 1]`.
+    colors: `[K, L3]`.
+    begin: `[1]` the id before every text.
+    pad: `[]` the id after it.
+    max_length: L.
+  """
+
+  parts: jax.Array
+  places: jax.Array
+  num_phrases: jax.Array
+  names: jax.Array
+  num_names: jax.Array
+  colors: jax.Array
+  begin: jax.Array
+  pad: jax.Array
+  max_length: int = struct.field(pytree_node=False)
+
+
+def make_tables(tokenizer: text.Tokenizer, max_length: int) -> Tables:
+  """Tables for `draw`, whose texts are cut after `max_length` tokens."""
+  phrases = [_phrases(i)[0] for i in range(len(templates.TEMPLATES))]
+  names = [*(_names(noun)[0] for noun in range(len(templates.NOUNS)))]
+  names.append(["something"])
+  most = max(map(len, phrases))
+  split = [
+    [_PLACE.split(phrase) for phrase in _filled(row, most)] for row in phrases
+  ]
+  places = [
+    [[int(p[1]) for p in _PLACE.findall(x)] for x in _filled(row, most)]
+    for row in phrases
+  ]
+  places = [[_filled(x, 2, _NOWHERE) for x in row] for row in places]
+  parts = [[_filled(x, 3) for x in row] for row in split]
+  most_names = max(map(len, names))
+  begin, pad = tokenizer([""], 2)[0][0]
+  return Tables(
+    parts=_ids(tokenizer, parts),
+    places=jnp.array(places),
+    num_phrases=jnp.array([len(row) for row in phrases]),
+    names=_ids(tokenizer, [_filled(row, most_names) for row in names]),
+    num_names=jnp.array([len(row) for row in names]),
+    colors=_ids(tokenizer, COLORS),
+    begin=jnp.array([begin]),
+    pad=jnp.array(pad),
+    max_length=max_length,
+  )
+
+
+def draw(tables: Tables, rng, label, nouns, color):
+  """One training text of one clip.
+
+  Args:
+    tables: from `make_tables`.
+    rng: typed key, consumed.
+    label: `[]` index of the template.
+    nouns: `[2]` indices into `NOUNS`, in the caption's order.
+    color: `[]` index into `COLORS` of the first noun.
+
+  Returns:
+    `input_ids` and `mask`, both `[L]` int32.
+  """
+  rngs = jax.random.split(rng, 5)
+  style = jax.random.uniform(rngs[0])
+  count = tables.num_phrases[label]
+  phrase = jax.random.randint(rngs[1], (), 1, count)
+  phrase = jnp.where(style < _TEMPLATE_ONLY + _TEMPLATE_NAMED, 0, phrase)
+  something = tables.names.shape[0] - 1
+  nouns = jnp.where(style < _TEMPLATE_ONLY, something, nouns)
+  plain = jax.random.bernoulli(rngs[2], _PLAIN_NAME, (2,))
+  name = jax.random.randint(rngs[3], (2,), 0, tables.num_names[nouns])
+  names = tables.names[nouns, jnp.where(plain, 0, name)]
+  colored = jax.random.bernoulli(rngs[4], _COLORED) & (nouns[0] != something)
+  colors = jnp.full((2, tables.colors.shape[1]), -1)
+  colors = colors.at[0].set(jnp.where(colored, tables.colors[color], -1))
+  nouns = jnp.concatenate([colors, names], axis=-1)
+  places = tables.places[label, phrase][:, None]
+  first, second = jnp.where(places >= 0, nouns[places[:, 0]], -1)
+  before, between, after = tables.parts[label, phrase]
+  return _join(tables, [before, first, between, second, after])
+
+
+def corpus() -> list[str]:
+  """All words of training texts in all their phrases, for a vocabulary."""
+  names = [name for i in range(len(templates.NOUNS)) for name in _names(i)[0]]
+  phrases = [
+    phrase.format("something", "something")
+    for i in range(len(templates.TEMPLATES))
+    for phrase in _phrases(i)[0]
+  ]
+  return [*phrases, *names, *COLORS]
+
+
+def caption(template: int, nouns) -> str:
+  """The text of template number `template` with its `nouns` filled in."""
+  return templates.caption(template, nouns)
+
+
+def held_out(kind: str) -> list[list[str]]:
+  """Texts of every template that training never draws.
+
+  Args:
+    kind: 'paraphrase': other phrases, about 'object' and 'thing'; 'name': the
+      template with every held-out name in all its places.
+  """
+  _check(kind)
+  result = []
+  for i in range(len(templates.TEMPLATES)):
+    phrases, others = _phrases(i)
+    if kind == "paraphrase":
+      result.append([phrase.format("object", "thing") for phrase in others])
+    else:
+      nouns = range(len(templates.NOUNS))
+      names = [name for noun in nouns for name in _names(noun)[1]]
+      result.append([phrases[0].format(name, name) for name in names])
+  return result
+
+
+def held_out_texts(kind: str, nouns, index: int = 0) -> list[str]:
+  """C texts, one per template, for clips with these `nouns`.
+
+  Args:
+    kind: 'paraphrase': a held-out phrase with the captions' names; 'name': the
+      template with held-out names.
+    nouns: two indices into `NOUNS`.
+    index: which of the held-out phrases or names.
+  """
+  _check(kind)
+  names = [_names(int(noun))[kind == "name"] for noun in nouns]
+  result = []
+  for i in range(len(templates.TEMPLATES)):
+    phrases, others = _phrases(i)
+    if kind == "paraphrase":
+      phrase, chosen = others[index % len(others)], [x[0] for x in names]
+    else:
+      phrase, chosen = phrases[0], [x[index % len(x)] for x in names]
+    result.append(phrase.format(*chosen))
+  return result
+
+
+def _check(kind):
+  if kind not in KINDS:
+    raise ValueError(f"unknown kind {kind!r}; known: {KINDS}")
+
+
+def _phrases(template):
+  """Training and held-out phrases of one template, the template first."""
+  name = templates.TEMPLATES[template]
+  _, _, rest = human_phrases.PHRASES.partition(f"\n{name}\n")
+  if not rest:
+    raise ValueError(f"no phrases for template {name!r}")
+  block = re.split(r"\n(?! )", rest)[0]
+  trained, _, kept = block.partition("*")
+  numbers = iter("01")
+  own = re.sub("something", lambda _: f"{{{next(numbers)}}}", name.lower())
+  return [own, *_items(trained)], _items(kept)
+
+
+def _names(noun):
+  """Training and held-out names of one noun, the caption's first."""
+  line = human_phrases.NAMES.strip().splitlines()[noun]
+  name, _, rest = line.partition(":")
+  trained, _, kept = rest.partition("*")
+  return [name, *_items(trained), *human_phrases.GENERIC], _items(kept)
+
+
+def _items(listed):
+  return [" ".join(item.split()) for item in listed.split(";") if item.strip()]
+
+
+def _filled(items, length, padding=""):
+  return [*items, *[padding] * (length - len(items))]
+
+
+def _ids(tokenizer, texts):
+  """Ids of texts nested in lists, -1 after the end of each."""
+  texts = np.array(texts)
+  input_ids, mask = tokenizer(texts.ravel().tolist(), 64)
+  ids = np.where(mask, input_ids, -1)[:, 1 : mask.sum(-1).max()]
+  return jnp.array(ids.reshape(*texts.shape, -1))
+
+
+def _join(tables, parts):
+  """All ids of `parts` that are not -1, in order, cut or padded to L."""
+  ids = jnp.concatenate([tables.begin, *parts])
+  ids = ids[jnp.argsort(ids < 0, stable=True)][: tables.max_length]
+  ids = jnp.pad(ids, (0, tables.max_length - ids.shape[0]), constant_values=-1)
+  mask = (ids >= 0).astype(jnp.int32)
+  return jnp.where(ids >= 0, ids, tables.pad).astype(jnp.int32), mask

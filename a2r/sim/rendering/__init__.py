@@ -1,0 +1,1 @@
+"""Analytic ray casting of primitive shapes, in JAX."""

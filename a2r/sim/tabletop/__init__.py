@@ -1,0 +1,1 @@
+"""The tabletop: scene, physics, tasks, environments."""

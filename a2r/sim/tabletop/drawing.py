@@ -1,0 +1,259 @@
+"""States to pictures: joint positions, poses of the shapes, rendered frames.
+
+What stands still in an environment is drawn once, the rest over it; see
+`a2r.sim.rendering.overlay`. Letters: B batch, T frames, G moving shapes, H W
+image.
+"""
+
+import functools
+from typing import NamedTuple
+
+import flax
+import jax
+import jax.numpy as jnp
+import mujoco
+import numpy as np
+
+from a2r.sim.rendering import geometry, overlay, render
+from a2r.sim.tabletop import scene, variants
+from a2r.sim.tabletop.engines import c_engine
+
+# Still things whose shadows fall on moving ones: the drawer's case on what is
+# in it, the coffee machine on what stands behind it.
+_CASTERS = ("drawer", "coffee")
+# Pictures drawn at a time: on a CPU, more do not fit its caches.
+_CHUNKS = {"cpu": 8}
+_CHUNK = 512  # Elsewhere.
+_CALL = 64  # Pictures of one call of `draw_frames`.
+
+
+class Drawn(NamedTuple):
+  """Which shapes are drawn; the same in all environments.
+
+  Attributes:
+    moving, still, casters: rows in the model, each in ascending order of type.
+    types, still_types, caster_types: their types, static.
+  """
+
+  moving: np.ndarray
+  still: np.ndarray
+  casters: np.ndarray
+  types: tuple[int, ...]
+  still_types: tuple[int, ...]
+  caster_types: tuple[int, ...]
+
+
+@flax.struct.dataclass
+class Scenery:
+  """What is drawn of one environment at one size: everything but the poses.
+
+  Attributes:
+    backdrop: all that stands still.
+    size, rgb: `[G, 3]` of the moving shapes, as in `geometry.Geoms`.
+    shine: `[G]` likewise.
+    casters: the still shapes that throw shadows on moving ones.
+  """
+
+  backdrop: overlay.Backdrop
+  size: jax.Array
+  rgb: jax.Array
+  shine: jax.Array
+  casters: geometry.Geoms
+
+
+@functools.cache
+def drawn() -> Drawn:
+  """Which shapes of the tabletop are drawn."""
+  model = scene.make_model()
+  rows = np.flatnonzero(model.geom_group != scene.HIDDEN_GROUP)
+  rows = rows[np.argsort(model.geom_type[rows], kind="stable")]
+  moves = model.body_weldid[model.geom_bodyid[rows]] != 0
+  casts = [variants.geom_role(model, row) in _CASTERS for row in rows]
+  groups = rows[moves], rows[~moves], rows[~moves & np.array(casts)]
+  return Drawn(
+    *groups, *(tuple(map(int, model.geom_type[group])) for group in groups)
+  )
+
+
+def make_scenery(
+  variant: variants.Variant,
+  model: mujoco.MjModel,
+  *,
+  image_size: int,
+  samples: int = 1,
+) -> Scenery:
+  """Draws the backdrop of an environment.
+
+  Args:
+    variant: the environment.
+    model: its model.
+    image_size: H = W in pixels.
+    samples: rays per pixel in each direction.
+  """
+  parts = drawn()
+  qpos = np.float64(model.qpos0)[None]
+  still = _geoms(model, qpos, parts.still)
+  pixels = image_size * samples
+  backdrop = _make_backdrop(
+    parts.still_types,
+    still,
+    variants.make_camera(variant),
+    variants.make_light(model),
+    pixels,
+  )
+  return Scenery(
+    backdrop=backdrop,
+    size=jnp.asarray(model.geom_size[parts.moving], jnp.float32),
+    rgb=jnp.asarray(model.geom_rgba[parts.moving, :3], jnp.float32),
+    shine=_shine(model, parts.moving),
+    casters=_geoms(model, qpos, parts.casters),
+  )
+
+
+def trace(scenery: Scenery, position, rotation) -> render.Traced:
+  """What the camera sees of moving shapes at `[..., G, 3]`, `[..., G, 3, 3]`.
+
+  Segments are rows of the model's geoms, -1 where nothing is hit.
+  """
+  parts = drawn()
+  geoms = geometry.Geoms(
+    jnp.asarray(position),
+    jnp.asarray(rotation),
+    scenery.size,
+    scenery.rgb,
+    jnp.zeros(len(parts.types)),
+    scenery.shine,
+  )
+  traced = overlay.draw(
+    scenery.backdrop, parts.types, geoms, parts.caster_types, scenery.casters
+  )
+  rows = np.concatenate([[-1], parts.still, parts.moving[::-1]])
+  # Still shapes are 0, 1, ..., none is -1, moving shape g is -2 - g.
+  segment = jnp.asarray(rows, jnp.int32)[traced.segment + 1]
+  return traced.replace(segment=segment)
+
+
+def draw(
+  scenery: Scenery, position, rotation, *, image_size: int, samples: int = 1
+) -> jax.Array:
+  """Pictures, pure; batch dimensions `...` or none.
+
+  Args:
+    scenery: of the same `image_size` and `samples`.
+    position: `[..., G, 3]` centers of the moving shapes.
+    rotation: `[..., G, 3, 3]` their rotations.
+    image_size: H = W in pixels.
+    samples: rays per pixel in each direction, averaged.
+
+  Returns:
+    uint8 `[..., H, W, 3]`, stored as DVD stores it (flipped top to bottom).
+  """
+  traced = trace(scenery, position, rotation)
+  color = jnp.clip(traced.shade + traced.sun, 0.0, 1.0)
+  size = (image_size, samples, image_size, samples)
+  color = color.reshape(*color.shape[:-1], *size).mean(axis=(-3, -1))
+  image = jnp.round(color * 255.0).astype(jnp.uint8)
+  return jnp.flip(jnp.moveaxis(image, 0, -1), axis=-3)
+
+
+def draw_many(
+  scenery: Scenery, position, rotation, *, image_size: int, samples: int = 1
+) -> jax.Array:
+  """`draw` of `[N, G, ...]`, as many at a time as suits the device; pure."""
+  size = min(_CHUNKS.get(jax.default_backend(), _CHUNK), len(position))
+  chunks = -(-len(position) // size)
+  rows = np.arange(chunks * size).clip(max=len(position) - 1)
+  poses = (jnp.asarray(x)[rows] for x in (position, rotation))
+  poses = tuple(x.reshape(chunks, size, *x.shape[1:]) for x in poses)
+  images = jax.lax.map(
+    lambda pose: draw(scenery, *pose, image_size=image_size, samples=samples),
+    poses,
+  )
+  return images.reshape(-1, *images.shape[2:])[: len(position)]
+
+
+class Look:
+  """What is drawn of one environment, at any size.
+
+  Attributes:
+    geom_ids: `[G]` rows of the moving shapes in the model.
+  """
+
+  def __init__(self, variant: variants.Variant, model: mujoco.MjModel):
+    self._make = functools.partial(make_scenery, variant, model)
+    self._sceneries: dict[tuple[int, int], Scenery] = {}
+    self.geom_ids = drawn().moving
+
+  def scenery(self, image_size: int, samples: int = 1) -> Scenery:
+    """The scenery of that size, drawn when it is first asked for."""
+    key = (image_size, samples)
+    if key not in self._sceneries:
+      with jax.ensure_compile_time_eval():
+        self._sceneries[key] = self._make(
+          image_size=image_size, samples=samples
+        )
+    return self._sceneries[key]
+
+
+def draw_frames(
+  look: Look,
+  model: mujoco.MjModel,
+  qpos: np.ndarray,
+  *,
+  image_size: int,
+  samples: int = 1,
+) -> np.ndarray:
+  """Pictures of many states.
+
+  Args:
+    look: what is drawn.
+    model: the model that `qpos` belongs to.
+    qpos: `[..., nq]` joint positions.
+    image_size: H = W in pixels.
+    samples: rays per pixel in each direction, averaged.
+
+  Returns:
+    uint8 `[..., H, W, 3]`.
+  """
+  qpos = np.asarray(qpos)
+  flat = qpos.reshape(-1, qpos.shape[-1])
+  num_frames = len(flat)
+  images = np.empty((num_frames, image_size, image_size, 3), np.uint8)
+  scenery = look.scenery(image_size, samples)
+  for start in range(0, num_frames, _CALL):
+    rows = np.arange(start, start + _CALL).clip(max=num_frames - 1)
+    poses = c_engine.geom_poses(model, flat[rows], look.geom_ids)
+    images[start : start + _CALL] = _draw_many(
+      scenery, *poses, image_size=image_size, samples=samples
+    )[: num_frames - start]
+  return images.reshape(*qpos.shape[:-1], image_size, image_size, 3)
+
+
+_draw_many = jax.jit(draw_many, static_argnames=("image_size", "samples"))
+
+
+def _geoms(model, qpos, rows) -> geometry.Geoms:
+  """Shapes `rows` of the model at joint positions `qpos` `[1, nq]`."""
+  (position,), (rotation,) = c_engine.geom_poses(model, qpos, rows)
+  pattern = [variants.geom_pattern(model, row) for row in rows]
+  parts = (
+    position,
+    rotation,
+    model.geom_size[rows],
+    model.geom_rgba[rows, :3],
+    pattern,
+    _shine(model, rows),
+  )
+  return geometry.Geoms(*(jnp.asarray(x, jnp.float32) for x in parts))
+
+
+def _shine(model, rows) -> jax.Array:
+  shine = [variants.geom_shine(model, row) for row in rows]
+  return jnp.asarray(shine, jnp.float32)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 4))
+def _make_backdrop(types, geoms, camera, light, pixels):
+  return overlay.make_backdrop(
+    types, geoms, camera, light, height=pixels, width=pixels
+  )

@@ -1,0 +1,1 @@
+"""The two engines of the tabletop: C MuJoCo and MJX."""

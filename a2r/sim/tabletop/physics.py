@@ -1,0 +1,301 @@
+"""The tabletop's dynamics: action sequences to trajectories.
+
+Two engines stand behind one signature: C MuJoCo on all cores, which is ten
+times faster on a CPU, and MJX, which runs on any XLA device. Both start from
+the same state and follow the control of DVD's environment: an action moves the
+mocap body, five substeps follow, the mug is set upright.
+
+Letters: B batch, T control steps. An action `[5]` is (dx, dy, dz, rotation,
+gripper): 1 in x, y or z moves the mocap by 5 cm, the rotation has no effect,
+the gripper is the target of the claws, -1 open and 1 closed.
+"""
+
+import dataclasses
+import functools
+from typing import NamedTuple
+
+import flax
+import jax
+import jax.numpy as jnp
+import mujoco
+import numpy as np
+
+from a2r.sim.tabletop import scene, variants
+from a2r.sim.tabletop.engines import c_engine
+
+ACTION_SIZE = 5
+ACTION_LOW = np.array([-1, -1, -1, -np.pi, -1], np.float32)
+ACTION_HIGH = -ACTION_LOW
+ACTION_SCALE = 1 / 20
+NUM_STEPS = 60
+LOG_SIZE = 13
+PHYSICS = ("auto", "c", "mjx")
+_START_MOCAP = np.array([0.0, 0.5, 0.02], np.float32)
+_START_DRAWER = -0.07
+_START_ARM = (0.1916, -0.53, 2.6142, 2.5618, -2.0943, 1.4821, -2.9768)
+_SETTLE_STEPS = 100
+
+
+class Trajectory(NamedTuple):
+  """What a rollout leaves behind; row 0 is the start.
+
+  Attributes:
+    qpos: `[B, T+1, nq]` float32 joint positions.
+    log: `[B, T+1, 13]` float32, DVD's low-dimensional state: hand xyz, mug
+      xyz, mug quaternion, drawer, coffee button, faucet.
+  """
+
+  qpos: np.ndarray | jax.Array
+  log: np.ndarray | jax.Array
+
+
+@flax.struct.dataclass
+class SimState:
+  """All that a control step reads and changes.
+
+  Attributes:
+    qpos: `[nq]` joint positions.
+    qvel: `[nv]` joint velocities.
+    mocap: `[3]` position of the mocap body.
+    hand: `[3]` position of the hand, a function of `qpos`.
+  """
+
+  qpos: jax.Array
+  qvel: jax.Array
+  mocap: jax.Array
+  hand: jax.Array
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Model:
+  """A placed tabletop and the state that every episode starts from.
+
+  Attributes:
+    variant: the environment.
+    mj: its compiled model.
+    qpos, qvel, hand: `[nq]`, `[nv]`, `[3]` float32 at the start.
+  """
+
+  variant: variants.Variant
+  mj: mujoco.MjModel
+  qpos: np.ndarray
+  qvel: np.ndarray
+  hand: np.ndarray
+
+  @functools.cached_property
+  def fixtures(self) -> np.ndarray:
+    """Places `[3, 3]` of drawer, coffee machine and faucet, meters."""
+    ids = [self.mj.body(name).id for name in scene.FIXTURES]
+    return np.float32(self.mj.body_pos[ids])
+
+  def start(self) -> SimState:
+    """The state that every episode starts from."""
+    parts = (self.qpos, self.qvel, _START_MOCAP, self.hand)
+    return SimState(*map(jnp.asarray, parts))
+
+
+@functools.cache
+def load(name: str) -> Model:
+  """Returns the environment of that name, settled and ready.
+
+  As in DVD: 100 control steps with the mocap held at the start and the claws
+  driven open, 100 more at rest, then the objects are put in place.
+
+  Raises:
+    KeyError: if there is none; the known are listed.
+  """
+  variant = variants.get(name)
+  model = variants.make_model(variant)
+  data = mujoco.MjData(model)
+  data.qpos[scene.ARM] = _START_ARM
+  data.mocap_pos[0], data.mocap_quat[0] = _START_MOCAP, scene.HAND_QUAT
+  for gripper in (-1.0, 0.0):
+    data.ctrl[:] = (gripper, -gripper)
+    for _ in range(_SETTLE_STEPS):
+      _place_objects(variant, data)
+      mujoco.mj_step(model, data, scene.FRAME_SKIP)
+  _place_objects(variant, data)
+  (hand,) = c_engine.hand_positions(model, data.qpos[None])
+  return Model(variant, model, *map(np.float32, (data.qpos, data.qvel, hand)))
+
+
+def rollout(
+  model: Model, actions: np.ndarray | jax.Array, *, physics: str = "auto"
+) -> Trajectory:
+  """Plays action sequences from the start.
+
+  Args:
+    model: from `load`.
+    actions: `[B, T, 5]`; clipped to the action box.
+    physics: 'c', 'mjx', or 'auto': C where JAX's default device is a CPU, else
+      MJX. MJX compiles once per (B, T), for all environments.
+
+  Returns:
+    A trajectory, numpy arrays from C and JAX arrays from MJX.
+
+  Raises:
+    ValueError: if `physics` is unknown or `actions` has a wrong shape.
+  """
+  shape = np.shape(actions)
+  if len(shape) != 3 or shape[-1] != ACTION_SIZE:
+    raise ValueError(f"actions must be [batch, steps, 5], got {shape}")
+  if resolve(physics) == "c":
+    return _rollout_c(model, np.asarray(actions, np.float32))
+  actions = jnp.asarray(actions, jnp.float32)
+  return _rollout_mjx(model.fixtures, model.start(), actions)
+
+
+def step(
+  model: Model,
+  state: SimState,
+  action: jax.Array,
+  *,
+  physics: str = "auto",
+) -> SimState:
+  """The state after one control step; unbatched, works under jit and vmap.
+
+  With C the step is a host callback that takes a whole batch at once.
+
+  Args:
+    model: from `load`.
+    state: before.
+    action: `[5]`, clipped to the action box; NaN counts as 0.
+    physics: as in `rollout`.
+  """
+  if resolve(physics) == "mjx":
+    batch = jax.tree.map(lambda x: x[None], (state, action))
+    return jax.tree.map(lambda x: x[0], step_mjx(model.fixtures, *batch))
+  mocap, gripper = move_mocap(state.mocap, action, jnp), grip(action, jnp)
+  function = functools.partial(c_engine.step, model.mj)
+  like = (state.qpos, state.qvel, state.hand)
+  args = (state.qpos, state.qvel, mocap, gripper)
+  qpos, qvel, hand = c_engine.call(function, args, like)
+  return SimState(qpos, qvel, mocap, hand)
+
+
+def step_mjx(
+  fixtures: jax.Array, state: SimState, action: jax.Array
+) -> SimState:
+  """The states after one control step of MJX, batched.
+
+  Args:
+    fixtures: `[3, 3]`, `Model.fixtures`.
+    state: `[B, ...]` before.
+    action: `[B, 5]`.
+  """
+  engine = _mjx_engine()
+  mocap, gripper = move_mocap(state.mocap, action, jnp), grip(action, jnp)
+  places = engine.place(fixtures)
+  qpos, qvel, hand = engine.step(places, state.qpos, state.qvel, mocap, gripper)
+  return SimState(qpos, qvel, mocap, hand)
+
+
+def step_c(model: Model, state: SimState, action: np.ndarray) -> SimState:
+  """The states after one control step of C, on the host, float64.
+
+  Args:
+    model: from `load`.
+    state: `[B, ...]` before, numpy.
+    action: `[B, 5]`, numpy.
+  """
+  mocap, gripper = move_mocap(state.mocap, action), grip(action)
+  args = (state.qpos, state.qvel, mocap, gripper)
+  qpos, qvel, hand = c_engine.step(model.mj, *args)
+  return SimState(qpos, qvel, mocap, hand)
+
+
+def log_state(state: SimState) -> jax.Array:
+  """DVD's state `[..., 13]` of `state`."""
+  parts = (state.hand, state.qpos[..., scene.MUG.start :])
+  return jnp.concatenate(parts, axis=-1)
+
+
+def geom_poses(model: Model, qpos: jax.Array, geom_ids, *, physics="auto"):
+  """Poses `[G, 3]`, `[G, 3, 3]` of `qpos` `[nq]`; works under jit and vmap."""
+  if resolve(physics) == "mjx":
+    return geom_poses_mjx(model.fixtures, qpos, geom_ids)
+  size = len(geom_ids)
+  like = (jnp.zeros((size, 3)), jnp.zeros((size, 3, 3)))
+  pose_fn = functools.partial(c_engine.geom_poses, model.mj, geom_ids=geom_ids)
+  return c_engine.call(pose_fn, (qpos,), like)
+
+
+def geom_poses_mjx(fixtures: jax.Array, qpos: jax.Array, geom_ids):
+  """The same with `fixtures` `[3, 3]`, `Model.fixtures`, as data."""
+  engine = _mjx_engine()
+  return engine.geom_poses(engine.place(fixtures), qpos, geom_ids)
+
+
+def resolve(physics: str) -> str:
+  """Returns the engine, 'c' or 'mjx', that `physics` stands for.
+
+  Raises:
+    ValueError: if `physics` is unknown.
+  """
+  if physics not in PHYSICS:
+    known = ", ".join(PHYSICS)
+    raise ValueError(f"unknown physics {physics!r}; known: {known}")
+  if physics == "auto":
+    return "c" if jax.default_backend() == "cpu" else "mjx"
+  return physics
+
+
+def move_mocap(mocap, action, xp=np):
+  """The mocap `[..., 3]` after `action` `[..., 5]`; NaN counts as 0."""
+  low, high = xp.asarray(scene.HAND_LOW), xp.asarray(scene.HAND_HIGH)
+  moved = mocap + _bounded(action[..., :3], xp) * ACTION_SCALE
+  return xp.clip(moved, low, high).astype(mocap.dtype)
+
+
+def grip(action, xp=np):
+  """The target of the claws `[...]` that `action` `[..., 5]` asks for."""
+  return _bounded(action[..., 4], xp)
+
+
+def _bounded(action, xp):
+  return xp.where(xp.isnan(action), 0.0, xp.clip(action, -1.0, 1.0))
+
+
+def _place_objects(variant, data):
+  """The mug upright at its place, the drawer ajar, all else at rest."""
+  data.qpos[scene.MUG] = (*variant.layout.mug, 0.0)
+  data.qpos[scene.MUG_QUAT] = (1, 0, 0, 0)
+  data.qpos[scene.DRAWER] = _START_DRAWER
+  data.qpos[scene.BUTTON] = 0.0
+  data.qpos[scene.FAUCET] = 0.0
+  data.qvel[scene.MUG_SPEED.start :] = 0.0
+
+
+def _rollout_c(model: Model, actions: np.ndarray) -> Trajectory:
+  start = (model.qpos, model.qvel, _START_MOCAP, model.hand)
+  state = SimState(*(np.tile(x, (len(actions), 1)) for x in start))
+  path, hands = [state.qpos], [state.hand]
+  for action in np.moveaxis(actions, 1, 0):
+    state = step_c(model, state, action)
+    path.append(state.qpos)
+    hands.append(state.hand)
+  path, hands = (np.stack(x, axis=1) for x in (path, hands))
+  log = np.concatenate([hands, path[..., scene.MUG.start :]], axis=-1)
+  return Trajectory(np.float32(path), np.float32(log))
+
+
+@jax.jit
+def _rollout_mjx(fixtures, start, actions):
+  size = len(actions)
+  start = jax.tree.map(lambda x: jnp.broadcast_to(x, (size, *x.shape)), start)
+
+  def body(state, action):
+    state = step_mjx(fixtures, state, action)
+    return state, (state.qpos, log_state(state))
+
+  _, (path, log) = jax.lax.scan(body, start, jnp.swapaxes(actions, 0, 1))
+  path = jnp.concatenate([start.qpos[None], path])
+  log = jnp.concatenate([log_state(start)[None], log])
+  return Trajectory(jnp.swapaxes(path, 0, 1), jnp.swapaxes(log, 0, 1))
+
+
+def _mjx_engine():
+  """The MJX engine, imported by those who ask for it: it takes seconds."""
+  from a2r.sim.tabletop.engines import mjx_engine
+
+  return mjx_engine

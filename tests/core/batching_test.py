@@ -1,0 +1,41 @@
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from a2r.core import batching
+
+ROWS = np.random.default_rng(0).standard_normal((6, 3)).astype(np.float32)
+KERNEL = np.random.default_rng(1).standard_normal((3, 2)).astype(np.float32)
+
+
+def loss(kernel, size):
+  """A contrast between all rows, whatever the size of the parts."""
+
+  def encode(part, rows):
+    del part
+    return jnp.tanh(rows @ kernel)
+
+  features = batching.map_micro_batches(encode, size, ROWS)
+  return jax.nn.logsumexp(features @ features.T)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 6])
+def test_parts_have_the_loss_and_gradients_of_the_whole(size):
+  whole = jax.value_and_grad(loss)(KERNEL, None)
+  parts = jax.value_and_grad(loss)(KERNEL, size)
+  chex.assert_trees_all_close(parts, whole, rtol=1e-6)
+
+
+def test_parts_are_numbered_and_keep_their_order():
+  def number(part, rows):
+    return part + 10 * rows
+
+  out = batching.map_micro_batches(number, 2, jnp.arange(6))
+  np.testing.assert_array_equal(out, [0, 10, 21, 31, 42, 52])
+
+
+def test_a_part_that_does_not_fit_is_named():
+  with pytest.raises(ValueError, match="6 clips .* micro_batch=4"):
+    loss(KERNEL, 4)

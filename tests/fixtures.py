@@ -1,0 +1,103 @@
+"""Small data sets and weights; TensorFlow is imported when first used."""
+
+import importlib
+import pathlib
+
+import numpy as np
+import pytest
+
+from a2r.core import text
+from a2r.runs import convert_sources, convert_targets
+from configs import envgen
+
+TINY = pathlib.Path(__file__).parent / "golden" / "singularity_tiny.pth"
+
+
+def _write_clips(root):
+  """Two robot tasks and three human templates, eight clips of each."""
+  records = importlib.import_module("data.records")
+  rng = np.random.default_rng(0)
+
+  def clip(template, noun, task="", success=True, source="human"):
+    return records.Record(
+      frames=rng.integers(0, 255, (4, 16, 16, 3), np.uint8),
+      instruction=template.lower().replace("something", noun),
+      template=template,
+      task=task,
+      success=success,
+      source=source,
+    )
+
+  robot = [
+    clip(template, "cup", task, success, "expert" if success else "random")
+    for template, task in (
+      ("Opening something", "open"),
+      ("Closing something", "close"),
+    )
+    for success in (True, False)
+    for _ in range(8)
+  ]
+  human = [
+    clip(template, noun)
+    for template in (
+      "Closing something",
+      "Opening something",
+      "Moving something up",
+    )
+    for noun in ("box", "jar") * 4
+  ]
+  for name, clips in (("robot", robot), ("human", human)):
+    records.write_shards(root / name, name, {}, 1, lambda _, c=clips: c)
+
+
+def _config(root):
+  """Settings of a run on the clips that are stored in a folder."""
+  config = envgen.get_config("smoke")
+  config.data.robot.update(source="records", path=f"{root}/robot", tasks=())
+  config.data.human.update(
+    source="records",
+    path=f"{root}/human",
+    templates=(),
+    clips_per_template=8,
+  )
+  config.data.validation.update(successes=3, failures=2, share=0.5)
+  config.model.backbone.image_size = 16
+  config.model.backbone.stem_features = (8,)
+  return config
+
+
+@pytest.fixture(name="own_config", scope="session")
+def _own_config():
+  """Function of a folder to settings of a run on the clips stored there."""
+  return _config
+
+
+@pytest.fixture(name="own", scope="session")
+def _own(tmp_path_factory):
+  """Settings of a run on stored clips, and its opened data."""
+  root = tmp_path_factory.mktemp("own")
+  _write_clips(root)
+  config = _config(root)
+  prepare = importlib.import_module("a2r.runs.datasets")
+  return config, prepare.open_data(config.data, seed=0, use_failures=True)
+
+
+@pytest.fixture(scope="session")
+def vocab(tmp_path_factory):
+  """A vocabulary of as many words as the tiny word table has."""
+  letters = [chr(ord("a") + i) for i in range(26)]
+  words = [*text.SPECIAL, *letters, *("##" + letter for letter in letters)]
+  words += [f"word{i}" for i in range(101 - len(words))]
+  path = tmp_path_factory.mktemp("vocab") / "vocab.txt"
+  path.write_text("\n".join(words) + "\n", encoding="utf-8")
+  return path
+
+
+@pytest.fixture(scope="session")
+def folder(vocab, tmp_path_factory):
+  """A converted folder."""
+  path = tmp_path_factory.mktemp("runs") / "singularity"
+  options = convert_sources.Options(vocab=vocab)
+  source = convert_sources.from_path(TINY, options)
+  convert_targets.write(source, path, options, "the command")
+  return path

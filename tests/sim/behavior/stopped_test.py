@@ -1,0 +1,134 @@
+"""Tests of the stopped policies: repeatable, replayable, and nearly there."""
+
+import functools
+
+import jax
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from a2r import sim
+from a2r.sim.behavior import policies, stopped
+from a2r.sim.tabletop import physics, rewards
+
+_EPISODES = 48
+# Fails by dragging the drawer open, which earns less than keeping away.
+_WRONG_WAY = ("close_drawer",)
+
+
+def _random_policy(seed=0):
+  rng = np.random.default_rng(seed)
+
+  def draw(*shape):
+    return np.float32(rng.normal(0, 0.2, shape))
+
+  return stopped.Policy(
+    mean=draw(62),
+    std=np.abs(draw(62)) + 0.1,
+    kernels=(draw(62, 8), draw(8, 5)),
+    biases=(draw(8), draw(5)),
+    noise=np.full(5, 0.3, np.float32),
+  )
+
+
+@functools.cache
+def _episodes(source):
+  """Per task, success `[B]` and the sum of shaped rewards `[B]`."""
+  model = physics.load("tabletop/train")
+  seeds = [[5, index] for index in range(_EPISODES)]
+  actions = np.concatenate(
+    [policies.sample_batch(model, source, task, seeds) for task in sim.TASKS]
+  )
+  log = physics.rollout(model, actions, physics="c").log
+  log = log.reshape(len(sim.TASKS), _EPISODES, *log.shape[1:])
+
+  @jax.jit
+  def judge(log, start, handle, tip):
+    results = {}
+    for row, (name, task) in enumerate(sim.TASKS.items()):
+      places = handle[row], tip[row]
+      earned = jax.vmap(jax.vmap(rewards.shaped(name)))(
+        log[row], start[row], *places
+      )
+      success = jax.vmap(task.success)(log[row])
+      results[name] = success, earned.sum(axis=1)
+    return results
+
+  start = np.broadcast_to(log[:, :, :1], log.shape)
+  return jax.device_get(judge(log, start, *stopped.landmarks(model, log)))
+
+
+class StoppedTest(parameterized.TestCase):
+  def test_every_task_has_a_policy_of_the_right_size(self):
+    shipped = stopped.load()
+    self.assertEqual(list(shipped), list(sim.TASKS))
+    for policy in shipped.values():
+      self.assertEqual(policy.mean.shape, (62,))
+      self.assertEqual(policy.kernels[0].shape[0], 62)
+      self.assertEqual(policy.kernels[-1].shape[1], 5)
+      for array in jax.tree.leaves(policy):
+        self.assertTrue(np.isfinite(array).all())
+      self.assertGreater(policy.noise.min(), 0.01)
+
+  def test_rows_depend_on_their_own_seed_alone_to_the_bit(self):
+    model = physics.load("tabletop/test3")
+    seeds = [[7, index] for index in range(5)]
+    actions = stopped.play(model, "open_drawer", seeds)
+    self.assertEqual((actions.shape, actions.dtype), ((5, 60, 5), np.float32))
+    self.assertLessEqual(np.abs(actions).max(), 1.0)
+    for rows in ([4], [3, 1], [0, 1, 2, 3, 4]):
+      some = stopped.play(model, "open_drawer", [seeds[row] for row in rows])
+      np.testing.assert_array_equal(some, actions[rows])
+    self.assertFalse((actions[0] == actions[1]).all())
+
+  def test_played_again_the_actions_meet_what_the_environment_shows(self):
+    policy = _random_policy()._replace(noise=np.zeros(5, np.float32))
+    actions = stopped.play_policy(policy, physics.load("tabletop/test3"), [[0]])
+    env = sim.make("tabletop/test3", physics="c")
+    state, step = env.reset(jax.random.key(0)), jax.jit(env.step)
+    first = np.asarray(state.info["log"])[None]
+    for action in actions[0, :20]:
+      batch = jax.tree.map(lambda x: np.asarray(x)[None], state.pipeline_state)
+      obs = stopped.observe(env.model, batch, first)
+      np.testing.assert_allclose(obs, state.obs[None], atol=1e-6)
+      mean = np.clip(stopped.act(policy, obs)[0], -1, 1)
+      np.testing.assert_allclose(mean, action, atol=1e-3)
+      state = step(state, action)
+
+  def test_a_network_worked_out_by_hand(self):
+    policy = stopped.Policy(
+      mean=np.array([1.0, 0.0]),
+      std=np.array([2.0, 0.001]),
+      kernels=(np.array([[1.0, -1.0], [1.0, 0.0]]), np.array([[2.0], [3.0]])),
+      biases=(np.array([0.0, 0.5]), np.array([-1.0])),
+      noise=np.zeros(1),
+    )
+    # Normalized to (1, 5), the second one clipped; hidden (6, 0).
+    out = stopped.act(policy, np.array([[3.0, 1.0]]))
+    np.testing.assert_array_equal(out, [[11.0]])
+
+  def test_arrays_and_policies_turn_into_each_other(self):
+    policy = _random_policy()
+    arrays = stopped.to_arrays({"poke_cup": policy, "open_drawer": policy})
+    back = stopped.from_arrays(arrays)
+    self.assertEqual(list(back), ["open_drawer", "poke_cup"])
+    jax.tree.map(np.testing.assert_array_equal, back["poke_cup"], policy)
+
+  @parameterized.parameters(*sim.TASKS)
+  def test_some_fail_and_they_come_nearer_than_random_play(self, task):
+    success, earned = _episodes("rl")[task]
+    random_success, random_earned = _episodes("random")[task]
+    self.assertBetween(success.mean(), 0.1, 0.9)
+    self.assertGreater(earned.mean(), random_earned.mean())
+    if task not in _WRONG_WAY:
+      self.assertGreater(
+        earned[~success].mean(), random_earned[~random_success].mean()
+      )
+
+  def test_unknown_tasks_list_the_known(self):
+    model = physics.load("tabletop/train")
+    with self.assertRaisesRegex(KeyError, "'juggle'.*close_drawer"):
+      stopped.play(model, "juggle", [[0]])
+
+
+if __name__ == "__main__":
+  absltest.main()

@@ -1,0 +1,89 @@
+"""Tests of stopping: when it stops, and that what is shipped is the policy."""
+
+import types
+from unittest import mock
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from a2r.sim.behavior import ppo, stopped, stopping
+
+
+def _trainer(num_steps):
+  """A trainer whose state is a count of timesteps."""
+
+  def epoch(state, rng):
+    del rng
+    state = types.SimpleNamespace(env_steps=state.env_steps + num_steps)
+    return state, {"reward": 1.0}
+
+  init = lambda rng: types.SimpleNamespace(env_steps=0)  # noqa: E731
+  return ppo.Trainer(init, epoch, None)
+
+
+class StoppingTest(parameterized.TestCase):
+  @parameterized.named_parameters(
+    ("at_the_aim", [(0.1, 0.9), (0.45, 0.9), (0.9, 0.9)], 2, 2),
+    ("not_while_failures_are_far", [(0.5, 0.1), (0.6, 0.5)], 2, 2),
+    ("before_it_was_too_good", [(0.3, 0.9), (0.95, 0.9)], 1, 2),
+    ("at_the_end", [(0.1, 0.5), (0.2, 0.5), (0.0, 0.5), (0.0, 0.5)], 2, 4),
+  )
+  def test_stops(self, judgments, kept, ended):
+    reported = []
+    with (
+      mock.patch.object(ppo, "make_trainer", lambda *_: _trainer(100)),
+      mock.patch.object(stopping.sim, "make", lambda *_, **__: None),
+      mock.patch.object(stopping, "export", lambda state: state.env_steps),
+      mock.patch.object(
+        stopping,
+        "judge",
+        side_effect=[stopping.Judgment(*row, 0.1) for row in judgments],
+      ),
+      mock.patch.object(
+        stopping,
+        "judge_random",
+        lambda *_, **__: stopping.Judgment(0.2, 0.3, 0.2),
+      ),
+    ):
+      result = stopping.train(
+        "poke_cup",
+        seed=0,
+        stop_at=0.5,
+        num_steps=400,
+        report_fn=lambda steps, figures: reported.append(steps),
+      )
+    self.assertEqual(result.env_steps, 100 * kept)
+    self.assertEqual(result.policy, 100 * kept)
+    self.assertEqual(reported, [100 * (i + 1) for i in range(ended)])
+
+  def test_the_exported_policy_acts_as_the_trained_one(self):
+    settings = ppo.Settings(hidden=(8, 8), init_std=0.4)
+    env = types.SimpleNamespace(observation_size=6, action_size=5)
+    with mock.patch.object(ppo.wrappers, "wrap"):
+      trainer = ppo.make_trainer([env], settings)
+    state = trainer.init(jax.random.key(0))
+    draw = iter(jax.random.split(jax.random.key(1), 20))
+    state = state.replace(
+      params=jax.tree.map(
+        lambda x: x + 0.3 * jax.random.normal(next(draw), x.shape), state.params
+      ),
+      normalizer=state.normalizer.replace(
+        mean=jnp.arange(6.0), std=jnp.linspace(0.1, 3.0, 6)
+      ),
+    )
+    obs = 4 * jax.random.normal(jax.random.key(2), (3, 6))
+    expected, _ = trainer.make_policy(state, True)(obs, None)
+    policy = stopping.export(state)
+    action = stopped.act(policy, np.asarray(obs))
+    np.testing.assert_allclose(action, expected, rtol=1e-4, atol=1e-4)
+    _, extras = trainer.make_policy(state)(obs, jax.random.key(3))
+    _, std = extras["distribution_params"]
+    np.testing.assert_allclose(
+      np.broadcast_to(policy.noise, std.shape), std, rtol=1e-6
+    )
+
+
+if __name__ == "__main__":
+  absltest.main()

@@ -1,0 +1,181 @@
+import colorsys
+import json
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from a2r.sim.humans import human_clips, looks, motion, props, scenes, templates
+
+ALL = np.arange(len(human_clips.TEMPLATES))
+
+
+@pytest.fixture(scope="module")
+def keys():
+  return jax.random.split(jax.random.key(0), len(ALL))
+
+
+@pytest.fixture(scope="module")
+def clips(keys):
+  """A clip of every template; all calls here share its program."""
+  return jax.device_get(
+    human_clips.sample_clips(keys, ALL, 0, num_frames=4, image_size=32)
+  )
+
+
+def test_the_same_key_draws_the_same_clips(keys, clips):
+  again = human_clips.sample_clips(keys, ALL, 0, num_frames=4, image_size=32)
+  np.testing.assert_array_equal(clips.frames, again.frames)
+
+
+def test_a_clip_depends_on_its_own_key_alone(keys, clips):
+  turned = human_clips.sample_clips(
+    keys[::-1], ALL[::-1], 0, num_frames=4, image_size=32
+  )
+  np.testing.assert_array_equal(clips.frames, turned.frames[::-1])
+
+
+def test_pictures_show_something_that_moves(clips):
+  frames = clips[0].astype(np.float32)
+  assert frames.shape == (len(ALL), 4, 32, 32, 3)
+  assert (frames.std(axis=(1, 2, 3)).max(axis=-1) > 5).all()
+  change = np.abs(frames[:, 1:] - frames[:, :-1]).mean(axis=(1, 2, 3, 4))
+  assert (change > 0.2).mean() > 0.9
+
+
+def test_captions_name_the_subject(clips):
+  for template, nouns in enumerate(clips[1]):
+    text = human_clips.caption(template, nouns)
+    assert "something" not in text
+    assert human_clips.NOUNS[nouns[0]] in text
+    row = templates.ROWS[template]
+    covers = row.partner == templates.COVER
+    if row.subject == templates.THING:
+      assert props.THINGS[nouns[int(covers)]] in row.things
+
+
+def test_caption_of_the_tabletop_tasks():
+  index = human_clips.TEMPLATES.index("Pushing something from left to right")
+  cup = human_clips.NOUNS.index("cup")
+  assert (
+    human_clips.caption(index, [cup, 0]) == "pushing cup from left to right"
+  )
+
+
+def test_templates_are_those_of_something_something_v2():
+  path = pathlib.Path(__file__).parents[2] / "golden" / "ssv2_labels.json"
+  known = set(json.loads(path.read_text()))
+  assert len(human_clips.TEMPLATES) == len(set(human_clips.TEMPLATES)) >= 34
+  assert set(human_clips.TEMPLATES) <= known
+  paired = [name for pair in human_clips.OPPOSITES for name in pair]
+  assert set(paired) <= set(human_clips.TEMPLATES)
+  assert len(paired) == len(set(paired)) >= 16
+
+
+@pytest.fixture(scope="module")
+def worlds():
+  """Rows, worlds and first, middle and last poses: `[C, 40, ...]`."""
+
+  def one(label, rng, held_out):
+    row = scenes.row_of(label)
+    world = scenes.sample_world(rng, row, held_out)
+    times = jnp.array([0.0, 0.5, 1.0])
+    poses = jax.vmap(lambda time: motion.motion(row, world, time))(times)
+    return row, world, poses
+
+  over_keys = jax.vmap(one, in_axes=(None, 0, None))
+  draw = jax.jit(jax.vmap(over_keys, in_axes=(0, None, None)))
+  keys = jax.random.split(jax.random.key(2), 40)
+  return [jax.device_get(draw(ALL, keys, jnp.array(flag))) for flag in (0, 1)]
+
+
+def _in_picture(world, points):
+  """Points `[..., 3]` as the camera sees them: right, up, in half pictures."""
+  camera = world["camera"]
+  seen = np.einsum(
+    "...i,...ij->...j", points - camera.position, camera.rotation
+  )
+  half = -seen[..., 2:] * np.tan(np.radians(camera.fovy) / 2)[..., None]
+  return seen[..., :2] / half
+
+
+@pytest.mark.parametrize(
+  "text, axis, sign",
+  [
+    ("Pushing something from left to right", 0, 1),
+    ("Pulling something from right to left", 0, -1),
+    ("Moving something away from the camera", 1, 1),
+    ("Moving something towards the camera", 1, -1),
+    ("Moving something up", 1, 1),
+    ("Moving something down", 1, -1),
+  ],
+)
+def test_ways_are_meant_as_the_camera_sees_them(worlds, text, axis, sign):
+  for _, world, poses in worlds:
+    i = human_clips.TEMPLATES.index(text)
+    world = jax.tree.map(lambda x, i=i: x[i], world)
+    first, last = (
+      _in_picture(world, poses["center"][i, :, k, 0]) for k in (0, 2)
+    )
+    way = last - first
+    assert (sign * way[:, axis] > 0).all()
+    assert (np.abs(way[:, axis]) > np.abs(way[:, 1 - axis])).mean() > 0.9
+
+
+def test_subjects_are_in_the_picture(worlds):
+  for _, world, poses in worlds:
+    middle = poses["center"][:, :, 1, 0]
+    inside = np.abs(_in_picture(world, middle)).max(-1) < 1
+    rows = [r.subject == templates.THING for r in templates.ROWS]
+    assert inside[np.array(rows)].mean() > 0.9
+
+
+def test_both_things_move_where_the_template_says_so(worlds):
+  row, _, poses = worlds[0]
+  partner = poses["center"][:, :, :, 1]
+  moved = np.linalg.norm(partner[:, :, 2] - partner[:, :, 0], axis=-1).max(-1)
+  np.testing.assert_array_equal(moved > 0.05, row["both"][:, 0] > 0)
+
+
+def test_opposites_end_where_the_other_begins(worlds):
+  poses = worlds[0][2]
+  for pair in human_clips.OPPOSITES:
+    one, other = (human_clips.TEMPLATES.index(name) for name in pair)
+    if templates.ROWS[one].tilt or templates.ROWS[one].state[0]:
+      continue
+    moved = [
+      poses["center"][i, :, 2, 0] - poses["center"][i, :, 0, 0]
+      for i in (one, other)
+    ]
+    along = np.einsum("bi,bi->b", *moved)
+    assert (along < 0).mean() > 0.9, pair
+
+
+def test_held_out_worlds_are_never_drawn_in_training(worlds):
+  (_, train, _), (_, held_out, _) = worlds
+  for name in ("azimuth", "elevation", "fovy", "width", "grain"):
+    low, high = looks.RANGES[name][2]
+    for world, inside in ((train, False), (held_out, True)):
+      drawn = np.abs(world[name])
+      assert (((drawn > low) & (drawn < high)) == inside).all(), name
+  low, high = np.array(looks.RANGES["hue"][2]) % 1.0
+  for world, inside in ((train, False), (held_out, True)):
+    paint = world["paint"][..., 0, :].reshape(-1, 3)
+    vivid = paint.max(-1) - paint.min(-1) > 0.05
+    hue = [colorsys.rgb_to_hsv(*rgb)[0] for rgb in paint[vivid]]
+    middle, half = (low + high) / 2, (high - low) / 2
+    apart = np.abs(np.array(hue) - middle) - half  # Below 0 in the band.
+    assert ((apart < 1e-3) if inside else (apart > -1e-3)).all()
+
+
+def test_colors_are_named_as_people_would():
+  names = tuple(looks.COLORS)
+  for rgb, name in (
+    ((0.7, 0.1, 0.15), "red"),
+    ((0.1, 0.5, 0.1), "green"),
+    ((0.3, 0.45, 0.9), "blue"),
+    ((0.85, 0.85, 0.85), "white"),
+  ):
+    assert names[looks.name_color(jnp.array(rgb))] == name

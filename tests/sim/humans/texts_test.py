@@ -1,0 +1,119 @@
+import re
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from a2r.core import text
+from a2r.sim.humans import templates
+from a2r.sim.humans import texts as human_texts
+from a2r.sim.tabletop import tasks
+
+ALL = range(len(templates.TEMPLATES))
+LENGTH = 24
+
+
+def _words(texts):
+  return {word for one in texts for word in text.pre_text(one).split()}
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+  return text.Tokenizer.train(human_texts.corpus(), vocab_size=600)
+
+
+@pytest.fixture(scope="module")
+def drawn(tokenizer):
+  """Many texts of every template: labels, ids and masks."""
+  labels = np.tile(np.arange(len(ALL)), 50)
+  nouns = np.random.default_rng(0).integers(
+    len(templates.NOUNS), size=(len(labels), 2)
+  )
+  tables = human_texts.make_tables(tokenizer, LENGTH)
+  red = human_texts.COLORS.index("red")
+  ids, mask = jax.jit(
+    jax.vmap(lambda *clip: human_texts.draw(tables, *clip, red))
+  )(jax.random.split(jax.random.key(0), len(labels)), labels, nouns)
+  return labels, np.asarray(ids), np.asarray(mask)
+
+
+def test_every_template_and_noun_has_training_and_held_out_texts():
+  seen = set()
+  for i in ALL:
+    trained, kept = human_texts._phrases(i)
+    assert len(trained) >= 5 and len(kept) >= 2
+    assert not seen & {*trained, *kept}
+    seen |= {*trained, *kept}
+    places = re.findall(r"\{.\}", trained[0])
+    assert len(set(trained + kept)) == len(trained + kept)
+    for phrase in trained + kept:
+      assert sorted(re.findall(r"\{.\}", phrase)) == places
+  for i, noun in enumerate(templates.NOUNS):
+    trained, kept = human_texts._names(i)
+    assert trained[0] == noun
+    assert len(trained) >= 5 and len(kept) >= 2
+
+
+def test_held_out_phrases_have_known_words_and_names_unknown_ones():
+  known = _words(human_texts.corpus())
+  for texts in human_texts.held_out("paraphrase"):
+    assert _words(texts) <= known
+  for i in range(len(templates.NOUNS)):
+    assert not _words(human_texts._names(i)[1]) & known
+  assert _words(task.instruction for task in tasks.TASKS.values()) <= known
+
+
+def test_no_word_is_cut_and_no_letter_unknown(tokenizer):
+  words = sorted(_words(human_texts.corpus()))
+  assert (tokenizer(words, 8)[1].sum(-1) == 2).all()
+  unknown = text.SPECIAL.index(text.UNKNOWN)
+  for kind in human_texts.KINDS:
+    texts = [x for row in human_texts.held_out(kind) for x in row]
+    ids, mask = tokenizer(texts, 64)
+    assert mask.sum(-1).max() <= LENGTH
+    assert not (ids == unknown).any()
+
+
+def test_drawn_texts_fit_and_belong_to_their_template(tokenizer, drawn):
+  labels, ids, mask = drawn
+  assert mask.sum(-1).max() < LENGTH
+  spelled = {
+    tuple(row): x
+    for i in ALL
+    for x in [human_texts._phrases(i)[0][0].format("something", "something")]
+    for row in tokenizer([x], LENGTH)[0]
+  }
+  shares = np.mean([tuple(row) in spelled for row in ids])
+  assert 0.25 < shares < 0.37
+  for label, row in zip(labels, ids, strict=True):
+    found = spelled.get(tuple(row))
+    assert found in (None, templates.TEMPLATES[label].lower())
+
+
+def test_the_robots_instructions_are_drawn(tokenizer):
+  cup = templates.NOUNS.index("cup")
+  label = templates.TEMPLATES.index("Pushing something from left to right")
+  tables = human_texts.make_tables(tokenizer, LENGTH)
+  ids, _ = jax.vmap(
+    lambda rng: human_texts.draw(tables, rng, label, jnp.array([cup, 0]), 0)
+  )(jax.random.split(jax.random.key(1), 400))
+  for wanted in (
+    "pushing cup from left to right",
+    "pushing red cup from left to right",
+    "push the mug to the right",
+  ):
+    row = tokenizer([wanted], LENGTH)[0]
+    assert (np.asarray(ids) == row).all(-1).any(), wanted
+
+
+def test_held_out_texts_name_what_is_in_the_clip():
+  drawer = templates.NOUNS.index("drawer")
+  label = templates.TEMPLATES.index("Closing something")
+  texts = human_texts.held_out_texts("name", [drawer, 0])
+  assert len(texts) == len(ALL)
+  assert texts[label] == "closing locker"
+  texts = human_texts.held_out_texts("paraphrase", [drawer, 0], index=1)
+  assert texts[label] == "closing the open drawer"
+  with pytest.raises(ValueError, match="paraphrase"):
+    human_texts.held_out("noun")

@@ -1,0 +1,167 @@
+"""Tests of the constraint solver: by hand, by enumeration, in large batches."""
+
+import functools
+import itertools
+import os
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from a2r.sim.tabletop.engines import solver
+
+_V, _E, _EQUALITIES = 6, 12, 2
+_BATCH = 300
+# Runs apart: what locks up cannot be told from here otherwise.
+_MANY = """
+import sys
+import jax
+import numpy as np
+from a2r.sim.tabletop.engines import solver
+path, out = sys.argv[1:]
+args = np.load(path)
+solve = lambda *args: solver.solve(
+  *args, num_equalities={equalities}, iterations=8, search_iterations=8
+)
+x, _ = jax.jit(jax.vmap(solve))(*(args[name] for name in args.files))
+np.save(out, x)
+"""
+
+
+@functools.partial(jax.jit, static_argnames="num_equalities")
+def _solve(*args, num_equalities=_EQUALITIES):
+  return solver.solve(
+    *args, num_equalities=num_equalities, iterations=30, search_iterations=20
+  )
+
+
+_solve_spd = jax.jit(solver.solve_spd)
+
+
+def _spd(rng, size):
+  """A random symmetric positive definite matrix of diverse scales."""
+  root = rng.normal(size=(size, size))
+  scale = 10.0 ** rng.uniform(-1, 1, size)
+  return (root @ root.T + 0.5 * np.eye(size)) * scale[:, None] * scale
+
+
+def _problem(seed):
+  """inertia, free, jacobian, reference, weight as in `solver.solve`."""
+  rng = np.random.default_rng(seed)
+  weight = 10.0 ** rng.uniform(-1, 2, _E)
+  weight[-1] = 0  # A constraint that is not there.
+  return (
+    _spd(rng, _V) / 10,
+    rng.normal(size=_V),
+    rng.normal(size=(_E, _V)),
+    rng.normal(size=_E),
+    weight,
+  )
+
+
+def _enumerate(inertia, free, jacobian, reference, weight):
+  """The minimum in float64: of all active sets the one that is its own.
+
+  Returns:
+    x `[V]` and how many inequalities are in force.
+  """
+  bits = itertools.product((False, True), repeat=_E - _EQUALITIES)
+  active = np.array([(True,) * _EQUALITIES + row for row in bits])
+  weights = active * weight
+  hessian = inertia + np.einsum("se,ev,ew->svw", weights, jacobian, jacobian)
+  right = inertia @ free + weights @ (jacobian * reference[:, None])
+  x = np.linalg.solve(hessian, right[..., None])[..., 0]
+  broken = x @ jacobian.T < reference
+  broken[:, :_EQUALITIES] = True
+  (own,) = np.flatnonzero((broken == active).all(axis=1))
+  return x[own], active[own, _EQUALITIES:].sum()
+
+
+class SolveSpdTest(parameterized.TestCase):
+  @parameterized.parameters(1, 2, 18)
+  def test_agrees_with_numpy(self, size):
+    rng = np.random.default_rng(size)
+    matrix, vector = _spd(rng, size), rng.normal(size=size)
+    x = np.asarray(_solve_spd(matrix, vector))
+    wanted = np.linalg.solve(matrix, vector)
+    np.testing.assert_allclose(x, wanted, rtol=1e-3, atol=1e-4)
+    residual = np.abs(matrix @ x - vector).max() / np.abs(matrix).max()
+    self.assertLess(residual, 1e-5)
+
+  def test_masses_of_very_different_size(self):
+    diagonal = np.array([1e-4, 1.0, 100.0])
+    x = _solve_spd(np.diag(diagonal), diagonal)
+    np.testing.assert_allclose(x, 1, rtol=1e-6)
+
+
+class SolveTest(parameterized.TestCase):
+  # One body of mass 2, x >= 3 or x = 3, weight 6: (2 a + 6 * 3) / 8.
+  @parameterized.named_parameters(
+    ("inequality_in_force", 0, 1.0, 2.5, 3.0),
+    ("inequality_kept_anyway", 0, 5.0, 5.0, 0.0),
+    ("equality_from_below", 1, 1.0, 2.5, 3.0),
+    ("equality_from_above", 1, 5.0, 3.5, -3.0),
+  )
+  def test_one_constraint_by_hand(self, num_equalities, free, x, force):
+    args = ([[2.0]], [free], [[1.0]], [3.0], [6.0], [0.0])
+    args = tuple(map(jnp.array, args))
+    got = _solve(*args, num_equalities=num_equalities)
+    np.testing.assert_allclose(got, [[x], [force]], atol=1e-5)
+
+  def test_a_constraint_of_no_weight_is_not_there(self):
+    args = ([[2.0]], [1.0], [[1.0]], [3.0], [0.0], [0.0])
+    got = _solve(*map(jnp.array, args), num_equalities=0)
+    np.testing.assert_array_equal(got, [[1.0], [0.0]])
+
+  @parameterized.parameters(*range(5))
+  def test_finds_the_minimum_from_any_start(self, seed):
+    problem = _problem(seed)
+    inertia, free, jacobian, reference, weight = problem
+    wanted, num_active = _enumerate(*problem)
+    self.assertBetween(num_active, 1, _E - _EQUALITIES - 1)
+    starts = (free, np.zeros(_V), wanted, np.full(_V, 100.0))
+    for start in starts:
+      x, force = map(np.asarray, _solve(*problem, start))
+      np.testing.assert_allclose(x, wanted, atol=2e-4)
+      # Stationary, and nothing pulls: what holds by itself has no force.
+      residual = jacobian @ x - reference
+      pushes = -weight * residual
+      pushes[_EQUALITIES:] = np.maximum(pushes[_EQUALITIES:], 0)
+      scale = np.abs(pushes).max()
+      np.testing.assert_allclose(
+        force / scale, jacobian.T @ pushes / scale, atol=1e-4
+      )
+      np.testing.assert_allclose(
+        inertia @ (x - free) / scale, force / scale, atol=1e-3
+      )
+
+  def test_a_row_does_not_depend_on_its_batch(self):
+    problems = [(*_problem(seed), np.zeros(_V)) for seed in range(3)]
+    batch = tuple(map(np.stack, zip(*problems, strict=True)))
+    many, _ = jax.jit(jax.vmap(_solve))(*batch)
+    for row, problem in zip(many, problems, strict=True):
+      np.testing.assert_allclose(row, _solve(*problem)[0], atol=1e-4)
+
+
+def test_large_batches_finish(tmp_path):
+  """XLA's Cholesky on a CPU locked up in programs of 256 and more rows."""
+  path, out = tmp_path / "problems.npz", tmp_path / "out.npy"
+  problems = [(*_problem(seed), np.zeros(_V)) for seed in range(_BATCH)]
+  batch = map(np.stack, zip(*problems, strict=True))
+  np.savez(path, *(np.float32(x) for x in batch))
+  code = _MANY.format(equalities=_EQUALITIES)
+  command = [sys.executable, "-c", code, str(path), str(out)]
+  environ = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+  subprocess.run(command, check=True, timeout=120, env=environ)
+  x = np.load(out)
+  assert x.shape == (_BATCH, _V)
+  for seed in range(0, _BATCH, 60):
+    wanted, _ = _enumerate(*_problem(seed))
+    np.testing.assert_allclose(x[seed], wanted, atol=1e-3)
+
+
+if __name__ == "__main__":
+  absltest.main()

@@ -1,0 +1,140 @@
+"""Tests of the dense rewards: known values, and experts against random play."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from a2r import sim
+from a2r.sim.behavior import policies, stopped
+from a2r.sim.tabletop import physics, rewards
+
+_HANDLE, _TIP = np.array([0.25, 0.52, 0.09]), np.array([-0.25, 0.525, 0.124])
+_EPISODES = 6
+
+
+def _state(task, *, away=0.0, **moved):
+  """A state `[13]` with the hand at the touch, or `away` meters below it."""
+  log = np.zeros(13, np.float32)
+  log[3:6], log[6], log[10] = (0, 0.6, 0), 1, -0.07
+  for name, offset in moved.items():
+    log[{"mug_x": 3, "mug_y": 4, "drawer": 10, "faucet": 12}[name]] += offset
+  row = rewards.SHAPINGS[task]
+  landmark = {"handle": _HANDLE, "mug": log[3:6], "tip": _TIP}[row.landmark]
+  log[:3] = landmark + np.array(row.touch) - (0, 0, away)
+  return log
+
+
+# What the task asks for, and by how much of its goal it has come.
+_PROGRESS = (
+  ("close_drawer", {"drawer": 0.02}, 0.5),
+  ("close_drawer", {"drawer": 0.06}, 1.0),
+  ("close_drawer", {"drawer": -0.02}, -0.5),
+  ("open_drawer", {"drawer": -0.02}, 0.5),
+  ("move_cup_away", {"mug_y": 0.03}, 0.5),
+  ("move_cup_away", {"mug_y": 0.03, "mug_x": 0.02}, 0.5),
+  ("move_cup_away", {"mug_y": 0.03, "mug_x": -0.05}, 0.0),
+  ("push_cup_left_to_right", {"mug_x": -0.03}, 0.5),
+  ("push_cup_right_to_left", {"mug_x": -0.03}, -0.5),
+  ("move_faucet", {"faucet": -0.1}, 0.5),
+  ("move_faucet", {"faucet": 0.1}, 0.5),
+  ("poke_cup", {"mug_x": 0.003}, 0.0),
+  ("poke_cup", {"mug_x": 0.014}, -0.5),
+  ("poke_cup", {"mug_y": 0.05}, -1.0),
+)
+
+
+@functools.cache
+def _play(source):
+  """Returns task -> sums of shaped rewards `[B]` of a source's episodes."""
+  model = physics.load("tabletop/train")
+  seeds = [[1, index] for index in range(_EPISODES)]
+  actions = np.concatenate(
+    [policies.sample_batch(model, source, task, seeds) for task in sim.TASKS]
+  )
+  log = physics.rollout(model, actions, physics="c").log
+  log = log.reshape(len(sim.TASKS), _EPISODES, *log.shape[1:])
+
+  @jax.jit
+  def totals(log, start, handle, tip):
+    return [
+      jax.vmap(jax.vmap(rewards.shaped(task)))(*parts).sum(axis=1)
+      for task, *parts in zip(sim.TASKS, log, start, handle, tip, strict=True)
+    ]
+
+  start = np.broadcast_to(log[:, :, :1], log.shape)
+  earned = totals(log, start, *stopped.landmarks(model, log))
+  return dict(zip(sim.TASKS, map(np.asarray, earned), strict=True))
+
+
+class RewardsTest(parameterized.TestCase):
+  def test_every_task_has_a_reward(self):
+    self.assertEqual(set(rewards.SHAPINGS), set(sim.TASKS))
+
+  @parameterized.parameters(*sim.TASKS)
+  def test_nearness_earns_up_to_one(self, task):
+    reward = rewards.shaped(task)
+    start = _state(task)
+    earned = [
+      float(reward(_state(task, away=away), start, _HANDLE, _TIP))
+      for away in (0.0, 0.05, 0.1, 0.5)
+    ]
+    self.assertAlmostEqual(earned[0], 1.0, places=3)
+    self.assertEqual(earned, sorted(earned, reverse=True))
+    self.assertLess(earned[-1], 0.05)
+
+  @parameterized.parameters(*_PROGRESS)
+  def test_progress_earns_twice_its_share_of_the_goal(self, task, moved, share):
+    start, now = _state(task), _state(task, **moved)
+    reward = rewards.shaped(task)(now, start, _HANDLE, _TIP)
+    self.assertAlmostEqual(float(reward), 1 + 2 * share, places=3)
+
+  def test_either_side_of_the_faucet_is_as_good(self):
+    log = _state("move_faucet", away=0.1)
+    other = log.copy()
+    other[0] = 2 * _TIP[0] - log[0]
+    distance = rewards.approach("move_faucet")
+    self.assertAlmostEqual(
+      float(distance(log, _HANDLE, _TIP)),
+      float(distance(other, _HANDLE, _TIP)),
+      places=6,
+    )
+
+  def test_the_slack_is_free_and_beyond_it_meters_count(self):
+    log = _state("close_drawer")
+    distance = rewards.approach("close_drawer")
+    for x, expected in ((0.03, 0.0), (0.05, 0.02), (-0.13, 0.1)):
+      moved = log + np.eye(13)[0] * x
+      self.assertAlmostEqual(
+        float(distance(moved, _HANDLE, _TIP)), expected, places=5
+      )
+
+  @parameterized.parameters(*sim.TASKS)
+  def test_experts_earn_more_than_random_play(self, task):
+    expert, random = (_play(source)[task] for source in ("expert", "random"))
+    self.assertTrue(np.isfinite(expert).all() and np.isfinite(random).all())
+    self.assertGreater(expert.mean(), random.mean() + 10)
+    self.assertGreater(np.median(expert), random.max() - 20)
+
+  def test_gradients_are_finite_at_the_touch(self):
+    states = {task: jnp.asarray(_state(task)) for task in sim.TASKS}
+
+    @jax.jit
+    def gradients(states):
+      return {
+        task: jax.grad(rewards.shaped(task))(start, start, _HANDLE, _TIP)
+        for task, start in states.items()
+      }
+
+    for task, gradient in gradients(states).items():
+      self.assertTrue(jnp.isfinite(gradient).all(), task)
+
+  def test_unknown_tasks_list_the_known(self):
+    with self.assertRaisesRegex(KeyError, "'juggle'.*close_drawer"):
+      rewards.shaped("juggle")
+
+
+if __name__ == "__main__":
+  absltest.main()

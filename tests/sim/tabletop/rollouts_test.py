@@ -1,0 +1,212 @@
+"""Tests of whole episodes: one program, no host, the same as `physics`."""
+
+import functools
+
+import jax
+import jax.extend
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from absl.testing import absltest, parameterized
+
+from a2r import sim
+from a2r.sim.tabletop import drawing, physics, rollouts
+
+_STEPS, _EVERY, _SIZE = 12, 4, 8
+_JAXPRS = (jax.extend.core.Jaxpr, jax.extend.core.ClosedJaxpr)
+
+
+def _reach(gain, rng, obs):
+  """Goes for the mug, `obs[-6:-3]` away, and a little astray."""
+  astray = 0.3 * jax.random.normal(rng, (3,))
+  return jnp.append(gain * obs[-6:-3] + astray, jnp.zeros(2))
+
+
+_POLICY = jax.tree_util.Partial(_reach, 20.0)
+
+
+@functools.cache
+def _env(name="tabletop/test3", task="move_cup_away", physics="auto"):
+  return sim.make(
+    name, task=task, physics=physics, image_size=_SIZE, noise=0.01
+  )
+
+
+def _play(env, num_envs=3, *, policy=_POLICY, seed=0):
+  return sim.rollout(
+    env,
+    policy,
+    jax.random.key(seed),
+    num_envs,
+    num_steps=_STEPS,
+    pixels_every=_EVERY,
+  )
+
+
+@functools.cache
+def _played():
+  return jax.tree.map(np.asarray, _play(_env()))
+
+
+def _primitives(jaxpr):
+  """Names of the primitives of `jaxpr` and of all that it calls."""
+  names = set()
+  for eqn in getattr(jaxpr, "jaxpr", jaxpr).eqns:
+    names.add(eqn.primitive.name)
+    parts = jax.tree.leaves(
+      list(eqn.params.values()), is_leaf=lambda x: isinstance(x, _JAXPRS)
+    )
+    for part in parts:
+      if isinstance(part, _JAXPRS):
+        names |= _primitives(part)
+  return names
+
+
+def _through_the_host(jaxpr):
+  parts = ("callback", "infeed", "outfeed")
+  return [n for n in _primitives(jaxpr) if any(part in n for part in parts)]
+
+
+def _assert_same(left, right):
+  jax.tree.map(np.testing.assert_array_equal, left, right)
+
+
+class ProgramTest(absltest.TestCase):
+  def test_mjx_never_asks_the_host(self):
+    env = _env(physics="mjx")
+    jaxpr = jax.make_jaxpr(
+      lambda rng: sim.rollout(env, _POLICY, rng, 2, num_steps=2, pixels_every=1)
+    )(jax.random.key(0))
+    # Physics and pictures are in it.
+    self.assertContainsSubset({"scan", "while"}, _primitives(jaxpr))
+    self.assertEmpty(_through_the_host(jaxpr))
+
+  def test_what_asks_the_host_is_found(self):
+    env = _env()
+    state = env.reset(jax.random.key(0))
+    jaxpr = jax.make_jaxpr(
+      lambda state: jax.lax.scan(
+        lambda state, _: (jax.jit(env.step)(state, jnp.zeros(5)), None),
+        state,
+        length=2,
+      )
+    )(state)
+    self.assertEqual(_through_the_host(jaxpr), ["pure_callback"])
+
+
+class PlayTest(parameterized.TestCase):
+  def test_shapes_and_types(self):
+    played = _played()
+    size = _env().observation_size
+    times = _STEPS + 1
+    for name, shape, dtype in (
+      ("log", (3, times, 13), np.float32),
+      ("qpos", (3, times, 19), np.float32),
+      ("obs", (3, times, size), np.float32),
+      ("actions", (3, _STEPS, 5), np.float32),
+      ("reward", (3, _STEPS), np.float32),
+      ("success", (3,), np.bool_),
+      ("frames", (3, _STEPS // _EVERY + 1, _SIZE, _SIZE, 3), np.uint8),
+    ):
+      value = getattr(played, name)
+      self.assertEqual((value.shape, value.dtype), (shape, dtype), name)
+
+  def test_frames_show_every_nth_step(self):
+    env, played = _env(), _played()
+    look = drawing.Look(env.model.variant, env.model.mj)
+    qpos = played.qpos[:, ::_EVERY]
+    frames = drawing.draw_frames(look, env.model.mj, qpos, image_size=_SIZE)
+    np.testing.assert_array_equal(played.frames, frames)
+    self.assertTrue((frames[:, 1:] != frames[:, :-1]).any(axis=(2, 3, 4)).all())
+
+  def test_success_and_reward_are_the_task_s(self):
+    env, played = _env(), _played()
+    success = [env.task.success(log) for log in played.log]
+    np.testing.assert_array_equal(played.success, success)
+    self.assertTrue(any(success))
+    pairs = np.stack([np.stack([played.log[:, 0]] * _STEPS, 1)] * 2, 2)
+    pairs[:, :, 1] = played.log[:, 1:]
+    reward = jax.vmap(jax.vmap(env.task.success))(pairs)
+    np.testing.assert_array_equal(played.reward, reward)
+    other = _play(_env(task="close_drawer"))
+    np.testing.assert_array_equal(other.log, played.log)
+    self.assertFalse(other.success.any())
+
+  def test_follows_the_physics_of_the_same_actions(self):
+    env = sim.make("tabletop/train", image_size=_SIZE)
+    played = sim.rollout(env, _POLICY, jax.random.key(0), 3, num_steps=_STEPS)
+    self.assertIsNone(played.frames)
+    wanted = physics.rollout(env.model, played.actions)
+    np.testing.assert_allclose(played.log, wanted.log, atol=1e-4)
+    np.testing.assert_allclose(played.qpos, wanted.qpos, atol=1e-4)
+    np.testing.assert_array_equal(played.log[:, 0], wanted.log[:, 0])
+
+  @pytest.mark.slow
+  def test_an_episode_does_not_depend_on_how_many_there_are(self):
+    few, many = _played(), _play(_env(), 5)
+    _assert_same(few, jax.tree.map(lambda x: x[:3], many))
+    self.assertTrue((few.log[0] != few.log[1]).any())
+
+  def test_the_key_is_the_seed(self):
+    first, again = _played(), _play(_env())
+    _assert_same(first, again)
+    other = _play(_env(), seed=1)
+    self.assertTrue((other.log[0] != first.log[0]).any())
+    self.assertTrue((other.qpos[0, 0] != first.qpos[0, 0]).any())  # The noise.
+
+  def test_parameters_of_a_policy_are_data(self):
+    _played()
+    programs = (rollouts._reset_jit, rollouts._act_jit, rollouts._advance_jit)
+    before = [program._cache_size() for program in programs]
+    weak = _play(_env(), policy=jax.tree_util.Partial(_reach, 1.0))
+    _play(_env("tabletop/train", "move_faucet"))
+    self.assertEqual([program._cache_size() for program in programs], before)
+    self.assertTrue((weak.actions != _played().actions).any())
+    function = _play(_env(), policy=functools.partial(_reach, 20.0))
+    np.testing.assert_allclose(function.log, _played().log, atol=1e-5)
+
+  @parameterized.parameters(
+    (dict(num_envs=0), "one episode and step, got 0 and 4"),
+    (dict(num_steps=0), "one episode and step, got 2 and 0"),
+    (dict(pixels_every=3), "divide 4 steps, got 3"),
+    (dict(pixels_every=-1), "divide 4 steps, got -1"),
+  )
+  def test_wrong_numbers_are_told(self, numbers, message):
+    numbers = dict(num_envs=2, num_steps=4) | numbers
+    with self.assertRaisesRegex(ValueError, message):
+      sim.rollout(_env(), _POLICY, jax.random.key(0), **numbers)
+
+  def test_wrong_actions_are_told(self):
+    with self.assertRaisesRegex(ValueError, r"shape \(5,\), got \(4,\)"):
+      _play(_env(), policy=lambda rng, obs: obs[:4])
+
+
+@pytest.mark.slow
+def test_one_mjx_program_serves_all_environments_and_tasks():
+  before = rollouts._play_mjx._cache_size()
+  for name in ("tabletop/train", "tabletop/test3"):
+    logs = []
+    for task in ("close_drawer", "move_faucet"):
+      played, wanted = (
+        sim.rollout(
+          _env(name, task, engine),
+          _POLICY,
+          jax.random.key(0),
+          2,
+          num_steps=2,
+          pixels_every=1,
+        )
+        for engine in ("mjx", "c")
+      )
+      np.testing.assert_allclose(played.log, wanted.log, atol=1e-4)
+      np.testing.assert_allclose(played.obs, wanted.obs, atol=1e-2)
+      assert (played.success == wanted.success).all()
+      differs = np.abs(np.int32(played.frames) - np.int32(wanted.frames)) > 2
+      assert differs.mean() < 0.02
+      logs.append(played.log)
+    np.testing.assert_array_equal(*logs)
+  assert rollouts._play_mjx._cache_size() == before + 1
+
+
+if __name__ == "__main__":
+  absltest.main()

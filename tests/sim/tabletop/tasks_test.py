@@ -1,0 +1,104 @@
+"""Tests of the tasks: success by hand-made trajectories."""
+
+import jax
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from a2r import sim
+from a2r.sim.tabletop import tasks
+
+
+def _trajectory(num_steps=8, **changes):
+  """A trajectory `[T+1, 13]` in which nothing happens but `changes`.
+
+  Each change is an offset reached halfway and, for names that end in
+  `_back`, taken back at the end.
+  """
+  start = np.zeros(13, np.float32)
+  start[:3], start[3:6], start[6] = (0, 0.45, 0.02), (0, 0.6, 0), 1
+  start[10] = -0.07
+  columns = {
+    "hand_x": 0, "hand_y": 1, "hand_z": 2, "cup_x": 3, "cup_y": 4,
+    "drawer": 10, "faucet": 12,
+  }  # fmt: skip
+  trajectory = np.tile(start, (num_steps + 1, 1))
+  for name, offset in changes.items():
+    stop = num_steps if name.endswith("_back") else num_steps + 1
+    column = columns[name.removesuffix("_back")]
+    trajectory[num_steps // 2 : stop, column] += offset
+  return trajectory
+
+
+_CASES = (
+  ("close_drawer", {"drawer": 0.05}, True),
+  ("close_drawer", {"drawer": 0.01}, False),
+  ("close_drawer", {"drawer_back": 0.05}, False),
+  ("close_drawer", {"drawer": -0.05}, False),
+  ("open_drawer", {"drawer": -0.05}, True),
+  ("open_drawer", {"drawer": -0.01}, False),
+  ("open_drawer", {"drawer_back": -0.05}, False),
+  ("move_cup_away", {"cup_y": 0.05}, True),
+  ("move_cup_away", {"cup_y_back": 0.05}, True),
+  ("move_cup_away", {"cup_y": 0.05, "cup_x": 0.06}, False),
+  ("move_cup_away", {"cup_y": 0.02}, False),
+  ("move_cup_away", {"cup_y": -0.05}, False),
+  ("move_faucet", {"faucet": -0.5}, True),
+  ("move_faucet", {"faucet": 0.5}, True),
+  ("move_faucet", {"faucet": 0.005}, False),
+  ("push_cup_left_to_right", {"cup_x": -0.05}, True),
+  ("push_cup_left_to_right", {"cup_x": 0.05}, False),
+  ("push_cup_left_to_right", {"cup_x": -0.02}, False),
+  ("push_cup_right_to_left", {"cup_x": 0.05}, True),
+  ("push_cup_right_to_left", {"cup_x": -0.05}, False),
+  ("poke_cup", {"hand_y": 0.065}, True),
+  ("poke_cup", {"hand_y": 0.07, "cup_y": 0.005}, True),
+  ("poke_cup", {"hand_y": 0.1, "cup_y": 0.03}, False),
+  ("poke_cup", {"hand_y": 0.03}, False),
+  ("poke_cup", {"hand_y": 0.065, "hand_z": 0.1}, False),
+)
+
+
+class TasksTest(parameterized.TestCase):
+  @parameterized.parameters(*_CASES)
+  def test_success(self, name, changes, expected):
+    success = sim.TASKS[name].success(_trajectory(**changes))
+    self.assertEqual(bool(success), expected)
+
+  @parameterized.parameters(*tasks.TASKS)
+  def test_doing_nothing_is_a_failure(self, name):
+    self.assertFalse(sim.TASKS[name].success(_trajectory()))
+
+  @parameterized.parameters(*tasks.TASKS)
+  def test_success_is_pure(self, name):
+    batch = np.stack([_trajectory(), _trajectory(cup_x=0.1, faucet=1.0)])
+    success = jax.jit(jax.vmap(sim.TASKS[name].success))(batch)
+    alone = [sim.TASKS[name].success(row) for row in batch]
+    np.testing.assert_array_equal(success, alone)
+
+  @parameterized.parameters(*tasks.TASKS)
+  def test_instruction_fills_the_template(self, name):
+    task = sim.TASKS[name]
+    self.assertEqual(task.name, name)
+    self.assertEqual(task.instruction, task.instruction.lower())
+    objects = {"drawer", "cup", "faucet"} & set(task.instruction.split())
+    filled = task.template.lower().replace("something", objects.pop())
+    self.assertEqual(task.instruction, filled)
+
+  def test_targets_come_first(self):
+    self.assertEqual(
+      sim.TARGETS,
+      (
+        "close_drawer",
+        "move_cup_away",
+        "move_faucet",
+        "push_cup_left_to_right",
+      ),
+    )
+
+  def test_unknown_task_lists_the_known(self):
+    with self.assertRaisesRegex(KeyError, "'juggle'.*close_drawer.*poke_cup"):
+      tasks.get("juggle")
+
+
+if __name__ == "__main__":
+  absltest.main()
