@@ -41,10 +41,10 @@ _ORIGINAL = {
 def main(_):
   rows = [[name, *_figures(name)] for name in sim.ENVIRONMENTS]
   title = f"Uniform random actions, {_EPISODES.value} episodes each"
-  print(tables.text(tables.Table(title, _HEADER, rows)), end="\n\n")
+  print(tables.Table(title, _HEADER, rows).text(), end="\n\n")
   rows = [[name, *figures] for name, figures in _ORIGINAL.items()]
   title = "The original, 60 episodes each"
-  print(tables.text(tables.Table(title, _HEADER, rows)))
+  print(tables.Table(title, _HEADER, rows).text())
 
 
 def _figures(name):

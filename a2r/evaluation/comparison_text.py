@@ -72,7 +72,7 @@ def markdown(record: Mapping, picture: str) -> str:
   if not record["cells"]:
     parts.append("Nothing has been run yet.")
   for table in result_tables(record):
-    parts.append(tables.markdown(table))
+    parts.append(table.markdown())
   if record["cells"]:
     parts.append(f"![Success rates]({picture})")
   parts += ["## What differs from the paper", _bullets(record["differs"])]
@@ -87,7 +87,7 @@ def markdown(record: Mapping, picture: str) -> str:
 def summary(record: Mapping) -> str:
   """What a program prints at its end."""
   found = result_tables(record, brief=True)
-  lines = [tables.text(table).replace("**", "") for table in found]
+  lines = [table.text().replace("**", "") for table in found]
   return "\n\n".join(lines or ["Nothing has been run yet."])
 
 

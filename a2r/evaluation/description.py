@@ -34,7 +34,7 @@ def describe(model: judge.Model, clip: np.ndarray, instruction: str) -> str:
       f"  {_reading(model, instruction, known)}",
       f"Reward: {rewards[0]:.4f} ({_MEANING[model.form]})",
       "",
-      tables.text(_known_table(model, texts, scores)),
+      _known_table(model, texts, scores).text(),
       *_failure_lines(model, clip, known),
     ]
   )
@@ -76,4 +76,4 @@ def _failure_lines(model, clip, known: str) -> list[str]:
   rows += [[f"failure mode {k}", float(p)] for k, p in enumerate(modes[1:], 1)]
   title = f"How {known!r} ended"
   table = tables.Table(title, ["outcome", "probability"], rows)
-  return ["", tables.text(table)]
+  return ["", table.text()]

@@ -4,7 +4,7 @@ What a program calls at the end of a training run:
 
   result = evaluate.evaluate_run(model, {'validation': clips, 'test': clips})
   report.write(result, workdir, config=config.to_dict(), card=card)
-  print(tables.summary(result))
+  print(report.summary(result))
 
 `model` is an `a2r.reward.Reward`, or anything with `.instructions`, `.form`
 and `.form_scores(frames, instructions) -> {form: [N, L]}`; the two values are

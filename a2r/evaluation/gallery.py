@@ -245,7 +245,7 @@ def summary(cells: Sequence[Cell], out: pathlib.Path) -> str:
     size = sum((out / row["file"]).stat().st_size for row in found) / 1e6
     rows.append([source, len(found), successes, len(found) - successes, size])
   header = ["source", "clips", "successes", "failures", "MB"]
-  return tables.text(tables.Table("", header, rows))
+  return tables.Table("", header, rows).text()
 
 
 def write(path: pathlib.Path, data: bytes):

@@ -7,7 +7,7 @@ import json
 import pathlib
 
 from a2r.core import writer
-from a2r.evaluation import figures, report, tables
+from a2r.evaluation import figures, report
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8881; }
@@ -48,9 +48,12 @@ def render(workdir: str | pathlib.Path) -> str:
   if found:
     result, record = found
     body += [_headline(record), "<h2>Results</h2>"]
-    body.append(f"<p>{html.escape(tables.form_line(result))}.</p>")
+    body.append(f"<p>{html.escape(report.form_line(result))}.</p>")
     body += [f"<p>Note: {html.escape(note)}</p>" for note in result.notes]
-    body += [_table(one) for one in tables.all_tables(result)]
+    body += [
+      f'<div class="wide">{table.html()}</div>'
+      for table in report.all_tables(result)
+    ]
   else:
     body.append('<p class="note">The run has not been evaluated yet.</p>')
   picture = workdir / report.PNG_FILE
@@ -98,30 +101,6 @@ def _details(record: dict) -> str:
   return (
     f"<pre>{html.escape(json.dumps(shown, indent=2))}</pre>"
     f"<details><summary>Config</summary><pre>{config}</pre></details>"
-  )
-
-
-def _table(table: tables.Table) -> str:
-  cells = [[tables.cell(value) for value in row] for row in table.rows]
-  columns = zip(*cells, strict=True) if cells else [[]] * len(table.header)
-  kinds = [
-    ' class="number"' if all(map(tables.is_number, column)) else ""
-    for column in columns
-  ]
-
-  def line(tag, row):
-    return "<tr>{}</tr>".format(
-      "".join(
-        f"<{tag}{kind}>{html.escape(one)}</{tag}>"
-        for one, kind in zip(row, kinds, strict=True)
-      )
-    )
-
-  return (
-    f'<div class="wide"><table><caption>{html.escape(table.title)}</caption>'
-    f"<thead>{line('th', table.header)}</thead><tbody>"
-    + "".join(line("td", row) for row in cells)
-    + "</tbody></table></div>"
   )
 
 

@@ -1,4 +1,8 @@
-"""The record of an evaluation: report.json and report.png in the run folder."""
+"""What an evaluation leaves behind: its tables, report.json and report.png.
+
+Near-misses are the failures of all sources that nearly succeed, see
+`labeled.NEAR_SOURCES`.
+"""
 
 import dataclasses
 import datetime
@@ -8,12 +12,12 @@ import os
 import pathlib
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
 
-from a2r.evaluation import figures
+from a2r.evaluation import evaluate, figures, tables
 from a2r.evaluation.evaluate import Report
 
 JSON_FILE = "report.json"
@@ -29,6 +33,175 @@ _PACKAGES = (
   "mujoco-mjx",
   "tensorflow-cpu",
 )
+_FEW = 10  # Of either outcome: a figure on fewer clips says how few.
+_SHOWN_CLIPS = 40  # On a terminal; report.json has all.
+
+
+def summary(result: Report) -> str:
+  """What a run prints at its end: the chosen form, per environment."""
+  rows = chosen(result.summary, result.form)
+  parts = [form_line(result)]
+  if rows:
+    parts += [environments(rows).text(), rewards(rows).text()]
+  if result.clips:
+    parts.append(clips(result.clips[:_SHOWN_CLIPS]).text())
+    left = len(result.clips) - _SHOWN_CLIPS
+    parts += [f"... and {left} clips more in report.json"] * (left > 0)
+  return "\n\n".join([*parts, *(f"NOTE: {note}" for note in result.notes)])
+
+
+def all_tables(result: Report) -> list[tables.Table]:
+  """All that a page shows."""
+  rows = chosen(result.summary, result.form)
+  return [
+    environments(rows),
+    rewards(rows),
+    tasks(chosen(result.rows, result.form)),
+    forms(result),
+    *([clips(result.clips)] if result.clips else []),
+  ]
+
+
+def chosen(rows: Sequence[dict], form: str) -> list[dict]:
+  """The rows of one form."""
+  return [row for row in rows if row["form"] == form]
+
+
+def form_line(result: Report) -> str:
+  """Which form the reward has, and why."""
+  why = "the first one; there were no clips, or too few, to choose on"
+  if result.validation and result.form != evaluate.best(result.validation):
+    why = "no validation clip shows the instructions judged"
+  elif result.validation:
+    figure = tables.format_cell(result.validation[result.form])
+    why = f"chosen on the validation clips, AUROC {figure}"
+    if result.num_validation:
+      why += " of {} successes and {} failures".format(*result.num_validation)
+  return f"Form of the reward: {result.form} ({why})"
+
+
+def environments(rows: Sequence[dict]) -> tables.Table:
+  """AUROC per environment, from rows of `Report.summary`."""
+  kinds = _kinds(rows, "auroc")
+  return tables.Table(
+    "AUROC of successes against failures: mean over tasks, 95 % interval over "
+    "clips, 0.50 is chance",
+    ["environment", *_AUROC_COLUMNS, "interval", *kinds],
+    [
+      [
+        r["environment"],
+        *_auroc(r),
+        None if _few(r) else _interval(r["auroc_interval"]),
+        *(r[key] for key in kinds.values()),
+      ]
+      for r in rows
+    ],
+  )
+
+
+def rewards(rows: Sequence[dict]) -> tables.Table:
+  """Mean rewards and retrieval, from rows of `Report.summary`."""
+  columns = {
+    "environment": "environment",
+    "success": "reward_success",
+    **(_kinds(rows, "reward") or {"failure": "reward_failure"}),
+    "success, other text": "reward_other_text",
+    "picked of known": "retrieval",
+    "picked of tasks": "retrieval_tasks",
+  }
+  return tables.Table(
+    "Mean reward, and share of successes whose own instruction is picked among "
+    "all known ones and among the tasks shown",
+    list(columns),
+    [[r[key] for key in columns.values()] for r in rows],
+  )
+
+
+def tasks(rows: Sequence[dict]) -> tables.Table:
+  """AUROC per environment and task, from rows of one form."""
+  kinds = _kinds(rows, "auroc")
+  return tables.Table(
+    "AUROC per task",
+    ["environment", "task", *_AUROC_COLUMNS, *kinds, "picked of known"],
+    [
+      [
+        r["environment"],
+        r["task"],
+        *_auroc(r),
+        *(r[key] for key in kinds.values()),
+        r["retrieval"],
+      ]
+      for r in rows
+    ],
+  )
+
+
+def clips(rows: Sequence[dict]) -> tables.Table:
+  """The reward of each clip, from `Report.clips`."""
+  return tables.Table(
+    "Reward of each clip; the successes of an instruction should stand first",
+    ["clip", "instruction", "it is a", "reward"],
+    [
+      [
+        r["name"],
+        r["instruction"],
+        "success" if r["success"] else "failure",
+        r["score"],
+      ]
+      for r in rows
+    ],
+  )
+
+
+def forms(result: Report) -> tables.Table:
+  """Mean AUROC of each form: on validation, then per environment."""
+  names = list(dict.fromkeys(r["environment"] for r in result.summary))
+  found = {(r["form"], r["environment"]): r["auroc"] for r in result.summary}
+  return tables.Table(
+    "AUROC of every form of the reward",
+    ["form", "validation", *names],
+    [
+      [form, result.validation.get(form), *(found[form, n] for n in names)]
+      for form in dict.fromkeys(r["form"] for r in result.summary)
+    ],
+  )
+
+
+_AUROC_COLUMNS = ("successes", "failures", "all failures")
+
+
+def _auroc(row: dict) -> list:
+  """The cells under `_AUROC_COLUMNS`; of few clips the figure says so."""
+  figure, counts = row["auroc"], (row["num_success"], row["num_failure"])
+  if figure is not None and _few(row):
+    figure = "{:.2f} on {}+{} clips".format(figure, *counts)
+  return [*counts, figure]
+
+
+def _few(row: dict) -> bool:
+  return min(row["num_success"], row["num_failure"]) < _FEW
+
+
+def _kinds(rows: Sequence[dict], figure: str) -> dict[str, str]:
+  """Columns of the two kinds of failure, none where no clip is told apart."""
+  names = (
+    ("near-misses", "random")
+    if figure == "auroc"
+    else (
+      "near-miss",
+      "random",
+    )
+  )
+  keys = (f"{figure}_near_miss", f"{figure}_random")
+  told = any(row[key] is not None for row in rows for key in keys)
+  return dict(zip(names, keys, strict=True)) if told else {}
+
+
+def _interval(bounds: Sequence[float] | None) -> str | None:
+  """An interval as `0.91-0.97`; none where clips drawn anew all agree."""
+  if bounds is None or bounds[1] - bounds[0] < 1e-6:
+    return None
+  return f"{bounds[0]:.2f}-{bounds[1]:.2f}"
 
 
 def write(

@@ -185,7 +185,7 @@ def _report(workdir, config, clips, held_out, metrics, card, num_steps):
   ]
   title = "Percent of {clips} held-out clips and their {captions} captions"
   header = ("ranked", "R@1", "R@5", "R@10")
-  print(tables.text(tables.Table(title.format(**sizes), header, rows)))
+  print(tables.Table(title.format(**sizes), header, rows).text())
   if "top1" in metrics:
     print(
       f"\nAmong {sizes['templates']} templates: top-1 "

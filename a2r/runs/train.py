@@ -11,7 +11,7 @@ import numpy as np
 
 from a2r import reward
 from a2r.core import files, optim, signals, text
-from a2r.evaluation import evaluate, judge, report, tables
+from a2r.evaluation import evaluate, judge, report
 from a2r.learners import adapt2reward, loop
 from a2r.runs import (
   baselines,
@@ -285,7 +285,7 @@ def _evaluate(config, workdir, data, start):
     card=start.card,
     command=run_folder.command_line(),
   )
-  print(tables.summary(result))
+  print(report.summary(result))
   print(f"\nReport: {workdir / report.JSON_FILE}. Use the reward:")
   if config.method not in methods.PARTS:
     print(f"  python -m launch.score --run={workdir} --help")

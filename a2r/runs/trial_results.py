@@ -80,10 +80,8 @@ def table(rows: Sequence[Mapping]) -> str:
     if row["num_trials"]
   ]
   lines.sort(key=lambda line: (line[0], line[1] == "mean of all"))
-  return tables.text(
-    tables.Table(
-      "Success of planning, in %, with 95 % Wilson intervals over trials",
-      ["environment", "task", "trials", "seeds", "success", "interval"],
-      lines,
-    )
-  )
+  return tables.Table(
+    "Success of planning, in %, with 95 % Wilson intervals over trials",
+    ["environment", "task", "trials", "seeds", "success", "interval"],
+    lines,
+  ).text()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from absl.testing import absltest, parameterized
 
-from a2r.evaluation import evaluate, examples, labeled, tables
+from a2r.evaluation import evaluate, examples, labeled, report
 from a2r.sim.behavior import policies
 
 TEXTS = ["closing drawer", "moving cup", "opening box"]
@@ -182,12 +182,12 @@ class EvaluateRunTest(absltest.TestCase):
       Softmax(), {"validation": validation, "test": test}
     )
     self.assertEqual(result.form, "softmax")
-    self.assertIn("no validation clip shows", tables.form_line(result))
+    self.assertIn("no validation clip shows", report.form_line(result))
     again = evaluate.evaluate_run(
       Softmax(), {"validation": validation, "test": validation}
     )
     self.assertEqual(again.form, "good")
-    self.assertIn("chosen on the validation clips", tables.form_line(again))
+    self.assertIn("chosen on the validation clips", report.form_line(again))
 
   def test_without_validation_the_form_is_the_model_s(self):
     result = evaluate.evaluate_run(FakeModel(), {"test": self._clips("train")})

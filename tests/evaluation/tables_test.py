@@ -43,22 +43,22 @@ def make_result():
 
 def test_text_is_aligned():
   table = tables.Table("Title", ["name", "n"], [["a", 1.0], ["bc", None]])
-  assert tables.text(table) == (
+  assert table.text() == (
     "Title\nname     n\n----  ----\na     1.00\nbc       -"
   )
 
 
 def test_empty_table_is_its_header():
-  assert tables.text(tables.Table("", ["a", "b"], [])) == "a  b\n-  -"
+  assert tables.Table("", ["a", "b"], []).text() == "a  b\n-  -"
 
 
 def test_row_of_other_length():
   with pytest.raises(ValueError, match="each row needs 2 cells"):
-    tables.text(tables.Table("T", ["a", "b"], [[1]]))
+    tables.Table("T", ["a", "b"], [[1]]).text()
 
 
 def test_summary_shows_the_chosen_form():
-  text = tables.summary(make_result())
+  text = report.summary(make_result())
   lines = text.splitlines()
   assert lines[0] == (
     "Form of the reward: cosine (chosen on the validation clips, AUROC 0.97)"
@@ -90,7 +90,7 @@ def test_few_clips_are_told():
     notes=["two clips say nothing"],
     num_validation=[12, 11],
   )
-  text = tables.summary(result)
+  text = report.summary(result)
   lines = text.splitlines()
   assert lines[0].endswith("AUROC 0.97 of 12 successes and 11 failures)")
   assert lines[5].split() == [
@@ -101,8 +101,8 @@ def test_few_clips_are_told():
   assert text.count("a.mp4") == 40
   assert "... and 10 clips more in report.json" in text
   assert text.endswith("NOTE: two clips say nothing")
-  assert tables.tasks(result.rows).rows[0][4] == "1.00 on 1+1 clips"
-  assert len(tables.all_tables(result)[-1].rows) == 50
+  assert report.tasks(result.rows).rows[0][4] == "1.00 on 1+1 clips"
+  assert len(report.all_tables(result)[-1].rows) == 50
 
 
 def test_a_perfect_figure_has_no_interval():
@@ -110,12 +110,12 @@ def test_a_perfect_figure_has_no_interval():
     "auroc": 1.0,
     "auroc_interval": [1 - 5e-15, 1.0],
   }
-  cells = tables.environments([row]).rows[0]
+  cells = report.environments([row]).rows[0]
   assert cells[1:5] == [40, 38, 1.0, None]
 
 
 def test_forms_are_compared():
-  table = tables.forms(make_result())
+  table = report.forms(make_result())
   assert table.rows == [["cosine", 0.97, 0.953], ["softmax", 0.95, 0.9]]
 
 
@@ -163,4 +163,11 @@ def test_page_of_an_unfinished_run(tmp_path):
 
 def test_cells():
   cells = [None, 0.126, 3, "", "a", np.float64(0.5)]
-  assert [tables.cell(c) for c in cells] == ["-", "0.13", "3", "-", "a", "0.50"]
+  assert [tables.format_cell(c) for c in cells] == [
+    "-",
+    "0.13",
+    "3",
+    "-",
+    "a",
+    "0.50",
+  ]
