@@ -9,6 +9,7 @@ prompts each, L tokens, E feature width.
 """
 
 import functools
+import pathlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,10 +17,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from a2r import reward as reward_lib
 from a2r.core import parallel
 from a2r.learners import base, encoding, failure_clusters
 from a2r.learners import objective as objective_lib
-from a2r.models import prompts, reward
+from a2r.models import prompts, reward, scorer, trained
 
 
 def make_learner(
@@ -217,3 +219,30 @@ def _encode_texts(model, params, ids, mask, rng, *, with_failures):
       rngs={"dropout": rng_failure},
     )
   return texts
+
+
+def _load(folder: pathlib.Path, checkpoint: str) -> scorer.Scorer:
+  """The scorer of a run or of an exported reward, in the form it was given."""
+  model = reward_lib.load(folder, checkpoint)
+  module = trained.make_model(model.trained, str(folder))
+  return scorer.Scorer(
+    name=METHOD.name,
+    params={
+      "model": model.trained.params,
+      "temperature": jnp.float32(model.trained.temperature),
+    },
+    encode_fn=scorer.EncodeVideo(module),
+    score_fn=scorer.FormScore(model.form),
+    context_fn=model.texts,
+    num_frames=model.num_frames,
+    image_size=module.config.image_size,
+  )
+
+
+METHOD = base.Method(
+  name="adapt2reward",
+  label="Adapt2Reward",
+  color="#0072B2",
+  parts=("human", "robot", "failure"),
+  load=_load,
+)

@@ -1,5 +1,7 @@
 """What a method is, and the update that all methods share."""
 
+import dataclasses
+import pathlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -10,6 +12,7 @@ import optax
 from a2r.core import parallel
 from a2r.core import rng as rng_lib
 from a2r.learners import state as state_lib
+from a2r.models import scorer
 
 PyTree = Any
 
@@ -32,6 +35,26 @@ class Learner(NamedTuple):
   loss_fn: Callable[..., tuple[jax.Array, Any]]
   on_epoch: Callable[..., tuple[PyTree, dict[str, float]]] | None = None
   updates_extra: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Method:
+  """A row of `registry.METHODS`: what the project knows of a method.
+
+  name: in settings and run folders.
+  label: what tables and figures call it.
+  color: of its bars and lines; those of all methods can be told apart by all
+    kinds of color vision.
+  parts: the parts of a batch that it looks at, where a run has them.
+  load: `load(folder, checkpoint) -> Scorer` of a run folder, the checkpoint
+    'best' or 'newest'.
+  """
+
+  name: str
+  label: str
+  color: str
+  parts: tuple[str, ...]
+  load: Callable[[pathlib.Path, str], scorer.Scorer]
 
 
 def make_step_fn(

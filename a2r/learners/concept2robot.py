@@ -11,6 +11,7 @@ Letters: B clips, T frames, H W picture, C classes, L texts, E feature width.
 
 import dataclasses
 import functools
+import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -20,7 +21,7 @@ import numpy as np
 
 from a2r import losses
 from a2r.core import parallel
-from a2r.learners import base, encoding
+from a2r.learners import base, encoding, run_files
 from a2r.models import classifier, scorer, wording
 from a2r.models.singularity import singularity
 
@@ -137,3 +138,24 @@ def _find_classes(classes, readings, texts):
       )
     found.append(classes.index(name))
   return np.array(found, np.int32)
+
+
+def _load(folder: pathlib.Path, checkpoint: str) -> scorer.Scorer:
+  run = run_files.read(folder, checkpoint)
+  return make_scorer(
+    run.config,
+    run.params,
+    classes=run.spec["classes"],
+    readings=run.spec["readings"],
+    temperature=run.settings["loss"]["temperature"],
+    score=run.settings["concept2robot"]["score"],
+  )
+
+
+METHOD = base.Method(
+  name="concept2robot",
+  label="Concept2Robot",
+  color="#E69F00",
+  parts=("human",),
+  load=_load,
+)

@@ -16,6 +16,7 @@ picture, L texts, E feature width.
 
 import dataclasses
 import functools
+import pathlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -27,7 +28,7 @@ import optax
 from a2r import losses
 from a2r.core import parallel
 from a2r.core import rng as rng_lib
-from a2r.learners import base, encoding
+from a2r.learners import base, encoding, run_files
 from a2r.losses import discrimination
 from a2r.models import discriminator, reward, scorer, wording
 from a2r.models import frames as pictures
@@ -298,3 +299,25 @@ def _find_demos(features, labels, readings, texts):
       )
     found.append(features[labels == name])
   return np.stack(found)
+
+
+def _load(folder: pathlib.Path, checkpoint: str) -> scorer.Scorer:
+  run = run_files.read(folder, checkpoint, with_extra=True)
+  with np.load(folder / run_files.DEMOS_FILE) as demos:
+    return make_scorer(
+      run.config,
+      run.params,
+      run.extra,
+      demos=demos["frames"],
+      labels=demos["labels"],
+      readings=run.spec["readings"],
+    )
+
+
+METHOD = base.Method(
+  name="dvd",
+  label="DVD",
+  color="#009E73",
+  parts=("human", "robot"),
+  load=_load,
+)

@@ -9,6 +9,7 @@ E feature width.
 """
 
 import dataclasses
+import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -19,7 +20,7 @@ import numpy as np
 from a2r import losses
 from a2r.core import parallel
 from a2r.core import rng as rng_lib
-from a2r.learners import base, encoding
+from a2r.learners import base, encoding, run_files
 from a2r.models import frames as pictures
 from a2r.models import scorer, stills
 from a2r.models.singularity import singularity
@@ -173,3 +174,17 @@ def make_scorer(
     num_frames=2,
     image_size=config.image_size,
   )
+
+
+def _load(folder: pathlib.Path, checkpoint: str) -> scorer.Scorer:
+  run = run_files.read(folder, checkpoint)
+  return make_scorer(run.config, run.params, run.text_fn())
+
+
+METHOD = base.Method(
+  name="liv",
+  label="LIV",
+  color="#CC79A7",
+  parts=("human", "robot"),
+  load=_load,
+)

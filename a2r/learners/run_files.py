@@ -34,6 +34,15 @@ class RunFiles(NamedTuple):
   params: Any
   extra: Any
 
+  def text_fn(self) -> Callable[[Sequence[str]], np.ndarray]:
+    """Features of texts by the run's text tower, see `make_text_fn`."""
+    return make_text_fn(
+      self.config,
+      self.params["backbone"],
+      self.tokenizer,
+      self.spec["instructions"],
+    )
+
 
 def read(
   folder: pathlib.Path, which: str, *, with_extra: bool = False

@@ -9,6 +9,7 @@ Letters: B clips of both domains, N clips that may be negatives, T frames, I
 instructions, L tokens, E feature width.
 """
 
+import pathlib
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +19,8 @@ import numpy as np
 
 from a2r import losses
 from a2r.core import parallel
-from a2r.learners import base, encoding
+from a2r.learners import base, encoding, run_files
+from a2r.models import scorer
 from a2r.models.singularity import singularity
 
 
@@ -115,3 +117,18 @@ def choose_negatives(
   failures = same & failed
   others = ~same & ~failed
   return jnp.where(failures.any(axis=1, keepdims=True), failures, others)
+
+
+def _load(folder: pathlib.Path, checkpoint: str) -> scorer.Scorer:
+  run = run_files.read(folder, checkpoint)
+  model = encoding.plain_model(run.config)
+  return scorer.cosine(METHOD.name, model, run.params, run.text_fn())
+
+
+METHOD = base.Method(
+  name="triplet",
+  label="Triplet loss",
+  color="#D55E00",
+  parts=("human", "robot", "failure"),
+  load=_load,
+)

@@ -6,17 +6,16 @@ from typing import Any, NamedTuple
 import jax
 import optax
 
-from a2r.learners import base
+from a2r.learners import base, registry
 from a2r.sim.humans import human_clips
 
+KNOWN = tuple(registry.METHODS)
 # The parts of a batch that each baseline looks at, where the run has them.
 PARTS = {
-  "concept2robot": ("human",),
-  "dvd": ("human", "robot"),
-  "liv": ("human", "robot"),
-  "triplet": ("human", "robot", "failure"),
+  name: row.parts
+  for name, row in registry.METHODS.items()
+  if name != "adapt2reward"
 }
-KNOWN = ("adapt2reward", *PARTS)
 
 
 class Method(NamedTuple):
