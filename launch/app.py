@@ -26,7 +26,7 @@ def run(main: Callable[[], None]):
   """Parses the flags and runs `main`, with the compilation cache on.
 
   Args:
-    main: reads its flags itself; may raise `signals.Stopped`.
+    main: reads its flags itself; may raise `signals.StopRequested`.
   """
   # Before TensorFlow is imported, which reads them then. Some processors make
   # it announce oneDNN whatever the log level; no clip here needs that.
@@ -37,7 +37,7 @@ def run(main: Callable[[], None]):
       _parse()
       compilation.enable_cache()
       main()
-  except signals.Stopped as stopped:
+  except signals.StopRequested as stopped:
     print(
       f"Stopped ({stopped}). The same command goes on from there.",
       file=sys.stderr,

@@ -71,7 +71,9 @@ def _train(config, workdir):
   )
   step, params = int(result.state.step), result.state.params
   if not result.finished:
-    raise signals.Stopped(f"after step {step} of {config.train.num_steps}")
+    raise signals.StopRequested(
+      f"after step {step} of {config.train.num_steps}"
+    )
   path = workdir / "small_backbone.safetensors"
   metrics = evaluate(params["backbone"])
   card = _write_backbone(config, workdir, params, step, metrics, path)

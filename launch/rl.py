@@ -72,7 +72,7 @@ def _train(task, settings, path):
       head = f"{task}: {env_steps}/{_NUM_STEPS.value}"
       print(head, text, file=sys.stderr, flush=True)
       if requested():
-        raise signals.Stopped(f"during {task}")
+        raise signals.StopRequested(f"during {task}")
 
     result = stopping.train(task, report_fn=report, **settings)
     judged = stopping.judge_everywhere(result.policy, task, settings["seed"])

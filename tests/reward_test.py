@@ -9,43 +9,10 @@ import numpy as np
 import pytest
 
 from a2r import reward
-from a2r.core import checkpoint, text
-from a2r.models import encoders, forms, wording
+from a2r.models import forms, wording
 from a2r.models import frames as pictures
-from a2r.models import reward as reward_model
-from a2r.models.singularity import singularity
-
-KNOWN = ["closing drawer", "moving cup away from the camera", "opening box"]
-AXES = {KNOWN[0]: 0, KNOWN[1]: 1, KNOWN[2]: 2, "juggling": 3}
-
-
-def make_fake(form="cosine", **changes):
-  """A reward whose clip feature is told by the first pixel of the last frame.
-
-  Level i means axis i; each instruction has its own axis, each failure text
-  the axis after it. `seen` gathers the shapes that the video encoder met.
-  """
-  eye = np.eye(5, dtype=np.float32)
-  seen = []
-
-  def video(frames):
-    seen.append(frames.shape)
-    return eye[frames[:, -1, 0, 0, 0]]
-
-  fake = encoders.Encoders(
-    video=video,
-    text=lambda texts: eye[[AXES[t] for t in texts]],
-    failure_text=lambda texts: eye[[[AXES[t] + 1, 4] for t in texts]],
-    num_frames=2,
-  )
-  options = dict(instructions=KNOWN, num_trained=2, form=form, temperature=1.0)
-  return reward.Reward(fake, **options | changes), seen
-
-
-def make_clips(levels, num_frames=3, height=4, width=6):
-  clips = np.zeros((len(levels), num_frames, height, width, 3), np.uint8)
-  clips[:, -1, 0, 0, 0] = levels
-  return clips
+from tests import tiny
+from tests.tiny import KNOWN, make_clips, make_fake
 
 
 class TestReward:
@@ -164,57 +131,10 @@ def test_wording(asked, expected):
   assert wording.find(asked, known) == expected
 
 
-def make_run(folder, image_size=16):
-  """A run folder with a tiny untrained model; the newest is not the best."""
-  backbone = dict(
-    image_size=image_size, num_frames=2, stem="conv", stem_features=[4, 8],
-    stem_window="clip", width=8, num_heads=2, mlp_width=8, vision_layers=1,
-    temporal_layers=1, text_layers=1, fusion_layer=1, vocab_size=60,
-    max_positions=12, embed_dim=8, itm=False,
-  )  # fmt: skip
-  settings = dict(
-    num_failure_prompts=2, failure_prompt_length=1, domain_prompt_length=1
-  )
-  model = reward_model.Adapt2Reward(
-    singularity.Config(**backbone), num_tasks=2, **settings
-  )
-  tokenizer = text.Tokenizer.train(KNOWN, vocab_size=60)
-  # Numpy draws faster than an init compiles.
-  draw = np.random.default_rng(0)
-  params, best = (
-    jax.tree.map(
-      lambda x: (0.3 * draw.normal(size=x.shape)).astype(np.float32),
-      encoders.params_like(model),
-    )
-    for _ in range(2)
-  )
-  folder.mkdir()
-  tokenizer.save(folder / "tokenizer.json")
-  spec = {"instructions": KNOWN, "num_trained": 2, "form": "softmax"}
-  config = {
-    "seed": 3,
-    "data": {
-      "dir": "/disk/someone/datasets",
-      "robot": {"source": "folder", "path": "/disk/someone/my.csv"},
-      "human": {"source": "procedural", "path": ""},
-    },
-    "model": {"init": "scratch", "backbone": backbone} | settings,
-    "loss": {"temperature": 0.1, "weights": {"fvlc": 1.0}},
-    "train": {"num_steps": 5},
-    "eval": {"environments": []},
-  }
-  (folder / "reward.json").write_text(json.dumps(spec))
-  (folder / "config.json").write_text(json.dumps(config))
-  with checkpoint.Checkpoints(folder) as saved:
-    saved.save(3, {"params": best}, score=0.9)
-    saved.save(5, {"params": params}, score=0.4)
-  return model, params, tokenizer
-
-
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
   folder = tmp_path_factory.mktemp("runs") / "tiny"
-  return folder, *make_run(folder)
+  return folder, *tiny.make_run(folder)
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """Being asked to stop (SIGTERM, Ctrl-C) without losing work.
 
 Two manners, which nest. Under `raising`, the request interrupts whatever runs
-with `Stopped`: right where everything is written all or nothing. Under
+with `StopRequested`: right where everything is written all or nothing. Under
 `deferring`, the request is only noted and the work asks for it between two
 steps: right for a training loop. A second Ctrl-C always interrupts.
 """
@@ -14,17 +14,17 @@ from collections.abc import Callable, Iterator
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-class Stopped(BaseException):
+class StopRequested(BaseException):
   """The process was asked to stop; not an error, so no `except` hides it."""
 
 
 @contextlib.contextmanager
 def raising() -> Iterator[None]:
-  """While inside, a request to stop raises `Stopped`."""
+  """While inside, a request to stop raises `StopRequested`."""
 
   def handle(signum, frame):
     del frame
-    raise Stopped(signal.Signals(signum).name)
+    raise StopRequested(signal.Signals(signum).name)
 
   with _handlers(handle):
     yield
@@ -38,7 +38,7 @@ def deferring() -> Iterator[Callable[[], bool]]:
   def handle(signum, frame):
     del frame
     if signum == signal.SIGINT and signal.SIGINT in received:
-      raise Stopped("SIGINT")
+      raise StopRequested("SIGINT")
     received.append(signum)
 
   with _handlers(handle):

@@ -31,7 +31,7 @@ def run(config: Any, workdir: pathlib.Path):
 
   Raises:
     ValueError: settings or clips that make no sense.
-    signals.Stopped: the process was asked to stop; all is saved.
+    signals.StopRequested: the process was asked to stop; all is saved.
   """
   check(config)
   clips = captioned.open_clips(config.data, config.seed)
@@ -76,7 +76,7 @@ def run(config: Any, workdir: pathlib.Path):
   )
   if not result.finished:
     step = int(result.state.step)
-    raise signals.Stopped(f"after step {step} of {num_steps}")
+    raise signals.StopRequested(f"after step {step} of {num_steps}")
   metrics = evaluate(
     result.state.params["backbone"], num_reranked=_num_reranked(config)
   )

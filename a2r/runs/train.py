@@ -39,7 +39,7 @@ def run(config: Any, workdir: pathlib.Path):
 
   Raises:
     ValueError: settings or clips that make no sense.
-    signals.Stopped: the process was asked to stop; all is saved.
+    signals.StopRequested: the process was asked to stop; all is saved.
   """
   check(config)
   is_baseline = config.method in methods.PARTS
@@ -88,7 +88,9 @@ def _train(config, workdir, data, start):
   )
   if not result.finished:
     step = int(result.state.step)
-    raise signals.Stopped(f"after step {step} of {config.train.num_steps}")
+    raise signals.StopRequested(
+      f"after step {step} of {config.train.num_steps}"
+    )
 
 
 def _make_method(config, workdir, data, start):

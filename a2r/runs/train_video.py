@@ -29,7 +29,7 @@ def run(config: Any, workdir: pathlib.Path):
 
   Raises:
     ValueError: settings that make no sense.
-    signals.Stopped: the process was asked to stop; all is saved.
+    signals.StopRequested: the process was asked to stop; all is saved.
   """
   # A CPU's cores: before JAX touches a device.
   compilation.use_cores(config.train.batch_size)
@@ -130,7 +130,9 @@ def _train(config, workdir, sizes, episodes, predict_fn):
   )
   if not result.finished:
     step = int(result.state.step)
-    raise signals.Stopped(f"after step {step} of {config.train.num_steps}")
+    raise signals.StopRequested(
+      f"after step {step} of {config.train.num_steps}"
+    )
 
 
 def _batches(config, sizes, episodes, step):

@@ -11,19 +11,9 @@ import pytest
 
 from a2r import reward
 from a2r.runs import run_folder
+from tests import tiny
 
 ROOT = pathlib.Path(__file__).parents[2]
-
-
-def _load(path):
-  """A test module's contents; tests are no package."""
-  spec = importlib.util.spec_from_file_location(path.stem, path)
-  module = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(module)
-  return module
-
-
-reward_test = _load(ROOT / "tests" / "reward_test.py")
 
 
 def python(*arguments, cwd=ROOT):
@@ -42,7 +32,7 @@ def python(*arguments, cwd=ROOT):
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
   folder = tmp_path_factory.mktemp("runs") / "tiny"
-  reward_test.make_run(folder)
+  tiny.make_run(folder)
   return folder
 
 

@@ -26,7 +26,7 @@ class _Simulator:
 
   def __call__(self, environment, task, source, seed, num_clips, **options):
     if len(self.calls) == self._stop_at:
-      raise signals.Stopped("SIGTERM")
+      raise signals.StopRequested("SIGTERM")
     self.calls.append((environment, task, source))
     rng = np.random.default_rng(len(self.calls))
     size = options["image_size"]
@@ -105,7 +105,7 @@ def test_half_files_and_other_settings_are_made_again(cells, tmp_path):
 
 
 def test_goes_on_after_a_stop(cells, tmp_path):
-  with pytest.raises(signals.Stopped):
+  with pytest.raises(signals.StopRequested):
     _make(cells, _SETTINGS, tmp_path, _Simulator(stop_at=1))
   assert _make(cells, _SETTINGS, tmp_path, _Simulator()) == cells[1:]
   assert not list(tmp_path.rglob("*.partial"))

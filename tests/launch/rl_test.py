@@ -84,7 +84,7 @@ def test_being_asked_to_stop_ends_between_two_epochs(
 
   monkeypatch.setattr(stopping, "train", train)
   path = tmp_path / "mine.safetensors"
-  with pytest.raises(signals.Stopped, match="during open_drawer"):
+  with pytest.raises(signals.StopRequested, match="during open_drawer"):
     _run(path, tasks=["poke_cup", "open_drawer"])
   assert trained == ["poke_cup"]
   assert list(stopped.from_arrays(_load(path))) == ["poke_cup"]

@@ -1,6 +1,5 @@
 """Tests of the score and report commands, as their user meets them."""
 
-import importlib.util
 import os
 import pathlib
 import subprocess
@@ -11,19 +10,9 @@ import numpy as np
 import pytest
 
 from a2r.evaluation import description
+from tests import tiny
 
 ROOT = pathlib.Path(__file__).parents[2]
-
-
-def _load(path):
-  """A test module's contents; tests are no package."""
-  spec = importlib.util.spec_from_file_location(path.stem, path)
-  module = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(module)
-  return module
-
-
-reward_test = _load(ROOT / "tests" / "reward_test.py")
 
 
 def python(*arguments):
@@ -43,7 +32,7 @@ def clip(num_frames=4):
 
 
 def test_description():
-  model, _ = reward_test.make_fake("softmax")
+  model, _ = tiny.make_fake("softmax")
   text = description.describe(model, clip(), "Close the drawer")
   lines = text.splitlines()
   assert lines[:2] == [
@@ -57,7 +46,7 @@ def test_description():
 
 
 def test_description_of_a_new_instruction():
-  model, _ = reward_test.make_fake()
+  model, _ = tiny.make_fake()
   text = description.describe(model, clip(), "juggling")
   assert "not known to the run" in text
   assert "> juggling" in text
@@ -67,7 +56,7 @@ def test_description_of_a_new_instruction():
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
   folder = tmp_path_factory.mktemp("runs") / "tiny"
-  reward_test.make_run(folder)
+  tiny.make_run(folder)
   with av.open(str(folder.parent / "clip.mp4"), "w") as container:
     stream = container.add_stream("mpeg4", rate=8)
     stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"

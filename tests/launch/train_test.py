@@ -121,12 +121,12 @@ def test_a_finished_run_keeps_its_form_until_it_is_judged_anew(
   spec.write_text('{"form": "own_failures"}')
 
   def stop(*_):
-    raise signals.Stopped("in the evaluation")
+    raise signals.StopRequested("in the evaluation")
 
   monkeypatch.setattr(datasets, "open_data", lambda *_, **__: data)
   monkeypatch.setattr(loop, "is_finished", lambda *_: True)
   monkeypatch.setattr(train, "_evaluate", stop)
-  with pytest.raises(signals.Stopped):
+  with pytest.raises(signals.StopRequested):
     train.run(config, tmp_path)
   assert json.loads(spec.read_text())["form"] == "own_failures"
 

@@ -219,7 +219,7 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path):
 
 
 def test_requests_to_stop_nest():
-  with pytest.raises(signals.Stopped, match="SIGTERM"), signals.raising():
+  with pytest.raises(signals.StopRequested, match="SIGTERM"), signals.raising():
     with signals.deferring() as requested:
       assert not requested()
       os.kill(os.getpid(), signal.SIGTERM)

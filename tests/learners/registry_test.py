@@ -7,28 +7,23 @@ import numpy as np
 import pytest
 
 from a2r import reward
-from a2r.core import checkpoint, text
+from a2r.core import checkpoint
 from a2r.evaluation import description, judge
 from a2r.learners import encoding, registry, run_files
 from a2r.models import classifier, discriminator, encoders, scorer
 from a2r.models.singularity import singularity
+from tests import tiny as tiny_models
+from tests.tiny import BACKBONE, KNOWN, draw_like
 
-KNOWN = ["closing drawer", "moving cup away from the camera", "opening box"]
 LABELS = ["Closing something", "Moving something away from the camera"]
 LABELS.append("Opening something")
-BACKBONE = dict(
-  image_size=16, num_frames=2, stem="conv", stem_features=[4, 8],
-  stem_window="clip", width=8, num_heads=2, mlp_width=8, vision_layers=1,
-  temporal_layers=1, text_layers=1, fusion_layer=1, vocab_size=60,
-  max_positions=12, embed_dim=8, itm=False,
-)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory, load_module):
+def tiny(tmp_path_factory):
   """Folder of an untrained Adapt2Reward run."""
   folder = tmp_path_factory.mktemp("runs") / "tiny"
-  load_module("reward_test.py").make_run(folder)
+  tiny_models.make_run(folder)
   return folder
 
 
@@ -38,16 +33,8 @@ def clips():
   return draw.integers(0, 256, (5, 5, 24, 20, 3), np.uint8)
 
 
-def draw_like(shapes, scale=0.3):
-  draw = np.random.default_rng(0)
-  return jax.tree.map(
-    lambda x: (scale * draw.normal(size=x.shape)).astype(np.float32), shapes
-  )
-
-
 def make_run(folder, method):
   """A run folder of a baseline with an untrained model."""
-  folder.mkdir()
   config = singularity.Config(**BACKBONE)
   backbone = draw_like(encoders.params_like(encoding.plain_model(config)))
   params, extra = dict(backbone), {}
@@ -65,13 +52,6 @@ def make_run(folder, method):
     example = np.zeros((1, 8))
     shapes = jax.eval_shape(model.init, jax.random.key(0), example, example)
     params = draw_like(shapes, scale=0.05)["params"]
-    demos = np.random.default_rng(1).integers(0, 256, (6, 2, 16, 16, 3))
-    np.savez(
-      folder / run_files.DEMOS_FILE,
-      frames=demos.astype(np.uint8),
-      labels=np.array(LABELS * 2),
-    )
-  text.Tokenizer.train(KNOWN, vocab_size=60).save(folder / "tokenizer.json")
   spec = {
     "instructions": KNOWN,
     "num_trained": 2,
@@ -84,10 +64,14 @@ def make_run(folder, method):
     "loss": {"temperature": 0.1},
     "concept2robot": {"score": "log_odds"},
   }
-  (folder / "reward.json").write_text(json.dumps(spec))
-  (folder / "config.json").write_text(json.dumps(settings))
-  with checkpoint.Checkpoints(folder) as saved:
-    saved.save(5, {"params": params, "extra": extra})
+  tiny_models.write_run(folder, settings, spec, params, extra=extra)
+  if method == "dvd":
+    demos = np.random.default_rng(1).integers(0, 256, (6, 2, 16, 16, 3))
+    np.savez(
+      folder / run_files.DEMOS_FILE,
+      frames=demos.astype(np.uint8),
+      labels=np.array(LABELS * 2),
+    )
 
 
 @pytest.fixture(scope="module")

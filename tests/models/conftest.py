@@ -6,26 +6,9 @@ import jax
 import numpy as np
 import pytest
 
-from a2r.models.singularity import singularity
+from tests import tiny
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
-
-TINY = dict(
-  image_size=16,
-  patch_size=8,
-  num_frames=4,
-  stem_features=(4, 8),
-  width=16,
-  num_heads=2,
-  mlp_width=24,
-  vision_layers=1,
-  temporal_layers=1,
-  text_layers=2,
-  fusion_layer=1,
-  vocab_size=30,
-  max_positions=20,
-  embed_dim=8,
-)
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +21,7 @@ def golden():
 @pytest.fixture(scope="session")
 def make_config():
   """A function of the fields to change -> Config of a tiny model."""
-  return lambda **fields: singularity.Config(**TINY | fields)
+  return tiny.whole_config
 
 
 @pytest.fixture(scope="session")
@@ -47,10 +30,7 @@ def make_params():
 
   def draw(model, *inputs):
     shapes = jax.eval_shape(model.init, jax.random.key(0), *inputs)
-    rng = np.random.default_rng(0)
-    return jax.tree.map(
-      lambda s: (0.5 * rng.standard_normal(s.shape)).astype(s.dtype), shapes
-    )
+    return tiny.draw_like(shapes, scale=0.5)
 
   return draw
 

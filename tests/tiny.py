@@ -1,0 +1,139 @@
+"""Tiny models and runs of random parameters, for the tests of any package.
+
+Parameters are drawn by numpy: compiling an init takes longer than most tests.
+"""
+
+import json
+
+import jax
+import numpy as np
+
+from a2r import reward as reward_lib
+from a2r.core import checkpoint, text
+from a2r.models import encoders, reward
+from a2r.models.singularity import singularity
+
+KNOWN = ["closing drawer", "moving cup away from the camera", "opening box"]
+# The least there is: squares of two frames of 8 x 8 pixels, and one text layer.
+_LEAST = dict(
+  image_size=8, num_frames=2, patch_size=4, width=8, num_heads=2, mlp_width=16,
+  vision_layers=0, temporal_layers=0, text_layers=1, fusion_layer=1,
+  vocab_size=12, max_positions=12, embed_dim=8, dropout=0.0, drop_path=0.0,
+  itm=False,
+)  # fmt: skip
+# A bit of every part of the published model.
+_WHOLE = dict(
+  image_size=16, num_frames=4, patch_size=8, stem_features=(4, 8), width=16,
+  num_heads=2, mlp_width=24, vision_layers=1, temporal_layers=1, text_layers=2,
+  fusion_layer=1, vocab_size=30, max_positions=20, embed_dim=8,
+)  # fmt: skip
+# A small model with the stem that sees whole clips, as a run's settings say it.
+BACKBONE = dict(
+  image_size=16, num_frames=2, stem="conv", stem_features=[4, 8], stem_patch=4,
+  stem_window="clip", width=8, num_heads=2, mlp_width=8, vision_layers=1,
+  temporal_layers=1, text_layers=1, fusion_layer=1, vocab_size=60,
+  max_positions=12, embed_dim=8, itm=False,
+)  # fmt: skip
+PROMPTS = dict(
+  num_failure_prompts=2, failure_prompt_length=1, domain_prompt_length=1
+)
+
+
+def config(**changes) -> singularity.Config:
+  """Returns the sizes of the least backbone, for tests of learners."""
+  return singularity.Config(**_LEAST | changes)
+
+
+def whole_config(**changes) -> singularity.Config:
+  """Returns the sizes of a tiny backbone with every part."""
+  return singularity.Config(**_WHOLE | changes)
+
+
+def draw_like(shapes, scale: float = 0.3, seed: int = 0):
+  """Returns a tree of normal float32 arrays of the shapes of another tree."""
+  draw = np.random.default_rng(seed)
+  return jax.tree.map(
+    lambda x: (scale * draw.normal(size=x.shape)).astype(np.float32), shapes
+  )
+
+
+def write_run(folder, settings, spec, params, *, extra=None, best=None):
+  """Writes a run folder, its tokenizer trained on `KNOWN`.
+
+  Args:
+    folder: made, in a folder that exists.
+    settings: config.json.
+    spec: reward.json.
+    params: the newest parameters, of step 5.
+    extra: what the method keeps beside them.
+    best: the best parameters, of step 3; by default the newest are the best.
+  """
+  folder.mkdir()
+  text.Tokenizer.train(KNOWN, vocab_size=60).save(folder / "tokenizer.json")
+  (folder / "reward.json").write_text(json.dumps(spec))
+  (folder / "config.json").write_text(json.dumps(settings))
+  with checkpoint.Checkpoints(folder) as saved:
+    if best is not None:
+      saved.save(3, {"params": best}, score=0.9)
+    saved.save(5, {"params": params, "extra": extra or {}}, score=0.4)
+
+
+def make_run(folder):
+  """Writes a run of an untrained Adapt2Reward; the newest is not the best.
+
+  Returns:
+    The module, the newest parameters and the tokenizer.
+  """
+  model = reward.Adapt2Reward(
+    singularity.Config(**BACKBONE), num_tasks=2, **PROMPTS
+  )
+  shapes = encoders.params_like(model)
+  params = draw_like(shapes)
+  spec = {"instructions": KNOWN, "num_trained": 2, "form": "softmax"}
+  settings = {
+    "seed": 3,
+    "data": {
+      "dir": "/disk/someone/datasets",
+      "robot": {"source": "folder", "path": "/disk/someone/my.csv"},
+      "human": {"source": "procedural", "path": ""},
+    },
+    "model": {"init": "scratch", "backbone": BACKBONE} | PROMPTS,
+    "loss": {"temperature": 0.1, "weights": {"fvlc": 1.0}},
+    "train": {"num_steps": 5},
+    "eval": {"environments": []},
+  }
+  write_run(folder, settings, spec, params, best=draw_like(shapes, seed=1))
+  return model, params, text.Tokenizer.load(folder / "tokenizer.json")
+
+
+AXES = {KNOWN[0]: 0, KNOWN[1]: 1, KNOWN[2]: 2, "juggling": 3}
+
+
+def make_fake(form="cosine", **changes):
+  """A reward whose clip feature is told by the first pixel of the last frame.
+
+  Level i means axis i; each instruction has its own axis, each failure text
+  the axis after it. `seen` gathers the shapes that the video encoder met.
+  """
+  eye = np.eye(5, dtype=np.float32)
+  seen = []
+
+  def video(frames):
+    seen.append(frames.shape)
+    return eye[frames[:, -1, 0, 0, 0]]
+
+  fake = encoders.Encoders(
+    video=video,
+    text=lambda texts: eye[[AXES[t] for t in texts]],
+    failure_text=lambda texts: eye[[[AXES[t] + 1, 4] for t in texts]],
+    num_frames=2,
+  )
+  options = dict(instructions=KNOWN, num_trained=2, form=form, temperature=1.0)
+  return reward_lib.Reward(fake, **options | changes), seen
+
+
+def make_clips(levels, num_frames=3, height=4, width=6):
+  """Returns black clips whose last frame tells `make_fake` a level."""
+  clips = np.zeros((len(levels), num_frames, height, width, 3), np.uint8)
+  clips[:, -1, 0, 0, 0] = levels
+  return clips
