@@ -37,7 +37,7 @@ def _play(engine, num_envs):
 
 
 def _digest(rollout) -> str:
-  parts = (rollout.qpos, rollout.log, rollout.reward, rollout.frames)
+  parts = (rollout.qpos, rollout.states, rollout.reward, rollout.frames)
   return hashlib.sha256(b"".join(x.tobytes() for x in parts)).hexdigest()
 
 

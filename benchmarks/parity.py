@@ -31,7 +31,7 @@ def main(_):
   for name in sim.ENVIRONMENTS:
     model = physics.load(name)
     logs = [
-      np.asarray(physics.rollout(model, actions, physics=engine).log)
+      np.asarray(physics.rollout(model, actions, physics=engine).states)
       for engine in ("c", "mjx")
     ]
     rows += _errors(name, *logs)

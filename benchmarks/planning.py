@@ -74,7 +74,7 @@ def _make_scorer() -> scorer.Scorer:
 def _make_state(trials, settings, objective, image_size) -> base.PlanState:
   """Trials at their start."""
   start = jax.tree.map(np.asarray, physics.load(_ENVIRONMENT).start())
-  log = np.asarray(physics.log_state(start))
+  states = np.asarray(physics.low_dim_state(start))
   picture = simulation.draw(_ENVIRONMENT, start.qpos, image_size)
   taken = timing.num_taken(settings, objective.num_frames)
 
@@ -83,7 +83,7 @@ def _make_state(trials, settings, objective, image_size) -> base.PlanState:
 
   return base.PlanState(
     sim=jax.tree.map(tile, start),
-    log=tile(log, base.NUM_STATES),
+    states=tile(states, base.NUM_STATES),
     clip=tile(picture, taken),
     context=tile(picture, 0),
     past=np.zeros((trials, 0, physics.ACTION_SIZE), np.float32),

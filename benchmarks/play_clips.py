@@ -34,9 +34,9 @@ def _play(environment, first):
   seeds = [[0, first + i] for i in range(_PART)]
   actions = policies.sample_batch(model, "explore", tasks.TARGETS[0], seeds)
   played = physics.rollout(model, actions, physics="c")
-  log, qpos = np.asarray(played.log), np.asarray(played.qpos)
+  states, qpos = np.asarray(played.states), np.asarray(played.qpos)
   steps = frame_rule.frame_indices(qpos.shape[1], _FRAMES, "ends")
   look = drawing.Look(model.variant, model.mj)
   frames = drawing.draw_frames(look, model.mj, qpos[:, steps], image_size=_SIZE)
-  success = {t: jax.vmap(tasks.get(t).success)(log) for t in tasks.TARGETS}
+  success = {t: jax.vmap(tasks.get(t).success)(states) for t in tasks.TARGETS}
   return {"frames": frames} | jax.tree.map(np.asarray, success)

@@ -43,12 +43,12 @@ def _count(environment, source, task):
   cell = list(sim.ENVIRONMENTS).index(environment), list(sim.TASKS).index(task)
   seeds = [[_SEED, *cell, number] for number in range(_EPISODES.value)]
   actions = policies.sample_batch(model, source, task, seeds)
-  log = physics.rollout(model, actions, physics="c").log
-  return int(_judge(task, log).sum())
+  states = physics.rollout(model, actions, physics="c").states
+  return int(_judge(task, states).sum())
 
 
-def _judge(task, log):
-  return np.asarray(jax.vmap(tasks.get(task).success)(np.asarray(log)))
+def _judge(task, states):
+  return np.asarray(jax.vmap(tasks.get(task).success)(np.asarray(states)))
 
 
 def _rows():
@@ -95,8 +95,8 @@ def _check_failures():
           image_size=8,
           want=False,
         )
-        checked += len(clips.log)
-        wrong += int(_judge(task, clips.log).sum())
+        checked += len(clips.states)
+        wrong += int(_judge(task, clips.states).sum())
   print(f"failures that nearly succeed: {checked} checked, {wrong} succeed")
   return {"checked": checked, "successes": wrong}
 

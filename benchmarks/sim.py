@@ -65,7 +65,7 @@ def _actions(batch):
 
 
 def _mujoco_rows():
-  """`mujoco.rollout` as it is: no control, no upright mug, no log."""
+  """`mujoco.rollout` as it is: no control, no upright mug, no states."""
   model = physics.load(_ENVIRONMENT)
   threads = len(os.sched_getaffinity(0))
   data = [mujoco.MjData(model.mj) for _ in range(threads)]

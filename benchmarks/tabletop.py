@@ -57,20 +57,20 @@ def _figures(name):
   model = physics.load(name)
   if _SOLID.value:
     _make_solid(model.mj)
-  log = np.asarray(physics.rollout(model, actions, physics="c").log)
+  states = np.asarray(physics.rollout(model, actions, physics="c").states)
   mocap = [np.tile(model.start().mocap, (len(actions), 1))]
   for action in np.moveaxis(actions, 1, 0):
     mocap.append(physics.move_mocap(mocap[-1], action))
-  lag = np.linalg.norm(log[..., tasks.HAND] - np.stack(mocap, 1), axis=-1)
-  turned = log[..., tasks.FAUCET] - log[:, :1, tasks.FAUCET]
+  lag = np.linalg.norm(states[..., tasks.HAND] - np.stack(mocap, 1), axis=-1)
+  turned = states[..., tasks.FAUCET] - states[:, :1, tasks.FAUCET]
   target = variants.CUP_TARGETS[name]
-  reached = [tasks.cup_target_distance(row, target) for row in log]
+  reached = [tasks.cup_target_distance(row, target) for row in states]
   return [
     100 * float(lag[:, 1:].mean()),
-    _share(log, tasks.get("close_drawer").success),
+    _share(states, tasks.get("close_drawer").success),
     float(np.mean(turned.min(axis=1) < -_FAUCET_TURNED)),
     float(np.mean(turned.max(axis=1) > _FAUCET_TURNED)),
-    _share(log, tasks.get("move_cup_away").success),
+    _share(states, tasks.get("move_cup_away").success),
     float(np.mean(np.array(reached) < tasks.CUP_TARGET_REACHED)),
   ]
 
@@ -84,8 +84,8 @@ def _make_solid(model):
       model.body_contype[body] = model.body_conaffinity[body] = 1
 
 
-def _share(log, success):
-  return float(np.mean([success(row) for row in log]))
+def _share(states, success):
+  return float(np.mean([success(row) for row in states]))
 
 
 if __name__ == "__main__":

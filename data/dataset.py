@@ -130,7 +130,7 @@ class Dataset:
       frames=np.stack(frames),
       success=bool(self.success[row]),
       seed=int(self.seed[row]),
-      log=np.array(feature["log"].float_list.value, np.float32),
+      states=np.array(feature["log"].float_list.value, np.float32),
       **{
         name: str(getattr(self, name)[row])
         for name in scanning.TEXTS + scanning.OPTIONAL

@@ -61,7 +61,7 @@ class Record:
       'explore' (see `a2r.sim.behavior.policies`), 'human' or 'video'.
     environment: where, such as 'tabletop/train'.
     seed: the draw that made the clip.
-    log: any shape, float; the true state over time, stored flat.
+    states: any shape, float; the true state over time, stored flat.
     name: what its user calls the clip, such as a file name, or ''.
   """
 
@@ -73,7 +73,7 @@ class Record:
   source: str = ""
   environment: str = ""
   seed: int = 0
-  log: np.ndarray = dataclasses.field(
+  states: np.ndarray = dataclasses.field(
     default_factory=lambda: np.zeros([0], np.float32)
   )
   name: str = ""
@@ -101,8 +101,8 @@ def encode(record: Record) -> bytes:
     feature[name] = tf.train.Feature(
       int64_list=tf.train.Int64List(value=number)
     )
-  log = np.asarray(record.log, np.float32).ravel()
-  feature["log"] = tf.train.Feature(float_list=tf.train.FloatList(value=log))
+  states = np.asarray(record.states, np.float32).ravel()
+  feature["log"] = tf.train.Feature(float_list=tf.train.FloatList(value=states))
   example = tf.train.Example(features=tf.train.Features(feature=feature))
   return example.SerializeToString(deterministic=True)
 

@@ -160,7 +160,7 @@ def make_clips(
       "digest": _digest(data),
       "success": bool(clips.success[0]),
       "draw": int(clips.seeds[0]),
-      "still": telling_frame(cell.task, clips.log[0], settings.num_frames),
+      "still": telling_frame(cell.task, clips.states[0], settings.num_frames),
       "settings": dataclasses.asdict(settings),
     }
     write(out / MANIFEST, json.dumps(manifest, indent=1).encode())
@@ -169,18 +169,18 @@ def make_clips(
     yield cell
 
 
-def telling_frame(task: str, log: np.ndarray, num_frames: int) -> int:
+def telling_frame(task: str, states: np.ndarray, num_frames: int) -> int:
   """The frame that tells most: the last; of a poke, when the hand is nearest.
 
   Args:
     task: its name.
-    log: `[61, 13]`, DVD's state at every control step.
+    states: `[61, 13]`, DVD's state at every control step.
     num_frames: T, how many frames stand for them.
   """
   if task != "poke_cup":
     return num_frames - 1
-  stored = frame_choice.frame_indices(len(log), num_frames, "ends")
-  return int(np.argmin(np.asarray(tasks.gripper_gap(log))[stored]))
+  stored = frame_choice.frame_indices(len(states), num_frames, "ends")
+  return int(np.argmin(np.asarray(tasks.gripper_gap(states))[stored]))
 
 
 def draw_sheet(

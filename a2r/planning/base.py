@@ -35,7 +35,7 @@ class PlanState(NamedTuple):
 
   Attributes:
     sim: the simulator's state now.
-    log: `[E, 61, 13]` DVD's state so far; rows after now copy the last.
+    states: `[E, 61, 13]` DVD's state so far; rows after now copy the last.
     clip: uint8 `[E, T, S, S, 3]` the clip's pictures that were taken already,
       each in its place; the places after now hold copies of the picture now.
       T is 0 where the objective looks at no pictures.
@@ -48,7 +48,7 @@ class PlanState(NamedTuple):
   """
 
   sim: physics.SimState
-  log: jax.Array
+  states: jax.Array
   clip: jax.Array
   context: PyTree
   past: jax.Array
@@ -74,11 +74,11 @@ class Future(NamedTuple):
   """What a dynamics predicts.
 
   Attributes:
-    log: `[M, H+1, 13]` DVD's state, row 0 is now; None from a video model.
+    states: `[M, H+1, 13]` DVD's state, row 0 is now; None from a video model.
     frames: uint8 `[M, R, S, S, 3]`; R is 0 where no picture is asked for.
   """
 
-  log: jax.Array | None
+  states: jax.Array | None
   frames: jax.Array
 
 
@@ -96,7 +96,7 @@ class Dynamics(NamedTuple):
     on_host: `predict_fn` takes and returns numpy arrays and cannot be traced;
       else it is pure JAX.
     stride: steps between the two pictures of `PlanState.context`; 0 for none.
-    has_log: whether a Future has a log.
+    has_states: whether a Future has `states`.
     prepare_fn: (params, PlanState `[E]`) to a tree of arrays `[E, ...]` that
       takes the place of `PlanState.context`, made once per environment and
       plan instead of once per candidate. Pure JAX, and equal for equal
@@ -109,7 +109,7 @@ class Dynamics(NamedTuple):
   image_size: int
   on_host: bool = False
   stride: int = 0
-  has_log: bool = True
+  has_states: bool = True
   prepare_fn: Callable[..., PyTree] | None = None
 
 
@@ -124,7 +124,7 @@ class Objective(NamedTuple):
       JAX. It must compare equal for equal objectives, see `Dynamics`.
     num_frames: T; 0 where it looks at no pictures.
     tasks: indices in `sim.TASKS` that it can judge; None for all.
-    reads_log: whether it needs a Future with a log.
+    needs_states: whether it needs a Future with `states`.
   """
 
   name: str
@@ -132,7 +132,7 @@ class Objective(NamedTuple):
   value_fn: Callable[..., jax.Array]
   num_frames: int = 0
   tasks: tuple[int, ...] | None = None
-  reads_log: bool = False
+  needs_states: bool = False
 
 
 class Plan(NamedTuple):

@@ -33,7 +33,9 @@ def ground_truth(environment: str) -> base.Objective:
     KeyError: an unknown name; the known are listed.
   """
   fixtures = jnp.asarray(physics.load(environment).fixtures)
-  return base.Objective("ground_truth", fixtures, _true_values, reads_log=True)
+  return base.Objective(
+    "ground_truth", fixtures, _true_values, needs_states=True
+  )
 
 
 def from_scorer(
@@ -82,7 +84,7 @@ def assemble(
   return seen[:, timing.source]
 
 
-def whole_log(
+def episode_states(
   rows: base.PlanState, future: base.Future, timing: base.Timing
 ) -> jax.Array:
   """DVD's states `[M, 61, 13]` of the executed and the predicted steps.
@@ -90,21 +92,21 @@ def whole_log(
   Rows after the predicted ones copy the last of them.
   """
   ahead = jnp.arange(base.NUM_STATES) - timing.step
-  last = future.log.shape[1] - 1
-  predicted = future.log[:, jnp.clip(ahead, 0, last)]
-  return jnp.where((ahead > 0)[:, None], predicted, rows.log)
+  last = future.states.shape[1] - 1
+  predicted = future.states[:, jnp.clip(ahead, 0, last)]
+  return jnp.where((ahead > 0)[:, None], predicted, rows.states)
 
 
 def _true_values(fixtures, rows, future, timing, task):
   """Values `[M]` of `ground_truth`."""
-  log = whole_log(rows, future, timing)
+  states = episode_states(rows, future, timing)
 
-  def value(log, task):
-    landmarks = env.landmarks(fixtures, log[-1])
-    dense = rewards.shaped_all(log[-1], log[0], *landmarks)[task]
-    return dense + _BONUS * tasks.outcomes(log)[task]
+  def value(states, task):
+    landmarks = env.landmarks(fixtures, states[-1])
+    dense = rewards.shaped_all(states[-1], states[0], *landmarks)[task]
+    return dense + _BONUS * tasks.outcomes(states)[task]
 
-  return jax.vmap(value)(log, task)
+  return jax.vmap(value)(states, task)
 
 
 @dataclasses.dataclass(frozen=True)

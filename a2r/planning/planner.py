@@ -44,9 +44,9 @@ def make_plan_fn(
     state and task alone.
 
   Raises:
-    ValueError: the objective needs a log that the dynamics does not predict.
+    ValueError: the objective needs states that the dynamics does not predict.
   """
-  if objective.reads_log and not dynamics.has_log:
+  if objective.needs_states and not dynamics.has_states:
     raise ValueError(
       f"{objective.name!r} reads the true state, which {dynamics.name!r} does"
       " not predict"

@@ -114,18 +114,18 @@ def play_mjx(
 
   def body(state, action):
     state = physics.step_mjx(fixtures, state, action)
-    return state, (state.qpos, physics.log_state(state))
+    return state, (state.qpos, physics.low_dim_state(state))
 
-  first = state.qpos, physics.log_state(state)
+  first = state.qpos, physics.low_dim_state(state)
   state, later = jax.lax.scan(body, state, jnp.swapaxes(actions, 0, 1))
-  path, log = (
+  path, states = (
     jnp.swapaxes(jnp.concatenate([one[None], many]), 0, 1)
     for one, many in zip(first, later, strict=True)
   )
-  return state, path, log
+  return state, path, states
 
 
-def logs(environment: str, path: np.ndarray) -> np.ndarray:
+def low_dim_states(environment: str, path: np.ndarray) -> np.ndarray:
   """DVD's states float32 `[M, H+1, 13]` of joint positions `[M, H+1, nq]`.
 
   The hand's position is computed in float32 for many states at once and is
@@ -139,8 +139,8 @@ def logs(environment: str, path: np.ndarray) -> np.ndarray:
     rows = np.arange(start, start + size).clip(max=len(flat) - 1)
     found = np.asarray(_hands(places, flat[rows]))
     hands[start : start + size] = found[: len(flat) - start]
-  log = np.concatenate([hands, flat[:, scene.MUG.start :]], axis=1)
-  return log.reshape(*path.shape[:-1], physics.LOG_SIZE)
+  states = np.concatenate([hands, flat[:, scene.MUG.start :]], axis=1)
+  return states.reshape(*path.shape[:-1], physics.LOW_DIM_SIZE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,7 +155,9 @@ class _PredictC:
     _, path = play_c(self.environment, rows.sim, actions)
     seen = path[:, np.asarray(timing.offsets)]
     frames = draw(self.environment, seen, self.image_size)
-    return base.Future(log=logs(self.environment, path), frames=frames)
+    return base.Future(
+      states=low_dim_states(self.environment, path), frames=frames
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,11 +169,11 @@ class _PredictMjx:
   def __call__(self, params, rows, actions, timing, keys) -> base.Future:
     del keys
     fixtures = params["fixtures"]
-    _, path, log = play_mjx(fixtures, rows.sim, actions)
+    _, path, states = play_mjx(fixtures, rows.sim, actions)
     size = (self.image_size, self.image_size, 3)
     if not timing.offsets.shape[0]:
       frames = jnp.zeros((len(actions), 0, *size), jnp.uint8)
-      return base.Future(log, frames)
+      return base.Future(states, frames)
     seen = path[:, timing.offsets]
     flat = seen.reshape(-1, seen.shape[-1])
     ids = drawing.drawn().moving
@@ -179,7 +181,7 @@ class _PredictMjx:
     frames = drawing.draw_many(
       params["scenery"], *poses, image_size=self.image_size
     )
-    return base.Future(log, frames.reshape(*seen.shape[:2], *size))
+    return base.Future(states, frames.reshape(*seen.shape[:2], *size))
 
 
 @functools.cache

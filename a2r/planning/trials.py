@@ -20,7 +20,7 @@ class Trials(NamedTuple):
   """What E trials leave behind, numpy arrays.
 
   Attributes:
-    log: float32 `[E, 61, 13]` DVD's state; rows after the last executed step
+    states: float32 `[E, 61, 13]` DVD's state; rows after the last executed step
       copy it.
     qpos: float32 `[E, 61, nq]` joint positions, likewise.
     actions: float32 `[E, horizon * num_plans, 5]` as executed.
@@ -31,7 +31,7 @@ class Trials(NamedTuple):
       and last state included; None where nobody looked at pictures.
   """
 
-  log: np.ndarray
+  states: np.ndarray
   qpos: np.ndarray
   actions: np.ndarray
   success: np.ndarray
@@ -146,7 +146,7 @@ def _check(task_names, seeds, dynamics, objective, batch_size) -> np.ndarray:
 def _play(world, plan_fn, settings, task, seeds) -> Trials:
   """Plays one batch of trials; `task` `[E]`, `seeds` `[E]`."""
   rngs = jax.vmap(jax.random.key)(seeds)
-  sim, path, log = _start(world, len(task))
+  sim, path, states = _start(world, len(task))
   actions, values = [], []
   for index in range(settings.num_plans):
     step = index * settings.horizon
@@ -156,22 +156,22 @@ def _play(world, plan_fn, settings, task, seeds) -> Trials:
       values.append(np.full(len(task), np.nan, np.float32))
     else:
       times = timing.make(settings, world.num_frames, step)
-      state = _observe(world, settings, sim, path, log, actions, step)
+      state = _observe(world, settings, sim, path, states, actions, step)
       plan = plan_fn(rngs_plan, state, times, task)
       chosen = plan.actions
       values.append(np.asarray(plan.value))
     actions.append(np.asarray(chosen))
     sim, later, seen = _execute(world, sim, actions[-1])
     last = step + settings.horizon
-    for whole, part in ((path, later), (log, seen)):
+    for whole, part in ((path, later), (states, seen)):
       whole[:, step + 1 : last + 1] = part[:, 1:]
       whole[:, last:] = part[:, -1:]
   frames = None
   if world.num_frames:
     frames = world.draw(path[:, timing.stored(world.num_frames)])
-  success = np.asarray(_outcomes(log))[np.arange(len(task)), task]
+  success = np.asarray(_outcomes(states))[np.arange(len(task)), task]
   return Trials(
-    log=np.float32(log),
+    states=np.float32(states),
     qpos=np.float32(path),
     actions=np.concatenate(actions, axis=1),
     success=success,
@@ -181,18 +181,22 @@ def _play(world, plan_fn, settings, task, seeds) -> Trials:
 
 
 def _start(world, num_envs):
-  """The state that trials start from, and paths and logs full of it."""
+  """The state that trials start from, and paths and states full of it."""
   start = jax.tree.map(
     lambda x: np.tile(np.asarray(x), (num_envs, 1)), world.model.start()
   )
-  log = np.concatenate([start.hand, start.qpos[:, scene.MUG.start :]], axis=1)
-  path, log = (
-    np.repeat(x[:, None], base.NUM_STATES, axis=1) for x in (start.qpos, log)
+  states = np.concatenate(
+    [start.hand, start.qpos[:, scene.MUG.start :]], axis=1
   )
-  return start, path, log
+  path, states = (
+    np.repeat(x[:, None], base.NUM_STATES, axis=1) for x in (start.qpos, states)
+  )
+  return start, path, states
 
 
-def _observe(world, settings, sim, path, log, actions, step) -> base.PlanState:
+def _observe(
+  world, settings, sim, path, states, actions, step
+) -> base.PlanState:
   """What a plan after `step` timesteps of `actions` may know."""
   num_envs, size = len(path), world.dynamics.image_size
   taken = timing.num_taken(settings, world.num_frames)
@@ -208,7 +212,7 @@ def _observe(world, settings, sim, path, log, actions, step) -> base.PlanState:
   past = np.concatenate([rest, *actions], axis=1)
   return base.PlanState(
     sim=sim,
-    log=log,
+    states=states,
     clip=pictures[:, :taken],
     context=pictures[:, taken:],
     past=past[:, past.shape[1] - stride :],
@@ -216,15 +220,15 @@ def _observe(world, settings, sim, path, log, actions, step) -> base.PlanState:
 
 
 def _execute(world, sim, actions):
-  """The states after `actions` `[E, H, A]`, paths and logs on the way."""
+  """The states after `actions` `[E, H, A]`, paths and states on the way."""
   if world.engine == "c":
     sim, path = simulation.play_c(world.environment, sim, actions)
     hands = c_engine.hand_positions(
       world.model.mj, path.reshape(-1, path.shape[-1])
     )
     hands = hands.reshape(*path.shape[:2], 3)
-    log = np.concatenate([hands, path[..., scene.MUG.start :]], axis=-1)
-    return sim, path, log
+    states = np.concatenate([hands, path[..., scene.MUG.start :]], axis=-1)
+    return sim, path, states
   return _play_mjx(world.model.fixtures, sim, actions)
 
 

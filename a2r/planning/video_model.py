@@ -86,7 +86,7 @@ def make_dynamics(
     predict_fn=_Predict(config, latent == "sample"),
     image_size=config.image_size,
     stride=config.stride,
-    has_log=False,
+    has_states=False,
     prepare_fn=_Prepare(config),
   )
 
@@ -140,4 +140,4 @@ class _Predict:
     frames = jnp.round(frames * 255.0).astype(jnp.uint8)
     frames = jnp.concatenate([now[:, None], frames], axis=1)
     nearest = (timing.offsets + stride // 2) // stride
-    return base.Future(log=None, frames=frames[:, nearest])
+    return base.Future(states=None, frames=frames[:, nearest])

@@ -45,6 +45,10 @@ _BROKEN = (
 )
 
 
+_KEYS = {"states": "log"}  # Names of fields in the file, where they differ.
+_FIELDS = {key: name for name, key in _KEYS.items()}
+
+
 @dataclasses.dataclass(frozen=True)
 class Records:
   """The trials of a cell, in order; every field has E entries.
@@ -52,14 +56,14 @@ class Records:
   Attributes:
     seed: `[E]` int64, of all randomness of a trial.
     success: `[E]` bool.
-    log: `[E, 61, 13]` float32, DVD's state at every timestep.
+    states: `[E, 61, 13]` float32, DVD's state at every timestep.
     actions: `[E, steps, A]` float32 as executed.
     values: `[E, P]` float32, what was expected of each plan; NaN for none.
   """
 
   seed: np.ndarray
   success: np.ndarray
-  log: np.ndarray
+  states: np.ndarray
   actions: np.ndarray
   values: np.ndarray
 
@@ -125,7 +129,7 @@ class Store:
       return None
     try:
       with np.load(path) as arrays:
-        return Records(**arrays)
+        return Records(**{_FIELDS.get(k, k): v for k, v in arrays.items()})
     except _BROKEN as error:
       text = run_folder.one_line(error)
       raise ValueError(f"{path} is broken ({text}): delete it") from error
@@ -153,7 +157,10 @@ class Store:
       files.atomic_write(_with(path, ".npz")) as partial,
       open(partial, "wb") as stream,
     ):
-      np.savez_compressed(stream, **vars(records))
+      arrays = vars(records)
+      np.savez_compressed(
+        stream, **{_KEYS.get(k, k): v for k, v in arrays.items()}
+      )
     files.write_json(
       _with(path, ".json"),
       {

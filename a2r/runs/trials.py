@@ -199,7 +199,7 @@ def _keep(store, player, batch, found, part, result, seconds):
     new = trial_store.Records(
       seed=np.int64([trial_seed(batch.seed, trial) for trial in numbers]),
       success=np.asarray(result.success[rows], bool),
-      log=np.float32(result.log[rows]),
+      states=np.float32(result.states[rows]),
       actions=np.float32(result.actions[rows]),
       values=np.float32(result.values[rows]),
     )

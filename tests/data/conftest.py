@@ -46,7 +46,7 @@ def make_clip(records):
       "source": "expert",
       "environment": "tabletop/train",
       "seed": number,
-      "log": rng.normal(size=(61, 13)).astype(np.float32),
+      "states": rng.normal(size=(61, 13)).astype(np.float32),
     }
     return records.Record(**values | fields)
 

@@ -44,7 +44,7 @@ def test_round_trip(robot, make_clip):
     clip, expected = robot.read(row), make_clip(row)
     difference = clip.frames.astype(int) - expected.frames
     assert np.abs(difference).max() <= 20 and np.abs(difference).mean() < 3
-    np.testing.assert_array_equal(clip.log, expected.log.ravel())
+    np.testing.assert_array_equal(clip.states, expected.states.ravel())
     for name in ("instruction", "template", "task", "source", "environment"):
       assert getattr(clip, name) == getattr(expected, name)
     assert (clip.success, clip.seed) == (expected.success, expected.seed)

@@ -17,7 +17,7 @@ class _Clips(NamedTuple):
   success: np.ndarray
   source: np.ndarray
   seeds: np.ndarray
-  log: np.ndarray
+  states: np.ndarray
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def simulator():
       success=np.full(num_clips, options["want"] or False),
       source=np.full(num_clips, source),
       seeds=np.arange(num_clips),
-      log=np.zeros((num_clips, 61, 13), np.float32),
+      states=np.zeros((num_clips, 61, 13), np.float32),
     )
 
   collect.calls = calls
@@ -69,7 +69,7 @@ def test_robot_clips_by_task_source_and_outcome(simulator, spec, tmp_path):
   assert set(robot.instruction) == {"closing drawer", "moving part of faucet"}
   assert set(robot.environment) == {"tabletop/train"}
   assert len(set(robot.seed)) == len(robot)
-  assert robot.read(0).log.size == 61 * 13
+  assert robot.read(0).states.size == 61 * 13
 
 
 def test_found_again_and_mended(simulator, spec, tmp_path):

@@ -36,7 +36,7 @@ class _Simulator:
       success=np.full(num_clips, options["want"]),
       source=np.full(num_clips, source),
       seeds=np.arange(num_clips),
-      log=np.zeros((num_clips, 61, 13), np.float32),
+      states=np.zeros((num_clips, 61, 13), np.float32),
     )
 
 
@@ -126,11 +126,11 @@ def test_animation_keeps_pictures_and_time(format_name, tmp_path):
 
 
 def test_poke_is_shown_where_the_hand_is_nearest():
-  log = np.zeros((61, 13), np.float32)
-  log[:, 3:6] = (0.0, 0.6, 0.0)
-  log[:, 1] = 0.45 + 0.05 * np.sin(np.linspace(0, np.pi, 61))
-  assert gallery.telling_frame("poke_cup", log, 21) == 10
-  assert gallery.telling_frame("close_drawer", log, 21) == 20
+  states = np.zeros((61, 13), np.float32)
+  states[:, 3:6] = (0.0, 0.6, 0.0)
+  states[:, 1] = 0.45 + 0.05 * np.sin(np.linspace(0, np.pi, 61))
+  assert gallery.telling_frame("poke_cup", states, 21) == 10
+  assert gallery.telling_frame("close_drawer", states, 21) == 20
 
 
 @pytest.mark.parametrize(

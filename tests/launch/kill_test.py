@@ -145,7 +145,7 @@ def _collect(root, do=None):
       success=np.full(num_clips, want),
       source=np.full(num_clips, source),
       seeds=np.arange(num_clips),
-      log=np.zeros((num_clips, 3, 13), np.float32),
+      states=np.zeros((num_clips, 3, 13), np.float32),
     )
 
   spec = simulated.RobotSpec(

@@ -28,7 +28,7 @@ def played(monkeypatch):
     draws = [np.random.default_rng(seed) for seed in seeds]
     steps = settings.horizon * settings.num_plans
     return trials.Trials(
-      log=np.float32([rng.normal(size=(61, 13)) for rng in draws]),
+      states=np.float32([rng.normal(size=(61, 13)) for rng in draws]),
       qpos=np.zeros((len(seeds), 61, 19), np.float32),
       actions=np.float32([rng.normal(size=(steps, 5)) for rng in draws]),
       success=np.array([rng.random() < 0.5 for rng in draws]),
@@ -136,7 +136,7 @@ def test_a_cell_says_what_was_played(played, tmp_path):
   records = store.records("tabletop/train", "poke_cup", 1)
   assert records.seed.tolist() == [10_000, 10_001]
   assert records.success.sum() == cell["num_successes"]
-  assert records.log.shape == (2, 61, 13)
+  assert records.states.shape == (2, 61, 13)
   assert records.actions.shape == (2, 60, 5)
 
 
@@ -198,8 +198,8 @@ def test_a_broken_cell_is_told(played, tmp_path):
 def test_no_damage_to_a_cell_is_a_traceback(tmp_path, byte):
   store = trial_store.Store(tmp_path, {})
   seed, success = np.arange(2), np.ones(2, bool)
-  log, actions, values = np.zeros((3, 2, 1, 1), np.float32)
-  records = trial_store.Records(seed, success, log, actions, values)
+  states, actions, values = np.zeros((3, 2, 1, 1), np.float32)
+  records = trial_store.Records(seed, success, states, actions, values)
   store.write("x", "poke_cup", 0, records, {})
   path = store.folder / "x/poke_cup-seed0.npz"
   whole = path.read_bytes()

@@ -26,7 +26,7 @@ def make(done):
     done.append(("play", name, environment, tuple(sorted(set(seeds)))))
     draws = [np.random.default_rng(seed) for seed in seeds]
     return trials.Trials(
-      log=np.zeros((len(seeds), 61, 13), np.float32),
+      states=np.zeros((len(seeds), 61, 13), np.float32),
       qpos=np.zeros((len(seeds), 61, 19), np.float32),
       actions=np.zeros((len(seeds), 60, 5), np.float32),
       success=np.array([rng.random() < 0.5 for rng in draws]),

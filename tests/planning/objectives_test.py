@@ -14,21 +14,21 @@ from a2r.sim.tabletop import physics, tasks
 ENVIRONMENT = "tabletop/train"
 
 
-def make_rows(log, clip=None):
-  size = len(log)
+def make_rows(states, clip=None):
+  size = len(states)
   if clip is None:
     clip = np.zeros((size, 0, 2, 2, 3), np.uint8)
   context = np.zeros((size, 0, 2, 2, 3), np.uint8)
-  return base.PlanState(None, log, clip, context, None)
+  return base.PlanState(None, states, clip, context, None)
 
 
-def start_log():
-  return np.asarray(physics.log_state(physics.load(ENVIRONMENT).start()))
+def start_state():
+  return np.asarray(physics.low_dim_state(physics.load(ENVIRONMENT).start()))
 
 
-def held(log):
-  """A log so far in which nothing happened yet."""
-  return np.tile(log, (1, base.NUM_STATES, 1))
+def held(states):
+  """States so far in which nothing happened yet."""
+  return np.tile(states, (1, base.NUM_STATES, 1))
 
 
 def value(objective, rows, future, task, *, step=0, num_frames=0):
@@ -39,17 +39,17 @@ def value(objective, rows, future, task, *, step=0, num_frames=0):
   )
 
 
-def future_of(log):
-  frames = np.zeros((len(log), 0, 2, 2, 3), np.uint8)
-  return base.Future(np.float32(log), frames)
+def future_of(states):
+  frames = np.zeros((len(states), 0, 2, 2, 3), np.uint8)
+  return base.Future(np.float32(states), frames)
 
 
 def test_log_is_what_happened_and_what_is_predicted():
-  log = np.zeros((1, 61, 13), np.float32)
-  log[0, :, 0] = np.minimum(np.arange(61), 20)
+  states = np.zeros((1, 61, 13), np.float32)
+  states[0, :, 0] = np.minimum(np.arange(61), 20)
   ahead = np.tile(100 + np.arange(21.0)[None, :, None], (1, 1, 13))
   times = timing.make(base.Settings(), 0, 20)
-  whole = objectives.whole_log(make_rows(log), future_of(ahead), times)
+  whole = objectives.episode_states(make_rows(states), future_of(ahead), times)
   expected = np.concatenate(
     [np.arange(21), 101 + np.arange(20), np.full(20, 120)]
   )
@@ -58,8 +58,8 @@ def test_log_is_what_happened_and_what_is_predicted():
 
 def test_success_is_worth_more_than_any_dense_reward():
   objective = objectives.ground_truth(ENVIRONMENT)
-  ahead = np.tile(start_log(), (1, 21, 1))
-  rows = make_rows(held(start_log()))
+  ahead = np.tile(start_state(), (1, 21, 1))
+  rows = make_rows(held(start_state()))
   nothing = value(objective, rows, future_of(ahead), "close_drawer")
   assert -2 <= nothing <= 3
   ahead[0, 10:, tasks.DRAWER] = -0.04  # 3 cm closed, and it stays so.
@@ -74,11 +74,11 @@ def test_success_is_worth_more_than_any_dense_reward():
 
 def test_success_of_executed_steps_counts():
   objective = objectives.ground_truth(ENVIRONMENT)
-  log = held(start_log())
-  log[0, 5:8, tasks.FAUCET] += 0.05
-  ahead = future_of(np.tile(start_log(), (1, 21, 1)))
-  assert value(objective, make_rows(log), ahead, "move_faucet", step=20) > 7
-  fresh = make_rows(held(start_log()))
+  states = held(start_state())
+  states[0, 5:8, tasks.FAUCET] += 0.05
+  ahead = future_of(np.tile(start_state(), (1, 21, 1)))
+  assert value(objective, make_rows(states), ahead, "move_faucet", step=20) > 7
+  fresh = make_rows(held(start_state()))
   assert value(objective, fresh, ahead, "move_faucet", step=20) < 4
 
 

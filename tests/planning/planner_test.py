@@ -120,6 +120,6 @@ def test_shooting_draws_all_rounds_from_the_box(toy):
 
 
 def test_objective_of_the_state_needs_a_log(toy):
-  dynamics = toy.make_dynamics()._replace(has_log=False, name="video")
+  dynamics = toy.make_dynamics()._replace(has_states=False, name="video")
   with pytest.raises(ValueError, match="'video' does not predict"):
     planner.make_plan_fn(dynamics, toy.make_objective(), base.Settings())

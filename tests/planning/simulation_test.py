@@ -17,9 +17,9 @@ def make_rows(state):
   """Rows of a PlanState at simulator states `[M, ...]`."""
   size = len(state.qpos)
   nothing = np.zeros((size, 0, SIZE, SIZE, 3), np.uint8)
-  log = np.zeros((size, base.NUM_STATES, 13), np.float32)
+  states = np.zeros((size, base.NUM_STATES, 13), np.float32)
   past = np.zeros((size, 0, 5), np.float32)
-  return base.PlanState(state, log, nothing, nothing, past)
+  return base.PlanState(state, states, nothing, nothing, past)
 
 
 def starts(size, model):
@@ -51,9 +51,9 @@ def test_states_side_by_side_are_those_of_a_rollout():
     np.float32(np.concatenate([paths[0]] + [p[:, 1:] for p in paths[1:]], 1)),
     expected.qpos,
   )
-  found = simulation.logs(ENVIRONMENT, np.float64(expected.qpos))
-  np.testing.assert_allclose(found, expected.log, atol=2e-6)
-  np.testing.assert_allclose(state.hand, expected.log[:, -1, :3], atol=1e-6)
+  found = simulation.low_dim_states(ENVIRONMENT, np.float64(expected.qpos))
+  np.testing.assert_allclose(found, expected.states, atol=2e-6)
+  np.testing.assert_allclose(state.hand, expected.states[:, -1, :3], atol=1e-6)
 
 
 def test_pictures_are_those_of_clips():
@@ -79,7 +79,7 @@ def test_pictures_are_those_of_clips():
     None,
   )
   np.testing.assert_array_equal(future.frames, clips.frames[:, 1:])
-  np.testing.assert_allclose(future.log, clips.log, atol=2e-6)
+  np.testing.assert_allclose(future.states, clips.states, atol=2e-6)
 
 
 def test_no_picture_is_drawn_where_none_is_asked_for():
@@ -87,7 +87,7 @@ def test_no_picture_is_drawn_where_none_is_asked_for():
   rows = make_rows(starts(3, physics.load(ENVIRONMENT)))
   future = dynamics.predict_fn({}, rows, random_actions((3, 2)), times(), None)
   assert future.frames.shape == (3, 0, SIZE, SIZE, 3)
-  assert future.log.shape == (3, 3, 13)
+  assert future.states.shape == (3, 3, 13)
 
 
 @pytest.mark.slow
@@ -108,7 +108,7 @@ def test_mjx_predicts_as_c_does():
       dynamics.params, rows, actions, times(2, 4), None
     )
   c, mjx = found["c"], found["mjx"]
-  np.testing.assert_allclose(c.log, mjx.log, atol=2e-3)
+  np.testing.assert_allclose(c.states, mjx.states, atol=2e-3)
   assert mjx.frames.shape == (2, 2, SIZE, SIZE, 3)
   assert np.mean(np.abs(np.float32(c.frames) - mjx.frames) > 8) < 0.02
 

@@ -33,13 +33,13 @@ class Predict:
     )
     if self.noise:
       path = path + self.noise * jax.vmap(jax.random.normal)(keys)[:, None]
-    log = xp.broadcast_to(path[..., None], (*path.shape, 13))
+    states = xp.broadcast_to(path[..., None], (*path.shape, 13))
     seen = path[:, xp.asarray(timing.offsets)]
     level = xp.clip(100 + 10 * seen, 0, 255).astype(xp.uint8)
     frames = xp.broadcast_to(
       level[..., None, None, None], (*level.shape, 2, 2, 3)
     )
-    return base.Future(log, frames)
+    return base.Future(states, frames)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Value:
 
   def __call__(self, params, rows, future, timing, task):
     TRACES.append("value")
-    last = future.log[:, -1, 0]
+    last = future.states[:, -1, 0]
     if self.pictures:
       clip = jnp.concatenate([rows.clip, future.frames], axis=1)
       last = (clip[:, timing.source[-1], 0, 0, 0] - 100.0) / 10
@@ -66,7 +66,11 @@ def make_dynamics(on_host=False, noise=0.0):
 def make_objective(num_frames=0):
   params = {"goals": jnp.linspace(-3.0, 3.0, 7)}
   return base.Objective(
-    "toy", params, Value(num_frames > 0), num_frames, reads_log=not num_frames
+    "toy",
+    params,
+    Value(num_frames > 0),
+    num_frames,
+    needs_states=not num_frames,
   )
 
 
@@ -78,7 +82,7 @@ def make_state(starts, num_frames=0):
   shape = (size, num_frames, 2, 2, 3)
   return base.PlanState(
     sim=physics.SimState(zeros, zeros, mocap, zeros),
-    log=np.zeros((size, base.NUM_STATES, 13), np.float32),
+    states=np.zeros((size, base.NUM_STATES, 13), np.float32),
     clip=np.zeros(shape, np.uint8),
     context=np.zeros((size, 0, 2, 2, 3), np.uint8),
     past=np.zeros((size, 0, 5), np.float32),

@@ -52,13 +52,13 @@ def test_executed_actions_give_the_same_log_in_a_rollout():
   )
   model = physics.load(ENVIRONMENT)
   expected = physics.rollout(model, found.actions, physics="c")
-  np.testing.assert_array_equal(found.log, expected.log)
+  np.testing.assert_array_equal(found.states, expected.states)
   np.testing.assert_array_equal(found.qpos, expected.qpos)
   assert found.actions.shape == (2, 60, 5)
   judged = [
-    bool(tasks.get(name).success(log))
-    for name, log in zip(
-      ("close_drawer", "move_faucet"), found.log, strict=True
+    bool(tasks.get(name).success(states))
+    for name, states in zip(
+      ("close_drawer", "move_faucet"), found.states, strict=True
     )
   ]
   assert found.success.tolist() == judged
@@ -71,7 +71,7 @@ def test_trial_depends_on_its_seed_and_task_alone(scorers):
   names = ["close_drawer", "move_faucet", "poke_cup"]
   many = play(names, [5, 6, 7], settings, objective=objective, batch_size=2)
   alone = play(["poke_cup"], [7], settings, objective=objective)
-  for field in ("log", "actions", "success", "values", "frames"):
+  for field in ("states", "actions", "success", "values", "frames"):
     np.testing.assert_array_equal(
       getattr(many, field)[2:], getattr(alone, field), err_msg=field
     )
@@ -95,8 +95,8 @@ def test_short_episodes_stand_still_after_the_last_plan():
   settings = base.Settings(num_samples=2, horizon=3, num_plans=2)
   found = play(["close_drawer"], [0], settings)
   assert found.actions.shape == (1, 6, 5)
-  assert np.ptp(found.log[0, :7], axis=0).max() > 0
-  np.testing.assert_array_equal(found.log[0, 6:], found.log[0, [6] * 55])
+  assert np.ptp(found.states[0, :7], axis=0).max() > 0
+  np.testing.assert_array_equal(found.states[0, 6:], found.states[0, [6] * 55])
 
 
 def test_random_actions_are_held_if_so_asked():
@@ -116,7 +116,7 @@ def test_mjx_plays_as_c_does():
     )
     for engine in ("c", "mjx")
   ]
-  np.testing.assert_allclose(found[0].log, found[1].log, atol=2e-3)
+  np.testing.assert_allclose(found[0].states, found[1].states, atol=2e-3)
   np.testing.assert_array_equal(found[0].actions, found[1].actions)
 
 
@@ -129,7 +129,7 @@ def test_plan_of_one_program_with_mjx_is_that_of_c(scorers):
   picture = simulation.draw(ENVIRONMENT, start.qpos, SIZE)
   state = base.PlanState(
     sim=jax.tree.map(lambda x: np.tile(x, (2, 1)), start),
-    log=np.tile(np.asarray(physics.log_state(start)), (2, 61, 1)),
+    states=np.tile(np.asarray(physics.low_dim_state(start)), (2, 61, 1)),
     clip=np.tile(picture, (2, 4, 1, 1, 1)),
     context=np.zeros((2, 0, SIZE, SIZE, 3), np.uint8),
     past=np.zeros((2, 0, 5), np.float32),

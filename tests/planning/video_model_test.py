@@ -44,7 +44,7 @@ def state():
   rng = np.random.default_rng(0)
   return base.PlanState(
     sim=None,
-    log=np.zeros((ENVS, 61, 13), np.float32),
+    states=np.zeros((ENVS, 61, 13), np.float32),
     clip=np.zeros((ENVS, 0, 8, 8, 3), np.uint8),
     context=rng.integers(0, 256, (ENVS, 2, 8, 8, 3), np.uint8),
     past=np.float32(rng.uniform(-1, 1, (ENVS, 2, 5))),
@@ -78,7 +78,7 @@ def predict(variables, state):
   def call(rows, moves, offsets=(1, 2, 3, 4)):
     keys = jax.random.split(jax.random.key(0), len(rows))
     found = run(np.array(rows), moves, np.int32(offsets), keys)
-    assert found.log is None
+    assert found.states is None
     return np.asarray(found.frames)
 
   return call

@@ -44,7 +44,7 @@ class BraxTest(parameterized.TestCase):
       assert_finite((broken.obs, broken.reward, broken.info))
       assert_finite((broken.pipeline_state, broken.metrics))
     jax.tree.map(np.testing.assert_array_equal, broken, clean)
-    moved = np.abs(broken.info["log"] - broken.info["start"])[:, :3]
+    moved = np.abs(broken.info["low_dim_state"] - broken.info["start"])[:, :3]
     self.assertGreater(moved.max(), 0.05)
 
   @pytest.mark.slow
@@ -84,14 +84,18 @@ class BraxTest(parameterized.TestCase):
     state = jax.jit(jax.vmap(env.reset))(keys)
     assert_finite(state)
     exact = sim.make(ENV).reset(jax.random.key(0))
-    shift = np.asarray(state.info["log"] - exact.info["log"])
+    shift = np.asarray(
+      state.info["low_dim_state"] - exact.info["low_dim_state"]
+    )
     self.assertLess(np.abs(np.delete(shift, [3, 4], axis=1)).max(), 1e-6)
     for column in shift[:, 3:5].T:
       self.assertBetween(column.min(), -NOISE, -0.9 * NOISE)
       self.assertBetween(column.max(), 0.9 * NOISE, NOISE)
     after = jax.jit(jax.vmap(env.step))(state, np.zeros((1000, 5), np.float32))
     assert_finite(after)
-    slid = np.abs(after.info["log"] - state.info["log"])[:, 3:6]
+    slid = np.abs(after.info["low_dim_state"] - state.info["low_dim_state"])[
+      :, 3:6
+    ]
     self.assertLess(slid.max(), 1e-3)
     self.assertEqual(float(after.reward.sum()), 0)
 
@@ -135,7 +139,7 @@ class GymTest(parameterized.TestCase):
       obs, infos = env.reset()
       assert_finite(infos)
       self.assertIn(obs, env.observation_space)
-      mugs |= set(map(tuple, infos["log"][:, 3:5]))
+      mugs |= set(map(tuple, infos["low_dim_state"][:, 3:5]))
     self.assertLen(mugs, 1000)
 
 

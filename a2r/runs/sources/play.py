@@ -106,7 +106,7 @@ def open_episodes(spec: Spec, root) -> tuple[windows.Episodes, str]:
     return {
       "frames": episodes.frames,
       "actions": episodes.actions,
-      "log": episodes.log,
+      "log": episodes.states,
     }
 
   stored = dataclasses.asdict(spec) | {

@@ -163,7 +163,7 @@ def collect_robot(
         source=str(clips.source[row]),
         environment=spec.environment,
         seed=(shard.seed << _DRAW_BITS) + int(clips.seeds[row]),
-        log=np.asarray(clips.log[row]),
+        states=np.asarray(clips.states[row]),
       )
 
   return stores.make_dataset(

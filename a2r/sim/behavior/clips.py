@@ -26,14 +26,14 @@ class Clips(NamedTuple):
     success: bool `[N]`, read off the state.
     source: str `[N]`.
     seeds: int `[N]`, the number of the draw; with the seed it names the clip.
-    log: float32 `[N, 61, 13]`, DVD's state at every control step.
+    states: float32 `[N, 61, 13]`, DVD's state at every control step.
   """
 
   frames: np.ndarray
   success: np.ndarray
   source: np.ndarray
   seeds: np.ndarray
-  log: np.ndarray
+  states: np.ndarray
 
 
 def collect(
@@ -91,10 +91,10 @@ def collect(
     draws = np.arange(drawn, drawn + _BATCH)
     drawn += _BATCH
     kept.append(_simulate(model, row, source, keys, draws, want, engine))
-  draws, success, log, qpos = (
+  draws, success, states, qpos = (
     np.concatenate(column)[:num_clips] for column in zip(*kept, strict=True)
   )
-  last = log.shape[1] - 1
+  last = states.shape[1] - 1
   stored = frames.frame_indices(last + 1, num_frames, "ends")
   look = drawing.Look(model.variant, model.mj)
   images = drawing.draw_frames(
@@ -105,14 +105,14 @@ def collect(
     samples=samples,
   )
   source_names = np.full(len(draws), source)
-  return Clips(images, success, source_names, draws, log)
+  return Clips(images, success, source_names, draws, states)
 
 
 def _simulate(model, task, source, keys, draws, want, engine):
-  """Draw numbers, labels, logs and joint positions of the wanted episodes."""
+  """Draw numbers, labels, states and joint positions of the wanted episodes."""
   index = policies.source_index(source)
   seeds = [[*keys, index, int(draw)] for draw in draws]
-  log, qpos, success = _play(model, task, source, seeds, engine)
+  states, qpos, success = _play(model, task, source, seeds, engine)
   wanted = np.ones_like(success) if want is None else success == want
   rows = np.flatnonzero(wanted)
   if source == "noise" and len(rows):
@@ -120,15 +120,15 @@ def _simulate(model, task, source, keys, draws, want, engine):
     # its size, so that MJX compiles once.
     _, _, clean = _play(model, task, "expert", seeds, engine)
     rows = np.flatnonzero(wanted & clean)
-  return draws[rows], success[rows], log[rows], qpos[rows]
+  return draws[rows], success[rows], states[rows], qpos[rows]
 
 
 def _play(model, task, source, seeds, engine):
-  """Logs `[B, 61, 13]`, joint positions and success `[B]` of the episodes."""
+  """States `[B, 61, 13]`, joint positions and success `[B]` of the episodes."""
   actions = policies.sample_batch(model, source, task.name, seeds)
   trajectory = physics.rollout(model, actions, physics=engine)
-  success = np.asarray(_judge(task.success)(trajectory.log))
-  return np.asarray(trajectory.log), np.asarray(trajectory.qpos), success
+  success = np.asarray(_judge(task.success)(trajectory.states))
+  return np.asarray(trajectory.states), np.asarray(trajectory.qpos), success
 
 
 @functools.cache

@@ -28,13 +28,13 @@ class Episodes(NamedTuple):
   Attributes:
     frames: uint8 `[N, T, S, S, 3]`, one every `stride` steps, first included.
     actions: float32 `[N, 60, 5]`.
-    log: float32 `[N, 61, 13]`, DVD's state at every control step.
+    states: float32 `[N, 61, 13]`, DVD's state at every control step.
     qpos: float32 `[N, 61, nq]`.
   """
 
   frames: np.ndarray
   actions: np.ndarray
-  log: np.ndarray
+  states: np.ndarray
   qpos: np.ndarray
 
 
@@ -75,7 +75,7 @@ def collect(
   place = variants.ENVIRONMENTS.index(environment)
   seeds = [[seed, place, SOURCES.index(source), int(draw)] for draw in draws]
   actions = np.concatenate([_actions(model, source, one) for one in seeds])
-  log, qpos = (
+  states, qpos = (
     np.asarray(x)
     for x in _states(physics.rollout(model, actions, physics=engine))
   )
@@ -85,7 +85,7 @@ def collect(
     qpos[:, ::stride],
     image_size=image_size,
   )
-  return Episodes(frames, np.float32(actions), log, qpos)
+  return Episodes(frames, np.float32(actions), states, qpos)
 
 
 def scaled(actions: jax.Array) -> jax.Array:
@@ -94,7 +94,7 @@ def scaled(actions: jax.Array) -> jax.Array:
 
 
 def _states(trajectory):
-  return trajectory.log, trajectory.qpos
+  return trajectory.states, trajectory.qpos
 
 
 def _actions(model, source, seed):

@@ -117,26 +117,26 @@ def observe(
   Returns:
     Float64 `[B, O]`.
   """
-  log = _log(sim)
-  handle, tip = landmarks(model, log)
-  mug = log[:, tasks.MUG]
-  moved = (log - first)[:, tasks.MUG.start :]
+  states = _log(sim)
+  handle, tip = landmarks(model, states)
+  mug = states[:, tasks.MUG]
+  moved = (states - first)[:, tasks.MUG.start :]
   parts = [sim.qpos, sim.qvel, sim.hand, sim.mocap, moved]
   parts += [point - sim.hand for point in (handle, mug, tip)]
   return np.concatenate(parts, axis=1)
 
 
 def landmarks(
-  model: physics.Model, log: np.ndarray
+  model: physics.Model, states: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
   """The drawer's handle and the faucet handle's tip, `[..., 3]` each.
 
   Args:
     model: from `physics.load`.
-    log: `[..., 13]` DVD's states.
+    states: `[..., 13]` DVD's states.
   """
   drawer, _, faucet = np.float64(model.fixtures)
-  slide, angle = log[..., tasks.DRAWER], log[..., tasks.FAUCET]
+  slide, angle = states[..., tasks.DRAWER], states[..., tasks.FAUCET]
   zero = np.zeros_like(slide)
   handle = drawer + scene.HANDLE + np.stack([zero, slide, zero], axis=-1)
   across, height = scene.FAUCET_REACH, scene.FAUCET_HEIGHT

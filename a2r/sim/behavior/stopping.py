@@ -146,10 +146,10 @@ def judge_everywhere(
 
 
 def _judge(model, task, actions):
-  log = physics.rollout(model, actions, physics="c").log
-  start = np.broadcast_to(log[:, :1], log.shape)
+  states = physics.rollout(model, actions, physics="c").states
+  start = np.broadcast_to(states[:, :1], states.shape)
   success, reward, distance = _figures(task)(
-    log, start, *map(np.float32, stopped.landmarks(model, log))
+    states, start, *map(np.float32, stopped.landmarks(model, states))
   )
   failing = np.asarray(reward)[~np.asarray(success)]
   return Judgment(
@@ -163,10 +163,10 @@ def _judge(model, task, actions):
 def _figures(task):
   """Batches of trajectories to success `[B]`, reward, distance `[B, T+1]`."""
 
-  def figures(log, start, handle, tip):
-    reward = jax.vmap(rewards.shaped(task))(log, start, handle, tip)
-    distance = jax.vmap(rewards.approach(task))(log, handle, tip)
-    return tasks.get(task).success(log), reward, distance
+  def figures(states, start, handle, tip):
+    reward = jax.vmap(rewards.shaped(task))(states, start, handle, tip)
+    distance = jax.vmap(rewards.approach(task))(states, handle, tip)
+    return tasks.get(task).success(states), reward, distance
 
   return jax.jit(jax.vmap(figures))
 

@@ -27,7 +27,7 @@ with contextlib.redirect_stdout(io.StringIO()):  # It tells that Warp is absent.
 from a2r.sim.tabletop import drawing, physics, rewards, scene, tasks
 
 REWARDS = ("sparse", "shaped")
-_OBSERVATION_SIZE = scene.NQ + scene.NV + 3 + 3 + physics.LOG_SIZE - 3 + 9
+_OBSERVATION_SIZE = scene.NQ + scene.NV + 3 + 3 + physics.LOW_DIM_SIZE - 3 + 9
 
 
 @flax.struct.dataclass
@@ -72,7 +72,7 @@ class Tabletop(base.Env):
   """One task in one environment; `reset` and `step` are pure.
 
   `State.pipeline_state` is a `physics.SimState`; `State.info` holds DVD's 13-D
-  state now (`log`) and at the start (`start`).
+  state now (`low_dim_state`) and at the start (`start`).
   """
 
   def __init__(self, settings: Settings, model: physics.Model, task, noise):
@@ -237,14 +237,14 @@ def reset(settings: Settings, world: World, rng: jax.Array) -> base.State:
   offset = jax.random.uniform(rng, (2,), minval=-1.0) * world.noise
   mug = scene.MUG.start
   sim = world.start.replace(qpos=world.start.qpos.at[mug : mug + 2].add(offset))
-  log = physics.log_state(sim)
+  low_dim = physics.low_dim_state(sim)
   return base.State(
     pipeline_state=sim,
-    obs=_observe(world, sim, log, log),
+    obs=_observe(world, sim, low_dim, low_dim),
     reward=jnp.zeros(()),
     done=jnp.zeros(()),
     metrics={"success": jnp.zeros(())},
-    info={"log": log, "start": log},
+    info={"low_dim_state": low_dim, "start": low_dim},
   )
 
 
@@ -252,20 +252,20 @@ def advance(
   settings: Settings, world: World, state: base.State, sim: physics.SimState
 ) -> base.State:
   """The state after `state` when the physics went on to `sim`, unbatched."""
-  log = physics.log_state(sim)
+  low_dim = physics.low_dim_state(sim)
   start = state.info["start"]
-  done = tasks.outcomes(jnp.stack([start, log]))[world.task]
+  done = tasks.outcomes(jnp.stack([start, low_dim]))[world.task]
   success = done.astype(jnp.float32)
   reward = success
   if settings.reward == "shaped":
-    points = landmarks(world.fixtures, log)
-    reward = rewards.shaped_all(log, start, *points)[world.task]
+    points = landmarks(world.fixtures, low_dim)
+    reward = rewards.shaped_all(low_dim, start, *points)[world.task]
   return state.replace(
     pipeline_state=sim,
-    obs=_observe(world, sim, log, start),
+    obs=_observe(world, sim, low_dim, start),
     reward=reward,
     metrics=state.metrics | {"success": success},
-    info=state.info | {"log": log},
+    info=state.info | {"low_dim_state": low_dim},
   )
 
 
@@ -281,18 +281,18 @@ def draw(settings: Settings, world: World, position, rotation) -> jax.Array:
   )
 
 
-def _observe(world, sim, log, start):
-  handle, tip = landmarks(world.fixtures, log)
-  moved = (log - start)[tasks.MUG.start :]
-  parts = [sim.qpos, sim.qvel, log[:3], sim.mocap, moved]
-  parts += [point - log[:3] for point in (handle, log[tasks.MUG], tip)]
+def _observe(world, sim, low_dim, start):
+  handle, tip = landmarks(world.fixtures, low_dim)
+  moved = (low_dim - start)[tasks.MUG.start :]
+  parts = [sim.qpos, sim.qvel, low_dim[:3], sim.mocap, moved]
+  parts += [point - low_dim[:3] for point in (handle, low_dim[tasks.MUG], tip)]
   return jnp.concatenate(parts)
 
 
-def landmarks(fixtures: jax.Array, log: jax.Array):
+def landmarks(fixtures: jax.Array, low_dim: jax.Array):
   """The drawer's handle and the tip of the faucet's handle, `[3]` each."""
   drawer, _, faucet = fixtures
-  slide, angle = log[tasks.DRAWER], log[tasks.FAUCET]
+  slide, angle = low_dim[tasks.DRAWER], low_dim[tasks.FAUCET]
   handle = drawer + jnp.array(scene.HANDLE) + slide * jnp.array([0.0, 1.0, 0.0])
   across, height = scene.FAUCET_REACH, scene.FAUCET_HEIGHT
   arm = [across * jnp.sin(angle), -across * jnp.cos(angle), height]

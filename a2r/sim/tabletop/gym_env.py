@@ -4,7 +4,7 @@ They wrap the Brax environment: the same observations, rewards and pictures, as
 numpy arrays. An action `[5]` is that of `a2r.sim.tabletop.physics` with every
 entry in [-1, 1]; its rotation has no effect. An episode never terminates,
 success included: it is truncated after DVD's 60 steps. `info` holds `success`,
-whether the task is done in this state, and `log`, DVD's 13-D state.
+whether the task is done in this state, and `low_dim_state`, DVD's 13-D state.
 
 Letters: N environments, S entries of an observed state, H W image.
 """
@@ -81,7 +81,10 @@ class TabletopEnv(gymnasium.Env):
 
   def _info(self):
     info = self._rows.info()
-    return {"success": bool(info["success"][0]), "log": info["log"][0]}
+    return {
+      "success": bool(info["success"][0]),
+      "low_dim_state": info["low_dim_state"][0],
+    }
 
 
 class TabletopVectorEnv(gymnasium.vector.VectorEnv):

@@ -106,10 +106,13 @@ class Rows:
     return self._num_steps >= self._max_episode_steps
 
   def info(self) -> dict[str, np.ndarray]:
-    """`success` bool `[N]` and `log` float32 `[N, 13]`."""
+    """`success` bool `[N]` and `low_dim_state` float32 `[N, 13]`."""
     state = self._started()
     success = np.asarray(state.metrics["success"]) > 0
-    return {"success": success, "log": np.array(state.info["log"])}
+    return {
+      "success": success,
+      "low_dim_state": np.array(state.info["low_dim_state"]),
+    }
 
   def render(self) -> tuple[np.ndarray, ...] | None:
     """N pictures uint8 `[H, W, 3]`; None, and a warning, without a mode."""

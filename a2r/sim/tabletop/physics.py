@@ -28,7 +28,7 @@ ACTION_LOW = np.array([-1, -1, -1, -np.pi, -1], np.float32)
 ACTION_HIGH = -ACTION_LOW
 ACTION_SCALE = 1 / 20
 NUM_STEPS = 60
-LOG_SIZE = 13
+LOW_DIM_SIZE = 13
 PHYSICS = ("auto", "c", "mjx")
 _START_MOCAP = np.array([0.0, 0.5, 0.02], np.float32)
 _START_DRAWER = -0.07
@@ -41,12 +41,12 @@ class Trajectory(NamedTuple):
 
   Attributes:
     qpos: `[B, T+1, nq]` float32 joint positions.
-    log: `[B, T+1, 13]` float32, DVD's low-dimensional state: hand xyz, mug
+    states: `[B, T+1, 13]` float32, DVD's low-dimensional state: hand xyz, mug
       xyz, mug quaternion, drawer, coffee button, faucet.
   """
 
   qpos: np.ndarray | jax.Array
-  log: np.ndarray | jax.Array
+  states: np.ndarray | jax.Array
 
 
 @flax.struct.dataclass
@@ -204,7 +204,7 @@ def step_c(model: Model, state: SimState, action: np.ndarray) -> SimState:
   return SimState(qpos, qvel, mocap, hand)
 
 
-def log_state(state: SimState) -> jax.Array:
+def low_dim_state(state: SimState) -> jax.Array:
   """DVD's state `[..., 13]` of `state`."""
   parts = (state.hand, state.qpos[..., scene.MUG.start :])
   return jnp.concatenate(parts, axis=-1)
@@ -275,8 +275,8 @@ def _rollout_c(model: Model, actions: np.ndarray) -> Trajectory:
     path.append(state.qpos)
     hands.append(state.hand)
   path, hands = (np.stack(x, axis=1) for x in (path, hands))
-  log = np.concatenate([hands, path[..., scene.MUG.start :]], axis=-1)
-  return Trajectory(np.float32(path), np.float32(log))
+  states = np.concatenate([hands, path[..., scene.MUG.start :]], axis=-1)
+  return Trajectory(np.float32(path), np.float32(states))
 
 
 @jax.jit
@@ -286,12 +286,12 @@ def _rollout_mjx(fixtures, start, actions):
 
   def body(state, action):
     state = step_mjx(fixtures, state, action)
-    return state, (state.qpos, log_state(state))
+    return state, (state.qpos, low_dim_state(state))
 
-  _, (path, log) = jax.lax.scan(body, start, jnp.swapaxes(actions, 0, 1))
+  _, (path, states) = jax.lax.scan(body, start, jnp.swapaxes(actions, 0, 1))
   path = jnp.concatenate([start.qpos[None], path])
-  log = jnp.concatenate([log_state(start)[None], log])
-  return Trajectory(jnp.swapaxes(path, 0, 1), jnp.swapaxes(log, 0, 1))
+  states = jnp.concatenate([low_dim_state(start)[None], states])
+  return Trajectory(jnp.swapaxes(path, 0, 1), jnp.swapaxes(states, 0, 1))
 
 
 def _mjx_engine():

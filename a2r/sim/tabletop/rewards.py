@@ -40,7 +40,7 @@ class Shaping:
       faucet's handle.
     touch: hand minus landmark where the hand would touch it, meters.
     slack: half of the box around `touch` that is as good, meters.
-    progress: (log now `[13]`, log at the start `[13]`) to meters or radians.
+    progress: (now `[13]`, at the start `[13]`) to meters or radians.
     goal: the progress that earns all, in its unit.
     mirrored: the other side of the landmark in x is as good.
   """
@@ -53,38 +53,38 @@ class Shaping:
   mirrored: bool = False
 
 
-def _drawer_closed(log, start):
-  return log[tasks.DRAWER] - start[tasks.DRAWER]
+def _drawer_closed(state, start):
+  return state[tasks.DRAWER] - start[tasks.DRAWER]
 
 
-def _drawer_opened(log, start):
-  return -_drawer_closed(log, start)
+def _drawer_opened(state, start):
+  return -_drawer_closed(state, start)
 
 
-def _mug_moved(log, start):
-  return (log - start)[tasks.MUG]
+def _mug_moved(state, start):
+  return (state - start)[tasks.MUG]
 
 
-def _mug_away(log, start):
+def _mug_away(state, start):
   """Along +y, less what it strayed sideways."""
-  x, y, _ = _mug_moved(log, start)
+  x, y, _ = _mug_moved(state, start)
   return y - jnp.maximum(jnp.abs(x) - _STRAY, 0.0)
 
 
-def _mug_right(log, start):
-  return -_mug_moved(log, start)[0]
+def _mug_right(state, start):
+  return -_mug_moved(state, start)[0]
 
 
-def _mug_left(log, start):
-  return _mug_moved(log, start)[0]
+def _mug_left(state, start):
+  return _mug_moved(state, start)[0]
 
 
-def _mug_still(log, start):
-  return -jnp.maximum(_length(_mug_moved(log, start)) - _STIR, 0.0)
+def _mug_still(state, start):
+  return -jnp.maximum(_length(_mug_moved(state, start)) - _STIR, 0.0)
 
 
-def _faucet_turned(log, start):
-  return jnp.abs(log - start)[tasks.FAUCET]
+def _faucet_turned(state, start):
+  return jnp.abs(state - start)[tasks.FAUCET]
 
 
 _BEHIND_MUG = -(_TIP + scene.MUG_RADIUS)
@@ -157,7 +157,7 @@ def shaped(
     task: one of `sim.TASKS`.
 
   Returns:
-    (log, start, handle, tip) to a scalar: DVD's state now and at the start,
+    (state, start, handle, tip) to a scalar: DVD's state now and at the start,
     `[13]`, and the positions now of the drawer's handle and of the tip of the
     faucet's handle, `[3]`, world, meters.
 
@@ -166,20 +166,20 @@ def shaped(
   """
   shaping, distance_fn = _get(task), approach(task)
 
-  def reward_fn(log, start, handle, tip):
-    far = jnp.tanh(distance_fn(log, handle, tip) / jnp.array(_REACHES))
-    progress = shaping.progress(log, start) / shaping.goal
+  def reward_fn(state, start, handle, tip):
+    far = jnp.tanh(distance_fn(state, handle, tip) / jnp.array(_REACHES))
+    progress = shaping.progress(state, start) / shaping.goal
     return 1.0 - far.mean() + _PROGRESS_WEIGHT * jnp.clip(progress, -1.0, 1.0)
 
   return reward_fn
 
 
-def shaped_all(log, start, handle, tip) -> jax.Array:
+def shaped_all(state, start, handle, tip) -> jax.Array:
   """The dense rewards of all tasks `[7]`, in the order of `sim.TASKS`.
 
   Arguments as those of what `shaped` returns.
   """
-  args = (log, start, handle, tip)
+  args = (state, start, handle, tip)
   return jnp.stack([shaped(task)(*args) for task in tasks.TASKS])
 
 
@@ -192,7 +192,7 @@ def approach(
     task: one of `sim.TASKS`.
 
   Returns:
-    (log, handle, tip), as in `shaped`, to meters, 0 or more.
+    (state, handle, tip), as in `shaped`, to meters, 0 or more.
 
   Raises:
     KeyError: if the task is unknown; the known are listed.
@@ -200,9 +200,9 @@ def approach(
   shaping = _get(task)
   touch, slack = jnp.array(shaping.touch), jnp.array(shaping.slack)
 
-  def distance_fn(log, handle, tip):
-    landmarks = {"handle": handle, "mug": log[tasks.MUG], "tip": tip}
-    offset = log[tasks.HAND] - landmarks[shaping.landmark]
+  def distance_fn(state, handle, tip):
+    landmarks = {"handle": handle, "mug": state[tasks.MUG], "tip": tip}
+    offset = state[tasks.HAND] - landmarks[shaping.landmark]
     if shaping.mirrored:
       offset = jnp.where(jnp.arange(3) == 0, jnp.abs(offset), offset)
     return _length(jnp.maximum(jnp.abs(offset - touch) - slack, 0.0))

@@ -30,7 +30,7 @@ class Rollout:
   """What N episodes leave behind; index 0 in time is the start.
 
   Attributes:
-    log: `[N, T+1, 13]` DVD's state.
+    states: `[N, T+1, 13]` DVD's state.
     qpos: `[N, T+1, nq]` joint positions.
     obs: `[N, T+1, O]`.
     actions: `[N, T, 5]` as the policy gave them.
@@ -39,7 +39,7 @@ class Rollout:
     frames: uint8 `[N, F, H, W, 3]` of steps 0, n, 2n, ...; None without.
   """
 
-  log: jax.Array
+  states: jax.Array
   qpos: jax.Array
   obs: jax.Array
   actions: jax.Array
@@ -177,19 +177,19 @@ def _advance(settings, world, state, sim):
 
 
 def _seen(state):
-  return state.info["log"], state.pipeline_state.qpos, state.obs
+  return state.info["low_dim_state"], state.pipeline_state.qpos, state.obs
 
 
 def _collect(world, first, seen, frames) -> Rollout:
   """`seen` in time order; time becomes the second axis."""
   later, actions, reward = seen
-  log, qpos, obs = (
+  states, qpos, obs = (
     jnp.moveaxis(jnp.concatenate([one[None], many]), 0, 1)
     for one, many in zip(first, later, strict=True)
   )
-  success = jax.vmap(tabletop.tasks.outcomes)(log)[:, world.task]
+  success = jax.vmap(tabletop.tasks.outcomes)(states)[:, world.task]
   return Rollout(
-    log=log,
+    states=states,
     qpos=qpos,
     obs=obs,
     actions=jnp.moveaxis(actions, 0, 1),

@@ -22,7 +22,7 @@ class CollectTest(parameterized.TestCase):
     self.assertEqual(clips.frames.shape, (3, 4, 8, 8, 3))
     self.assertEqual(clips.frames.dtype, np.uint8)
     self.assertEqual(clips.success.dtype, bool)
-    self.assertEqual(clips.log.shape, (3, 61, 13))
+    self.assertEqual(clips.states.shape, (3, 61, 13))
     self.assertEqual(list(clips.source), ["expert"] * 3)
 
   @parameterized.parameters(True, False)
@@ -30,7 +30,9 @@ class CollectTest(parameterized.TestCase):
     clips = sim.collect(
       "tabletop/test3", "move_faucet", "random", 1, 5, want=want, **_SMALL
     )
-    success = [tasks.TASKS["move_faucet"].success(log) for log in clips.log]
+    success = [
+      tasks.TASKS["move_faucet"].success(states) for states in clips.states
+    ]
     np.testing.assert_array_equal(success, want)
     np.testing.assert_array_equal(clips.success, want)
     self.assertTrue((np.diff(clips.seeds) > 0).all())
@@ -42,14 +44,16 @@ class CollectTest(parameterized.TestCase):
       for count in (2, 40)
     )
     np.testing.assert_array_equal(few.frames, many.frames[:2])
-    np.testing.assert_array_equal(few.log, many.log[:2])
+    np.testing.assert_array_equal(few.states, many.states[:2])
 
   @parameterized.parameters("near_miss", "noise")
   def test_wanted_failures_are_failures(self, source):
     clips = sim.collect(
       "tabletop/test1", "open_drawer", source, 2, 6, want=False, **_SMALL
     )
-    success = [tasks.TASKS["open_drawer"].success(log) for log in clips.log]
+    success = [
+      tasks.TASKS["open_drawer"].success(states) for states in clips.states
+    ]
     np.testing.assert_array_equal(success, False)
     self.assertEqual(list(clips.source), [source] * 6)
 
@@ -70,8 +74,8 @@ class CollectTest(parameterized.TestCase):
       few, many = (collect("close_drawer", count) for count in (2, 5))
       with self.assertRaisesRegex(KeyError, "'move_faucet'.*close_drawer"):
         collect("move_faucet", 1)
-    np.testing.assert_array_equal(few.log, many.log[:2])
-    self.assertFalse((few.log[0] == few.log[1]).all())
+    np.testing.assert_array_equal(few.states, many.states[:2])
+    self.assertFalse((few.states[0] == few.states[1]).all())
 
   def test_noise_is_put_on_successes_alone(self):
     # Experts of even seeds fail here, so that half of the draws are left out.
@@ -107,7 +111,9 @@ class CollectTest(parameterized.TestCase):
 
   def test_seeds_and_sources_differ(self):
     logs = [
-      sim.collect("tabletop/train", "poke_cup", source, seed, 1, **_SMALL).log
+      sim.collect(
+        "tabletop/train", "poke_cup", source, seed, 1, **_SMALL
+      ).states
       for source, seed in (
         ("expert", 0),
         ("expert", 1),

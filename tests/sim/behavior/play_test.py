@@ -19,17 +19,17 @@ def test_sources(source):
   episodes = collect(source, [0, 5])
   assert episodes.frames.shape == (2, 3, 8, 8, 3)
   assert episodes.actions.shape == (2, 60, 5)
-  assert episodes.log.shape == (2, 61, 13)
+  assert episodes.states.shape == (2, 61, 13)
   assert (np.abs(episodes.actions) <= physics.ACTION_HIGH + 1e-6).all()
   assert (episodes.actions[0] != episodes.actions[1]).any()
   # The actions are those that were played.
   again = physics.rollout(physics.load("tabletop/train"), episodes.actions)
-  np.testing.assert_array_equal(again.log, episodes.log)
+  np.testing.assert_array_equal(again.states, episodes.states)
 
 
 def test_an_episode_depends_on_its_draw_alone():
   both, one = collect("random", [3, 8]), collect("random", [8])
-  for name in ("frames", "actions", "log"):
+  for name in ("frames", "actions", "states"):
     np.testing.assert_array_equal(getattr(both, name)[1], getattr(one, name)[0])
 
 

@@ -21,12 +21,12 @@ def _judge(task):
 
 
 def _play(environment, task, source, num_episodes, seed=3):
-  """Success `[N]` and log `[N, 61, 13]`."""
+  """Success `[N]` and states `[N, 61, 13]`."""
   model = physics.load(environment)
   seeds = [[seed, index] for index in range(num_episodes)]
   actions = policies.sample_batch(model, source, task, seeds)
-  log = physics.rollout(model, actions, physics="c").log
-  return np.asarray(_judge(task)(log)), log
+  states = physics.rollout(model, actions, physics="c").states
+  return np.asarray(_judge(task)(states)), states
 
 
 class PoliciesTest(parameterized.TestCase):
@@ -51,8 +51,8 @@ class PoliciesTest(parameterized.TestCase):
       ("open_drawer", 10, 0.02),
       ("move_faucet", 12, 0.3),
     ):
-      _, log = _play("tabletop/train", task, "expert", 16)
-      moved = np.abs(log[:, -1, column] - log[:, 0, column])
+      _, states = _play("tabletop/train", task, "expert", 16)
+      moved = np.abs(states[:, -1, column] - states[:, 0, column])
       self.assertGreater(np.percentile(moved, 10), least, task)
 
   @parameterized.parameters(*tasks.TASKS)

@@ -38,23 +38,23 @@ def _episodes(source):
   actions = np.concatenate(
     [policies.sample_batch(model, source, task, seeds) for task in sim.TASKS]
   )
-  log = physics.rollout(model, actions, physics="c").log
-  log = log.reshape(len(sim.TASKS), _EPISODES, *log.shape[1:])
+  states = physics.rollout(model, actions, physics="c").states
+  states = states.reshape(len(sim.TASKS), _EPISODES, *states.shape[1:])
 
   @jax.jit
-  def judge(log, start, handle, tip):
+  def judge(states, start, handle, tip):
     results = {}
     for row, (name, task) in enumerate(sim.TASKS.items()):
       places = handle[row], tip[row]
       earned = jax.vmap(jax.vmap(rewards.shaped(name)))(
-        log[row], start[row], *places
+        states[row], start[row], *places
       )
-      success = jax.vmap(task.success)(log[row])
+      success = jax.vmap(task.success)(states[row])
       results[name] = success, earned.sum(axis=1)
     return results
 
-  start = np.broadcast_to(log[:, :, :1], log.shape)
-  return jax.device_get(judge(log, start, *stopped.landmarks(model, log)))
+  start = np.broadcast_to(states[:, :, :1], states.shape)
+  return jax.device_get(judge(states, start, *stopped.landmarks(model, states)))
 
 
 class StoppedTest(parameterized.TestCase):
@@ -85,7 +85,7 @@ class StoppedTest(parameterized.TestCase):
     actions = stopped.play_policy(policy, physics.load("tabletop/test3"), [[0]])
     env = sim.make("tabletop/test3", physics="c")
     state, step = env.reset(jax.random.key(0)), jax.jit(env.step)
-    first = np.asarray(state.info["log"])[None]
+    first = np.asarray(state.info["low_dim_state"])[None]
     for action in actions[0, :20]:
       batch = jax.tree.map(lambda x: np.asarray(x)[None], state.pipeline_state)
       obs = stopped.observe(env.model, batch, first)

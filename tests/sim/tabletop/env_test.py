@@ -44,10 +44,10 @@ class TabletopTest(parameterized.TestCase):
     step = jax.jit(env.step)
     for action in actions:
       states.append(step(states[-1], action))
-    log = np.stack([state.info["log"] for state in states])
-    np.testing.assert_allclose(log, trajectory.log[0], atol=1e-5)
+    low_dim = np.stack([state.info["low_dim_state"] for state in states])
+    np.testing.assert_allclose(low_dim, trajectory.states[0], atol=1e-5)
     rewards = np.array([state.reward for state in states])
-    np.testing.assert_array_equal(rewards, log[0, 3] - log[:, 3] > 0.03)
+    np.testing.assert_array_equal(rewards, low_dim[0, 3] - low_dim[:, 3] > 0.03)
     self.assertEqual(rewards[-1], 1)
 
   def test_brax_wrappers_work(self):
@@ -84,7 +84,7 @@ def test_mjx_environment_steps_as_c_does():
   for env in engines:
     state = env.reset(jax.random.key(0))
     state = jax.jit(env.step)(state, jnp.array([0.5, 0.5, 0.5, 0.0, -1.0]))
-    logs.append(np.asarray(state.info["log"]))
+    logs.append(np.asarray(state.info["low_dim_state"]))
   np.testing.assert_allclose(logs[0], logs[1], atol=1e-5)
 
 

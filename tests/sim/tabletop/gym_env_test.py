@@ -47,7 +47,9 @@ class SingleTest(parameterized.TestCase):
       obs, reward, terminated, truncated, info = env.step(action)
       state = step(state, action)
       np.testing.assert_allclose(obs, state.obs, atol=1e-5)
-      np.testing.assert_allclose(info["log"], state.info["log"], atol=1e-5)
+      np.testing.assert_allclose(
+        info["low_dim_state"], state.info["low_dim_state"], atol=1e-5
+      )
       self.assertEqual(reward, state.reward)
       self.assertEqual(info["success"], state.metrics["success"] == 1)
       self.assertIs(terminated, False)
@@ -177,7 +179,7 @@ class VectorTest(absltest.TestCase):
     obs, infos = env.reset(seed=0, options={"reset_mask": mask})
     np.testing.assert_array_equal(obs[mask], start[mask])
     np.testing.assert_array_equal(obs[~mask], moved[~mask])
-    np.testing.assert_array_equal(infos["_log"], mask)
+    np.testing.assert_array_equal(infos["_low_dim_state"], mask)
 
   def test_rows_may_end_at_different_times(self):
     env = sim.make_gym(ENV, num_envs=2, max_episode_steps=3, physics="c")
@@ -267,7 +269,7 @@ def test_mjx_rows_follow_c():
     env = sim.make_gym(ENV, num_envs=2, physics=engine)
     env.reset(seed=0)
     actions = np.tile([0.5, 0.5, 0.5, 0.0, -1.0], (2, 1))
-    logs.append(env.step(actions)[-1]["log"])
+    logs.append(env.step(actions)[-1]["low_dim_state"])
   np.testing.assert_allclose(logs[0], logs[1], atol=1e-5)
 
 

@@ -28,11 +28,13 @@ class StartTest(parameterized.TestCase):
   @parameterized.parameters(*variants.ENVIRONMENTS)
   def test_hand_and_objects_are_where_dvd_puts_them(self, name):
     model = physics.load(name)
-    log = physics.rollout(model, np.zeros((1, 1, 5)), physics="c").log[0, 0]
-    np.testing.assert_allclose(log[:3], [0.0, 0.5, 0.02], atol=2e-3)
-    np.testing.assert_allclose(log[3:6], [*model.variant.layout.mug, 0.0])
-    np.testing.assert_allclose(log[6:10], [1, 0, 0, 0])
-    np.testing.assert_allclose(log[10:], [-0.07, 0.0, 0.0])
+    states = physics.rollout(model, np.zeros((1, 1, 5)), physics="c").states[
+      0, 0
+    ]
+    np.testing.assert_allclose(states[:3], [0.0, 0.5, 0.02], atol=2e-3)
+    np.testing.assert_allclose(states[3:6], [*model.variant.layout.mug, 0.0])
+    np.testing.assert_allclose(states[6:10], [1, 0, 0, 0])
+    np.testing.assert_allclose(states[10:], [-0.07, 0.0, 0.0])
 
   def test_unknown_environment_lists_the_known(self):
     with self.assertRaisesRegex(KeyError, "tabletop/train.*tabletop/test3"):
@@ -44,7 +46,7 @@ class RolloutTest(parameterized.TestCase):
     model = physics.load("tabletop/train")
     trajectory = physics.rollout(model, np.zeros((1, 60, 5)), physics="c")
     np.testing.assert_allclose(
-      trajectory.log[0, -1], trajectory.log[0, 0], atol=2e-3
+      trajectory.states[0, -1], trajectory.states[0, 0], atol=2e-3
     )
 
   def test_hand_follows_and_clips_the_mocap(self):
@@ -53,7 +55,7 @@ class RolloutTest(parameterized.TestCase):
     trajectory = physics.rollout(
       physics.load("tabletop/test3"), actions, physics="c"
     )
-    hand = trajectory.log[0, -1, :3]
+    hand = trajectory.states[0, -1, :3]
     np.testing.assert_allclose(hand, [0.4, 0.5, 0.2], atol=0.02)
 
   def test_a_row_does_not_depend_on_its_batch(self):
@@ -63,7 +65,7 @@ class RolloutTest(parameterized.TestCase):
     again = physics.rollout(model, actions, physics="c")
     alone = physics.rollout(model, actions[3:4], physics="c")
     np.testing.assert_array_equal(whole.qpos, again.qpos)
-    np.testing.assert_array_equal(whole.log[3], alone.log[0])
+    np.testing.assert_array_equal(whole.states[3], alone.states[0])
 
   @parameterized.parameters(*variants.ENVIRONMENTS)
   def test_random_play_stays_sane(self, name):
@@ -74,10 +76,10 @@ class RolloutTest(parameterized.TestCase):
     np.testing.assert_array_equal(
       trajectory.qpos[:, :, scene.MUG_QUAT] - [1, 0, 0, 0], 0
     )
-    drawer = trajectory.log[:, :, 10]
+    drawer = trajectory.states[:, :, 10]
     self.assertGreaterEqual(drawer.min(), scene.DRAWER_RANGE[0] - 1e-6)
     self.assertLessEqual(drawer.max(), scene.DRAWER_RANGE[1])
-    mug = trajectory.log[:, :, 3:6] - trajectory.log[:, :1, 3:6]
+    mug = trajectory.states[:, :, 3:6] - trajectory.states[:, :1, 3:6]
     self.assertLess(np.abs(mug[..., :2]).max(), 0.8)
     self.assertGreater(mug[..., 2].min(), -0.03)
 
@@ -104,7 +106,7 @@ class EnginesTest(parameterized.TestCase):
     )
     ours = physics.rollout(model, actions, physics="mjx")
     theirs = physics.rollout(model, actions, physics="c")
-    error = np.abs(np.asarray(ours.log) - theirs.log).max(axis=1)
+    error = np.abs(np.asarray(ours.states) - theirs.states).max(axis=1)
     objects = error[:, 3:6].max(axis=1)
     for label, value in (
       ("hand", error[:, :3].max(axis=1)),

@@ -17,14 +17,14 @@ _EPISODES = 6
 
 def _state(task, *, away=0.0, **moved):
   """A state `[13]` with the hand at the touch, or `away` meters below it."""
-  log = np.zeros(13, np.float32)
-  log[3:6], log[6], log[10] = (0, 0.6, 0), 1, -0.07
+  state = np.zeros(13, np.float32)
+  state[3:6], state[6], state[10] = (0, 0.6, 0), 1, -0.07
   for name, offset in moved.items():
-    log[{"mug_x": 3, "mug_y": 4, "drawer": 10, "faucet": 12}[name]] += offset
+    state[{"mug_x": 3, "mug_y": 4, "drawer": 10, "faucet": 12}[name]] += offset
   row = rewards.SHAPINGS[task]
-  landmark = {"handle": _HANDLE, "mug": log[3:6], "tip": _TIP}[row.landmark]
-  log[:3] = landmark + np.array(row.touch) - (0, 0, away)
-  return log
+  landmark = {"handle": _HANDLE, "mug": state[3:6], "tip": _TIP}[row.landmark]
+  state[:3] = landmark + np.array(row.touch) - (0, 0, away)
+  return state
 
 
 # What the task asks for, and by how much of its goal it has come.
@@ -54,18 +54,20 @@ def _play(source):
   actions = np.concatenate(
     [policies.sample_batch(model, source, task, seeds) for task in sim.TASKS]
   )
-  log = physics.rollout(model, actions, physics="c").log
-  log = log.reshape(len(sim.TASKS), _EPISODES, *log.shape[1:])
+  states = physics.rollout(model, actions, physics="c").states
+  states = states.reshape(len(sim.TASKS), _EPISODES, *states.shape[1:])
 
   @jax.jit
-  def totals(log, start, handle, tip):
+  def totals(states, start, handle, tip):
     return [
       jax.vmap(jax.vmap(rewards.shaped(task)))(*parts).sum(axis=1)
-      for task, *parts in zip(sim.TASKS, log, start, handle, tip, strict=True)
+      for task, *parts in zip(
+        sim.TASKS, states, start, handle, tip, strict=True
+      )
     ]
 
-  start = np.broadcast_to(log[:, :, :1], log.shape)
-  earned = totals(log, start, *stopped.landmarks(model, log))
+  start = np.broadcast_to(states[:, :, :1], states.shape)
+  earned = totals(states, start, *stopped.landmarks(model, states))
   return dict(zip(sim.TASKS, map(np.asarray, earned), strict=True))
 
 
@@ -92,21 +94,21 @@ class RewardsTest(parameterized.TestCase):
     self.assertAlmostEqual(float(reward), 1 + 2 * share, places=3)
 
   def test_either_side_of_the_faucet_is_as_good(self):
-    log = _state("move_faucet", away=0.1)
-    other = log.copy()
-    other[0] = 2 * _TIP[0] - log[0]
+    state = _state("move_faucet", away=0.1)
+    other = state.copy()
+    other[0] = 2 * _TIP[0] - state[0]
     distance = rewards.approach("move_faucet")
     self.assertAlmostEqual(
-      float(distance(log, _HANDLE, _TIP)),
+      float(distance(state, _HANDLE, _TIP)),
       float(distance(other, _HANDLE, _TIP)),
       places=6,
     )
 
   def test_the_slack_is_free_and_beyond_it_meters_count(self):
-    log = _state("close_drawer")
+    state = _state("close_drawer")
     distance = rewards.approach("close_drawer")
     for x, expected in ((0.03, 0.0), (0.05, 0.02), (-0.13, 0.1)):
-      moved = log + np.eye(13)[0] * x
+      moved = state + np.eye(13)[0] * x
       self.assertAlmostEqual(
         float(distance(moved, _HANDLE, _TIP)), expected, places=5
       )

@@ -100,7 +100,7 @@ class PlayTest(parameterized.TestCase):
     size = _env().observation_size
     times = _STEPS + 1
     for name, shape, dtype in (
-      ("log", (3, times, 13), np.float32),
+      ("states", (3, times, 13), np.float32),
       ("qpos", (3, times, 19), np.float32),
       ("obs", (3, times, size), np.float32),
       ("actions", (3, _STEPS, 5), np.float32),
@@ -121,15 +121,15 @@ class PlayTest(parameterized.TestCase):
 
   def test_success_and_reward_are_the_task_s(self):
     env, played = _env(), _played()
-    success = [env.task.success(log) for log in played.log]
+    success = [env.task.success(states) for states in played.states]
     np.testing.assert_array_equal(played.success, success)
     self.assertTrue(any(success))
-    pairs = np.stack([np.stack([played.log[:, 0]] * _STEPS, 1)] * 2, 2)
-    pairs[:, :, 1] = played.log[:, 1:]
+    pairs = np.stack([np.stack([played.states[:, 0]] * _STEPS, 1)] * 2, 2)
+    pairs[:, :, 1] = played.states[:, 1:]
     reward = jax.vmap(jax.vmap(env.task.success))(pairs)
     np.testing.assert_array_equal(played.reward, reward)
     other = _play(_env(task="close_drawer"))
-    np.testing.assert_array_equal(other.log, played.log)
+    np.testing.assert_array_equal(other.states, played.states)
     self.assertFalse(other.success.any())
 
   def test_follows_the_physics_of_the_same_actions(self):
@@ -137,21 +137,21 @@ class PlayTest(parameterized.TestCase):
     played = sim.rollout(env, _POLICY, jax.random.key(0), 3, num_steps=_STEPS)
     self.assertIsNone(played.frames)
     wanted = physics.rollout(env.model, played.actions)
-    np.testing.assert_allclose(played.log, wanted.log, atol=1e-4)
+    np.testing.assert_allclose(played.states, wanted.states, atol=1e-4)
     np.testing.assert_allclose(played.qpos, wanted.qpos, atol=1e-4)
-    np.testing.assert_array_equal(played.log[:, 0], wanted.log[:, 0])
+    np.testing.assert_array_equal(played.states[:, 0], wanted.states[:, 0])
 
   @pytest.mark.slow
   def test_an_episode_does_not_depend_on_how_many_there_are(self):
     few, many = _played(), _play(_env(), 5)
     _assert_same(few, jax.tree.map(lambda x: x[:3], many))
-    self.assertTrue((few.log[0] != few.log[1]).any())
+    self.assertTrue((few.states[0] != few.states[1]).any())
 
   def test_the_key_is_the_seed(self):
     first, again = _played(), _play(_env())
     _assert_same(first, again)
     other = _play(_env(), seed=1)
-    self.assertTrue((other.log[0] != first.log[0]).any())
+    self.assertTrue((other.states[0] != first.states[0]).any())
     self.assertTrue((other.qpos[0, 0] != first.qpos[0, 0]).any())  # The noise.
 
   def test_parameters_of_a_policy_are_data(self):
@@ -163,7 +163,7 @@ class PlayTest(parameterized.TestCase):
     self.assertEqual([program._cache_size() for program in programs], before)
     self.assertTrue((weak.actions != _played().actions).any())
     function = _play(_env(), policy=functools.partial(_reach, 20.0))
-    np.testing.assert_allclose(function.log, _played().log, atol=1e-5)
+    np.testing.assert_allclose(function.states, _played().states, atol=1e-5)
 
   @parameterized.parameters(
     (dict(num_envs=0), "one episode and step, got 0 and 4"),
@@ -198,12 +198,12 @@ def test_one_mjx_program_serves_all_environments_and_tasks():
         )
         for engine in ("mjx", "c")
       )
-      np.testing.assert_allclose(played.log, wanted.log, atol=1e-4)
+      np.testing.assert_allclose(played.states, wanted.states, atol=1e-4)
       np.testing.assert_allclose(played.obs, wanted.obs, atol=1e-2)
       assert (played.success == wanted.success).all()
       differs = np.abs(np.int32(played.frames) - np.int32(wanted.frames)) > 2
       assert differs.mean() < 0.02
-      logs.append(played.log)
+      logs.append(played.states)
     np.testing.assert_array_equal(*logs)
   assert rollouts._play_mjx._cache_size() == before + 1
 
