@@ -1,22 +1,22 @@
 """The paper's figures beside ours: results.json, results.md, results.png.
 
-  comparison.write(cells, quality, "runs/figure3", "figure3", notes)
+  comparison.write(sets, quality, "runs/figure3", "figure3", notes)
 
-`cells` are those of `success.py`, as many as there are; what was not run is
-shown as such. `quality` is {method: `quality.quality`'s dict, or a list of
-them, one per seed}; where a method differs between columns, the key is
-'method/column'.
+`sets` are the `success.TrialSet`s that there are; what was not run is shown as
+such. `quality` is {method: `quality.quality`'s dict, or a list of them, one per
+seed}; where a method differs between columns, the key is 'method/column'.
 """
 
+import dataclasses
+import io
 import json
-import os
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from a2r.core import files
 from a2r.evaluation import (
   comparison_figures,
   comparison_text,
-  margins,
   paper,
   quality_figures,
   report,
@@ -30,14 +30,14 @@ QUALITY_FILE = "quality-{}.png"
 
 
 def write(
-  cells: Sequence[Mapping],
+  sets: Sequence[success.TrialSet],
   quality: Mapping[str, Mapping | Sequence[Mapping]] | None,
   folder: str | pathlib.Path,
   experiment: str,
   notes: Sequence[str] = (),
   *,
   size: str = "small",
-  tasks: Sequence[str] | None = None,
+  tasks: Sequence[str] = (),
   command: str | None = None,
 ) -> dict:
   """Writes the results so far; each file all or nothing.
@@ -45,157 +45,215 @@ def write(
   Besides the three files, quality-<method>.png for every method of `quality`.
 
   Args:
-    cells: what was run (see `success.py`), [] at first.
+    sets: what was run, [] at first.
     quality: see the module's docstring; None or {} for none.
     folder: made where missing.
     experiment: 'figure3' or 'table1'.
     notes: what a reader of the figures must know, one line each.
-    size: 'small', 'smoke' or 'paper', which data and networks made the cells.
+    size: 'small', 'smoke' or 'paper': which data and networks were trained.
     tasks: what is to be run; a row without all of them has no rate yet.
     command: the command line that made the figures.
 
   Returns:
-    What results.json holds: `rows` and `task_rows` of `success.py` with the
-    paper's rate, `margins`, `cells`, `quality`, `differs`, `notes`, and when
-    and by what it was made.
+    What results.json holds: `rows` and `task_rows` (`success.summarize`) with
+    the paper's rate, `margins`, `cells` (the sets), `quality`, `differs`,
+    `notes`, and when and by what it was made.
 
   Raises:
-    ValueError: an unknown experiment or size, or cells of another experiment or
-      that are broken.
+    ValueError: an unknown experiment or size, or sets that are of another
+      experiment or impossible.
   """
   record = make_record(
-    cells, quality, experiment, notes, size=size, tasks=tasks, command=command
+    sets, quality, experiment, notes, size=size, tasks=tasks, command=command
   )
   folder = pathlib.Path(folder)
   folder.mkdir(parents=True, exist_ok=True)
-  drawn = _drawn(folder)
+  drawn = _drawn_quality(folder)
   text = json.dumps(record, indent=2, allow_nan=False) + "\n"
-  report.write_text(
+  files.write_text(
     folder / MARKDOWN_FILE, comparison_text.markdown(record, PNG_FILE)
   )
   _write_png(folder / PNG_FILE, comparison_figures.draw, record)
   for method, seeds in record["quality"].items():
-    name = QUALITY_FILE.format(method.replace("/", "-"))
-    if (folder / name).exists() and drawn.get(method) == seeds[0]:
-      continue
-    title = comparison_text.quality_label(experiment, method)
-    draw_args = seeds[0], f"{title}: what the reward tells"
-    _write_png(folder / name, quality_figures.draw, *draw_args)
+    path = folder / QUALITY_FILE.format(method.replace("/", "-"))
+    if not path.exists() or drawn.get(method) != seeds[0]:
+      title = f"{paper.run_label(experiment, method)}: what the reward tells"
+      _write_png(path, quality_figures.draw, seeds[0], title)
   # The last one: it says what the pictures of quality were drawn of.
-  report.write_text(folder / JSON_FILE, text)
+  files.write_text(folder / JSON_FILE, text)
   return record
 
 
 def make_record(
-  cells: Sequence[Mapping],
+  sets: Sequence[success.TrialSet],
   quality: Mapping | None,
   experiment: str,
   notes: Sequence[str] = (),
   *,
   size: str = "small",
-  tasks: Sequence[str] | None = None,
+  tasks: Sequence[str] = (),
   command: str | None = None,
 ) -> dict:
-  """What `write` writes, as one dict (see there)."""
+  """Returns what `write` writes, as one dict (see there)."""
   paper.check(experiment)
-  others = {cell.get("experiment") for cell in cells} - {experiment}
+  others = {trials.experiment for trials in sets} - {experiment}
   if others:
     raise ValueError(
-      f"got cells of {sorted(map(str, others))}; expected {experiment!r} alone"
+      f"got trials of {sorted(others)}; expected {experiment!r} alone"
     )
+  methods = {trials.method for trials in sets} | {*paper.BASELINES, paper.OURS}
   wanted = {
-    "methods": _ordered(cells),
+    "methods": [name for name in paper.ROWS if name in methods]
+    + sorted(methods - set(paper.ROWS)),
     "columns": list(paper.COLUMNS[experiment]),
     "tasks": tasks,
   }
-  spread = _spread(cells)
-  found = {
-    "rows": success.rows(spread, **wanted),
-    "task_rows": success.task_rows(spread, **wanted),
-  }
-  found = {key: _shown(rows) for key, rows in found.items()}
-  if experiment == "table1":
-    found = {key: _repeat(rows) for key, rows in found.items()}
-  for row in found["rows"]:
+  beside_all = _with_every_dynamics(sets)
+  rows, task_rows = (
+    _rows(
+      success.summarize(beside_all, per_task=per_task, **wanted), experiment
+    )
+    for per_task in (False, True)
+  )
+  for row in rows:
     row["paper"] = paper.rate(experiment, row["method"], row["column"])
   return {
     "experiment": experiment,
     "title": paper.TITLES[experiment],
     "source": paper.SOURCE,
     "size": size,
-    **found,
-    "margins": margins.margins(found["rows"]),
-    "differs": paper.differs(cells, size),
+    "rows": rows,
+    "task_rows": task_rows,
+    "margins": margins(rows),
+    "differs": paper.differences(sets, size),
     "notes": [*notes],
     "quality": {
       method: [value] if isinstance(value, Mapping) else list(value)
       for method, value in (quality or {}).items()
       if value
     },
-    "cells": [dict(cell) for cell in cells],
+    "cells": [dataclasses.asdict(trials) for trials in sets],
     "command": command,
     **report.provenance(),
   }
 
 
-def _ordered(cells: Sequence[Mapping]) -> list[str]:
-  """The paper's methods and those of the cells, in the order of tables."""
-  there = {str(cell.get("method")) for cell in cells}
-  there |= {*paper.BASELINES, margins.OURS}
-  known = [name for name in comparison_text.METHODS if name in there]
-  return known + sorted(there - set(known))
+def margins(rows: Sequence[Mapping]) -> list[dict]:
+  """Returns Adapt2Reward's margin over the best of the paper's other methods.
 
+  Args:
+    rows: of `success.summarize`.
 
-def _spread(cells: Sequence[Mapping]) -> list[Mapping]:
-  """The cells, those of random actions with every dynamics.
-
-  Who acts at random predicts nothing: its trials stand beside all planners.
+  Returns:
+    Per dynamics one dict per column, then one of column 'mean': the best other
+    method by its mean over all columns, against Adapt2Reward's. Each has `ours`
+    and `best` in %, `best_method`, `margin` in points, `low` and `high`, its
+    95 % interval (`success.difference` of the means by the trials that they are
+    worth), and `missing`, the methods without a rate; None where Adapt2Reward
+    or all others have none.
   """
-  random = [cell for cell in cells if cell.get("method") == "random"]
-  planned = [cell for cell in cells if cell.get("method") != "random"]
-  kinds = list(dict.fromkeys(cell.get("dynamics") for cell in planned))
-  result = list(planned)
-  for kind in kinds or dict.fromkeys(c.get("dynamics") for c in random):
-    mine = [cell for cell in random if cell.get("dynamics") == kind]
-    result += mine or [{**cell, "dynamics": kind} for cell in random]
+  result = []
+  columns = list(dict.fromkeys(row["column"] for row in rows))
+  for dynamics in dict.fromkeys(row["dynamics"] for row in rows):
+    for column in (*columns, "mean"):
+      rates, counts = {}, {}
+      for method in (paper.OURS, *paper.BASELINES):
+        group = [
+          row
+          for row in rows
+          if (row["dynamics"], row["method"]) == (dynamics, method)
+          and column in (row["column"], "mean")
+        ]
+        if not group or any(row["rate"] is None for row in group):
+          continue
+        rates[method] = sum(row["rate"] for row in group) / len(group)
+        # A figure that stands in several columns is of the same trials.
+        worth = success.effective_trials(
+          [
+            row["effective_trials"]
+            for row in group
+            if column != "mean" or not row.get("repeated")
+          ]
+        )
+        counts[method] = rates[method] / 100 * worth, worth
+      others = [method for method in rates if method != paper.OURS]
+      best = max(others, key=rates.get, default=None)
+      margin = low = high = None
+      if best is not None and paper.OURS in rates:
+        margin = rates[paper.OURS] - rates[best]
+        bounds = success.difference(counts[paper.OURS], counts[best])
+        low, high = (100 * bound for bound in bounds)
+      result.append(
+        {
+          "dynamics": dynamics,
+          "column": column,
+          "ours": rates.get(paper.OURS),
+          "best": rates.get(best),
+          "best_method": best,
+          "margin": margin,
+          "low": low,
+          "high": high,
+          "missing": [
+            method
+            for method in (paper.OURS, *paper.BASELINES)
+            if method not in rates
+          ],
+        }
+      )
   return result
 
 
-def _repeat(rows: Sequence[dict]) -> list[dict]:
-  """Rows of methods without columns, their one figure in every column.
+def _with_every_dynamics(
+  sets: Sequence[success.TrialSet],
+) -> list[success.TrialSet]:
+  """Returns the sets, those of random actions with every dynamics.
 
-  Random actions have no human tasks to learn from: one set of trials of such a
+  Who acts at random predicts nothing: its trials stand beside all planners.
+  """
+  random = [x for x in sets if x.method == "random"]
+  result = [x for x in sets if x.method != "random"]
+  kinds = dict.fromkeys(x.dynamics for x in result or random)
+  for kind in kinds:
+    same = [x for x in random if x.dynamics == kind]
+    result += same or [dataclasses.replace(x, dynamics=kind) for x in random]
+  return result
+
+
+def _rows(rows: Sequence[dict], experiment: str) -> list[dict]:
+  """Returns the rows to show, one figure repeated in every column.
+
+  A method that is neither the paper's nor run here is left out. Random actions
+  have no human tasks to learn from: in table 1 one set of trials of such a
   method stands for all columns, as in the paper, unless it has several.
   """
+  run = {(r["dynamics"], r["method"]) for r in rows if r["num_trials"]}
   result = []
   for row in rows:
-    same = [
-      other
-      for other in rows
-      if all(other[k] == row[k] for k in ("method", "dynamics"))
-      and other.get("task") == row.get("task")
-      and other["num_trials"]
-    ]
-    if row["method"] in comparison_text.ONE_FIGURE and len(same) == 1:
-      repeated = row["column"] != same[0]["column"]
-      row = same[0] | {"column": row["column"], "repeated": repeated}
+    method = row["method"]
+    if (
+      method not in (*paper.BASELINES, paper.OURS)
+      and (row["dynamics"], method) not in run
+    ):
+      continue
+    if experiment == "table1" and paper.row_of(method).one_figure:
+      same = [
+        other
+        for other in rows
+        if all(
+          other.get(key) == row.get(key)
+          for key in ("method", "dynamics", "task")
+        )
+        and other["num_trials"]
+      ]
+      if len(same) == 1:
+        repeated = row["column"] != same[0]["column"]
+        row = same[0] | {"column": row["column"], "repeated": repeated}
     result.append(dict(row))
   return result
 
 
-def _shown(rows: Sequence[dict]) -> list[dict]:
-  """Without the methods that are neither the paper's nor run here."""
-  run = {(r["dynamics"], r["method"]) for r in rows if r["num_trials"]}
-  return [
-    row
-    for row in rows
-    if row["method"] in (*paper.BASELINES, margins.OURS)
-    or (row["dynamics"], row["method"]) in run
-  ]
-
-
-def _drawn(folder: pathlib.Path) -> dict[str, Mapping]:
-  """What the pictures of quality that are there were drawn of."""
+def _drawn_quality(folder: pathlib.Path) -> dict[str, Mapping]:
+  """Returns what the pictures of quality that are there were drawn of."""
   try:
     record = json.loads((folder / JSON_FILE).read_text("utf-8"))
     return {name: seeds[0] for name, seeds in record["quality"].items()}
@@ -203,8 +261,8 @@ def _drawn(folder: pathlib.Path) -> dict[str, Mapping]:
     return {}
 
 
-def _write_png(path: pathlib.Path, draw_fn, *args) -> None:
-  """Writes a picture, all or nothing; none where there is nothing to draw."""
-  partial = path.with_name(f"{path.name}.partial")
-  if draw_fn(*args, partial):
-    os.replace(partial, path)
+def _write_png(path: pathlib.Path, draw_fn: Callable[..., bool], *args):
+  """Writes a picture; none where there is nothing to draw."""
+  picture = io.BytesIO()
+  if draw_fn(*args, picture):
+    files.write_bytes(path, picture.getvalue())

@@ -1,5 +1,6 @@
 """Success rates as bars, with their intervals and the paper's figures."""
 
+import io
 import pathlib
 from collections.abc import Mapping, Sequence
 
@@ -7,25 +8,10 @@ import matplotlib
 from matplotlib import figure as figures
 from matplotlib import lines
 
-from a2r.evaluation import comparison_text
+from a2r.evaluation import paper
 
 matplotlib.use("Agg")
 
-# One color per method, told apart by all kinds of color vision; what is not
-# learned is gray, what is left out of Adapt2Reward is a lighter blue.
-_COLORS = {
-  "random": "#b5b5b5",
-  "clock": "#8a8a8a",
-  "concept2robot": "#E69F00",
-  "dvd": "#009E73",
-  "liv": "#CC79A7",
-  "triplet": "#D55E00",
-  "no_failures": "#c9e2f2",
-  "bce": "#7db8dc",
-  "adapt2reward": "#0072B2",
-  "ground_truth": "#4d4d4d",
-}
-_OTHER = "#F0E442"
 _INK = "#222222"
 _STYLE = {
   "font.family": "DejaVu Sans",
@@ -38,7 +24,7 @@ _GROUP = 0.86  # Share of a column's width that its bars take.
 _HEIGHT = 3.6
 
 
-def draw(record: Mapping, path: str | pathlib.Path) -> bool:
+def draw(record: Mapping, file: str | pathlib.Path | io.BytesIO) -> bool:
   """Writes a PNG of `comparison.make_record`'s rows.
 
   One panel per dynamics, one group of bars per column. A bar is the mean over
@@ -47,7 +33,7 @@ def draw(record: Mapping, path: str | pathlib.Path) -> bool:
 
   Args:
     record: see `comparison.make_record`.
-    path: the file to write.
+    file: its path, or an open file.
 
   Returns:
     Whether there was anything to draw.
@@ -74,7 +60,7 @@ def draw(record: Mapping, path: str | pathlib.Path) -> bool:
       handles=_legend(rows), loc="outside lower center", ncols=4,
       frameon=False, fontsize=8,
     )  # fmt: skip
-    fig.savefig(path, dpi=150, facecolor="white", format="png")
+    fig.savefig(file, dpi=150, facecolor="white", format="png")
   return True
 
 
@@ -89,7 +75,7 @@ def _panel(axis, experiment: str, rows: Sequence[Mapping]):
   axis.set_xlim(-0.5, len(columns) - 0.5)
   axis.set_ylim(0, 100)
   axis.set_ylabel("success rate, %")
-  names = [comparison_text.column_label(experiment, name) for name in columns]
+  names = [paper.column_label(experiment, name) for name in columns]
   axis.set_xticks(range(len(columns)), names)
   axis.tick_params(axis="x", length=0)
   axis.grid(axis="y", color="#e6e6e6", lw=0.8)
@@ -107,7 +93,7 @@ def _bar(axis, row: Mapping, center: float, width: float):
     )  # fmt: skip
   else:
     axis.bar(
-      center, rate, 0.92 * width, color=_color(row["method"]),
+      center, rate, 0.92 * width, color=paper.row_of(row["method"]).color,
       hatch="///" if row["missing"] else None, edgecolor="white", lw=0,
     )  # fmt: skip
     axis.plot([center] * 2, [row["low"], row["high"]], color=_INK, lw=1.1)
@@ -125,7 +111,7 @@ def _bar(axis, row: Mapping, center: float, width: float):
 def _legend(rows: Sequence[Mapping]) -> list:
   handles = [
     matplotlib.patches.Patch(
-      color=_color(method), label=comparison_text.label(method)
+      color=paper.row_of(method).color, label=paper.row_of(method).label
     )
     for method in dict.fromkeys(row["method"] for row in rows)
   ]
@@ -146,7 +132,3 @@ def _legend(rows: Sequence[Mapping]) -> list:
       )
     )  # fmt: skip
   return handles
-
-
-def _color(method: str) -> str:
-  return _COLORS.get(method, _OTHER)

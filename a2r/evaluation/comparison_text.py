@@ -4,22 +4,6 @@ from collections.abc import Mapping, Sequence
 
 from a2r.evaluation import paper, tables
 
-# Name -> what tables call it, in their order.
-METHODS = {
-  "random": "Random actions",
-  "clock": "Clock",
-  "concept2robot": "Concept2Robot",
-  "dvd": "DVD",
-  "liv": "LIV",
-  "triplet": "Triplet loss",
-  "no_failures": "Adapt2Reward without failures",
-  "bce": "Adapt2Reward, failures by BCE alone",
-  "adapt2reward": "Adapt2Reward",
-  "ground_truth": "True state (ceiling)",
-}
-# These have no human tasks to learn from, or the same ones in all columns.
-ONE_FIGURE = (*paper.ONE_FIGURE, "clock", "ground_truth")
-
 _DYNAMICS = {
   "sim": "futures by the simulator itself",
   "fitvid": "futures by a video model",
@@ -39,40 +23,21 @@ _QUALITY = {
 }
 
 
-def label(method: str) -> str:
-  """What tables call a method."""
-  return METHODS.get(method, method)
-
-
-def column_label(experiment: str, column: str) -> str:
-  """What tables call a column."""
-  return paper.COLUMNS[experiment].get(column, column)
-
-
-def quality_label(experiment: str, key: str) -> str:
-  """What tables call 'method' or 'method/column'."""
-  method, _, column = key.partition("/")
-  extra = f", {column_label(experiment, column)}" if column else ""
-  return label(method) + extra
-
-
 def markdown(record: Mapping, picture: str) -> str:
-  """results.md.
+  """Returns results.md.
 
   Args:
     record: see `comparison.make_record`.
     picture: file name of the figure.
   """
-  experiment = record["experiment"]
   parts = [
     f"# {record['title']}",
     "Success rate in %, mean over tasks: ours [95 % Wilson interval over the "
-    "trials] (the paper's). " + paper.text(experiment),
+    "trials] (the paper's). " + paper.text(record["experiment"]),
   ]
   if not record["cells"]:
     parts.append("Nothing has been run yet.")
-  for table in result_tables(record):
-    parts.append(table.markdown())
+  parts += [table.markdown() for table in result_tables(record)]
   if record["cells"]:
     parts.append(f"![Success rates]({picture})")
   parts += ["## What differs from the paper", _bullets(record["differs"])]
@@ -85,16 +50,18 @@ def markdown(record: Mapping, picture: str) -> str:
 
 
 def summary(record: Mapping) -> str:
-  """What a program prints at its end."""
-  found = result_tables(record, brief=True)
-  lines = [table.text().replace("**", "") for table in found]
+  """Returns what a program prints at its end."""
+  lines = [
+    table.text().replace("**", "")
+    for table in result_tables(record, brief=True)
+  ]
   return "\n\n".join(lines or ["Nothing has been run yet."])
 
 
 def result_tables(
   record: Mapping, *, brief: bool = False
 ) -> list[tables.Table]:
-  """Rates, margins, tasks, seeds, quality: those that have figures.
+  """Returns rates, margins, tasks, seeds, quality: those that have figures.
 
   Args:
     record: see `comparison.make_record`.
@@ -117,53 +84,45 @@ def result_tables(
 
 
 def _rates(experiment, rows, title) -> tables.Table:
+  """Cells `45.0 [40.1, 50.0] (44.67)`, or what is missing."""
   columns = list(dict.fromkeys(row["column"] for row in rows))
+  names = [paper.column_label(experiment, column) for column in columns]
   lines = []
   for method in dict.fromkeys(row["method"] for row in rows):
-    mine = {r["column"]: r for r in rows if r["method"] == method}
-    rates = [mine[column]["rate"] for column in columns]
-    whole = None not in rates
-    mean = f"{sum(rates) / len(rates):.1f}" if whole else None
-    cells = [_rate(mine[column]) for column in columns]
-    lines.append([label(method), *cells, mean])
-  names = [column_label(experiment, column) for column in columns]
+    of_column = {r["column"]: r for r in rows if r["method"] == method}
+    line, rates = [], []
+    for row in (of_column[column] for column in columns):
+      rates.append(row["rate"])
+      text = _NOT_RUN
+      if row["num_trials"]:
+        text = "{rate_so_far:.1f} [{low:.1f}, {high:.1f}]".format(**row)
+        if row["missing"]:
+          text += f" without {', '.join(row['missing'])}"
+      if row["paper"] is not None:
+        text += f" ({row['paper']:.2f})"
+      line.append(text)
+    mean = None if None in rates else sum(rates) / len(rates)
+    lines.append([paper.row_of(method).label, *line, _number(mean)])
   return tables.Table(title, ["method", *names, "mean"], lines)
 
 
-def _rate(row: Mapping) -> str:
-  """`45.0 [40.1, 50.0] (44.67)`; says so where tasks are missing."""
-  published = "" if row["paper"] is None else f" ({row['paper']:.2f})"
-  if not row["num_trials"]:
-    return _NOT_RUN + published
-  bounds = f"[{row['low']:.1f}, {row['high']:.1f}]"
-  if row["missing"]:
-    return (
-      f"{row['rate_so_far']:.1f} {bounds} without "
-      f"{', '.join(row['missing'])}{published}"
-    )
-  return f"{row['rate']:.1f} {bounds}{published}"
-
-
 def _margins(experiment, margins) -> tables.Table:
+  """Margins as `+12.5 [+3.0, +21.6]`."""
   return tables.Table(
     "**Margin** of Adapt2Reward over the best of Random, Concept2Robot, DVD "
     "and LIV, in points, 95 % interval of the difference",
-    [
-      "column",
-      "Adapt2Reward",
-      "best other",
-      "which",
-      "margin",
-      "without a rate",
-    ],
+    ("column", "Adapt2Reward", "best other", "which", "margin")
+    + ("without a rate",),
     [
       [
-        column_label(experiment, m["column"]),
+        paper.column_label(experiment, m["column"]),
         _number(m["ours"]),
         _number(m["best"]),
-        m["best_method"] and label(m["best_method"]),
-        _margin(m),
-        ", ".join(label(name) for name in m["missing"]),
+        m["best_method"] and paper.row_of(m["best_method"]).label,
+        None
+        if m["margin"] is None
+        else "{margin:+.1f} [{low:+.1f}, {high:+.1f}]".format(**m),
+        ", ".join(paper.row_of(name).label for name in m["missing"]),
       ]
       for m in margins
       if m["ours"] is not None or m["best"] is not None
@@ -171,70 +130,64 @@ def _margins(experiment, margins) -> tables.Table:
   )
 
 
-def _margin(margin: Mapping) -> str | None:
-  """`+12.5 [+3.0, +21.6]`."""
-  if margin["margin"] is None:
-    return None
-  figures = (format(margin[key], "+.1f") for key in ("margin", "low", "high"))
-  return "{} [{}, {}]".format(*figures)
-
-
 def _tasks(experiment, rows) -> tables.Table:
+  """Successes of trials of each task, `12 of 20`."""
   tasks = list(dict.fromkeys(row["task"] for row in rows))
-  found = {(r["method"], r["column"], r["task"]): r for r in rows}
+  counts = {}
+  for row in rows:
+    if row["num_trials"] and not row.get("repeated"):
+      text = f"{row['num_successes']} of {row['num_trials']}"
+      counts.setdefault((row["method"], row["column"]), {})[row["task"]] = text
   return tables.Table(
     "**Per task**, successes of trials",
     ["method", "column", *tasks],
     [
-      [label(method), column_label(experiment, column)]
-      + [_count(found[method, column, task]) for task in tasks]
-      for method, column in dict.fromkeys(
-        (r["method"], r["column"])
-        for r in rows
-        if r["num_trials"] and not r.get("repeated")
-      )
+      [paper.row_of(method).label, paper.column_label(experiment, column)]
+      + [line.get(task, _NOT_RUN) for task in tasks]
+      for (method, column), line in counts.items()
     ],
   )
 
 
-def _count(row: Mapping) -> str:
-  if not row["num_trials"]:
-    return _NOT_RUN
-  return f"{row['num_successes']} of {row['num_trials']}"
-
-
 def _seeds(experiment, rows) -> tables.Table:
   """Each training's own mean; the spread is what trials cannot tell."""
-  shown = [
-    row
-    for row in rows
-    if len(row["seed_rates"]) > 1 and not row.get("repeated")
-  ]
-  seeds = list(dict.fromkeys(s for row in shown for s in row["seed_rates"]))
+  rows = [r for r in rows if len(r["seed_rates"]) > 1 and not r.get("repeated")]
+  seeds = list(dict.fromkeys(s for row in rows for s in row["seed_rates"]))
   return tables.Table(
     "**Per seed**, mean over tasks in %, and their standard deviation",
     ["method", "column", *(f"seed {seed}" for seed in seeds), "deviation"],
     [
       [
-        label(row["method"]),
-        column_label(experiment, row["column"]),
+        paper.row_of(row["method"]).label,
+        paper.column_label(experiment, row["column"]),
         *(_number(row["seed_rates"].get(seed)) for seed in seeds),
         _number(row["spread"]),
       ]
-      for row in shown
+      for row in rows
     ],
   )
 
 
 def _quality(experiment, quality) -> tables.Table:
   """Means over seeds per method and environment, and a clock's figures."""
-  lines = []
-  for method, seeds in quality.items():
-    name = quality_label(experiment, method)
-    lines += _quality_rows(experiment, name, seeds, "summary")
-  first = next(iter(quality.values()))
+  results = [
+    (paper.run_label(experiment, key), [seed["summary"] for seed in seeds])
+    for key, seeds in quality.items()
+  ]
   if "clock" not in quality:
-    lines += _quality_rows(experiment, label("clock"), first[:1], "clock")
+    first = next(iter(quality.values()))[0]
+    results.append((paper.row_of("clock").label, [first["clock"]]))
+  lines = []
+  for name, summaries in results:
+    of_environment = {}
+    for row in (row for summary in summaries for row in summary):
+      of_environment.setdefault(row["environment"], []).append(row)
+    for environment, rows in of_environment.items():
+      line = [name, paper.column_label(experiment, environment)]
+      for figure in _QUALITY.values():
+        known = [row[figure] for row in rows if row[figure] is not None]
+        line.append(sum(known) / len(known) if known else None)
+      lines.append(line)
   return tables.Table(
     "**Quality of the reward**, means over tasks and seeds (AUROC: 0.5 is "
     "chance; a clock, which only tells the time, has a value order of 1)",
@@ -243,25 +196,8 @@ def _quality(experiment, quality) -> tables.Table:
   )
 
 
-def _quality_rows(experiment, name, seeds, key) -> list[list]:
-  rows = {}
-  for result in seeds:
-    for row in result[key]:
-      rows.setdefault(row["environment"], []).append(row)
-  return [
-    [name, column_label(experiment, environment)]
-    + [_mean([row[figure] for row in found]) for figure in _QUALITY.values()]
-    for environment, found in rows.items()
-  ]
-
-
-def _mean(values) -> float | None:
-  there = [value for value in values if value is not None]
-  return sum(there) / len(there) if there else None
-
-
-def _number(value: float | None, form: str = ".1f") -> str | None:
-  return None if value is None else format(value, form)
+def _number(value: float | None) -> str | None:
+  return None if value is None else format(value, ".1f")
 
 
 def _bullets(lines: Sequence[str]) -> str:

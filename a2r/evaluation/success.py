@@ -1,42 +1,20 @@
-"""Success rates of planning trials, with how far they can be trusted.
+"""Success rates of planning trials, with how far they can be trusted."""
 
-A cell is what one set of trials gave, a dict:
-
-  experiment: 'figure3' or 'table1'.
-  method: who chose the actions, such as 'adapt2reward' or 'random'.
-  column: the environment in figure 3, the human tasks in table 1.
-  environment, task, seed: where, what, and the seed of the reward's training.
-  dynamics: what the futures came from, 'sim' or 'fitvid'; 'none' of random
-    actions, which stand beside both.
-  num_trials, num_successes: counts.
-
-What was not run has no cell. It is shown as missing, never as 0.
-"""
-
+import dataclasses
+import itertools
 import math
 import statistics
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-KEYS = (
-  "experiment",
-  "method",
-  "column",
-  "environment",
-  "task",
-  "seed",
-  "dynamics",
-  "num_trials",
-  "num_successes",
-)
 _IDENTITY = ("method", "column", "dynamics", "task", "seed")
 
 
 def wilson(
   successes: float, trials: float, level: float = 0.95
 ) -> tuple[float, float]:
-  """Wilson's interval of a success rate, as shares of 1.
+  """Returns Wilson's interval of a success rate, as shares of 1.
 
   With p the observed rate, n the trials and z the normal quantile (1.96),
 
@@ -67,7 +45,7 @@ def wilson(
 
 
 def effective_trials(trials: Sequence[float]) -> float:
-  """How many trials of one rate tell as much as those of a mean of k rates.
+  """Returns how many trials of one rate tell as much as a mean of k rates.
 
   The mean of rates p over n_t trials each has the variance p (1 - p) / n with
 
@@ -84,7 +62,7 @@ def effective_trials(trials: Sequence[float]) -> float:
 def difference(
   first: tuple[float, float], second: tuple[float, float], level: float = 0.95
 ) -> tuple[float, float]:
-  """Newcombe's interval of the difference of two success rates.
+  """Returns Newcombe's interval of the difference of two success rates.
 
   With rates p, q and Wilson's intervals [l, u], [m, v] of them,
 
@@ -107,16 +85,53 @@ def difference(
   )
 
 
-def rows(
-  cells: Sequence[Mapping],
-  *,
-  methods: Sequence[str] | None = None,
-  columns: Sequence[str] | None = None,
-  tasks: Sequence[str] | None = None,
-) -> list[dict]:
-  """One summary per dynamics, method and column, in order of appearance.
+@dataclasses.dataclass(frozen=True)
+class TrialSet:
+  """What the trials of one task, in one environment with one seed gave.
 
-  A row has `method`, `column`, `dynamics` and
+  What was not run has no set. It is shown as missing, never as 0.
+
+  Attributes:
+    method: who chose the actions, such as 'adapt2reward' or 'random'.
+    column: the environment in figure 3, the human tasks in table 1.
+    environment: where.
+    task: what for.
+    seed: of the reward's training.
+    dynamics: what the futures came from, 'sim' or 'fitvid'; 'none' of random
+      actions, which stand beside both.
+    num_trials: at least 1.
+    num_successes: of them.
+    experiment: 'figure3', 'table1', or 'plan' for neither.
+  """
+
+  method: str
+  column: str
+  environment: str
+  task: str
+  seed: int
+  dynamics: str
+  num_trials: int
+  num_successes: int
+  experiment: str = "plan"
+
+  @classmethod
+  def read(cls, fields: Mapping) -> "TrialSet":
+    """Returns the set that a mapping with more fields tells of."""
+    names = [field.name for field in dataclasses.fields(cls)]
+    return cls(**{name: fields[name] for name in names if name in fields})
+
+
+def summarize(
+  sets: Sequence[TrialSet],
+  *,
+  per_task: bool = False,
+  methods: Sequence[str] = (),
+  columns: Sequence[str] = (),
+  tasks: Sequence[str] = (),
+) -> list[dict]:
+  """Returns a row per dynamics, method and column, in order of appearance.
+
+  A row has `method`, `column`, `dynamics`, `task` if it is of one, and
 
     rate: mean over tasks of each task's success rate, in %; None where a task
       is missing, since tasks differ in difficulty.
@@ -132,134 +147,100 @@ def rows(
     missing: tasks without any trial.
 
   Args:
-    cells: see the module's docstring; of one experiment.
-    methods: what a row is wanted for; None: what the cells have. What the
-      cells have besides follows.
-    columns: the same of columns.
-    tasks: the same of tasks, which every row is judged on.
+    sets: of one experiment.
+    per_task: one row per task instead of the mean over tasks.
+    methods: what a row is wanted for, then follows what `sets` have besides.
+    columns: likewise.
+    tasks: likewise; every row is a mean over all of them.
 
   Raises:
-    ValueError: a cell lacks a key, its counts are impossible, two cells are of
-      the same trials, or the cells are of several experiments.
+    ValueError: impossible counts, two sets of the same trials, or sets of
+      several experiments.
   """
-  groups, tasks = _grid(cells, methods, columns, tasks)
-  return [
-    dict(zip(("dynamics", "method", "column"), key, strict=True))
-    | _summary(mine, tasks)
-    for key, mine in groups.items()
+  _check(sets)
+  wanted = {"dynamics": (), "method": methods, "column": columns, "task": tasks}
+  axes = [
+    list(dict.fromkeys([*values, *(getattr(x, name) for x in sets)]))
+    for name, values in wanted.items()
   ]
+  rows, tasks = [], axes.pop()
+  for dynamics, method, column in itertools.product(*axes):
+    key = {"dynamics": dynamics, "method": method, "column": column}
+    group = [x for x in sets if all(getattr(x, k) == v for k, v in key.items())]
+    if not per_task:
+      rows.append(key | _figures(group, tasks))
+      continue
+    for task in tasks:
+      of_task = [x for x in group if x.task == task]
+      rows.append(key | {"task": task} | _figures(of_task, [task]))
+  return rows
 
 
-def task_rows(
-  cells: Sequence[Mapping],
-  *,
-  methods: Sequence[str] | None = None,
-  columns: Sequence[str] | None = None,
-  tasks: Sequence[str] | None = None,
-) -> list[dict]:
-  """As `rows`, with one row per task, which has `task` besides."""
-  groups, tasks = _grid(cells, methods, columns, tasks)
-  return [
-    dict(zip(("dynamics", "method", "column"), key, strict=True))
-    | {"task": task}
-    | _summary([cell for cell in mine if cell["task"] == task], [task])
-    for key, mine in groups.items()
-    for task in tasks
-  ]
-
-
-def check(cells: Sequence[Mapping]) -> None:
-  """Raises ValueError for cells that no table can be made of (see `rows`)."""
+def _check(sets: Sequence[TrialSet]):
+  """Raises ValueError for sets that no table can be made of."""
   seen = set()
-  for cell in cells:
-    lacks = [key for key in KEYS if key not in cell]
-    if lacks:
-      raise ValueError(f"a cell lacks {', '.join(lacks)}: {dict(cell)}")
-    wilson(cell["num_successes"], cell["num_trials"])
-    identity = tuple(cell[key] for key in _IDENTITY)
+  for trials in sets:
+    wilson(trials.num_successes, trials.num_trials)
+    identity = tuple(getattr(trials, name) for name in _IDENTITY)
     if identity in seen:
+      pairs = zip(_IDENTITY, identity, strict=True)
       raise ValueError(
-        "two cells of the same trials: "
-        + ", ".join(f"{k} {cell[k]}" for k in _IDENTITY)
+        "the same trials twice: " + ", ".join(f"{k} {v}" for k, v in pairs)
       )
     seen.add(identity)
-  experiments = {cell["experiment"] for cell in cells}
+  experiments = {trials.experiment for trials in sets}
   if len(experiments) > 1:
-    raise ValueError(f"cells of several experiments: {sorted(experiments)}")
+    raise ValueError(f"trials of several experiments: {sorted(experiments)}")
 
 
-def _grid(cells, methods, columns, tasks):
-  """Cells of every (dynamics, method, column), [] where none, and all tasks."""
-  check(cells)
-  dynamics = _values(cells, "dynamics", None)
-  methods = _values(cells, "method", methods)
-  columns = _values(cells, "column", columns)
-  groups = {(d, m, c): [] for d in dynamics for m in methods for c in columns}
-  for cell in cells:
-    groups[cell["dynamics"], cell["method"], cell["column"]].append(cell)
-  return groups, _values(cells, "task", tasks)
-
-
-def _values(cells, key: str, wanted) -> list:
-  """The wanted values, then those of the cells that are not among them."""
-  return list(dict.fromkeys([*(wanted or ()), *(cell[key] for cell in cells)]))
-
-
-def _summary(cells: Sequence[Mapping], tasks: Sequence[str]) -> dict:
-  """The figures of one row (see `rows`)."""
-  counts = _counts(cells)
-  rates = _rates(cells)
+def _figures(sets: Sequence[TrialSet], tasks: Sequence[str]) -> dict:
+  """Returns the figures of one row (see `summarize`)."""
+  counts = _counts(sets)
+  rates = _rates(counts)
   missing = [task for task in tasks if task not in rates]
-  so_far = _mean(list(rates.values()))
-  effective = low = high = None
-  if counts:
+  mean = effective = low = high = None
+  if rates:
+    mean = float(np.mean(list(rates.values())))
     effective = effective_trials([trials for _, trials in counts.values()])
-    low, high = wilson(so_far / 100 * effective, effective)
-  seeds = sorted({cell["seed"] for cell in cells}, key=str)
-  per_seed = {
-    seed: _rates([cell for cell in cells if cell["seed"] == seed])
-    for seed in seeds
-  }
-  complete = {
-    str(seed): _mean(list(found.values()))
-    for seed, found in per_seed.items()
-    if len(found) == len(tasks)
-  }
+    low, high = (
+      100 * bound for bound in wilson(mean / 100 * effective, effective)
+    )
+  seed_rates = {}
+  seeds = sorted({trials.seed for trials in sets}, key=str)
+  for seed in seeds:
+    of_seed = _rates(_counts([x for x in sets if x.seed == seed]))
+    if len(of_seed) == len(tasks):
+      seed_rates[str(seed)] = float(np.mean(list(of_seed.values())))
+  spread = None
+  if len(seed_rates) > 1:
+    spread = float(np.std(list(seed_rates.values()), ddof=1))
   return {
-    "rate": None if missing else so_far,
-    "rate_so_far": so_far,
-    "low": None if low is None else 100 * low,
-    "high": None if high is None else 100 * high,
+    "rate": None if missing else mean,
+    "rate_so_far": mean,
+    "low": low,
+    "high": high,
     "num_trials": sum(trials for _, trials in counts.values()),
     "num_successes": sum(successes for successes, _ in counts.values()),
     "effective_trials": effective,
     "num_seeds": len(seeds),
-    "seed_rates": complete,
-    "spread": (
-      float(np.std(list(complete.values()), ddof=1))
-      if len(complete) > 1
-      else None
-    ),
+    "seed_rates": seed_rates,
+    "spread": spread,
     "missing": missing,
   }
 
 
-def _counts(cells: Sequence[Mapping]) -> dict[str, tuple[int, int]]:
-  """Task -> successes and trials, sums over the cells."""
+def _counts(sets: Sequence[TrialSet]) -> dict[str, tuple[int, int]]:
+  """Returns task -> successes and trials, summed over the sets."""
   counts = {}
-  for cell in cells:
-    successes, trials = counts.get(cell["task"], (0, 0))
-    counts[cell["task"]] = (
-      successes + cell["num_successes"],
-      trials + cell["num_trials"],
+  for trials in sets:
+    successes, total = counts.get(trials.task, (0, 0))
+    counts[trials.task] = (
+      successes + trials.num_successes,
+      total + trials.num_trials,
     )
   return counts
 
 
-def _rates(cells: Sequence[Mapping]) -> dict[str, float]:
-  """Task -> success rate in %, over the cells' trials."""
-  return {task: 100 * s / n for task, (s, n) in _counts(cells).items()}
-
-
-def _mean(values: Sequence[float]) -> float | None:
-  return float(np.mean(values)) if values else None
+def _rates(counts: Mapping[str, tuple[int, int]]) -> dict[str, float]:
+  """Returns task -> success rate in %."""
+  return {task: 100 * s / n for task, (s, n) in counts.items()}

@@ -2,11 +2,11 @@
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from a2r.core import files
-from a2r.evaluation import comparison, comparison_text
+from a2r.evaluation import comparison, comparison_text, success
 from a2r.runs import (
   jobs,
   reproduction,
@@ -124,7 +124,7 @@ class Results:
       )
     return comparison_text.summary(record)
 
-  def _notes(self, cells: Sequence[Mapping]) -> list[str]:
+  def _notes(self, cells: Sequence[success.TrialSet]) -> list[str]:
     asked = self._experiment
     settings = asked.settings
     notes = [
@@ -142,7 +142,7 @@ class Results:
     no_task = [name for name in blind if name in _NO_TASK]
     if no_task:
       notes.append(_SAME_EPISODE.format(_listed(no_task)))
-    counts = [cell["num_trials"] for cell in cells]
+    counts = [cell.num_trials for cell in cells]
     if len(set(counts)) > 1:
       notes.append(_MORE_DRAWS.format(min(counts), max(counts)))
     if asked.init:

@@ -12,7 +12,7 @@ import jax
 
 from a2r import sim
 from a2r.core import files, progress
-from a2r.evaluation import quality
+from a2r.evaluation import quality, success
 from a2r.learners import registry
 from a2r.runs import (
   datasets,
@@ -124,7 +124,7 @@ class Steps:
       },
     )
 
-  def cells(self) -> list[dict]:
+  def cells(self) -> list[success.TrialSet]:
     """The cells of all finished parts, as `success` takes them."""
     asked, result = self._asked, []
     for run in asked.runs():
@@ -135,17 +135,17 @@ class Steps:
         found = self._cells(run, environment, played)
         for task, cell in zip(asked.tasks, found, strict=True):
           result.append(
-            {
-              "experiment": asked.name,
-              "method": run.method,
-              "column": run.column or environment,
-              "environment": environment,
-              "task": task,
-              "seed": run.seed,
-              "dynamics": asked.world.dynamics,
-              "num_trials": cell["num_trials"],
-              "num_successes": cell["num_successes"],
-            }
+            success.TrialSet(
+              experiment=asked.name,
+              method=run.method,
+              column=run.column or environment,
+              environment=environment,
+              task=task,
+              seed=run.seed,
+              dynamics=asked.world.dynamics,
+              num_trials=cell["num_trials"],
+              num_successes=cell["num_successes"],
+            )
           )
     return result
 

@@ -67,6 +67,7 @@ def table(rows: Sequence[Mapping]) -> str:
   Args:
     rows: cells of one method.
   """
+  sets = [success.TrialSet.read(row) for row in rows]
   lines = [
     [
       row["column"],
@@ -76,7 +77,8 @@ def table(rows: Sequence[Mapping]) -> str:
       row["rate_so_far"],
       f"{row['low']:.1f}-{row['high']:.1f}",
     ]
-    for row in (*success.task_rows(rows), *success.rows(rows))
+    for per_task in (True, False)
+    for row in success.summarize(sets, per_task=per_task)
     if row["num_trials"]
   ]
   lines.sort(key=lambda line: (line[0], line[1] == "mean of all"))

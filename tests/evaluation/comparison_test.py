@@ -1,5 +1,6 @@
 """The paper's figures beside ours: margins by hand, files, what is missing."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -18,20 +19,20 @@ TASKS = ("close_drawer", "move_faucet")
 TRAIN = "tabletop/train"
 
 
-def make_cells(rates, *, experiment="table1", dynamics="sim", seeds=(0, 1)):
-  """Cells of 20 trials per task from {(method, column): rate in %}."""
+def make_sets(rates, *, experiment="table1", dynamics="sim", seeds=(0, 1)):
+  """Sets of 20 trials per task from {(method, column): rate in %}."""
   return [
-    {
-      "experiment": experiment,
-      "method": method,
-      "column": column,
-      "environment": TRAIN,
-      "task": task,
-      "seed": seed,
-      "dynamics": dynamics,
-      "num_trials": 20,
-      "num_successes": rate // 5,
-    }
+    success.TrialSet(
+      experiment=experiment,
+      method=method,
+      column=column,
+      environment=TRAIN,
+      task=task,
+      seed=seed,
+      dynamics=dynamics,
+      num_trials=20,
+      num_successes=rate // 5,
+    )
     for (method, column), rate in rates.items()
     for task in TASKS
     for seed in seeds
@@ -85,7 +86,7 @@ def test_paper_as_printed():
 
 
 def test_margins_by_hand():
-  record = comparison.make_record(make_cells(RATES), None, "table1")
+  record = comparison.make_record(make_sets(RATES), None, "table1")
   margins = {m["column"]: m for m in record["margins"]}
   assert margins["robot_only"]["best_method"] == "dvd"
   assert margins["robot_only"]["margin"] == 10
@@ -104,8 +105,8 @@ def test_margins_by_hand():
 def test_trials_that_stand_in_all_columns_count_once():
   columns = dict.fromkeys(paper.COLUMNS["table1"], 60)
   rates = {("adapt2reward", column): rate for column, rate in columns.items()}
-  cells = make_cells(rates | {("random", "robot_only"): 10})
-  *_, mean = comparison.make_record(cells, None, "table1")["margins"]
+  sets = make_sets(rates | {("random", "robot_only"): 10})
+  *_, mean = comparison.make_record(sets, None, "table1")["margins"]
   assert (mean["margin"], mean["best_method"]) == (50, "random")
   low = 100 * success.difference((192, 320), (8, 80))[0]
   np.testing.assert_allclose(mean["low"], low)
@@ -114,12 +115,14 @@ def test_trials_that_stand_in_all_columns_count_once():
 def test_margins_interval_is_of_the_means_over_columns():
   columns = list(paper.COLUMNS["figure3"])
   rates = dict.fromkeys((("dvd", column) for column in columns), 20)
-  cells = make_cells(rates, experiment="figure3")
+  sets = make_sets(rates, experiment="figure3")
   ours = {("adapt2reward", column): 20 for column in columns[1:]}
-  cells += make_cells(ours, experiment="figure3")
-  first = make_cells({("adapt2reward", columns[0]): 20}, experiment="figure3")
-  cells += [c | {"num_trials": 400, "num_successes": 400} for c in first]
-  *_, mean = comparison.make_record(cells, None, "figure3")["margins"]
+  sets += make_sets(ours, experiment="figure3")
+  first = make_sets({("adapt2reward", columns[0]): 20}, experiment="figure3")
+  sets += [
+    dataclasses.replace(c, num_trials=400, num_successes=400) for c in first
+  ]
+  *_, mean = comparison.make_record(sets, None, "figure3")["margins"]
   assert (mean["ours"], mean["best"], mean["margin"]) == (40, 20, 20)
   assert mean["low"] < 20 < mean["high"]
   worth = 16 / (1 / 1600 + 3 / 80)
@@ -137,14 +140,14 @@ def test_mean_margin_is_over_the_best_mean():
     for name, line in zip(names, rates, strict=True)
     for column, rate in zip(columns, line, strict=True)
   }
-  cells = make_cells(rates, experiment="figure3")
-  *_, mean = comparison.make_record(cells, None, "figure3")["margins"]
+  sets = make_sets(rates, experiment="figure3")
+  *_, mean = comparison.make_record(sets, None, "figure3")["margins"]
   assert (mean["ours"], mean["best_method"], mean["best"]) == (65, "liv", 30)
   assert mean["margin"] == 35
 
 
 def test_one_figure_stands_in_all_columns():
-  rows = comparison.make_record(make_cells(RATES), None, "table1")["rows"]
+  rows = comparison.make_record(make_sets(RATES), None, "table1")["rows"]
   random = [row for row in rows if row["method"] == "random"]
   assert [row["rate"] for row in random] == [10.0] * 4
   assert [row["repeated"] for row in random] == [False, True, True, True]
@@ -155,14 +158,12 @@ def test_one_figure_stands_in_all_columns():
 
 @pytest.mark.parametrize("own", ["sim", "none"])
 def test_random_actions_stand_beside_every_dynamics(own):
-  cells = make_cells(
-    {("random", TRAIN): 10}, experiment="figure3", dynamics=own
-  )
+  sets = make_sets({("random", TRAIN): 10}, experiment="figure3", dynamics=own)
   for dynamics in ("sim", "fitvid"):
-    cells += make_cells(
+    sets += make_sets(
       {("dvd", TRAIN): 20}, experiment="figure3", dynamics=dynamics
     )
-  rows = comparison.make_record(cells, None, "figure3")["rows"]
+  rows = comparison.make_record(sets, None, "figure3")["rows"]
   rates = {
     row["dynamics"]: row["rate"]
     for row in rows
@@ -172,11 +173,11 @@ def test_random_actions_stand_beside_every_dynamics(own):
 
 
 def test_files(tmp_path):
-  cells = make_cells(RATES)
-  cells += make_cells({("adapt2reward", "plus6"): 65})[:1]
+  sets = make_sets(RATES)
+  sets += make_sets({("adapt2reward", "plus6"): 65})[:1]
   result = {"adapt2reward/plus3": make_quality(), "dvd": [make_quality()] * 2}
   record = comparison.write(
-    cells, result, tmp_path, "table1", ["A note."], tasks=TASKS, command="cmd"
+    sets, result, tmp_path, "table1", ["A note."], tasks=TASKS, command="cmd"
   )
   assert json.loads((tmp_path / "results.json").read_text()) == record
   assert record["commit"] is not None or record["versions"]["jax"]
@@ -203,22 +204,22 @@ def test_files(tmp_path):
 
 
 def test_quality_is_drawn_anew_where_it_changed_alone(tmp_path):
-  cells, quality = make_cells(RATES), {"dvd": make_quality()}
-  comparison.write(cells, quality, tmp_path, "table1")
+  sets, quality = make_sets(RATES), {"dvd": make_quality()}
+  comparison.write(sets, quality, tmp_path, "table1")
   path = tmp_path / "quality-dvd.png"
   path.write_bytes(b"as it was")
-  comparison.write(cells, quality, tmp_path, "table1")
+  comparison.write(sets, quality, tmp_path, "table1")
   assert path.read_bytes() == b"as it was"
   quality["dvd"]["confusion"]["tabletop/train"]["share"] = [[0.5, 0.5]]
-  comparison.write(cells, quality, tmp_path, "table1")
+  comparison.write(sets, quality, tmp_path, "table1")
   assert path.read_bytes() != b"as it was"
 
 
 def test_killed_before_quality_is_drawn_it_is_drawn_later(
   tmp_path, monkeypatch
 ):
-  cells, quality = make_cells(RATES), {"dvd": make_quality()}
-  comparison.write(cells, quality, tmp_path, "table1")
+  sets, quality = make_sets(RATES), {"dvd": make_quality()}
+  comparison.write(sets, quality, tmp_path, "table1")
   quality["dvd"]["confusion"]["tabletop/train"]["share"] = [[0.5, 0.5]]
 
   def die(*_):
@@ -226,9 +227,9 @@ def test_killed_before_quality_is_drawn_it_is_drawn_later(
 
   with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
     patch.setattr(quality_figures, "draw", die)
-    comparison.write(cells, quality, tmp_path, "table1")
+    comparison.write(sets, quality, tmp_path, "table1")
   before = (tmp_path / "quality-dvd.png").read_bytes()
-  comparison.write(cells, quality, tmp_path, "table1")
+  comparison.write(sets, quality, tmp_path, "table1")
   assert (tmp_path / "quality-dvd.png").read_bytes() != before
 
 
@@ -244,8 +245,8 @@ def test_figure_shows_bars_where_there_are_rates(tmp_path):
   column = {"experiment": "figure3"}
   shares = []
   for rate in (0, 80):
-    cells = make_cells({("adapt2reward", TRAIN): rate}, **column)
-    comparison.write(cells, None, tmp_path, "figure3")
+    sets = make_sets({("adapt2reward", TRAIN): rate}, **column)
+    comparison.write(sets, None, tmp_path, "figure3")
     pixels = np.asarray(Image.open(tmp_path / "results.png").convert("RGB"))
     shares.append((pixels == (0x00, 0x72, 0xB2)).all(-1).mean())
   # Both have the legend's patch.
@@ -261,12 +262,12 @@ def test_nothing_to_draw(tmp_path):
 @pytest.mark.parametrize(
   "experiment, size, message",
   [
-    ("figure3", "small", "got cells of .'table1'.; expected 'figure3'"),
+    ("figure3", "small", "got trials of .'table1'.; expected 'figure3'"),
     ("figure9", "small", "unknown experiment 'figure9'; known: figure3"),
     ("table1", "huge", "unknown size 'huge'; known: small"),
   ],
 )
 def test_bad_input_writes_nothing(tmp_path, experiment, size, message):
   with pytest.raises(ValueError, match=message):
-    comparison.write(make_cells(RATES), {}, tmp_path, experiment, size=size)
+    comparison.write(make_sets(RATES), {}, tmp_path, experiment, size=size)
   assert not list(tmp_path.iterdir())

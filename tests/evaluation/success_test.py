@@ -6,9 +6,8 @@ import pytest
 from a2r.evaluation import success
 
 
-def make_cell(**changes):
-  cell = {
-    "experiment": "figure3",
+def make_set(**changes):
+  values = {
     "method": "adapt2reward",
     "column": "tabletop/train",
     "environment": "tabletop/train",
@@ -18,7 +17,7 @@ def make_cell(**changes):
     "num_trials": 10,
     "num_successes": 5,
   }
-  return cell | changes
+  return success.TrialSet(**values | changes)
 
 
 def test_wilson_by_hand():
@@ -55,13 +54,13 @@ def test_wilson_of_impossible_counts(counts):
 
 
 def test_row_by_hand():
-  cells = [
-    make_cell(seed=0, num_successes=5),
-    make_cell(seed=1, num_successes=9),
-    make_cell(seed=0, task="move_faucet", num_trials=20, num_successes=2),
-    make_cell(seed=1, task="move_faucet", num_trials=20, num_successes=4),
+  sets = [
+    make_set(seed=0, num_successes=5),
+    make_set(seed=1, num_successes=9),
+    make_set(seed=0, task="move_faucet", num_trials=20, num_successes=2),
+    make_set(seed=1, task="move_faucet", num_trials=20, num_successes=4),
   ]
-  (row,) = success.rows(cells)
+  (row,) = success.summarize(sets)
   # Tasks: 14 of 20 = 70 %, 6 of 40 = 15 %. Seeds: (50 + 10) / 2, (90 + 20) / 2.
   assert row["rate"] == row["rate_so_far"] == 42.5
   assert row["seed_rates"] == {"0": 30.0, "1": 55.0}
@@ -71,60 +70,61 @@ def test_row_by_hand():
   bounds = np.multiply(success.wilson(68 / 3, 160 / 3), 100)
   np.testing.assert_allclose((row["low"], row["high"]), bounds)
   assert (row["num_seeds"], row["missing"]) == (2, [])
-  rates = {r["task"]: r["rate"] for r in success.task_rows(cells)}
+  rates = {r["task"]: r["rate"] for r in success.summarize(sets, per_task=True)}
   assert rates == {"close_drawer": 70.0, "move_faucet": 15.0}
 
 
 def test_interval_is_of_the_mean_over_tasks():
   # One task has many trials: over all counts the rate would be 106 of 130.
-  cells = [make_cell(num_trials=100, num_successes=100)]
-  cells += [make_cell(task=task, num_successes=2) for task in "abc"]
-  (row,) = success.rows(cells)
+  sets = [make_set(num_trials=100, num_successes=100)]
+  sets += [make_set(task=task, num_successes=2) for task in "abc"]
+  (row,) = success.summarize(sets)
   assert row["low"] < row["rate"] == 40 < row["high"]
   np.testing.assert_allclose(row["effective_trials"], 16 / 0.31)
-  (row,) = success.rows(cells[1:])
+  (row,) = success.summarize(sets[1:])
   bounds = np.multiply(success.wilson(6, 30), 100)
   np.testing.assert_allclose((row["low"], row["high"]), bounds)
 
 
 def test_what_was_not_run_is_missing_and_not_zero():
-  cells = [make_cell(), make_cell(task="move_faucet", num_successes=0)]
+  sets = [make_set(), make_set(task="move_faucet", num_successes=0)]
   columns = ("tabletop/train", "tabletop/test1")
-  here, there = success.rows(cells, columns=columns)
+  here, there = success.summarize(sets, columns=columns)
   assert (here["rate"], here["missing"]) == (25.0, [])
   assert there["column"] == "tabletop/test1"
   assert there["rate"] is there["low"] is there["spread"] is None
   assert there["missing"] == ["close_drawer", "move_faucet"]
   assert there["num_trials"] == there["num_seeds"] == 0
-  assert len(success.rows(cells, methods=["random"])) == 2
-  assert len(success.task_rows(cells, columns=columns)) == 4
+  assert len(success.summarize(sets, methods=["random"])) == 2
+  assert len(success.summarize(sets, per_task=True, columns=columns)) == 4
 
 
 def test_row_without_all_tasks_has_no_rate():
-  (row,) = success.rows([make_cell()], tasks=("close_drawer", "move_faucet"))
+  (row,) = success.summarize(
+    [make_set()], tasks=("close_drawer", "move_faucet")
+  )
   assert (row["rate"], row["rate_so_far"]) == (None, 50.0)
   assert (row["missing"], row["seed_rates"]) == (["move_faucet"], {})
 
 
 def test_dynamics_are_kept_apart():
-  cells = [make_cell(), make_cell(dynamics="fitvid", num_successes=1)]
-  rates = {row["dynamics"]: row["rate"] for row in success.rows(cells)}
+  sets = [make_set(), make_set(dynamics="fitvid", num_successes=1)]
+  rates = {row["dynamics"]: row["rate"] for row in success.summarize(sets)}
   assert rates == {"sim": 50.0, "fitvid": 10.0}
 
 
-def test_no_cells_no_rows():
-  assert success.rows([]) == success.task_rows([]) == []
+def test_no_sets_no_rows():
+  assert success.summarize([]) == []
 
 
 @pytest.mark.parametrize(
-  "cells, message",
+  "sets, message",
   [
-    ([{"method": "dvd"}], "a cell lacks experiment, column"),
-    ([make_cell(num_successes=11)], "11 successes of 10"),
-    ([make_cell(), make_cell()], "two cells of the same trials: method adapt"),
-    ([make_cell(), make_cell(seed=1, experiment="table1")], "several exp"),
+    ([make_set(num_successes=11)], "11 successes of 10"),
+    ([make_set(), make_set()], "the same trials twice: method adapt"),
+    ([make_set(), make_set(seed=1, experiment="table1")], "several exp"),
   ],
 )
-def test_cells_that_no_table_can_be_made_of(cells, message):
+def test_sets_that_no_table_can_be_made_of(sets, message):
   with pytest.raises(ValueError, match=message):
-    success.rows(cells)
+    success.summarize(sets)
