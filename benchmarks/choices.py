@@ -6,8 +6,8 @@
 Planning trials say it best, but each is one yes or no and takes seconds. Here
 the clips of a planner's kind (uniform actions for 20, 40 or 60 steps, then
 rest) are made once a call; every reward ranks the same ones, and the success of
-the best of 100 of them is counted without drawing (`metrics.best_of`). Prints,
-per run and target task, that share and the AUROC among these clips; an
+the best of 100 of them is counted without drawing (`play_clips.best_of`).
+Prints, per run and target task, that share and the AUROC among these clips; an
 Adapt2Reward run has a row for each form of the reward.
 """
 
@@ -53,7 +53,7 @@ def main(_):
   for run in _RUNS.value:
     for row, scores in _scores(run, frames, texts).items():
       columns = list(zip(scores.T, success.values(), strict=True))
-      best = [metrics.best_of(s, y, _COUNT.value) for s, y in columns]
+      best = [play_clips.best_of(s, y, _COUNT.value) for s, y in columns]
       order = [metrics.auroc(s, y) for s, y in columns]
       cells = [f"{100 * x:4.0f}" for x in (*best, np.mean(best))]
       cells += ["  "] + [f"{x:5.2f}" for x in (*order, np.mean(order))]

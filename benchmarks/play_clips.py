@@ -1,4 +1,4 @@
-"""Clips of what a planner tries, made anew: uniform play and its outcomes.
+"""Makes clips of what a planner tries, and says how well scores choose.
 
 Letters: N clips, T frames, S picture size.
 """
@@ -26,6 +26,36 @@ def make(environment, number):
   parts = [_play(environment, i) for i in range(0, number, _PART)]
   clips = jax.tree.map(lambda *x: np.concatenate(x)[:number], *parts)
   return clips.pop("frames"), clips
+
+
+def best_of(scores: np.ndarray, labels: np.ndarray, count: int) -> float:
+  """Returns the chance that the best scored of `count` clips is a success.
+
+  What a planner asks of a reward: of `count` different clips, drawn at random
+  from all, the one with the highest score is taken; among equals, any. Exact,
+  by counting: nothing is drawn.
+
+  Args:
+    scores: `[N]` finite floats.
+    labels: `[N]` True or 1 for success.
+    count: 1 to N.
+
+  Returns:
+    A number in [0, 1]; a constant score gets the share of successes.
+
+  Raises:
+    ValueError: there are fewer clips.
+  """
+  scores = np.asarray(scores, np.float64)
+  labels = np.asarray(labels, np.float64)
+  if not 1 <= count <= scores.size:
+    raise ValueError(f"the best of {count} clips was asked, got {scores.size}")
+  _, index, size = np.unique(scores, return_inverse=True, return_counts=True)
+  success = np.bincount(index, labels) / size
+  # All drawn clips score at most this: C(M, count) of C(N, count) ways.
+  left = np.cumsum(size)[:, None] - np.arange(count)
+  below = np.prod(left.clip(0) / (scores.size - np.arange(count)), axis=1)
+  return float(success @ np.diff(below, prepend=0.0))
 
 
 def _play(environment, first):

@@ -18,11 +18,11 @@ import numpy as np
 from absl import app, flags, logging
 
 from a2r.core import compilation
-from a2r.evaluation import linear_probe, metrics
+from a2r.evaluation import metrics
 from a2r.learners import registry
 from a2r.models import scorer
 from a2r.sim.tabletop import variants
-from benchmarks import play_clips
+from benchmarks import linear_probe, play_clips
 
 _RUNS = flags.DEFINE_list("runs", None, "Run folders.", required=True)
 _COUNT = 100
@@ -38,7 +38,7 @@ def _judge(fitted, judged):
     half = len(labels) // 2
     probe = linear_probe.fit(fitted[0][:half], labels[:half])
     scores, outcomes = probe(judged[0][half:]), judged[1][task][half:]
-    best = 100 * metrics.best_of(scores, outcomes, _COUNT)
+    best = 100 * play_clips.best_of(scores, outcomes, _COUNT)
     rows.append((best, metrics.auroc(scores, outcomes)))
   return np.transpose(rows)
 

@@ -15,7 +15,7 @@ _QUALITY = {
   "AUROC near-misses": "auroc_near_miss",
   "AUROC random": "auroc_random",
   "AUROC wrong text": "auroc_wrong_text",
-  "Kendall tau-a": "kendall_tau_a",
+  "Somers' D": "somers_d",
   "VOC (Spearman)": "voc_spearman",
   "VOC (Pearson)": "voc_pearson",
   "VOC of failures": "voc_spearman_failure",

@@ -8,8 +8,7 @@ What a program calls at the end of a training run:
 
 `model` is an `a2r.reward.Reward`, or anything with `.instructions`, `.form`
 and `.form_scores(frames, instructions) -> {form: [N, L]}`; the two values are
-`labeled.LabeledClips`, built with `labeled.label_clips` and
-`labeled.concatenate`. The form of the reward is chosen on the validation clips
+`labeled.LabeledClips`. The form of the reward is chosen on the validation clips
 alone (`choose_form`) and is `result.form`, or `forms.UNSEEN` where these show
 none of the instructions judged; every figure of every form is in the result.
 

@@ -18,6 +18,8 @@ RANDOM_SOURCES = ("random", "explore")
 class LabeledClips:
   """Clips with what is known of them; every field has N entries.
 
+  A text given for a field stands for all clips.
+
   Attributes:
     frames: `[N, T, H, W, 3]` uint8.
     success: `[N]` bool, true where the clip does its own task.
@@ -26,8 +28,7 @@ class LabeledClips:
     task: `[N]` str, the name of the clip's task.
     instruction: `[N]` str, the task's instruction.
     environment: `[N]` str, such as 'tabletop/test1'.
-    name: `[N]` str, such as a file name; '' (the default) for clips that
-      nobody named.
+    name: `[N]` str, such as a file name; '' for clips that nobody named.
   """
 
   frames: np.ndarray
@@ -36,12 +37,14 @@ class LabeledClips:
   task: np.ndarray
   instruction: np.ndarray
   environment: np.ndarray
-  name: np.ndarray | None = None
+  name: np.ndarray = ""
 
   def __post_init__(self):
-    if self.name is None:
-      names = np.full(len(self.frames), "", object)
-      object.__setattr__(self, "name", names)
+    for field in _fields():
+      value = getattr(self, field.name)
+      if isinstance(value, str):
+        value = np.full(len(self.frames), value, object)
+      object.__setattr__(self, field.name, np.asarray(value))
     sizes = {f.name: len(getattr(self, f.name)) for f in _fields()}
     if len(set(sizes.values())) != 1:
       raise ValueError(f"labeled clips differ in number: {sizes}")
@@ -66,30 +69,6 @@ class LabeledClips:
 
 def _fields():
   return dataclasses.fields(LabeledClips)
-
-
-def label_clips(clips, *, environment, task, instruction) -> LabeledClips:
-  """`LabeledClips` of one task in one environment.
-
-  Args:
-    clips: anything with `.frames` `[N, T, H, W, 3]`, `.success` `[N]` and
-      `.source` `[N]`.
-    environment: name of the environment.
-    task: name of the task.
-    instruction: the task's instruction.
-  """
-
-  def same(value):
-    return np.full(len(clips.frames), value, dtype=object)
-
-  return LabeledClips(
-    frames=np.asarray(clips.frames),
-    success=np.asarray(clips.success, bool),
-    source=np.asarray(clips.source, dtype=object),
-    task=same(task),
-    instruction=same(instruction),
-    environment=same(environment),
-  )
 
 
 def concatenate(parts: Sequence[LabeledClips]) -> LabeledClips:

@@ -1,4 +1,4 @@
-"""Numbers that say how good a reward is, in numpy.
+"""Measures how good a reward is, by numpy and SciPy.
 
 Letters: N clips, I instructions, T points in time.
 """
@@ -10,8 +10,8 @@ from scipy import stats
 def auroc(scores: np.ndarray, labels: np.ndarray) -> float:
   """Returns the chance that a success outscores a failure.
 
-  The area under the ROC curve, from ranks (Mann-Whitney); equal scores count
-  half.
+  The area under the ROC curve, which is Mann and Whitney's U over all pairs;
+  equal scores count half.
 
   Args:
     scores: `[N]` floats.
@@ -33,41 +33,10 @@ def auroc(scores: np.ndarray, labels: np.ndarray) -> float:
       f"AUROC needs both classes, got {num_successes} successes and "
       f"{num_failures} failures"
     )
-  _, index, count = np.unique(scores, return_inverse=True, return_counts=True)
-  rank = (np.cumsum(count) - (count - 1) / 2)[index]
-  wins = rank[labels].sum() - num_successes * (num_successes + 1) / 2
-  return float(wins / (num_successes * num_failures))
-
-
-def best_of(scores: np.ndarray, labels: np.ndarray, count: int) -> float:
-  """Returns the chance that the best scored of `count` clips is a success.
-
-  What a planner asks of a reward: of `count` different clips, drawn at random
-  from all, the one with the highest score is taken; among equals, any. Exact,
-  by counting: nothing is drawn.
-
-  Args:
-    scores: `[N]` finite floats.
-    labels: `[N]` True or 1 for success.
-    count: 1 to N.
-
-  Returns:
-    A number in [0, 1]; a constant score gets the share of successes.
-
-  Raises:
-    ValueError: a score is not finite, or there are fewer clips.
-  """
-  scores = np.asarray(scores, np.float64)
-  labels = np.asarray(labels, np.float64)
-  _check(scores, labels, "labels")
-  if not 1 <= count <= scores.size:
-    raise ValueError(f"the best of {count} clips was asked, got {scores.size}")
-  _, index, size = np.unique(scores, return_inverse=True, return_counts=True)
-  success = np.bincount(index, labels) / size
-  # All drawn clips score at most this: C(M, count) of C(N, count) ways.
-  left = np.cumsum(size)[:, None] - np.arange(count)
-  below = np.prod(left.clip(0) / (scores.size - np.arange(count)), axis=1)
-  return float(success @ np.diff(below, prepend=0.0))
+  won = stats.mannwhitneyu(
+    scores[labels], scores[~labels], method="asymptotic"
+  ).statistic
+  return float(won / (num_successes * num_failures))
 
 
 def retrieval_accuracy(similarity: np.ndarray, labels: np.ndarray) -> float:
@@ -119,14 +88,13 @@ def value_order(curve: np.ndarray) -> tuple[float, float]:
   )
 
 
-def kendall_tau_a(scores: np.ndarray, levels: np.ndarray) -> float:
+def somers_d(scores: np.ndarray, levels: np.ndarray) -> float:
   """Returns how well scores order clips of different levels, in [-1, 1].
 
-  Over all pairs of clips of different levels, the share that is ordered right
-  less the share that is ordered wrongly. Equal scores are neither, and stay in
-  the denominator: tau-a, where tau-b (`scipy.stats.kendalltau`) would leave
-  them out. Pairs of one level have no order and are not asked for, so that 1
-  can be reached; with two levels this is 2 AUROC - 1.
+  Somers' D of the scores given the levels: over all pairs of clips of different
+  levels, the share that is ordered right less the share that is ordered
+  wrongly; equal scores are neither. Pairs of one level have no order and are
+  not asked for, so that 1 can be reached; with two levels this is 2 AUROC - 1.
 
   Args:
     scores: `[N]` floats.
@@ -139,29 +107,11 @@ def kendall_tau_a(scores: np.ndarray, levels: np.ndarray) -> float:
   scores = np.asarray(scores, np.float64)
   levels = np.asarray(levels, np.float64)
   _check(scores, levels, "levels")
-  order = np.sign(levels[:, None] - levels)
-  if not order.any():
+  if np.ptp(levels) == 0:
     raise ValueError("all clips are of one level; no pair has an order")
-  agreement = order * np.sign(scores[:, None] - scores)
-  return float(agreement.sum() / np.abs(order).sum())
-
-
-def mean_by_group(values: np.ndarray, groups: np.ndarray) -> dict:
-  """Returns the mean value of each group, keyed by group in sorted order.
-
-  Args:
-    values: `[N]` rewards.
-    groups: `[N]` names or numbers, for example a clip's source.
-  """
-  values, groups = np.asarray(values), np.asarray(groups)
-  if values.shape != groups.shape:
-    raise ValueError(
-      f"expected one group per value, got {values.shape} and {groups.shape}"
-    )
-  return {
-    name.item(): float(values[groups == name].mean())
-    for name in np.unique(groups)
-  }
+  if np.ptp(scores) == 0:
+    return 0.0  # SciPy says NaN.
+  return float(stats.somersd(levels, scores).statistic)
 
 
 def _check(scores, values, name):

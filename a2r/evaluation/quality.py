@@ -9,7 +9,7 @@ The same figures for every method, each asked of its scores alone:
   auroc*: can it tell success from failure (`evaluate.task_rows`)? With a wrong
     instruction, `auroc_wrong_text`, it should not: 0.5 is chance, and less is
     right where failures are good strokes of another task.
-  kendall_tau_a: does it order success > near-miss > random exploration?
+  somers_d: does it order success > near-miss > random exploration?
   voc_*: does it rise while a success goes on? The clock's does too, so that
     says little alone; `voc_*_failure` is that of tries that come to nothing.
   wrong_text_*: does the wrong instruction score lower?
@@ -18,7 +18,7 @@ The same figures for every method, each asked of its scores alone:
 Letters: N clips, T frames, L instructions, P points in time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -95,6 +95,15 @@ def quality(
   }
 
 
+def from_json(result: Mapping) -> dict:
+  """Returns a stored result of `quality`, figures under the names of today."""
+  names = {"kendall_tau_a": "somers_d"}
+  return dict(result) | {
+    key: [{names.get(k, k): v for k, v in row.items()} for row in result[key]]
+    for key in ("rows", "summary", "clock")
+  }
+
+
 def task_rows(
   scores: np.ndarray,
   curves: over_time.Curves,
@@ -122,7 +131,7 @@ def task_rows(
     at = np.flatnonzero(mine)
     own = list(texts).index(clips.instruction[at[0]])
     row |= _text_figures(scores[at], own, clips.success[at])
-    row["kendall_tau_a"] = _tau(scores[at, own], clips[at])
+    row["somers_d"] = _somers_d(scores[at, own], clips[at])
     row |= _order_figures(curves, mine, clips)
   return rows
 
@@ -173,15 +182,15 @@ def _text_figures(scores, own: int, success) -> dict:
   return figures
 
 
-def _tau(own: np.ndarray, clips: LabeledClips) -> float | None:
-  """Kendall's tau-a over success > near-miss > random, None without pairs."""
+def _somers_d(own: np.ndarray, clips: LabeledClips) -> float | None:
+  """Somers' D over success > near-miss > random, None without pairs."""
   levels = np.select(
     [clips.success, clips.near_miss, clips.explored], [2, 1, 0], -1
   )
   known = levels >= 0
   if len(np.unique(levels[known])) < 2:
     return None
-  return metrics.kendall_tau_a(own[known], levels[known])
+  return metrics.somers_d(own[known], levels[known])
 
 
 def _order_figures(curves: over_time.Curves, mine, clips: LabeledClips) -> dict:

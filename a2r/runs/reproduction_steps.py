@@ -155,8 +155,8 @@ class Steps:
     for run in self._asked.runs():
       if run.method in reproduction.TRAINED and self.is_judged(run):
         key = f"{run.method}/{run.column}" if run.column else run.method
-        figures = files.read_json(self._quality_file(run))["quality"]
-        result.setdefault(key, []).append(figures)
+        stored = files.read_json(self._quality_file(run))["quality"]
+        result.setdefault(key, []).append(quality.from_json(stored))
     return result
 
   def _train(self, name, run_fn, config):

@@ -45,7 +45,7 @@ def make_quality():
       "auroc_near_miss",
       "auroc_random",
       "auroc_wrong_text",
-      "kendall_tau_a",
+      "somers_d",
       "voc_spearman",
       "voc_pearson",
       "voc_spearman_failure",

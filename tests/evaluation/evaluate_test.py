@@ -288,17 +288,14 @@ class LabeledTest(absltest.TestCase):
     found = [sources[row] for row in np.flatnonzero(clips.explored)]
     self.assertEqual(found, list(policies.RANDOM_SOURCES))
 
-  def test_label_clips(self):
-    class Clips:
-      frames = np.zeros((2, 3, 4, 4, 3), np.uint8)
-      success = [True, False]
-      source = ["expert", "random"]
-
-    clips = labeled.label_clips(
-      Clips, environment="train", task="close", instruction=TEXTS[0]
+  def test_a_text_stands_for_all_clips(self):
+    frames = np.zeros((2, 3, 4, 4, 3), np.uint8)
+    clips = labeled.LabeledClips(
+      frames, [True, False], ["expert", "random"], "close", TEXTS[0], "train"
     )
     self.assertLen(clips, 2)
     self.assertEqual(clips.instruction.tolist(), [TEXTS[0]] * 2)
+    self.assertEqual(clips[[1]].name.tolist(), [""])
 
   def test_columns_of_other_length_are_named(self):
     with pytest.raises(ValueError, match="'success': 1"):

@@ -50,13 +50,15 @@ def make_clips(num=4, num_frames=5, environments=("train", "test1")):
       frames[..., 0] = (ends[:, None] * steps)[..., None, None]
       frames[..., 1] = task
       parts.append(
-        labeled.label_clips(
-          type("Clips", (), dict(
-            frames=frames, success=source == "expert", source=source
-          )),
-          environment=environment, task=f"task{task}", instruction=TEXTS[task],
+        labeled.LabeledClips(
+          frames=frames,
+          success=source == "expert",
+          source=source,
+          task=f"task{task}",
+          instruction=TEXTS[task],
+          environment=environment,
         )
-      )  # fmt: skip
+      )
   return labeled.concatenate(parts)
 
 
@@ -64,7 +66,7 @@ def test_exact_reward():
   result = quality.quality(Exact(), make_clips(), TEXTS)
   assert [row["environment"] for row in result["summary"]] == ["train", "test1"]
   for row in (*result["rows"], *result["summary"]):
-    assert row["auroc"] == row["auroc_near_miss"] == row["kendall_tau_a"] == 1
+    assert row["auroc"] == row["auroc_near_miss"] == row["somers_d"] == 1
     assert row["auroc_wrong_text"] == 0.5
     assert row["wrong_text_higher"] == 0
     # Ends 200 to 203, and 1: a mean of 202.5 above the others' 0.
@@ -95,7 +97,7 @@ def test_clock_orders_time_and_nothing_else():
     np.testing.assert_allclose(row["voc_spearman"], 1)
     np.testing.assert_allclose(row["voc_pearson_failure"], 1)
     assert row["auroc"] == row["auroc_wrong_text"] == 0.5
-    assert row["kendall_tau_a"] == 0
+    assert row["somers_d"] == 0
     assert row["wrong_text_higher"] == 0.5
 
 
@@ -108,7 +110,7 @@ def test_all_random_exploration_is_alike():
   assert right["summary"][0]["reward_random"] == 12.5
   others.source[others.near_miss] = "unknown"
   left = quality.quality(Exact(), others, TEXTS)["summary"]
-  assert left[0]["kendall_tau_a"] == 1
+  assert left[0]["somers_d"] == 1
 
 
 def test_curves_are_of_prefixes_held_still():
@@ -150,7 +152,7 @@ def test_clips_of_one_outcome_and_one_text():
   clips = make_clips()
   clips = clips[clips.success & (clips.task == "task0")]
   (row, _) = quality.quality(Exact(), clips, TEXTS[:1])["summary"]
-  keys = ("auroc", "kendall_tau_a", "wrong_text_margin", "voc_spearman_failure")
+  keys = ("auroc", "somers_d", "wrong_text_margin", "voc_spearman_failure")
   assert [row[key] for key in keys] == [None] * 4
   np.testing.assert_allclose(row["voc_spearman"], 1)
 
@@ -160,3 +162,9 @@ def test_clips_of_other_texts():
     quality.quality(Exact(), make_clips(), TEXTS[:1])
   with pytest.raises(ValueError, match="got no clips"):
     quality.quality(Exact(), make_clips()[[]], TEXTS)
+
+
+def test_results_stored_under_an_earlier_name_are_read():
+  result = json.loads(json.dumps(quality.quality(Exact(), make_clips(), TEXTS)))
+  old = json.loads(json.dumps(result).replace("somers_d", "kendall_tau_a"))
+  assert quality.from_json(old) == quality.from_json(result) == result

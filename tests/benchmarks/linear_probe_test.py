@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from a2r.evaluation import linear_probe
+from benchmarks import linear_probe
 
 
 def test_a_probe_tells_what_is_linear_and_rare():
