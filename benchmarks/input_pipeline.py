@@ -144,7 +144,7 @@ def _rate(map_of: Callable, paths) -> float:
 
 def _store(folder: pathlib.Path, paths):
   """The clips as one data set; opened."""
-  from data import dataset, records
+  from data import dataset, records, store
 
   def make(_):
     sizes = {"num_frames": _STORED, "image_size": _IMAGE_SIZE}
@@ -157,7 +157,7 @@ def _store(folder: pathlib.Path, paths):
         seed=number,
       )
 
-  records.write_shards(folder / "records", "human", {}, 1, make)
+  store.write_shards(folder / "records", "human", {}, [len(paths)], make)
   began = time.process_time()
   opened = dataset.open_dataset(folder / "records", "human")
   return opened, (time.process_time() - began) / len(opened)

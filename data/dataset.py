@@ -1,9 +1,8 @@
 """A data set opened for reading: a table of all clips, bytes by row.
 
-Opening reads every shard once. Where its checksum is the index's, its bytes
-are what was written; where not, each record is examined until the faulty one
-is found. No record is ever left out in silence. Of a large data set the table
-is kept, see `data.table_file`.
+Opening reads the table that was written with the shards and checks their sizes;
+a clip's checksum is checked when it is read. Shards without an index are read
+whole once. No record is ever left out in silence.
 
 Letters: N clips, T frames, H W picture size.
 """
@@ -18,7 +17,8 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from data import records, scanning, table_file
+from a2r.core import checks
+from data import records, store
 from data.records import Record, RecordError
 
 
@@ -34,7 +34,8 @@ class Dataset:
     length: `[N]` int, bytes of the payload.
     crc: `[N]` int, zlib's crc32 of the payload.
     num_frames: `[N]` int, frames stored.
-    size: `[N, 2]` int, picture height and width.
+    height: `[N]` int, of the pictures.
+    width: `[N]` int, of the pictures.
     success: `[N]` bool.
     seed: `[N]` int.
     instruction: `[N]` str.
@@ -52,7 +53,8 @@ class Dataset:
   length: np.ndarray
   crc: np.ndarray
   num_frames: np.ndarray
-  size: np.ndarray
+  height: np.ndarray
+  width: np.ndarray
   success: np.ndarray
   seed: np.ndarray
   instruction: np.ndarray
@@ -66,32 +68,30 @@ class Dataset:
     return len(self.file)
 
   def select(self, rows) -> "Dataset":
-    """The clips at `rows`, a mask `[N]` or integers, numbered anew."""
-    return dataclasses.replace(
-      self, **{name: getattr(self, name)[rows] for name in _columns()}
-    )
+    """Returns the clips at `rows`, a mask `[N]` or integers, numbered anew."""
+    columns = {name: getattr(self, name)[rows] for name in records.COLUMNS}
+    return Dataset(self.files, **columns)
 
   def split(self) -> tuple["Dataset", "Dataset"]:
-    """Successes and failures, each in the order of the whole."""
+    """Returns successes and failures, each in the order of the whole."""
     return self.select(self.success), self.select(~self.success)
 
   def picture_size(self) -> tuple[int, int]:
     """(height, width) of every clip; RecordError where one differs."""
     if not len(self):
       return 0, 0
-    different = np.flatnonzero((self.size != self.size[0]).any(axis=-1))
+    size = np.stack([self.height, self.width], -1)
+    different = np.flatnonzero((size != size[0]).any(axis=-1))
     if len(different):
+      row = different[0]
       file, number = self.where(0)
-      problem = (
-        f"its pictures are {_text(self.size[different[0]])}, those of "
-        f"{file.name}, record {number} are {_text(self.size[0])}"
-      )
       raise RecordError(
-        *self.where(different[0]),
-        problem,
+        *self.where(row),
+        f"its pictures are {self.height[row]}x{self.width[row]}, those of "
+        f"{file.name}, record {number} are {self.height[0]}x{self.width[0]}",
         remedy="store all clips of a data set in one size",
       )
-    return int(self.size[0][0]), int(self.size[0][1])
+    return int(size[0][0]), int(size[0][1])
 
   def where(self, row: int) -> tuple[pathlib.Path, int]:
     """File of a clip, and its record number in it."""
@@ -123,7 +123,7 @@ class Dataset:
     """One clip with its frames decoded; RecordError if one is unreadable."""
     feature = self.example(row).features.feature
     frames = [
-      scanning.decode_jpeg(jpeg, *self.where(row), frame)
+      records.decode_jpeg(jpeg, *self.where(row), frame)
       for frame, jpeg in enumerate(feature["frames"].bytes_list.value)
     ]
     return Record(
@@ -133,7 +133,7 @@ class Dataset:
       states=np.array(feature["log"].float_list.value, np.float32),
       **{
         name: str(getattr(self, name)[row])
-        for name in scanning.TEXTS + scanning.OPTIONAL
+        for name in records.TEXTS + records.OPTIONAL
       },
     )
 
@@ -147,28 +147,13 @@ def open_dataset(folder, name: str) -> Dataset:
   """
   folder = pathlib.Path(folder).expanduser()
   files = _shard_files(folder, name)
-  kept = table_file.load(folder, name, files)
-  if kept is not None and kept.keys() == set(_columns()):
-    return Dataset(files=tuple(files), **kept)
-  stamps = table_file.stamps_of_large(files)
-  index = records.load_index(folder)
-  entries = {} if index is None else {e["file"]: e for e in index["shards"]}
-  rows = []
-  for number, file in enumerate(files):
-    intact = records.shard_entry(file) == entries.get(file.name)
-    rows += [
-      (number, *row) for row in scanning.scan_shard(file, examine=not intact)
-    ]
-    if not intact and index is not None:
-      raise RecordError(file, None, f"differs from {records.INDEX_FILE}")
-  if not rows:
+  if (folder / store.INDEX_FILE).exists():
+    table = store.load_table(folder, files)
+  else:
+    table = records.scan(files, decode=True)
+  if not table:
     raise RecordError(files[0], None, "the data set holds no clip")
-  table = dict(
-    zip(_columns(), map(np.array, zip(*rows, strict=True)), strict=True)
-  )
-  if stamps is not None and index is not None:
-    table_file.save(folder, name, stamps, table)
-  return Dataset(files=tuple(files), **table)
+  return Dataset(tuple(files), **table)
 
 
 def label_rows(
@@ -179,10 +164,7 @@ def label_rows(
   Raises:
     ValueError: naming the first clip whose label is not there.
   """
-  if label_by not in ("instruction", "template"):
-    raise ValueError(
-      f"label_by is {label_by!r}; known: 'instruction', 'template'"
-    )
+  checks.one_of("label_by", label_by, ("instruction", "template"))
   places = {label: place for place, label in enumerate(instructions)}
   labels = np.full(len(dataset), -1, np.int32)
   for row, label in enumerate(getattr(dataset, label_by)):
@@ -194,14 +176,6 @@ def label_rows(
         f"of the {len(places)} known: {sorted(places)}"
       )
   return labels
-
-
-def _text(size) -> str:
-  return f"{size[0]}x{size[1]}"
-
-
-def _columns() -> list[str]:
-  return [field.name for field in dataclasses.fields(Dataset)][1:]
 
 
 def _shard_files(folder: pathlib.Path, name: str) -> list[pathlib.Path]:
@@ -225,16 +199,13 @@ def _shard_files(folder: pathlib.Path, name: str) -> list[pathlib.Path]:
       f"shards of several data sets, of {sorted(totals)} files",
       remedy="keep one of them",
     )
-  num_shards = totals.pop()
-  missing = records.missing_shards(folder, name, num_shards)
+  paths = store.shard_paths(folder, name, totals.pop())
+  missing = store.missing_shards(paths)
   if missing:
     raise RecordError(
-      records.shard_path(folder, name, missing[0], num_shards),
+      paths[missing[0]],
       None,
-      f"missing ({len(missing)} of {num_shards} shards are)",
+      f"missing ({len(missing)} of {len(paths)} shards are)",
       remedy="run the same command: it is made",
     )
-  return [
-    records.shard_path(folder, name, shard, num_shards)
-    for shard in range(num_shards)
-  ]
+  return paths

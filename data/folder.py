@@ -110,7 +110,8 @@ def store(
     ManifestError: see `load_manifest`.
     VideoError: a video that cannot be read.
   """
-  from data import records, storing  # TensorFlow: seconds to import.
+  from data import records  # TensorFlow: seconds to import.
+  from data import store as shards
 
   entries = load_manifest(manifest)
   spec = {
@@ -133,7 +134,7 @@ def store(
         name=entry.name,
       )
 
-  return storing.store(
+  return shards.store_clips(
     root,
     name,
     spec,

@@ -6,6 +6,7 @@ Letters: H W stored picture size, S new size. Nothing here imports TensorFlow.
 import functools
 import io
 import os
+from collections.abc import Sequence
 from typing import IO
 
 import numpy as np
@@ -42,9 +43,19 @@ def resize(frames: np.ndarray, new_size: int) -> np.ndarray:
   return resized
 
 
-def load_rgb(file: str | os.PathLike | IO[bytes]) -> np.ndarray:
-  """A picture file as `[H, W, 3]` uint8; OSError, ValueError if it is none."""
-  with Image.open(file) as image:
+def load_rgb(
+  file: str | os.PathLike | IO[bytes], formats: Sequence[str] | None = None
+) -> np.ndarray:
+  """Reads a picture file as `[H, W, 3]` uint8.
+
+  Args:
+    file: a path, or an open file.
+    formats: those of Pillow's formats that may come; all if None.
+
+  Raises:
+    OSError, ValueError, SyntaxError: it is not a whole picture.
+  """
+  with Image.open(file, formats=formats) as image:
     return np.asarray(image.convert("RGB"))
 
 

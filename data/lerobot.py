@@ -62,7 +62,8 @@ def store(
     LeRobotError: the data set cannot be read, or a name is not in it.
     VideoError: a video that cannot be read.
   """
-  from data import records, storing  # TensorFlow: seconds to import.
+  from data import records  # TensorFlow: seconds to import.
+  from data import store as shards
 
   path = pathlib.Path(path).expanduser()
   info = lerobot_meta.load_info(path)
@@ -102,7 +103,7 @@ def store(
       for one in episodes
     ],
   }
-  folder = storing.store(
+  folder = shards.store_clips(
     root,
     name,
     spec,

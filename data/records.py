@@ -1,35 +1,30 @@
-"""Clips on disk: TFRecord shards of tf.train.Example, written once.
+"""Clips as records of TFRecord shards: tf.train.Example, written and scanned.
 
-A data set is a folder: `spec.json` (what was asked for), shards such as
-`robot-00000-of-00008.tfrecord`, and `index.json`, written last, with the size
-and checksum of every shard. A shard appears under its name only when it is
-complete, so a collection that was killed goes on with the shards that are
-missing and ends with the bytes of one that was never stopped.
-
-Letters: T frames, H W picture size.
+Letters: N clips, T frames, H W picture size.
 """
 
-import contextlib
 import dataclasses
-import fcntl
-import hashlib
-import json
-import os
+import io
 import pathlib
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from PIL import Image
 
 from data import images
 
 FORMAT = 1  # Part of every spec: raise it when the bytes of a record change.
-INDEX_FILE = "index.json"
-SPEC_FILE = "spec.json"
+TEXTS = ("instruction", "template", "task", "source", "environment")
+OPTIONAL = ("name",)  # Texts that a clip need not have; '' then.
+COLUMNS = (
+  "file", "number", "offset", "length", "crc", "num_frames", "height", "width",
+  "success", "seed", *TEXTS, *OPTIONAL,
+)  # fmt: skip
 REMEDY = "delete the file and run the same command: it is made again"
-_CHUNK = 1 << 22
+_HEADER, _FOOTER = 12, 4  # Bytes of a TFRecord around its payload.
 
 
 class RecordError(ValueError):
@@ -80,14 +75,12 @@ class Record:
 
 
 def encode(record: Record) -> bytes:
-  """The serialized tf.train.Example of a clip; equal clips, equal bytes."""
-  text = {
-    name: getattr(record, name).encode()
-    for name in ("instruction", "template", "task", "source", "environment")
+  """Returns a clip as a serialized Example; equal clips, equal bytes."""
+  values: dict[str, Any] = {
+    name: [getattr(record, name).encode()]
+    for name in TEXTS + OPTIONAL
+    if name in TEXTS or getattr(record, name)
   }
-  if record.name:
-    text["name"] = record.name.encode()
-  values: dict[str, Any] = {name: [value] for name, value in text.items()}
   values["frames"] = [
     frame if isinstance(frame, bytes) else images.encode_jpeg(frame)
     for frame in record.frames
@@ -107,161 +100,92 @@ def encode(record: Record) -> bytes:
   return example.SerializeToString(deterministic=True)
 
 
-def shard_path(folder, name: str, shard: int, num_shards: int) -> pathlib.Path:
-  """Path of one shard."""
-  file = f"{name}-{shard:05d}-of-{num_shards:05d}.tfrecord"
-  return pathlib.Path(folder) / file
+def decode_jpeg(jpeg: bytes, file, record: int, frame: int) -> np.ndarray:
+  """`[H, W, 3]` uint8; RecordError where the bytes are not a whole JPEG."""
+  try:
+    return images.load_rgb(io.BytesIO(jpeg), formats=["JPEG"])
+  except (OSError, SyntaxError, ValueError) as error:
+    problem = f"frame {frame} is not a readable JPEG ({len(jpeg)} bytes)"
+    raise RecordError(file, record, problem) from error
 
 
-def spec_folder(root, name: str, spec: Mapping[str, Any]) -> pathlib.Path:
-  """The folder under `root` that belongs to this spec and to no other."""
-  digest = hashlib.sha256(_canonical(spec).encode()).hexdigest()[:10]
-  return pathlib.Path(root).expanduser() / f"{name}-{digest}"
-
-
-def missing_shards(folder, name: str, num_shards: int) -> list[int]:
-  """The shards that are yet to be made."""
-  return [
-    shard
-    for shard in range(num_shards)
-    if not shard_path(folder, name, shard, num_shards).exists()
-  ]
-
-
-def write_shards(
-  folder,
-  name: str,
-  spec: Mapping[str, Any],
-  num_shards: int,
-  make_fn: Callable[[int], Iterable[Record]],
-  *,
-  stale_fn: Callable[[], Iterable[int]] = tuple,
-) -> pathlib.Path:
-  """Makes the shards that are missing, then the index; returns the folder.
+def scan(
+  files: Sequence[pathlib.Path], *, decode: bool
+) -> dict[str, np.ndarray]:
+  """Reads shards whole and returns their table, `[N]` for each of `COLUMNS`.
 
   Args:
-    folder: where; made if missing. One process at a time writes in it.
-    name: first part of the shards' names.
-    spec: all that decides the bytes, as plain JSON values.
-    num_shards: number of files.
-    make_fn: shard number to its records; a pure function of the number.
-    stale_fn: the shards to make again of a data set that was never finished,
-      though they are there; asked when no other process writes.
+    files: the shards.
+    decode: whether to decode every picture, for shards whose bytes are not
+      known to be those that were written.
 
   Raises:
-    ValueError: the folder holds the data of another spec.
-    RecordError: a shard that was deleted and made again came out different.
+    RecordError: the first fault.
   """
-  folder = pathlib.Path(folder)
-  folder.mkdir(parents=True, exist_ok=True)
-  with lock(folder):
-    check_spec(folder, spec)
-    if not (folder / INDEX_FILE).exists():
-      for shard in stale_fn():
-        shard_path(folder, name, shard, num_shards).unlink(missing_ok=True)
-    elif not missing_shards(folder, name, num_shards):
-      return folder
-    for leftover in folder.glob(".*.tmp"):
-      leftover.unlink()
-    for shard in missing_shards(folder, name, num_shards):
-      _write_shard(shard_path(folder, name, shard, num_shards), make_fn(shard))
-    files = [shard_path(folder, name, i, num_shards) for i in range(num_shards)]
-    write_index(folder, spec, [shard_entry(file) for file in files])
-  return folder
+  rows = [
+    (place, *row)
+    for place, file in enumerate(files)
+    for row in _scan_shard(file, decode)
+  ]
+  columns = zip(COLUMNS, zip(*rows, strict=True), strict=bool(rows))
+  return {name: np.array(column) for name, column in columns}
 
 
-def shard_entry(file: pathlib.Path) -> dict[str, Any]:
-  """The index's line on a shard: file name, size and zlib's crc32."""
-  crc, size = 0, 0
-  with file.open("rb") as stream:
-    while chunk := stream.read(_CHUNK):
-      crc, size = zlib.crc32(chunk, crc), size + len(chunk)
-  return {"file": file.name, "size": size, "crc32": f"{crc:08x}"}
+def _scan_shard(file: pathlib.Path, decode: bool) -> Iterator[tuple]:
+  """Yields the columns after `file` of one record after another."""
+  if file.stat().st_size == 0:
+    raise RecordError(file, None, "the file is empty")
+  tf.config.set_visible_devices([], "GPU")  # A GPU's memory is for JAX.
+  payloads = tf.data.TFRecordDataset(str(file)).as_numpy_iterator()
+  number, offset = 0, _HEADER
+  while True:
+    try:
+      payload = next(payloads)
+    except StopIteration:
+      # TensorFlow passes over a header that is cut short.
+      if offset - _HEADER != file.stat().st_size:
+        raise RecordError(file, number, "truncated in its header") from None
+      return
+    except tf.errors.DataLossError as error:
+      cut = "truncated" in error.message
+      problem = "truncated" if cut else "its checksum is wrong"
+      raise RecordError(file, number, problem) from error
+    place = (number, offset, len(payload), zlib.crc32(payload))
+    yield (*place, *_describe(payload, file, number, decode))
+    number, offset = number + 1, offset + len(payload) + _FOOTER + _HEADER
 
 
-def load_index(folder) -> dict[str, Any] | None:
-  """The index: `spec` and `shards`; None where it was not written yet."""
-  file = pathlib.Path(folder) / INDEX_FILE
-  if not file.exists():
-    return None
+def _describe(payload: bytes, file, number: int, decode: bool) -> tuple:
+  """Returns the columns of a serialized clip from `num_frames` on."""
   try:
-    index = json.loads(file.read_text())
-    return {"spec": index["spec"], "shards": list(index["shards"])}
-  except (ValueError, KeyError, TypeError) as error:
-    raise RecordError(file, None, f"not an index ({error})") from error
-
-
-def check_spec(folder: pathlib.Path, spec: Mapping[str, Any]):
-  """Writes spec.json, or compares it with the one that is there.
-
-  Raises:
-    ValueError: the folder holds the data of another spec.
-  """
-  file = folder / SPEC_FILE
-  if not file.exists():
-    _write_json(file, spec)
-  stored = file.read_text()
-  if stored != _canonical(spec):
-    old, new = json.loads(stored), json.loads(_canonical(spec))
-    keys = [k for k in sorted(old | new) if old.get(k) != new.get(k)]
-    raise ValueError(
-      f"{folder} holds data of another spec: {keys[0]} is "
-      f"{old.get(keys[0])!r} there and {new.get(keys[0])!r} is asked for; "
-      "choose another folder or delete this one"
-    )
-
-
-def _write_shard(path: pathlib.Path, clips: Iterable[Record]):
-  with replacing(path) as temporary, tf.io.TFRecordWriter(temporary) as writer:
-    for clip in clips:
-      writer.write(encode(clip))
-
-
-def write_index(folder, spec, shards):
-  """Writes the index, or compares the shards with the one that is there.
-
-  Raises:
-    RecordError: a shard that was made again came out different.
-  """
-  known = load_index(folder)
-  if known is not None:
-    for old, new in zip(known["shards"], shards, strict=False):
-      if old != new:
-        raise RecordError(
-          folder / new["file"],
-          None,
-          f"made again, it differs from {INDEX_FILE}",
-          remedy="the program that makes it has changed: delete the folder",
-        )
-  _write_json(folder / INDEX_FILE, {"spec": spec, "shards": shards})
-
-
-def _canonical(spec: Mapping[str, Any]) -> str:
-  return json.dumps(dict(spec), sort_keys=True, indent=1)
-
-
-def _write_json(path: pathlib.Path, value):
-  with replacing(path) as temporary:
-    pathlib.Path(temporary).write_text(_canonical(value))
-
-
-@contextlib.contextmanager
-def replacing(path: pathlib.Path) -> Iterator[str]:
-  """Gives a temporary name; at the end it is flushed and takes `path`."""
-  temporary = path.with_name(f".{path.name}.tmp")
-  yield str(temporary)
-  for target in (temporary, None):
-    if target is None:
-      os.replace(temporary, path)
-      target = path.parent
-    descriptor = os.open(target, os.O_RDONLY)
-    os.fsync(descriptor)
-    os.close(descriptor)
-
-
-@contextlib.contextmanager
-def lock(folder: pathlib.Path) -> Iterator[None]:
-  """Waits until no other process writes in the folder; ends with it."""
-  with (folder / ".lock").open("w") as stream:
-    fcntl.flock(stream, fcntl.LOCK_EX)
-    yield
+    feature = tf.train.Example.FromString(payload).features.feature
+  except Exception as error:  # The class differs between protobuf versions.
+    raise RecordError(file, number, "not a tf.train.Example") from error
+  values = {}
+  for kind, names in (
+    ("bytes_list", ("frames", *TEXTS)),
+    ("int64_list", ("success", "seed")),
+  ):
+    for name in names:
+      values[name] = getattr(feature[name], kind).value
+      if not values[name]:
+        raise RecordError(file, number, f"the field {name!r} is missing")
+  for name in OPTIONAL:
+    values[name] = feature[name].bytes_list.value or [b""]
+  sizes = set()
+  for frame, jpeg in enumerate(values["frames"]):
+    if decode:
+      sizes.add(decode_jpeg(jpeg, file, number, frame).shape[:2])
+    else:
+      with Image.open(io.BytesIO(jpeg)) as image:
+        sizes.add(image.size[::-1])
+  if len(sizes) > 1:
+    raise RecordError(file, number, f"frames of several sizes {sorted(sizes)}")
+  texts = (values[n][0].decode(errors="replace") for n in TEXTS + OPTIONAL)
+  return (
+    len(values["frames"]),
+    *sizes.pop(),
+    bool(values["success"][0]),
+    values["seed"][0],
+    *texts,
+  )

@@ -63,7 +63,8 @@ def store(
   """
   import tensorflow_datasets as tfds  # Seconds to import, as TensorFlow is.
 
-  from data import records, storing
+  from data import records
+  from data import store as shards
 
   folder = _find_folder(pathlib.Path(path).expanduser())
   try:
@@ -101,7 +102,7 @@ def store(
     "success_threshold": success_threshold,
     "files": episodes.identify(*files),
   }
-  stored = storing.store(
+  stored = shards.store_clips(
     root,
     name,
     spec,

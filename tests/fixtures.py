@@ -15,7 +15,8 @@ TINY = pathlib.Path(__file__).parent / "golden" / "singularity_tiny.pth"
 
 def _write_clips(root):
   """Two robot tasks and three human templates, eight clips of each."""
-  records = importlib.import_module("data.records")
+  from data import records, store
+
   rng = np.random.default_rng(0)
 
   def clip(template, noun, task="", success=True, source="human"):
@@ -47,7 +48,9 @@ def _write_clips(root):
     for noun in ("box", "jar") * 4
   ]
   for name, clips in (("robot", robot), ("human", human)):
-    records.write_shards(root / name, name, {}, 1, lambda _, c=clips: c)
+    store.write_shards(
+      root / name, name, {}, [len(clips)], lambda _, c=clips: c
+    )
 
 
 def _config(root):

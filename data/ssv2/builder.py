@@ -17,7 +17,9 @@ import numpy as np
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import dataset_info
 
+from a2r.core import files
 from data import records
+from data import store as shards
 from data.ssv2 import layout as layouts
 from data.ssv2 import selection, store
 from data.ssv2.selection import Selection
@@ -151,7 +153,7 @@ class SomethingSomethingV2(tfds.core.dataset_builder.FileReaderBuilder):
 
   def _add_split(self, split: str, stored: store.Stored):
     """Writes the files that make the folder one of tensorflow-datasets."""
-    with records.lock(self.data_path):
+    with files.locked(self.data_path, wait=True):
       # Another process may have added its split meanwhile.
       if dataset_info.dataset_info_path(self.data_path).exists():
         self.info.read_from_directory(self.data_dir)
@@ -184,7 +186,7 @@ class SomethingSomethingV2(tfds.core.dataset_builder.FileReaderBuilder):
       "annotations": self.layout.digest(),
       "format": records.FORMAT,
     }
-    folder = records.spec_folder(given_data_dir, "ssv2", spec)
+    folder = shards.spec_folder(given_data_dir, "ssv2", spec)
     return os.fspath(given_data_dir), os.fspath(folder)
 
   def _info(self) -> tfds.core.DatasetInfo:

@@ -3,9 +3,11 @@
 import collections
 import csv
 import dataclasses
-import os
+import io
 import pathlib
 from collections.abc import Sequence
+
+from a2r.core import files
 
 FILE = "bad_videos.csv"
 _NUM_SHOWN = 3
@@ -44,13 +46,12 @@ def load(folder: pathlib.Path) -> list[Fault]:
 
 def save(folder: pathlib.Path, faults: Sequence[Fault]):
   """Writes the list, all or nothing, in the order of the shards."""
-  partial = folder / f".{FILE}.tmp"
-  with partial.open("w", encoding="utf-8", newline="") as stream:
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(field.name for field in dataclasses.fields(Fault))
-    for fault in sorted(faults, key=lambda fault: fault.shard):
-      writer.writerow(dataclasses.astuple(fault))
-  os.replace(partial, folder / FILE)
+  stream = io.StringIO(newline="")
+  writer = csv.writer(stream, lineterminator="\n")
+  writer.writerow(field.name for field in dataclasses.fields(Fault))
+  for fault in sorted(faults, key=lambda fault: fault.shard):
+    writer.writerow(dataclasses.astuple(fault))
+  files.write_text(folder / FILE, stream.getvalue())
 
 
 def file_size(path: pathlib.Path) -> int:

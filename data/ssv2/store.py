@@ -3,17 +3,17 @@
 Letters: T frames, S picture size.
 """
 
-import hashlib
 import math
 import pathlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from a2r.core import progress
+from a2r.core import files
 from data import records
+from data import store as shards
 from data.ssv2 import faults, reading, selection
 from data.ssv2 import layout as layouts
 from data.ssv2.layout import ENVIRONMENT, Layout, Video
@@ -78,14 +78,13 @@ def store(
   num_shards = math.ceil(len(videos) / _CLIPS_PER_SHARD)
   bounds = np.linspace(0, len(videos), num_shards + 1).astype(int)
   parts = [list(videos[a:b]) for a, b in zip(bounds, bounds[1:], strict=False)]
-  missing = records.missing_shards(folder, NAME, num_shards)
-  finished = not missing and (folder / records.INDEX_FILE).exists()
+  paths = shards.shard_paths(folder, NAME, num_shards)
   spec, rate = _spec(split, videos, chosen), None
-  if finished:
-    records.check_spec(folder, spec)
+  if shards.is_finished(folder, paths):
+    shards.check_spec(folder, spec)
   else:
     rate = _write(
-      layout, spec, parts, chosen, folder,
+      layout, spec, parts, chosen, folder, paths,
       num_workers=num_workers,
       max_bad_share=_BAD_SHARE if max_bad_share is None else max_bad_share,
     )  # fmt: skip
@@ -95,84 +94,61 @@ def store(
   lengths = np.diff(bounds) - np.bincount(
     [fault.shard for fault in bad], minlength=num_shards
   ).astype(int)
-  files = [
-    records.shard_path(folder, NAME, shard, num_shards)
-    for shard in range(num_shards)
-  ]
-  num_bytes = sum(file.stat().st_size for file in files)
+  num_bytes = sum(path.stat().st_size for path in paths)
   return Stored(folder, list(videos), bad, lengths.tolist(), num_bytes, rate)
 
 
-def _write(layout, spec, parts, chosen, folder, *, num_workers, max_bad_share):
+def _write(
+  layout, spec, parts, chosen, folder, paths, *, num_workers, max_bad_share
+):
   """Makes the missing shards; returns clips per second, None if none was."""
   if not layouts.has_videos(layout.videos):
     raise FileNotFoundError(
       f"{layout.videos}: no webm file; unpack the archives of the download "
       "with `cat 20bn-something-something-v2-?? | tar zx`"
     )
-  num_videos = sum(map(len, parts))
-  missing = records.missing_shards(folder, NAME, len(parts))
-  num_left = sum(len(parts[shard]) for shard in missing)
-  with (
-    reading.open_map(
-      num_workers,
-      num_frames=chosen.num_frames,
-      image_size=chosen.image_size,
-    ) as map_fn,
-    progress.Progress(
-      num_videos, start=num_videos - num_left, name=f"{folder.name} clips"
-    ) as bar,
-  ):
-    done, seconds = 0, 0.0
+  counts = [len(part) for part in parts]
+  num_made, began = 0, time.monotonic()
+  with reading.open_map(
+    num_workers, num_frames=chosen.num_frames, image_size=chosen.image_size
+  ) as map_fn:
 
     def make(shard):
-      nonlocal done, seconds
-      began = time.monotonic()
-      missing = records.missing_shards(folder, NAME, len(parts))
+      nonlocal num_made
+      missing = shards.missing_shards(paths)
       bad = [f for f in faults.load(folder) if f.shard not in missing]
-      for video, clip in _load(layout, parts[shard], map_fn):
+      videos = parts[shard]
+      clips = map_fn(layout.path(video.name) for video in videos)
+      for video, clip in zip(videos, clips, strict=True):
         if clip.fault:
-          bad.append(_fault(layout, video, shard, clip.fault))
+          size = faults.file_size(layout.path(video.name))
+          bad.append(
+            faults.Fault(video.name, video.template, shard, size, clip.fault)
+          )
+          yield None
         else:
-          yield _record(video, clip, chosen)
-        bar.advance()
+          yield records.Record(
+            frames=clip.jpegs,
+            instruction=selection.caption(video, chosen.caption),
+            template=video.template,
+            source="human",
+            environment=ENVIRONMENT,
+            seed=int(video.name),
+          )
       # The list first: a shard that is there has its faults in it.
       faults.save(folder, bad)
-      faults.check_share(folder, bad, num_videos, max_bad_share)
-      done += len(parts[shard])
-      seconds += time.monotonic() - began
-      bar.report({"clips/s": done / seconds, "bad": len(bad)})
+      faults.check_share(folder, bad, sum(counts), max_bad_share)
+      num_made += counts[shard]
 
-    records.write_shards(
+    shards.write_shards(
       folder,
       NAME,
       spec,
-      len(parts),
+      counts,
       make,
       stale_fn=lambda: _mended(layout, folder),
     )
-  return done / seconds if done else None
-
-
-def _load(layout, part, map_fn) -> Iterator[tuple[Video, reading.Loaded]]:
-  paths = [layout.path(video.name) for video in part]
-  return zip(part, map_fn(paths), strict=True)
-
-
-def _record(video: Video, clip: reading.Loaded, chosen: Selection):
-  return records.Record(
-    frames=clip.jpegs,
-    instruction=selection.caption(video, chosen.caption),
-    template=video.template,
-    source="human",
-    environment=ENVIRONMENT,
-    seed=int(video.name),
-  )
-
-
-def _fault(layout, video, shard, reason) -> faults.Fault:
-  size = faults.file_size(layout.path(video.name))
-  return faults.Fault(video.name, video.template, shard, size, reason)
+  return num_made / (time.monotonic() - began) if num_made else None
 
 
 def _mended(layout: Layout, folder: pathlib.Path) -> set[int]:
@@ -186,10 +162,10 @@ def _mended(layout: Layout, folder: pathlib.Path) -> set[int]:
 
 def _spec(split, videos, chosen: Selection) -> dict[str, Any]:
   """All that decides the bytes of a split."""
-  digest = hashlib.sha256()
-  for video in videos:
-    caption = selection.caption(video, chosen.caption)
-    digest.update(f"{video.name}\t{video.template}\t{caption}\n".encode())
+  lines = (
+    f"{v.name}\t{v.template}\t{selection.caption(v, chosen.caption)}\n"
+    for v in videos
+  )
   return {
     "format": records.FORMAT,
     "made_by": "data.ssv2",
@@ -200,5 +176,5 @@ def _spec(split, videos, chosen: Selection) -> dict[str, Any]:
     "num_frames": chosen.num_frames,
     "image_size": chosen.image_size,
     "seed": chosen.seed,
-    "videos": digest.hexdigest(),
+    "videos": files.digest(*lines),
   }

@@ -11,7 +11,7 @@ from a2r.runs import train
 from a2r.runs import weights as weight_files
 from benchmarks import adaptation, backbones, backbones_report
 from configs import envgen
-from data import dataset, pipeline, records
+from data import dataset, pipeline, records, store
 
 SHIPPED = weight_files.shipped_backbone()
 METHODS = list(backbones.METHODS)
@@ -156,7 +156,7 @@ class BatchesTest(absltest.TestCase):
       )
       for i in range(18)
     ]
-    records.write_shards(folder, "robot", {}, 1, lambda _: clips)
+    store.write_shards(folder, "robot", {}, [len(clips)], lambda _: clips)
     robot = dataset.open_dataset(folder, "robot")
     parts = {
       name: adaptation.Part(

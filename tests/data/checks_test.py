@@ -2,11 +2,13 @@
 
 import pytest
 
+from data import checks
+
 INSTRUCTIONS = ["closing drawer", "opening drawer", "moving part of faucet"]
 
 
 @pytest.fixture
-def check(checks, robot, human):
+def check(robot, human):
   def run(robot=robot, human=human, instructions=INSTRUCTIONS, **changes):
     arguments = {"num_trained": len(instructions)} | changes
     checks.check_data(robot, human, instructions=instructions, **arguments)

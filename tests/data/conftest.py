@@ -1,9 +1,10 @@
-"""Small data sets for the tests; TensorFlow is imported when first used."""
-
-import importlib
+"""Small data sets for the tests."""
 
 import numpy as np
 import pytest
+
+from data import dataset, records
+from data import store as stores
 
 TASKS = {
   "close_drawer": ("Closing something", "closing drawer"),
@@ -12,22 +13,8 @@ TASKS = {
 }
 
 
-def _module(name):
-  @pytest.fixture(scope="session", name=name)
-  def fixture():
-    return importlib.import_module(f"data.{name}")
-
-  return fixture
-
-
-records = _module("records")
-dataset = _module("dataset")
-pipeline = _module("pipeline")
-checks = _module("checks")
-
-
 @pytest.fixture(scope="session")
-def make_clip(records):
+def make_clip():
   """Function of a number and fields to a clip of 16 pixels."""
 
   def make(number, **fields):
@@ -54,17 +41,14 @@ def make_clip(records):
 
 
 @pytest.fixture(scope="session")
-def store(records, dataset):
+def store():
   """Writes clips as shards of 5 and opens them."""
 
   def write(folder, clips, name="robot"):
     clips = list(clips)
-    num_shards = -(-len(clips) // 5)
-
-    def make(shard):
-      return clips[5 * shard : 5 * shard + 5]
-
-    records.write_shards(folder, name, {"of": name}, num_shards, make)
+    shards = [clips[first : first + 5] for first in range(0, len(clips), 5)]
+    counts = [len(shard) for shard in shards]
+    stores.write_shards(folder, name, {"of": name}, counts, shards.__getitem__)
     return dataset.open_dataset(folder, name)
 
   return write

@@ -8,7 +8,7 @@ import imageio
 import numpy as np
 import pytest
 
-from data import folder, images, video
+from data import dataset, folder, images, video
 
 
 @pytest.fixture
@@ -143,7 +143,7 @@ def test_missing_and_unknown_manifests(clips):
     folder.load_manifest(clips / "m.csv")
 
 
-def test_stored_clips_are_the_videos(clips, tmp_path, dataset):
+def test_stored_clips_are_the_videos(clips, tmp_path):
   manifest = _write(clips, GOOD)
   root = tmp_path / "sets"
   stored = folder.store(manifest, root, num_frames=8, image_size=16)

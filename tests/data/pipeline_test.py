@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from a2r.core.text import Tokenizer
-from data import images, samplers
+from data import images, pipeline, samplers
 
 INSTRUCTIONS = ["closing drawer", "opening drawer", "moving part of faucet"]
 PARTS = ("human", "robot", "failure")
@@ -18,7 +18,7 @@ def tokenizer():
 
 
 @pytest.fixture
-def batches(pipeline, robot, human, tokenizer):
+def batches(robot, human, tokenizer):
   """Function of changed arguments to a list of batches."""
 
   def make(robot=robot, human=human, **changes):
@@ -189,7 +189,7 @@ def test_label_by_template(batches, human, make_clip, store, tmp_path):
     ({"robot": None}, "no robot clip to fill a batch of 6 with"),
     ({"human": None}, "no human clip to fill a batch of 4 with"),
     ({"process_count": 4}, "a batch of 6 clips cannot be divided among 4"),
-    ({"label_by": "task"}, "label_by is 'task'; known"),
+    ({"label_by": "task"}, "unknown label_by 'task'; known"),
   ],
 )
 def test_mistakes_are_told_at_once(batches, changes, message):
@@ -207,7 +207,7 @@ def test_damage_under_way_is_named(batches, make_clip, store, tmp_path):
     batches(robot=damaged, num_steps=10)
 
 
-def test_load_clips_keeps_the_order(pipeline, robot):
+def test_load_clips_keeps_the_order(robot):
   _, failures = robot.split()
   clips = pipeline.load_clips(failures, num_frames=3, image_size=12)
   assert clips.frames.shape == (12, 3, 12, 12, 3)

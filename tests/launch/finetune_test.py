@@ -17,7 +17,7 @@ from a2r.models.singularity import singularity
 from a2r.runs import captioned, finetune, initial, run_folder, weights
 from benchmarks import ssv2_mini
 from configs import singularity_ssv2
-from data import records
+from data import records, store
 from data.ssv2 import selection
 
 _ROOT = pathlib.Path(__file__).parents[2]
@@ -53,7 +53,7 @@ def _config(root, **changes):
 def root(tmp_path_factory):
   """24 clips of two templates and two objects."""
   root = tmp_path_factory.mktemp("clips")
-  records.write_shards(root, "human", {}, 1, lambda _: _clips())
+  store.write_shards(root, "human", {}, [1], lambda _: _clips())
   return root
 
 
@@ -127,7 +127,7 @@ def test_captions_are_templates_or_labels(root):
 
 
 def test_clips_without_templates_want_labels(tmp_path):
-  records.write_shards(tmp_path, "human", {}, 1, lambda _: _clips(""))
+  store.write_shards(tmp_path, "human", {}, [1], lambda _: _clips(""))
   with pytest.raises(ValueError, match="--config.data.captions=label"):
     captioned.open_clips(_config(tmp_path).data, 0)
   config = _config(tmp_path, **{"data.captions": "label"})

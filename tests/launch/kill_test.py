@@ -112,7 +112,7 @@ def _train(folder, moment):
   term = lambda: os.kill(os.getpid(), signal.SIGTERM)  # noqa: E731
   temporary = atomicity.AtomicRenameTemporaryPath
   target, name, at, do = {
-    "collection": (records, "_write_shard", 3, _kill),
+    "collection": (records, "encode", 40, _kill),
     "training": (writer.Writer, "write", 3, _kill),
     "saving": (temporary, "finalize", 2, _kill),
     "asked": (writer.Writer, "write", 2, term),

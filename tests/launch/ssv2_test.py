@@ -86,7 +86,7 @@ def test_killed_and_started_again_with_the_same_bytes(mini, tmp_path):
     )  # fmt: skip
 
   program = _start("ssv2", *args("a"))
-  while not list((tmp_path / "a").rglob(".*.tfrecord.tmp")):
+  while not list((tmp_path / "a").rglob("*.tfrecord.*.partial")):
     assert program.poll() is None
     time.sleep(0.01)
   os.kill(program.pid, signal.SIGKILL)

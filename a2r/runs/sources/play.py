@@ -13,7 +13,7 @@ from a2r.models.fitvid import fitvid
 from a2r.runs.sources import fingerprint, simulated
 from a2r.sim.behavior import play
 from a2r.sim.tabletop import physics
-from data import arrays, windows
+from data import store, windows
 
 _EPISODES_PER_SHARD = 64
 
@@ -115,11 +115,11 @@ def open_episodes(spec: Spec, root) -> tuple[windows.Episodes, str]:
     "made_by": "a2r.sim.behavior.play",
     "code": fingerprint.source_digest("a2r.sim.behavior.play"),
   }
-  folder = arrays.make(root, "play", stored, len(parts), make)
-  found = arrays.load(folder)
+  folder = store.write_arrays(root, "play", stored, len(parts), make)
+  found = store.load_arrays(folder)
   actions = np.asarray(play.scaled(found["actions"]))
   ticks = fitvid.group(actions, spec.stride)
-  return windows.Episodes(found["frames"], ticks), arrays.digest(folder)
+  return windows.Episodes(found["frames"], ticks), store.arrays_digest(folder)
 
 
 def shards(spec: Spec) -> list[tuple[str, str, int, int]]:

@@ -7,13 +7,11 @@ what the first one made, and one that was killed goes on where it stopped.
 
 import dataclasses
 import pathlib
-import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from a2r.core import progress
 from a2r.runs.sources import fingerprint
-from data import records
+from data import records, store
 from data.dataset import Dataset, open_dataset
 from data.records import Record
 
@@ -42,28 +40,17 @@ def make_dataset(
   Raises:
     RecordError: stored clips that are damaged.
   """
-  stored = _plain(spec, module)
-  folder = records.spec_folder(root, name, stored)
-  missing = records.missing_shards(folder, name, len(counts))
-  total, left = sum(counts), sum(counts[shard] for shard in missing)
-  if not left and (folder / records.INDEX_FILE).exists():
-    return open_dataset(folder, name)
-  started = time.monotonic()
-  with progress.Progress(
-    total, start=total - left, name=f"{name} clips"
-  ) as bar:
-    done = 0
-    bar.say(f"{left} to make; the first wait for a program to be compiled")
-
-    def make(shard):
-      nonlocal done
-      for record in make_fn(shard):
-        yield record
-        bar.advance()
-      done += counts[shard]
-      bar.report({"clips/s": done / (time.monotonic() - started)})
-
-    records.write_shards(folder, name, stored, len(counts), make)
+  values = {
+    key: list(value) if isinstance(value, tuple) else value
+    for key, value in dataclasses.asdict(spec).items()
+  } | {
+    "format": records.FORMAT,
+    "made_by": module,
+    "code": fingerprint.source_digest(module),
+  }
+  folder = store.spec_folder(root, name, values)
+  hint = "the first wait for a program to be compiled"
+  store.write_shards(folder, name, values, counts, make_fn, hint=hint)
   return open_dataset(folder, name)
 
 
@@ -78,7 +65,7 @@ def summary(root) -> list[dict[str, Any]]:
     name = file.parent.name.rpartition("-")[0]
     clips = open_dataset(file.parent, name)
     num_bytes = sum(path.stat().st_size for path in clips.files)
-    content = records.load_index(file.parent)["spec"]
+    content = store.load_index(file.parent)["spec"]
     rows.append(
       {
         "folder": file.parent.name,
@@ -94,16 +81,3 @@ def summary(root) -> list[dict[str, Any]]:
       }
     )
   return rows
-
-
-def _plain(spec, module: str) -> dict[str, Any]:
-  """All that decides the bytes of a data set, as JSON values."""
-  values = {
-    key: list(value) if isinstance(value, tuple) else value
-    for key, value in dataclasses.asdict(spec).items()
-  }
-  return values | {
-    "format": records.FORMAT,
-    "made_by": module,
-    "code": fingerprint.source_digest(module),
-  }

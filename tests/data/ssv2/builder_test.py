@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 
+from data import dataset
+from data.ssv2 import builder
 from data.ssv2.selection import Selection
 
 
 @pytest.fixture(scope="module")
-def make(builder, mini, tmp_path_factory):
+def make(mini, tmp_path_factory):
   """Function of a selection to a builder in one data folder."""
   data_dir = tmp_path_factory.mktemp("datasets")
 
@@ -20,7 +22,7 @@ def make(builder, mini, tmp_path_factory):
   return build
 
 
-def test_one_copy_for_both_readers(make, dataset):
+def test_one_copy_for_both_readers(make):
   prepared = make()
   prepared.download_and_prepare(num_workers=1, max_bad_share=0.5)
   for again in (prepared, make()):

@@ -1,7 +1,5 @@
 """A miniature of Something-Something V2, made once."""
 
-import importlib
-
 import pytest
 
 from benchmarks import ssv2_mini
@@ -17,13 +15,3 @@ def mini(tmp_path_factory):
     folder, per_template=5, templates=TEMPLATES, sizes=((32, 48), (48, 32))
   )
   return folder, bad
-
-
-@pytest.fixture(scope="session")
-def builder():
-  return importlib.import_module("data.ssv2.builder")
-
-
-@pytest.fixture(scope="session")
-def store():
-  return importlib.import_module("data.ssv2.store")

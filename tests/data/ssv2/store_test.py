@@ -5,15 +5,15 @@ import shutil
 import numpy as np
 import pytest
 
-from data import images, video
-from data.ssv2 import faults, layout, reading
+from data import dataset, images, video
+from data.ssv2 import faults, layout, reading, store
 from data.ssv2.selection import Selection
 
 _CHOSEN = Selection(num_frames=3, image_size=16)
 
 
 @pytest.fixture
-def write(mini, store, tmp_path, monkeypatch):
+def write(mini, tmp_path, monkeypatch):
   """Function of a folder's name and changes to what was stored there."""
   monkeypatch.setattr(store, "_CLIPS_PER_SHARD", 4)
   found = layout.find(mini[0])
@@ -28,11 +28,11 @@ def write(mini, store, tmp_path, monkeypatch):
 
 
 def _files(stored):
-  names = ("*.tfrecord", "*.json", "*.csv")
+  names = ("*.tfrecord", "*.json", "*.csv", "*.parquet")
   return {p.name: p.read_bytes() for n in names for p in stored.folder.glob(n)}
 
 
-def test_content(write, mini, dataset):
+def test_content(write, mini):
   folder, bad = mini
   stored = write("a")
   clips = dataset.open_dataset(stored.folder, "human")

@@ -13,7 +13,7 @@ from a2r.learners import loop
 from a2r.runs import datasets, run_folder, train
 from a2r.runs.sources import simulated, user_clips
 from configs import envgen
-from data import records
+from data import records, store
 from data.dataset import open_dataset
 
 
@@ -35,8 +35,8 @@ def _quick_human_clips(monkeypatch):
       for _ in range(spec.clips_per_template)
     ]
     plain = {"templates": list(spec.templates)}
-    folder = records.spec_folder(root, "human", plain)
-    records.write_shards(folder, "human", plain, 1, lambda _: clips)
+    folder = store.spec_folder(root, "human", plain)
+    store.write_shards(folder, "human", plain, [1], lambda _: clips)
     return open_dataset(folder, "human")
 
   monkeypatch.setattr(simulated, "collect_human", collect)

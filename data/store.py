@@ -1,0 +1,383 @@
+"""Data sets on disk: shards that are made once, each whole or not at all.
+
+A data set is a folder: `spec.json` (what was asked for), shards such as
+`robot-00000-of-00008.tfrecord`, and `index.json`, written last, with the size
+and checksum of every shard. A shard appears under its name only when it is
+complete, so a collection that was killed goes on with the shards that are
+missing and ends with the bytes of one that was never stopped.
+
+Shards of clips have a table of them beside the index, `clips.parquet` (a row
+for each record: where it lies, its checksum and what is known of the clip), so
+that opening them reads no shard. An index of the first format has none; the
+table is made when such a data set is opened.
+
+Letters: N rows.
+"""
+
+import dataclasses
+import io
+import json
+import os
+import pathlib
+import time
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow
+import pyarrow.parquet
+import tensorflow as tf
+from absl import logging
+
+from a2r.core import files, progress
+from data import images, records
+from data.records import Record, RecordError
+
+INDEX_FILE = "index.json"
+SPEC_FILE = "spec.json"
+TABLE_FILE = "clips.parquet"
+_CLIPS_PER_SHARD = 64
+_CHUNK = 1 << 22
+
+
+def spec_folder(root, name: str, spec: Mapping[str, Any]) -> pathlib.Path:
+  """Returns the folder under `root` of this spec and of no other."""
+  digest = files.digest(_canonical(spec))[:10]
+  return pathlib.Path(root).expanduser() / f"{name}-{digest}"
+
+
+def shard_paths(folder, name: str, num_shards: int) -> list[pathlib.Path]:
+  """Returns the paths of all shards of clips, whether there or not."""
+  return [
+    pathlib.Path(folder) / f"{name}-{i:05d}-of-{num_shards:05d}.tfrecord"
+    for i in range(num_shards)
+  ]
+
+
+def missing_shards(paths: Sequence[pathlib.Path]) -> list[int]:
+  """Returns the numbers of the shards that are yet to be made."""
+  return [shard for shard, path in enumerate(paths) if not path.exists()]
+
+
+def is_finished(folder, paths: Sequence[pathlib.Path]) -> bool:
+  """Returns whether all shards and their index are there."""
+  there = (pathlib.Path(folder) / INDEX_FILE).exists()
+  return there and not missing_shards(paths)
+
+
+def write_shards(
+  folder,
+  name: str,
+  spec: Mapping[str, Any],
+  counts: Sequence[int],
+  make_fn: Callable[[int], Iterable[Record | None]],
+  *,
+  stale_fn: Callable[[], Iterable[int]] = tuple,
+  hint: str = "",
+) -> pathlib.Path:
+  """Makes the shards of clips that are missing; returns the folder.
+
+  Args:
+    folder: where; made if missing. One process at a time writes in it.
+    name: first part of the shards' names.
+    spec: all that decides the bytes, as plain JSON values.
+    counts: clips of each shard.
+    make_fn: shard number to its records, None for a clip that is left out; a
+      pure function of the number.
+    stale_fn: the shards to make again of a data set that was never finished,
+      though they are there; asked when no other process writes.
+    hint: what to say before the first shard is made.
+
+  Raises:
+    ValueError: the folder holds the data of another spec.
+    RecordError: a shard that was deleted and made again came out different.
+  """
+  folder = pathlib.Path(folder)
+  paths = shard_paths(folder, name, len(counts))
+
+  def write(shard, partial, advance):
+    with tf.io.TFRecordWriter(str(partial)) as writer:
+      for record in make_fn(shard):
+        if record is not None:
+          writer.write(records.encode(record))
+        advance()
+
+  def finish(entries):
+    _write_index(folder, spec, entries, records.scan(paths, decode=False))
+
+  _fill(
+    folder, spec, paths, counts, write, finish,
+    what=(name, "clips"), stale_fn=stale_fn, hint=hint,
+  )  # fmt: skip
+  return folder
+
+
+def store_clips(
+  root,
+  name: str,
+  spec: Mapping[str, Any],
+  *,
+  num_clips: int,
+  read_fn: Callable[[int, int], Iterable[Record]],
+  image_size: int,
+) -> pathlib.Path:
+  """Stores clips of others, wherever they are; returns their folder.
+
+  A second call with the same spec finds what the first one made.
+
+  Args:
+    root: where data sets are kept.
+    name: first part of the folder's and the shards' names.
+    spec: all that decides the clips, as plain JSON values.
+    num_clips: how many there are.
+    read_fn: `read_fn(start, stop)` gives these clips, with pictures of any
+      size; a pure function of the numbers.
+    image_size: pixels of the stored pictures, either side.
+  """
+  spec = dict(spec) | {"format": records.FORMAT, "image_size": image_size}
+  starts = range(0, num_clips, _CLIPS_PER_SHARD)
+  counts = [min(_CLIPS_PER_SHARD, num_clips - start) for start in starts]
+
+  def make(shard):
+    for record in read_fn(starts[shard], starts[shard] + counts[shard]):
+      frames = images.resize(record.frames, image_size)
+      yield dataclasses.replace(record, frames=frames)
+
+  folder = spec_folder(root, name, spec)
+  return write_shards(folder, name, spec, counts, make)
+
+
+def write_arrays(
+  root: str | os.PathLike,
+  name: str,
+  spec: Mapping[str, Any],
+  num_shards: int,
+  make_fn: Callable[[int], Mapping[str, np.ndarray]],
+) -> pathlib.Path:
+  """Makes the compressed .npz shards that are missing; returns the folder.
+
+  For what is no labeled clip, and must come back bit for bit.
+
+  Args:
+    root: folder of all data sets.
+    name: first part of the folder's and the shards' names.
+    spec: all that decides the bytes, as plain JSON values.
+    num_shards: number of files.
+    make_fn: shard number to its arrays `[N, ...]`; a pure function of it.
+
+  Raises:
+    RecordError: a shard that was deleted and made again came out different.
+  """
+  folder = spec_folder(root, name, spec)
+  paths = [folder / f"{name}-{shard:05d}.npz" for shard in range(num_shards)]
+
+  def write(shard, partial, advance):
+    arrays = make_fn(shard)
+    with zipfile.ZipFile(
+      partial, "w", zipfile.ZIP_DEFLATED, compresslevel=3
+    ) as archive:
+      for key in sorted(arrays):
+        stream = io.BytesIO()
+        np.save(stream, np.ascontiguousarray(arrays[key]), allow_pickle=False)
+        # A fixed date, which `np.savez` does not have: equal bytes.
+        info = zipfile.ZipInfo(f"{key}.npy")
+        archive.writestr(info, stream.getvalue(), zipfile.ZIP_DEFLATED)
+    advance()
+
+  _fill(
+    folder, spec, paths, [1] * num_shards, write,
+    lambda entries: _write_index(folder, spec, entries),
+    what=(name, "shards"),
+  )  # fmt: skip
+  return folder
+
+
+def load_arrays(folder: str | os.PathLike) -> dict[str, np.ndarray]:
+  """Returns all arrays of a finished data set, the shards joined.
+
+  Raises:
+    RecordError: a shard that is missing or not what was written.
+  """
+  folder = pathlib.Path(folder)
+  index = load_index(folder)
+  if index is None:
+    raise RecordError(folder, None, "not finished")
+  shards = []
+  for entry in index["shards"]:
+    file = folder / entry["file"]
+    if not file.exists() or shard_entry(file) != entry:
+      raise RecordError(file, None, "missing, or changed on disk")
+    with np.load(file) as arrays:
+      shards.append(dict(arrays))
+  return {key: np.concatenate([s[key] for s in shards]) for key in shards[0]}
+
+
+def arrays_digest(folder: str | os.PathLike) -> str:
+  """Returns what tells a finished data set of arrays from others."""
+  return " ".join(entry["crc32"] for entry in load_index(folder)["shards"])
+
+
+def shard_entry(file: pathlib.Path) -> dict[str, Any]:
+  """Returns the index's line on a shard: file name, size and zlib's crc32."""
+  crc, size = 0, 0
+  with file.open("rb") as stream:
+    while chunk := stream.read(_CHUNK):
+      crc, size = zlib.crc32(chunk, crc), size + len(chunk)
+  return {"file": file.name, "size": size, "crc32": f"{crc:08x}"}
+
+
+def load_index(folder) -> dict[str, Any] | None:
+  """Returns `spec`, `shards` and `table`; None where there is no index yet."""
+  file = pathlib.Path(folder) / INDEX_FILE
+  if not file.exists():
+    return None
+  try:
+    index = json.loads(file.read_text())
+    return {
+      "spec": index["spec"],
+      "shards": list(index["shards"]),
+      "table": index.get("table"),
+    }
+  except (ValueError, KeyError, TypeError, AttributeError) as error:
+    raise RecordError(file, None, f"not an index ({error})") from error
+
+
+def load_table(
+  folder: pathlib.Path, paths: Sequence[pathlib.Path]
+) -> dict[str, np.ndarray]:
+  """Returns the table of a finished data set's clips, see `records.COLUMNS`.
+
+  Where the index has none, or the table is damaged, every shard is read, and
+  the table is kept if the folder can be written.
+
+  Args:
+    folder: where the index is.
+    paths: the shards.
+
+  Raises:
+    RecordError: a shard that is not what was written.
+  """
+  index = load_index(folder)
+  entries = {entry["file"]: entry for entry in index["shards"]}
+  for path in paths:
+    entry = entries.get(path.name)
+    if entry is None or entry["size"] != path.stat().st_size:
+      _raise_fault(path)
+  is_whole = len(entries) == len(paths)
+  file = folder / TABLE_FILE
+  if is_whole and index["table"] and file.exists():
+    if files.digest(file) == index["table"]["sha256"]:
+      table = pyarrow.parquet.read_table(file)
+      return {
+        name: np.array(table[name].to_pylist()) for name in records.COLUMNS
+      }
+    logging.warning("%s is not used: it was damaged", file)
+  for path in paths:
+    if shard_entry(path) != entries[path.name]:
+      _raise_fault(path)
+  table = records.scan(paths, decode=False)
+  if is_whole:
+    try:
+      _write_index(folder, index["spec"], index["shards"], table)
+    except OSError as error:
+      logging.warning("%s is not kept: %s", file, error)
+  return table
+
+
+def check_spec(folder: pathlib.Path, spec: Mapping[str, Any]):
+  """Writes spec.json, or compares it with the one that is there.
+
+  Raises:
+    ValueError: the folder holds the data of another spec.
+  """
+  old, new = files.read_json(folder / SPEC_FILE), json.loads(_canonical(spec))
+  if old is None:
+    files.write_text(folder / SPEC_FILE, _canonical(spec))
+  elif old != new:
+    key = min(k for k in old | new if old.get(k) != new.get(k))
+    raise ValueError(
+      f"{folder} holds data of another spec: {key} is {old.get(key)!r} there "
+      f"and {new.get(key)!r} is asked for; choose another folder or delete "
+      "this one"
+    )
+
+
+def _fill(
+  folder, spec, paths, counts, write_fn, finish_fn, *, what, stale_fn=tuple,
+  hint="",
+):  # fmt: skip
+  """Makes the shards that are missing with progress shown, then the index.
+
+  Args:
+    folder: where.
+    spec: of the data set.
+    paths: of all shards.
+    counts: pieces in each.
+    write_fn: `write_fn(shard, partial, advance)` writes one to the file
+      `partial` and calls `advance` after each piece.
+    finish_fn: called with the shards' entries, writes the index.
+    what: name of the data set and of its pieces.
+    stale_fn: see `write_shards`.
+    hint: the same.
+  """
+  if is_finished(folder, paths):
+    check_spec(folder, spec)
+    return
+  with files.locked(folder, wait=True):
+    check_spec(folder, spec)
+    known = load_index(folder)
+    if known is None:
+      for shard in stale_fn():
+        paths[shard].unlink(missing_ok=True)
+    elif is_finished(folder, paths):
+      return
+    for leftover in folder.glob("*.partial"):
+      leftover.unlink()
+    missing = missing_shards(paths)
+    left = sum(counts[shard] for shard in missing)
+    with progress.Progress(
+      sum(counts), start=sum(counts) - left, name=" ".join(what)
+    ) as bar:
+      if hint and left:
+        bar.say(f"{left} to make; {hint}")
+      done, began = 0, time.monotonic()
+      for shard in missing:
+        with files.atomic_write(paths[shard]) as partial:
+          write_fn(shard, partial, bar.advance)
+        done += counts[shard]
+        bar.report({f"{what[1]}/s": done / (time.monotonic() - began)})
+    entries = [shard_entry(path) for path in paths]
+    for old, new in zip(
+      known["shards"] if known else (), entries, strict=False
+    ):
+      if old != new:
+        raise RecordError(
+          folder / new["file"],
+          None,
+          f"made again, it differs from {INDEX_FILE}",
+          remedy="the program that makes it has changed: delete the folder",
+        )
+    finish_fn(entries)
+
+
+def _write_index(folder, spec, entries, table=None):
+  """Writes the table of the clips, where there is one, and the index."""
+  index = {"format": 2, "spec": spec, "shards": entries}
+  if table is not None:
+    file = folder / TABLE_FILE
+    with files.atomic_write(file) as partial:
+      pyarrow.parquet.write_table(pyarrow.table(table), partial)
+    index["table"] = {"file": TABLE_FILE, "sha256": files.digest(file)}
+  files.write_text(folder / INDEX_FILE, _canonical(index))
+
+
+def _raise_fault(path: pathlib.Path):
+  """Raises the RecordError of a shard whose bytes are not the written ones."""
+  records.scan([path], decode=True)
+  raise RecordError(path, None, f"differs from {INDEX_FILE}")
+
+
+def _canonical(value: Mapping[str, Any]) -> str:
+  return json.dumps(dict(value), sort_keys=True, indent=1)
