@@ -262,10 +262,13 @@ def test_digest_sees_code_and_not_comments(tmp_path, monkeypatch):
   assert fingerprint.source_digest("a2r.main") != digest
 
 
-def test_digest_sees_the_assets_that_the_code_names(tmp_path, monkeypatch):
+@pytest.mark.parametrize("folder", ["assets", "."])
+def test_digest_sees_the_files_that_the_code_names(
+  folder, tmp_path, monkeypatch
+):
   from a2r.runs.sources import fingerprint
 
-  assets = tmp_path / "a2r" / "assets"
+  assets = tmp_path / "a2r" / folder
   assets.mkdir(parents=True)
   place = tmp_path / "a2r" / "runs" / "sources" / "fingerprint.py"
   monkeypatch.setattr(fingerprint, "__file__", str(place))
@@ -281,7 +284,7 @@ def test_digest_sees_the_assets_that_the_code_names(tmp_path, monkeypatch):
   assert fingerprint.source_digest("a2r.main") != digest
 
 
-def test_other_stopped_policies_make_other_clips(monkeypatch):
+def test_other_policies_and_scenes_make_other_clips(monkeypatch):
   from a2r.runs.sources import fingerprint
 
   read, read_bytes = [], pathlib.Path.read_bytes
@@ -292,7 +295,7 @@ def test_other_stopped_policies_make_other_clips(monkeypatch):
 
   monkeypatch.setattr(pathlib.Path, "read_bytes", spy)
   fingerprint.source_digest("a2r.sim.behavior.clips")
-  assert read == ["stopped_policies.safetensors"]
+  assert read == ["stopped_policies.safetensors", "sawyer.xml", "tabletop.xml"]
 
 
 def _run(*arguments):

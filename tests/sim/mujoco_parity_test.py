@@ -24,7 +24,7 @@ _REFERENCE = """
 import sys
 import mujoco
 import numpy as np
-from a2r.sim import variants
+from a2r.sim.tabletop import variants
 states, out, size = sys.argv[1:]
 pictures = {}
 for name, states in np.load(states).items():

@@ -2,7 +2,7 @@
 
 Comments, docstrings and layout do not count; any other change does, in the
 module itself, in a module of the project that it imports, or in a file of
-a2r/assets that one of them names.
+a2r/assets or beside the module that one of them names.
 """
 
 import ast
@@ -30,7 +30,8 @@ def source_digest(module: str) -> str:
   digest = hashlib.sha256()
   for name in sorted(trees):
     digest.update(name.encode() + b"\0" + _code(trees[name]).encode() + b"\0")
-    for file in _assets(trees[name], root):
+    folder = (root / name.replace(".", "/")).parent
+    for file in _named(trees[name], root / _PACKAGE / "assets", folder):
       digest.update(file.name.encode() + b"\0")
       digest.update(hashlib.sha256(file.read_bytes()).digest())
   return digest.hexdigest()[:16]
@@ -48,10 +49,10 @@ def _imports(tree: ast.Module) -> list[str]:
   return [name for name in names if name.split(".")[0] == _PACKAGE]
 
 
-def _assets(tree: ast.Module, root: pathlib.Path) -> list[pathlib.Path]:
-  """Files of a2r/assets that a string in the code names."""
+def _named(tree: ast.Module, *folders: pathlib.Path) -> list[pathlib.Path]:
+  """Files in the folders that a string in the code names."""
   words = {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant)}
-  files = sorted((root / _PACKAGE / "assets").glob("*.*"))
+  files = [file for folder in folders for file in sorted(folder.glob("*.*"))]
   return [file for file in files if file.name in words and file.is_file()]
 
 

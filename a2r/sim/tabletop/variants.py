@@ -141,10 +141,11 @@ def make_model(variant: Variant) -> mujoco.MjModel:
     model.body(body).pos[:2] = getattr(variant.layout, body)
   model.body("mug").pos[:2] = variant.layout.mug
   model.qpos0[scene.MUG][:2] = variant.layout.mug
+  shines = {model.material(index).name for index in range(model.nmat)}
   for index in range(model.ngeom):
     role = geom_role(model, index)
-    shining = role if role in scene.SHINING else "plain"
-    model.geom_matid[index] = model.material(shining).id
+    material = role if role in shines else "plain"
+    model.geom_matid[index] = model.material(material).id
     if role in variant.palette:
       model.geom_rgba[index] = (*variant.palette[role], 1.0)
   camera = model.camera("camera")

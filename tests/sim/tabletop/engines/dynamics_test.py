@@ -93,7 +93,7 @@ class IntegrateTest(absltest.TestCase):
     ours = _integrate(qpos, qvel)
     for index in range(_NUM_STATES):
       theirs = qpos[index].copy()
-      mujoco.mj_integratePos(model, theirs, qvel[index], scene.TIMESTEP)
+      mujoco.mj_integratePos(model, theirs, qvel[index], model.opt.timestep)
       np.testing.assert_allclose(ours[index], theirs, atol=2e-6)
 
 
