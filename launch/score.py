@@ -13,7 +13,7 @@ import pathlib
 
 from absl import flags, logging
 
-from a2r.core import text
+from a2r.core import files, text
 from a2r.evaluation import description, examples, judge
 from data import video
 from launch import app
@@ -62,7 +62,8 @@ def draw(model: judge.Model, instruction: str):
     frames=(clip,),
     curves=(examples.reward_curve(model, model.form, clip, known),),
   )
-  figures.filmstrips([example], form=model.form, path=_FIGURE.value)
+  picture = figures.filmstrips([example], form=model.form)
+  files.write_bytes(pathlib.Path(_FIGURE.value), picture)
   print(f"\nFigure: {_FIGURE.value}")
 
 

@@ -8,17 +8,15 @@ seed}; where a method differs between columns, the key is 'method/column'.
 """
 
 import dataclasses
-import io
 import json
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from a2r.core import files
 from a2r.evaluation import (
-  comparison_figures,
   comparison_text,
+  figures,
   paper,
-  quality_figures,
   report,
   success,
 )
@@ -73,12 +71,14 @@ def write(
   files.write_text(
     folder / MARKDOWN_FILE, comparison_text.markdown(record, PNG_FILE)
   )
-  _write_png(folder / PNG_FILE, comparison_figures.draw, record)
+  if picture := figures.success_rates(record):
+    files.write_bytes(folder / PNG_FILE, picture)
   for method, seeds in record["quality"].items():
     path = folder / QUALITY_FILE.format(method.replace("/", "-"))
     if not path.exists() or drawn.get(method) != seeds[0]:
       title = f"{paper.run_label(experiment, method)}: what the reward tells"
-      _write_png(path, quality_figures.draw, seeds[0], title)
+      if picture := figures.quality(seeds[0], title):
+        files.write_bytes(path, picture)
   # The last one: it says what the pictures of quality were drawn of.
   files.write_text(folder / JSON_FILE, text)
   return record
@@ -259,10 +259,3 @@ def _drawn_quality(folder: pathlib.Path) -> dict[str, Mapping]:
     return {name: seeds[0] for name, seeds in record["quality"].items()}
   except (OSError, ValueError, KeyError):
     return {}
-
-
-def _write_png(path: pathlib.Path, draw_fn: Callable[..., bool], *args):
-  """Writes a picture; none where there is nothing to draw."""
-  picture = io.BytesIO()
-  if draw_fn(*args, picture):
-    files.write_bytes(path, picture.getvalue())

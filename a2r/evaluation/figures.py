@@ -1,23 +1,24 @@
-"""Pictures of a reward: filmstrips with the reward under each frame.
+"""Draws what a run has learned; every function returns a picture as bytes.
 
-Letters: T frames.
+Letters: T frames, N windows, P true pictures a video model starts from, S side.
 """
 
-import pathlib
+import io
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import matplotlib
 import numpy as np
 from matplotlib import figure as figures
+from matplotlib import lines, patches
 
+from a2r.evaluation import paper
 from a2r.evaluation.examples import Example
-
-matplotlib.use("Agg")
+from a2r.evaluation.video_prediction import Result
 
 # Okabe and Ito's palette, told apart by all kinds of color vision.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-_INK = "#222222"
-_GRAY = "#8a8a8a"
+_INK, _GRAY, _GRID = "#222222", "#8a8a8a", "#e6e6e6"
 _STYLE = {
   "font.family": "DejaVu Sans",
   "font.size": 9,
@@ -26,6 +27,7 @@ _STYLE = {
   "text.color": _INK,
   "xtick.color": _GRAY,
   "ytick.color": _GRAY,
+  "svg.hashsalt": "a2r",
 }
 _AXIS_NAMES = {
   "cosine": "reward\n(cosine)",
@@ -33,22 +35,30 @@ _AXIS_NAMES = {
   "own_failures": "reward\n(probability)",
   "score": "score",
 }
-
-
 # The layout of one example, in inches.
 _LEFT, _WIDTH, _RIGHT = 0.95, 6.2, 0.25
 _HEAD, _GAP, _CURVE, _FOOT = 0.5, 0.07, 1.1, 0.3
 _TITLE = 0.45
 
 
+def _encode(fig, **options) -> bytes:
+  """The figure as a picture, a PNG unless told otherwise."""
+  stream = io.BytesIO()
+  fig.savefig(stream, **{"format": "png", "facecolor": "white"} | options)
+  return stream.getvalue()
+
+
+def _tidy(axis):
+  """Horizontal lines behind the data, no frame above and on the right."""
+  axis.grid(axis="y", color=_GRID, lw=0.8)
+  axis.set_axisbelow(True)
+  axis.spines[["top", "right"]].set_visible(False)
+
+
 def filmstrips(
-  examples: Sequence[Example],
-  *,
-  form: str,
-  path: str | pathlib.Path,
-  title: str = "",
-):
-  """Writes a PNG: per example its clips' frames and their reward curves.
+  examples: Sequence[Example], *, form: str, title: str = ""
+) -> bytes:
+  """Returns a PNG: per example its clips' frames and their reward curves.
 
   The point of a curve under a frame is the reward of the clip up to it
   (`examples.prefixes`). All curves share one scale.
@@ -57,8 +67,10 @@ def filmstrips(
     examples: what to show, two side by side, each with as many clips as the
       first.
     form: form of the reward, for the axis.
-    path: the file to write.
     title: one line above all.
+
+  Raises:
+    ValueError: there are no examples.
   """
   if not examples:
     raise ValueError("there is no example to show")
@@ -94,7 +106,7 @@ def filmstrips(
       down = _HEAD + num_clips * (strip + _GAP)
       axes.append(make_axis(cell, down, _CURVE))
       _example(axes, example, limits, _AXIS_NAMES.get(form, "reward"))
-    fig.savefig(path, dpi=130, facecolor="white")
+    return _encode(fig, dpi=130)
 
 
 def _example(axes, example: Example, limits, axis_name: str):
@@ -117,9 +129,8 @@ def _example(axes, example: Example, limits, axis_name: str):
   axis.set_xticks([])
   axis.set_xlabel("time →", loc="right", labelpad=2)
   axis.set_ylabel(axis_name)
-  axis.grid(axis="y", color="#e6e6e6", lw=0.8)
-  axis.set_axisbelow(True)
-  axis.spines[["top", "right", "bottom"]].set_visible(False)
+  _tidy(axis)
+  axis.spines["bottom"].set_visible(False)
 
 
 def _strip(axis, frames: np.ndarray, num_frames: int, color: str):
@@ -164,13 +175,12 @@ def _limits(curves: Sequence[np.ndarray], form: str) -> tuple[float, float]:
 
 
 def training_curves(
-  rows: Sequence[Mapping[str, float]], path, *, columns: int = 3
-) -> bool:
-  """Draws each number of a run's metrics over steps; False if there is none.
+  rows: Sequence[Mapping[str, float]], *, columns: int = 3
+) -> bytes | None:
+  """Returns an SVG of each number of a run's metrics over steps, if any.
 
   Args:
     rows: of metrics.jsonl, each with 'step'.
-    path: a file or an open binary file, written as SVG.
     columns: panels side by side.
   """
   names = dict.fromkeys(k for row in rows for k in row if k != "step")
@@ -180,18 +190,289 @@ def training_curves(
     if len(points) > 1:
       series[name] = np.array(points, float)
   if not series:
-    return False
+    return None
   num_rows = -(-len(series) // columns)
-  with matplotlib.rc_context(_STYLE | {"svg.hashsalt": "a2r"}):
+  with matplotlib.rc_context(_STYLE):
     fig = figures.Figure(figsize=(3.6 * columns, 2.1 * num_rows))
     axes = fig.subplots(num_rows, columns, squeeze=False)
     for axis, (name, points) in zip(axes.flat, series.items(), strict=False):
       axis.plot(points[:, 0], points[:, 1], color=COLORS[0], lw=1.4)
       axis.set_title(name, loc="left", fontsize=9)
-      axis.grid(color="#e6e6e6", lw=0.8)
+      axis.grid(color=_GRID, lw=0.8)
       axis.spines[["top", "right"]].set_visible(False)
     for axis in axes.flat[len(series) :]:
       axis.set_visible(False)
     fig.tight_layout()
-    fig.savefig(path, format="svg", metadata={"Date": None})
-  return True
+    return _encode(fig, format="svg", facecolor="auto", metadata={"Date": None})
+
+
+def quality(result: Mapping, title: str) -> bytes | None:
+  """Returns a PNG of what a reward tells, one column per environment.
+
+  Above, the share in % of each task's successes for which an instruction, known
+  by its number, scores highest; below, the mean reward over time of successes
+  and of failures, a thin line per task and a thick one for their mean.
+
+  Args:
+    result: of `quality.quality`.
+    title: one line above all.
+
+  Returns:
+    The picture, None where there is nothing to draw.
+  """
+  environments = list(result["confusion"])
+  if not environments:
+    return None
+  with matplotlib.rc_context(_STYLE | {"font.size": 8}):
+    size = 2.6 * len(environments) + 2.4, 4.6
+    fig = figures.Figure(figsize=size, layout="constrained")
+    axes = fig.subplots(2, len(environments), squeeze=False)
+    for i, (name, column) in enumerate(zip(environments, axes.T, strict=True)):
+      confusion = result["confusion"][name]
+      _confusion(column[0], confusion, result["texts"], first=i == 0)
+      column[0].set_title(name, fontsize=9, weight="bold")
+      _reward_curves(column[1], result["curves"].get(name, {}), first=i == 0)
+    low = min(axis.get_ylim()[0] for axis in axes[1])
+    high = max(axis.get_ylim()[1] for axis in axes[1])
+    for axis in axes[1]:
+      axis.set_ylim(low, high)
+    numbered = [f"{i}: {text}" for i, text in enumerate(result["texts"], 1)]
+    fig.supxlabel(
+      textwrap.fill("Instructions: " + ", ".join(numbered), int(15 * size[0])),
+      x=0.01, ha="left", fontsize=7.5,
+    )  # fmt: skip
+    fig.suptitle(title, x=0.01, ha="left", fontsize=11, weight="bold")
+    return _encode(fig, dpi=140)
+
+
+def _confusion(axis, confusion: Mapping, texts, *, first: bool):
+  """Tasks down, instructions across; the own ones are framed."""
+  share = np.array(confusion["share"]).reshape(-1, len(texts))
+  axis.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+  for (row, column), value in np.ndenumerate(share):
+    if value >= 0.005:
+      axis.text(
+        column, row, f"{100 * value:.0f}", ha="center", va="center",
+        fontsize=7, color="white" if value > 0.55 else _INK,
+      )  # fmt: skip
+  for row, text in enumerate(confusion["instructions"]):
+    corner = texts.index(text) - 0.5, row - 0.5
+    axis.add_patch(
+      patches.Rectangle(corner, 1, 1, fill=False, ec=COLORS[1], lw=1.5)
+    )
+  axis.set_xticks(range(len(texts)), range(1, len(texts) + 1))
+  axis.set_xlabel("scored highest, %")
+  names = confusion["instructions"] if first else []
+  short = [n if len(n) <= 34 else f"{n[:33]}…" for n in names]
+  numbered = [
+    f"{texts.index(n) + 1}: {s}" for n, s in zip(names, short, strict=True)
+  ]
+  axis.set_yticks(range(len(names)), numbered)
+  if first:
+    axis.set_ylabel("successes of")
+  axis.tick_params(length=0)
+
+
+def _reward_curves(axis, tasks: Mapping, *, first: bool):
+  """Mean rewards over time."""
+  for kind, color in zip(("success", "failure"), COLORS, strict=False):
+    known = [task for task in tasks.values() if kind in task]
+    for task in known:
+      axis.plot(task["times"], task[kind], color=color, lw=0.7, alpha=0.45)
+    if known:
+      mean = np.mean([task[kind] for task in known], axis=0)
+      axis.plot(
+        known[0]["times"], mean, color=color, lw=2.2, marker="o", ms=3,
+        label=kind,
+      )  # fmt: skip
+  axis.set_xlim(0, 1)
+  axis.set_xlabel("share of the clip seen")
+  _tidy(axis)
+  if first:
+    axis.set_ylabel("reward of the own instruction")
+    if tasks:
+      axis.legend(frameon=False, loc="best")
+
+
+def foresight(
+  frames: np.ndarray,
+  predicted: np.ndarray,
+  result: Result,
+  *,
+  labels: Sequence[str],
+  title: str,
+) -> bytes:
+  """Returns a PNG: true over predicted pictures, and the errors' curves.
+
+  Args:
+    frames: uint8 `[N, P + T, S, S, 3]`, the true ones.
+    predicted: `[N, T, S, S, 3]` in [0, 1].
+    result: figures for the curves.
+    labels: N, what stands in front of the windows.
+    title: one line above all.
+  """
+  tile_size, left_edge = 0.95, 0.9  # Inches.
+  num, length = frames.shape[:2]
+  num_past = length - predicted.shape[1]
+  steps = [*range(1 - num_past, 1), *range(1, predicted.shape[1] + 1)]
+  steps = np.array(steps) * int(result.horizons[0])
+  width = left_edge + length * tile_size + 0.1
+  height = 0.7 + num * 2.15 * tile_size + 2.4
+  with matplotlib.rc_context(_STYLE):
+    fig = figures.Figure(figsize=(width, height))
+    fig.suptitle(title, y=1 - 0.15 / height, fontsize=11)
+
+    def tile(column, top):
+      left = (left_edge + column * tile_size) / width
+      bottom = 1 - (top + tile_size) / height
+      size = 0.96 * tile_size
+      ax = fig.add_axes((left, bottom, size / width, size / height))
+      ax.set_xticks([])
+      ax.set_yticks([])
+      return ax
+
+    for n in range(num):
+      top = 0.6 + n * 2.15 * tile_size
+      for t in range(length):
+        ax = tile(t, top)
+        ax.imshow(frames[n, t])
+        if n == 0:
+          ax.set_title("now" if t == num_past - 1 else f"{steps[t]:+d}", pad=2)
+        if t == 0:
+          ax.set_ylabel(f"{labels[n]}\ntrue")
+        if t >= num_past:
+          ax = tile(t, top + tile_size)
+          ax.imshow(predicted[n, t - num_past].clip(0, 1))
+          if t == num_past:
+            ax.set_ylabel("predicted")
+    _error_curves(fig, result, left_edge, width, height)
+    return _encode(fig, dpi=110)
+
+
+def _error_curves(fig, result, left_edge, width, height):
+  """PSNR of all pixels and of those that changed, and SSIM."""
+  names = {
+    "psnr": "PSNR, dB",
+    "psnr_moved": "PSNR of changed pixels, dB",
+    "ssim": "SSIM",
+  }
+  share = (width - left_edge) / len(names)
+  for index, (name, text) in enumerate(names.items()):
+    left = (left_edge * 0.6 + index * share) / width
+    box = (left, 0.5 / height, (share - 0.55) / width, 1.5 / height)
+    ax = fig.add_axes(box)
+    ax.plot(result.horizons, result.model[name], "o-", color=COLORS[0])
+    ax.plot(result.horizons, result.copy_last[name], "s--", color=COLORS[1])
+    ax.set_title(text, fontsize=9)
+    ax.set_xlabel("control steps ahead")
+    ax.set_xticks(result.horizons[:: max(1, len(result.horizons) // 5)])
+    ax.spines[["top", "right"]].set_visible(False)
+    if index == 0:
+      ax.legend(["FitVid", "copy of now"], frameon=False, fontsize=8)
+
+
+def success_rates(record: Mapping) -> bytes | None:
+  """Returns a PNG of `comparison.make_record`'s rows.
+
+  One panel per dynamics, one group of bars per column. A bar is the mean over
+  tasks, its line Wilson's 95 % interval, a diamond what the paper reports. What
+  was not run has no bar and says so.
+
+  Args:
+    record: see `comparison.make_record`.
+
+  Returns:
+    The picture, None where there is nothing to draw.
+  """
+  rows = [row for row in record["rows"] if row["method"]]
+  kinds = list(dict.fromkeys(row["dynamics"] for row in rows))
+  if not kinds:
+    return None
+  panels = [[row for row in rows if row["dynamics"] == kind] for kind in kinds]
+  num_bars = max(len(panel) for panel in panels)
+  size = max(6.5, 0.36 * num_bars + 1.2), 3.6 * len(kinds) + 0.9
+  with matplotlib.rc_context(_STYLE):
+    fig = figures.Figure(figsize=size, layout="constrained")
+    axes = fig.subplots(len(kinds), 1, squeeze=False)[:, 0]
+    for axis, panel, kind in zip(axes, panels, kinds, strict=True):
+      _panel(axis, record["experiment"], panel)
+      if len(kinds) > 1:
+        axis.set_title(f"dynamics: {kind}", loc="left", fontsize=9)
+    fig.suptitle(
+      f"{record['title']}: success rate, mean over tasks",
+      x=0.01, ha="left", fontsize=11, weight="bold",
+    )  # fmt: skip
+    fig.legend(
+      handles=_legend(rows), loc="outside lower center", ncols=4,
+      frameon=False, fontsize=8,
+    )  # fmt: skip
+    return _encode(fig, dpi=150)
+
+
+def _panel(axis, experiment: str, rows: Sequence[Mapping]):
+  """The groups of bars of one dynamics."""
+  columns = list(dict.fromkeys(row["column"] for row in rows))
+  methods = list(dict.fromkeys(row["method"] for row in rows))
+  group = 0.86  # Share of a column's width that its bars take.
+  width = group / len(methods)
+  for row in rows:
+    left = columns.index(row["column"]) - group / 2
+    _bar(axis, row, left + (methods.index(row["method"]) + 0.5) * width, width)
+  axis.set_xlim(-0.5, len(columns) - 0.5)
+  axis.set_ylim(0, 100)
+  axis.set_ylabel("success rate, %")
+  names = [paper.column_label(experiment, name) for name in columns]
+  axis.set_xticks(range(len(columns)), names)
+  axis.tick_params(axis="x", length=0)
+  _tidy(axis)
+
+
+def _bar(axis, row: Mapping, center: float, width: float):
+  """One bar, its interval and the paper's mark."""
+  rate = row["rate_so_far"]
+  if rate is None:
+    axis.text(
+      center, 1.5, "not run", rotation=90, ha="center", va="bottom",
+      fontsize=6.5, color=_GRAY,
+    )  # fmt: skip
+  else:
+    axis.bar(
+      center, rate, 0.92 * width, color=paper.row_of(row["method"]).color,
+      hatch="///" if row["missing"] else None, edgecolor="white", lw=0,
+    )  # fmt: skip
+    axis.plot([center] * 2, [row["low"], row["high"]], color=_INK, lw=1.1)
+    height = row["high"] + 1.2
+    if row["paper"] is not None and abs(row["paper"] - height) < 4:
+      height = row["paper"] + 3  # Not under the mark.
+    axis.text(center, height, f"{rate:.0f}", ha="center", fontsize=7)
+  if row["paper"] is not None:
+    axis.plot(
+      center, row["paper"], marker="D", ms=4.5, mfc="white", mec=_INK,
+      mew=1.0, ls="", zorder=4,
+    )  # fmt: skip
+
+
+def _legend(rows: Sequence[Mapping]) -> list:
+  handles = [
+    patches.Patch(
+      color=paper.row_of(method).color, label=paper.row_of(method).label
+    )
+    for method in dict.fromkeys(row["method"] for row in rows)
+  ]
+  handles.append(
+    lines.Line2D([], [], color=_INK, lw=1.1, label="95 % Wilson interval")
+  )
+  if any(row["paper"] is not None for row in rows):
+    handles.append(
+      lines.Line2D(
+        [], [], marker="D", ls="", mfc="white", mec=_INK, label="paper"
+      )
+    )
+  if any(row["missing"] and row["num_trials"] for row in rows):
+    handles.append(
+      patches.Patch(
+        facecolor="#dddddd", hatch="///", edgecolor="white",
+        label="some tasks not run",
+      )
+    )  # fmt: skip
+  return handles

@@ -2,7 +2,6 @@
 
 import base64
 import html
-import io
 import json
 import pathlib
 
@@ -60,10 +59,9 @@ def render(workdir: str | pathlib.Path) -> str:
   if picture.is_file():
     body += ["<h2>Reward over time</h2>", _note(_PICTURE_NOTE)]
     body.append(_image("png", picture.read_bytes(), "Filmstrips and rewards"))
-  curves = io.BytesIO()
-  if figures.training_curves(rows, curves):
+  if curves := figures.training_curves(rows):
     body.append("<h2>Training</h2>")
-    body.append(_image("svg+xml", curves.getvalue(), "Metrics over steps"))
+    body.append(_image("svg+xml", curves, "Metrics over steps"))
   if found:
     body += ["<h2>What made it</h2>", _details(record)]
   return (

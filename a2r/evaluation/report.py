@@ -17,6 +17,7 @@ from typing import Any
 
 import jax
 
+from a2r.core import files
 from a2r.evaluation import evaluate, figures, tables
 from a2r.evaluation.evaluate import Report
 
@@ -240,14 +241,14 @@ def write(
     "backbone": card,
     "config": config,
   }
-  write_text(workdir / JSON_FILE, json.dumps(record, indent=2) + "\n")
+  files.write_json(workdir / JSON_FILE, record)
   if result.examples:
-    figures.filmstrips(
+    picture = figures.filmstrips(
       result.examples,
       form=result.form,
-      path=workdir / PNG_FILE,
       title=title or f"{workdir.resolve().name}: reward over time",
     )
+    files.write_bytes(workdir / PNG_FILE, picture)
 
 
 def read(workdir: str | pathlib.Path) -> tuple[Report, dict] | None:
@@ -274,13 +275,6 @@ def provenance() -> dict[str, Any]:
     "versions": _versions(),
     "machine": _machine(),
   }
-
-
-def write_text(path: pathlib.Path, text: str) -> None:
-  """Writes a file, all or nothing."""
-  partial = path.with_name(f"{path.name}.partial")
-  partial.write_text(text, encoding="utf-8")
-  os.replace(partial, path)
 
 
 def _versions() -> dict[str, str]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from a2r.core import checkpoint as checkpoint_lib
 from a2r.core import compilation, files, optim, signals
-from a2r.evaluation import report, video_figures, video_prediction
+from a2r.evaluation import figures, report, video_prediction
 from a2r.learners import fitvid as method
 from a2r.learners import loop
 from a2r.models.fitvid import fitvid
@@ -175,14 +175,14 @@ def _evaluate(config, workdir, sizes, predict_fn):
   files.write_json(workdir / report.JSON_FILE, record)
   rows = video_prediction.typical(result, min(_SHOWN, len(batch["frames"])))
   shown = {name: values[rows] for name, values in batch.items()}
-  video_figures.foresight(
+  picture = figures.foresight(
     shown["frames"],
     predict_fn(variables, shown["frames"], shown["actions"]),
     result,
     labels=[f"{result.window_psnr[row]:.1f} dB" for row in rows],
-    path=workdir / report.PNG_FILE,
     title=f"{config.data.environment}: held-out windows, worst to best",
   )
+  files.write_bytes(workdir / report.PNG_FILE, picture)
   print(
     f"{len(batch['frames'])} held-out windows of {config.data.environment}, "
     f"checkpoint of step {saved.step}. PSNR in dB (of all pixels, and of those "

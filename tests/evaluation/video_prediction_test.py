@@ -1,10 +1,12 @@
 """Figures of predicted windows, by hand."""
 
+import io
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from a2r.evaluation import video_figures, video_prediction
+from a2r.evaluation import figures, video_prediction
 from a2r.models.fitvid import fitvid
 
 CONFIG = fitvid.Config(image_size=16, filters=(4, 8), stride=4)
@@ -54,20 +56,14 @@ def test_typical_windows_go_from_worst_to_best(frames):
   np.testing.assert_array_equal(video_prediction.typical(found, 3), [2, 0, 1])
 
 
-def test_table_and_picture(frames, tmp_path):
+def test_table_and_picture(frames):
   found = evaluate(frames, frames[:, 2:] / 255)
   lines = video_prediction.table(found).splitlines()
   assert [line.split()[0] for line in lines] == ["steps", "4", "8"]
-  file = tmp_path / "picture.png"
-  video_figures.foresight(
-    frames,
-    frames[:, 2:] / 255,
-    found,
-    labels=["a"] * WINDOWS,
-    path=file,
-    title="t",
+  picture = figures.foresight(
+    frames, frames[:, 2:] / 255, found, labels=["a"] * WINDOWS, title="t"
   )
-  with Image.open(file) as image:
+  with Image.open(io.BytesIO(picture)) as image:
     assert min(image.size) > 300
 
 
