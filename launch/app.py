@@ -1,22 +1,35 @@
-"""What all programs share: one manner to start, to fail and to stop.
+"""What all programs share: how they start, fail and stop, and their flags.
 
 A program ends with exit code 0 when it is done or was asked to stop (SIGTERM,
-Ctrl-C), and with 2 and one line on stderr at a mistake of its user.
+Ctrl-C), and with 2 and one line on stderr at a mistake of its user. Each names
+what takes seconds to import under `epy.lazy_imports()`: it is imported at its
+first use, so a wrong flag is reported at once.
 """
 
+import contextlib
 import os
 import pathlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from absl import flags
+from etils import epy
+from ml_collections import config_flags
 
-from a2r.core import compilation, signals
-from a2r.runs import run_folder
+from a2r.core import checks, signals
+
+with epy.lazy_imports():
+  import jax
+
+  from a2r.core import compilation, files
+  from a2r.runs import run_folder
 
 _TRACEBACK = flags.DEFINE_bool(
   "traceback", False, "Show where an error comes from, not only what it is."
 )
+# Flags defined in the functions below are those of the program that calls them.
+flags.disclaim_key_flags()
 
 # What a user can mend. JAX's own faults are TypeErrors and RuntimeErrors.
 _MISTAKES = (ValueError, KeyError, OSError, FloatingPointError)
@@ -45,12 +58,12 @@ def run(main: Callable[[], None]):
     )
   except (*_MISTAKES, flags.Error, AttributeError) as error:
     # ml_collections raises AttributeErrors at a wrong key while parsing.
-    own = not isinstance(error, AttributeError) or not flags.FLAGS.is_parsed()
-    if not own or "--traceback" in sys.argv:
+    internal = isinstance(error, AttributeError) and flags.FLAGS.is_parsed()
+    if internal or "--traceback" in sys.argv:
       raise
-    print(
-      f"{_program()}: {run_folder.one_line(error)}", file=sys.stderr, flush=True
-    )
+    program = pathlib.Path(sys.argv[0]).stem
+    message = checks.one_line(error)
+    print(f"{program}: {message}", file=sys.stderr, flush=True)
     sys.exit(2)
 
 
@@ -66,12 +79,63 @@ def _parse():
     raise ValueError(f"unexpected argument {rest[0]!r}; see --help")
 
 
-def _program() -> str:
-  return pathlib.Path(sys.argv[0]).stem
+def required(flag: flags.FlagHolder, example: str = "") -> Any:
+  """Returns a flag's value.
+
+  Args:
+    flag: what `flags.DEFINE_string` and its kin return.
+    example: a value for who gave none.
+
+  Raises:
+    ValueError: the flag was not given.
+  """
+  if flag.value is None:
+    hint = f", such as --{flag.name}={example}" if example else "; see --help"
+    raise ValueError(f"--{flag.name} is missing{hint}")
+  return flag.value
+
+
+class RunFlags:
+  """The flags of a program that trains: settings, run folder, hosts."""
+
+  def __init__(self, example: str):
+    """Defines the flags.
+
+    Args:
+      example: a file of settings, for who named none.
+    """
+    self._example = example
+    self._config = config_flags.DEFINE_config_file(
+      "config", None, "A file of settings, with a size after it such as :smoke."
+    )
+    self._workdir = flags.DEFINE_string(
+      "workdir", None, "The run folder; runs/<name of the settings> by default."
+    )
+    self._distributed = flags.DEFINE_bool(
+      "distributed", False, "Several hosts: start jax.distributed on each."
+    )
+
+  @contextlib.contextmanager
+  def open(self) -> Iterator[tuple[Any, pathlib.Path]]:
+    """Yields the settings and the run folder, which has them as config.json.
+
+    The folder is held as long as the context lasts.
+
+    Raises:
+      ValueError: no settings, or the folder is of a run with other ones.
+    """
+    config = required(self._config, self._example)
+    if self._distributed.value:
+      jax.distributed.initialize()
+    workdir = self._workdir.value or default_workdir("config=", sys.argv[1:])
+    workdir = pathlib.Path(workdir).expanduser()
+    with files.locked(workdir):
+      run_folder.store_config(workdir, config.to_dict())
+      yield config, workdir
 
 
 def default_workdir(flag: str, argv: list[str]) -> str:
-  """runs/<experiment> for the default size, runs/<experiment>_<size> else."""
+  """Returns runs/<experiment>, and _<size> after it for all sizes but small."""
   value = next(
     (a.split("=", 1)[1] for a in argv if a.lstrip("-").startswith(flag)),
     "run",

@@ -26,9 +26,14 @@ import json
 import pathlib
 
 from absl import flags
+from etils import epy
 from ml_collections import config_flags
 
 from launch import app
+
+with epy.lazy_imports():
+  from a2r.runs import datasets
+  from a2r.runs.sources import simulated, stores
 
 _CONFIG = config_flags.DEFINE_config_file(
   "config", None, "Settings of an experiment: make all the clips it needs."
@@ -81,17 +86,13 @@ _IMAGE_SIZE = flags.DEFINE_integer("image_size", 64, "Pixels, either side.")
 def main():
   """Reads the flags and collects."""
   _check_flags()
-  # The simulator and TensorFlow take seconds to import: a wrong flag is told
-  # before.
-  from a2r.runs.sources import simulated, stores
-
   out = _OUT.value or "datasets"
   if _CONFIG.value is not None:
     out = _collect_experiment()
   elif _HUMAN.value:
-    simulated.collect_human(_human_spec(simulated), out)
+    simulated.collect_human(_human_spec(), out)
   else:
-    simulated.collect_robot(_robot_spec(simulated), out)
+    simulated.collect_robot(_robot_spec(), out)
   rows = stores.summary(out)
   path = pathlib.Path(out).expanduser() / "metrics.jsonl"
   path.write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -115,8 +116,6 @@ def _check_flags():
 
 def _collect_experiment() -> str:
   """Makes what launch.train would make; returns the folder."""
-  from a2r.runs import datasets
-
   config = _CONFIG.value.copy_and_resolve_references()
   if _OUT.value:
     config.data.dir = _OUT.value
@@ -130,7 +129,7 @@ def _collect_experiment() -> str:
   return config.data.dir
 
 
-def _human_spec(simulated):
+def _human_spec():
   return simulated.HumanSpec(
     templates=tuple(_TEMPLATES.value or simulated.humans.TEMPLATES),
     clips_per_template=_CLIPS.value,
@@ -140,7 +139,7 @@ def _human_spec(simulated):
   )
 
 
-def _robot_spec(simulated):
+def _robot_spec():
   shared = dict(
     environment=_ENVIRONMENT.value,
     tasks=tuple(_TASKS.value or simulated.sim.TARGETS),

@@ -15,9 +15,12 @@ that a file asks for is run.
 import pathlib
 
 from absl import flags
+from etils import epy
 
-from a2r.runs import convert_sources, convert_targets, run_folder
 from launch import app
+
+with epy.lazy_imports():
+  from a2r.runs import convert_sources, convert_targets, run_folder
 
 _FROM = flags.DEFINE_string("from", None, "A published file, or a folder.")
 _TO = flags.DEFINE_string("to", None, "The folder or file to write.")
@@ -49,9 +52,7 @@ _SEED = flags.DEFINE_integer("seed", 0, "Of what is drawn anew.")
 
 def main():
   """Reads the flags and converts."""
-  if _TO.value is None:
-    raise ValueError("--to is missing; see --help")
-  target = pathlib.Path(_TO.value).expanduser()
+  target = pathlib.Path(app.required(_TO)).expanduser()
   options = convert_sources.Options(
     temporal_feature=_TEMPORAL.value,
     num_heads=_HEADS.value,

@@ -10,15 +10,18 @@ is. `a2r.reward.load` and `launch.score` read it as they read a run.
 import pathlib
 
 from absl import flags, logging
+from etils import epy
 
-from a2r import reward
-from a2r.models import artifact
 from launch import app
+
+with epy.lazy_imports():
+  from a2r import reward
+  from a2r.models import artifact
 
 _RUN = flags.DEFINE_string("run", None, "Run folder that launch.train wrote.")
 _TO = flags.DEFINE_string("to", None, "The folder to write.")
 _DTYPE = flags.DEFINE_enum(
-  "dtype", "float32", artifact.DTYPES, "Of the weights that are stored."
+  "dtype", "float32", ["float32", "bfloat16"], "Of the weights that are stored."
 )
 _CHECKPOINT = flags.DEFINE_enum(
   "checkpoint", "best", ["best", "newest"], "Which weights of the run."
@@ -28,11 +31,9 @@ _CHECKPOINT = flags.DEFINE_enum(
 def main():
   """Reads the flags, writes the folder and tells how to use it."""
   logging.set_verbosity(logging.ERROR)
-  for flag in (_RUN, _TO):
-    if flag.value is None:
-      raise ValueError(f"--{flag.name} is missing; see --help")
-  model = reward.load(_RUN.value, _CHECKPOINT.value)
-  folder = pathlib.Path(_TO.value).expanduser()
+  run, to = app.required(_RUN), app.required(_TO)
+  model = reward.load(run, _CHECKPOINT.value)
+  folder = pathlib.Path(to).expanduser()
   model.save(folder, dtype=_DTYPE.value)
   size = sum(path.stat().st_size for path in folder.iterdir())
   print(f"Reward: {folder} ({size / 1e6:.1f} MB, {_DTYPE.value})")

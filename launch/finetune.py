@@ -10,19 +10,19 @@ TensorBoard) and report.json, and stage 2 starts from it:
 python -m launch.train --config.model.init=runs/singularity_ssv2
 """
 
-from absl import flags
+from etils import epy
 
-from launch import app, settings
+from launch import app
 
-flags.adopt_module_key_flags(settings)
+with epy.lazy_imports():
+  from a2r.runs import finetune
+
+_FLAGS = app.RunFlags("configs/singularity_ssv2.py")
 
 
 def main():
-  """Reads the flags and runs."""
-  with settings.open_run("configs/singularity_ssv2.py") as (config, workdir):
-    # TensorFlow takes seconds to import: a wrong flag is told before.
-    from a2r.runs import finetune
-
+  """Reads the flags and trains."""
+  with _FLAGS.open() as (config, workdir):
     finetune.run(config, workdir)
 
 

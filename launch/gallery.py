@@ -16,8 +16,14 @@ import sys
 import time
 
 from absl import flags
+from etils import epy
 
 from launch import app
+
+with epy.lazy_imports():
+  from a2r.core import progress
+  from a2r.evaluation import gallery, gallery_page
+  from a2r.runs.sources import fingerprint
 
 _OUT = flags.DEFINE_string("out", "gallery", "Folder of the page.")
 _IMAGE_SIZE = flags.DEFINE_integer(
@@ -41,10 +47,6 @@ _PACKAGES = ("jax", "mujoco", "numpy", "pillow")
 
 def main():
   """Reads the flags, makes what is missing, writes the sheet and the page."""
-  # The simulator takes seconds to import: a wrong flag is told before.
-  from a2r.evaluation import gallery, gallery_page
-  from a2r.runs.sources import fingerprint
-
   cells = gallery.make_cells(_ENVIRONMENTS.value, _TASKS.value, _SOURCES.value)
   out = pathlib.Path(_OUT.value).expanduser()
   if out.exists() and not out.is_dir():
@@ -57,7 +59,7 @@ def main():
     code=fingerprint.source_digest("a2r.sim.behavior.clips"),
   )
   started = time.monotonic()
-  num_made = _make(gallery, cells, settings, out)
+  num_made = _make(cells, settings, out)
   gallery.write(out / gallery.SHEET, gallery.draw_sheet(cells, settings, out))
   page = gallery_page.render(
     cells,
@@ -74,10 +76,8 @@ def main():
   )
 
 
-def _make(gallery, cells, settings, out) -> int:
+def _make(cells, settings, out) -> int:
   """Makes the animations that are missing, with progress; returns how many."""
-  from a2r.core import progress
-
   left = gallery.missing(cells, settings, out)
   start = len(cells) - len(left)
   with progress.Progress(len(cells), start=start, name="gallery") as bar:

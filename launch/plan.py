@@ -20,8 +20,12 @@ run the same command at once; they share the work.
 import pathlib
 
 from absl import flags
+from etils import epy
 
 from launch import app, planner_flags
+
+with epy.lazy_imports():
+  from a2r.runs import players, trial_results, trials
 
 _RUN = flags.DEFINE_string(
   "run", None, "Run folder, exported reward, random, clock or ground_truth."
@@ -45,13 +49,8 @@ flags.adopt_module_key_flags(planner_flags)
 
 def main():
   """Reads the flags, plays what is missing and prints the table."""
-  if _RUN.value is None:
-    raise ValueError("--run is missing, such as --run=runs/envgen")
+  app.required(_RUN, "runs/envgen")
   planner_flags.check_video_model()
-  # The simulator and the networks take seconds to import: a wrong flag is told
-  # before.
-  from a2r.runs import players, trial_results, trials
-
   environments = players.expand_environments(_ENVS.value)
   tasks = players.expand_tasks(_TASKS.value)
   world = players.World(**planner_flags.world())

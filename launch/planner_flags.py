@@ -6,6 +6,10 @@ A program names them as its own with `flags.adopt_module_key_flags`.
 from typing import Any
 
 from absl import flags
+from etils import epy
+
+with epy.lazy_imports():
+  from a2r.planning import base
 
 _DYNAMICS = flags.DEFINE_enum(
   "dynamics", "sim", ["sim", "fitvid"], "What predicts the futures."
@@ -65,8 +69,6 @@ def read(**changes: Any):
   Raises:
     ValueError: flags that make no sense.
   """
-  from a2r.planning import base
-
   many = 1 if _PLANNER.value == "shooting" else 3
   values = {
     "method": _PLANNER.value,

@@ -14,23 +14,26 @@ from. On a CPU every core is a device.
 import json
 import pathlib
 
-import jax
-from absl import flags
+from etils import epy
 
-from a2r.core import compilation, files, optim, signals
-from a2r.learners import loop, pretrain_eval
-from a2r.learners import pretrain as stage
-from a2r.models.singularity import singularity
-from a2r.runs import weights
-from a2r.sim.humans import human_clips
-from launch import app, settings
+from launch import app
 
-flags.adopt_module_key_flags(settings)
+with epy.lazy_imports():
+  import jax
+
+  from a2r.core import compilation, files, optim, signals
+  from a2r.learners import loop, pretrain_eval
+  from a2r.learners import pretrain as stage
+  from a2r.models.singularity import singularity
+  from a2r.runs import weights
+  from a2r.sim.humans import human_clips
+
+_FLAGS = app.RunFlags("configs/pretrain.py")
 
 
 def main():
   """Reads the flags and trains."""
-  with settings.open_run("configs/pretrain.py") as (config, workdir):
+  with _FLAGS.open() as (config, workdir):
     compilation.use_cores(config.train.batch_size)
     _train(config, workdir)
 

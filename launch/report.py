@@ -9,9 +9,12 @@ has its curves, a finished one everything.
 import pathlib
 
 from absl import flags
+from etils import epy
 
-from a2r.evaluation import page
 from launch import app
+
+with epy.lazy_imports():
+  from a2r.evaluation import page
 
 _RUN = flags.DEFINE_string("run", None, "Run folder that launch.train wrote.")
 _OUT = flags.DEFINE_string(
@@ -21,9 +24,7 @@ _OUT = flags.DEFINE_string(
 
 def main():
   """Reads the flags and writes the page."""
-  if _RUN.value is None:
-    raise ValueError("--run is missing, such as --run=runs/envgen")
-  workdir = pathlib.Path(_RUN.value).expanduser()
+  workdir = pathlib.Path(app.required(_RUN, "runs/envgen")).expanduser()
   text = page.render(workdir)
   path = pathlib.Path(_OUT.value or workdir / "report.html").expanduser()
   path.write_text(text, encoding="utf-8")

@@ -20,9 +20,17 @@ Several processes may run the same command at once and share the parts:
 import pathlib
 
 from absl import flags
+from etils import epy
 
-from a2r.runs import run_folder
 from launch import app, planner_flags
+
+with epy.lazy_imports():
+  from a2r.runs import (
+    players,
+    reproduction,
+    reproduction_results,
+    run_folder,
+  )
 
 _FIGURE = flags.DEFINE_enum("figure", None, ["3"], "The figure.")
 _TABLE = flags.DEFINE_enum("table", None, ["1"], "The table.")
@@ -59,18 +67,13 @@ def main():
   if (_FIGURE.value is None) == (_TABLE.value is None):
     raise ValueError("give one of --figure=3 and --table=1")
   planner_flags.check_video_model(trains_one=True)
-  # TensorFlow, the simulator and the networks take seconds to import.
-  from a2r.runs import reproduction, reproduction_results
-
-  experiment = _read_experiment(reproduction)
+  experiment = _read_experiment()
   print(reproduction_results.reproduce(experiment, run_folder.command_line()))
   print(f"\nResults: {experiment.folder / 'results.md'}")
 
 
-def _read_experiment(reproduction):
+def _read_experiment():
   """What the flags ask for."""
-  from a2r.runs import players
-
   name = "figure3" if _FIGURE.value else "table1"
   size = _SIZE.value
   smoke = size == "smoke"

@@ -12,11 +12,14 @@ first and last included.
 import pathlib
 
 from absl import flags, logging
+from etils import epy
 
-from a2r.core import files, text
-from a2r.evaluation import description, examples, judge
-from data import video
 from launch import app
+
+with epy.lazy_imports():
+  from a2r.core import files, text
+  from a2r.evaluation import description, examples, figures, judge
+  from data import video
 
 _RUN = flags.DEFINE_string("run", None, "Run folder, or an exported reward.")
 _VIDEO = flags.DEFINE_string("video", None, "The video file.")
@@ -35,24 +38,19 @@ _FIGURE_FRAMES = 8
 def main():
   """Reads the flags, scores and prints."""
   logging.set_verbosity(logging.ERROR)
-  for flag in (_RUN, _VIDEO, _INSTRUCTION):
-    if flag.value is None:
-      raise ValueError(f"--{flag.name} is missing; see --help")
-  instruction = _INSTRUCTION.value
+  run, path = app.required(_RUN), app.required(_VIDEO)
+  instruction = app.required(_INSTRUCTION)
   if not text.pre_text(instruction):
     raise ValueError(f"the instruction is empty: {instruction!r}")
-  model = judge.load(_RUN.value, _CHECKPOINT.value)
-  clip = video.load_video(_VIDEO.value, num_frames=model.num_frames)
+  model = judge.load(run, _CHECKPOINT.value)
+  clip = video.load_video(path, num_frames=model.num_frames)
   print(description.describe(model, clip, instruction))
   if _FIGURE.value:
     draw(model, instruction)
 
 
-def draw(model: judge.Model, instruction: str):
+def draw(model: "judge.Model", instruction: str):
   """Draws the video's frames and its reward over time."""
-  # Matplotlib takes longer to import than a clip to score.
-  from a2r.evaluation import figures
-
   clip = video.load_video(_VIDEO.value, num_frames=_FIGURE_FRAMES)
   known = model.read(instruction)
   example = examples.Example(

@@ -25,9 +25,13 @@ alone, which reads them all: tfds.builder_from_directory(folder).
 import collections
 
 from absl import flags
+from etils import epy
 
 from configs import tasks
 from launch import app
+
+with epy.lazy_imports():
+  from data.ssv2 import builder, layout, selection
 
 _FROM = flags.DEFINE_string("from", None, "Folder of the download.")
 _TO = flags.DEFINE_string("to", "datasets", "Folder of the data sets.")
@@ -68,9 +72,6 @@ def main():
   for name in _TEMPLATES.value:
     named = name in tasks.TEMPLATES
     templates += tasks.find(name) if named else [name]
-  # TensorFlow takes seconds to import: a wrong flag is told before.
-  from data.ssv2 import builder, layout, selection
-
   prepared = builder.SomethingSomethingV2(
     manual_dir=_FROM.value,
     data_dir=_TO.value,

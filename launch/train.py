@@ -10,23 +10,21 @@ config.json, tokenizer.json, reward.json, checkpoints/, metrics.jsonl, events/
 (for TensorBoard), report.json and report.png.
 """
 
-from absl import flags
+from etils import epy
 
-from launch import app, settings
+from launch import app
 
-flags.adopt_module_key_flags(settings)
+with epy.lazy_imports():
+  from a2r.runs import train, train_video
+
+_FLAGS = app.RunFlags("configs/envgen.py")
 
 
 def main():
-  """Reads the flags and runs."""
-  with settings.open_run("configs/envgen.py") as (config, workdir):
-    # TensorFlow takes seconds to import: a wrong flag is told before.
-    if config.get("method") == "fitvid":
-      pass
-    else:
-      from a2r.runs import train
-
-    train.run(config, workdir)
+  """Reads the flags and trains."""
+  with _FLAGS.open() as (config, workdir):
+    runs = train_video if config.get("method") == "fitvid" else train
+    runs.run(config, workdir)
 
 
 if __name__ == "__main__":

@@ -2,15 +2,55 @@
 
 import importlib
 import pathlib
+import sys
+from typing import NamedTuple
 
 import numpy as np
 import pytest
+from absl import flags
+from absl.testing import flagsaver
 
 from a2r.core import text
 from a2r.runs import convert_sources, convert_targets
 from configs import envgen
+from launch import app
 
 TINY = pathlib.Path(__file__).parent / "golden" / "singularity_tiny.pth"
+
+
+class Done(NamedTuple):
+  """What a program that has ended left behind."""
+
+  code: int
+  out: str
+  err: str
+
+
+@pytest.fixture
+def launch(monkeypatch, capsys):
+  """Function of a main's name and its arguments; runs it in this process.
+
+  Every call starts with the flags that the main defines, and no others.
+  """
+
+  def run(name, *arguments):
+    flag_values = flagsaver.save_flag_values()
+    monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
+    flags.FLAGS.unparse_flags()
+    code = 0
+    capsys.readouterr()
+    try:
+      app.run(importlib.import_module(f"launch.{name}").main)
+    except SystemExit as error:
+      code = error.code
+    finally:
+      flagsaver.restore_flag_values(flag_values)
+      for module in set(sys.modules) - {"launch.app"}:
+        if module.startswith("launch."):
+          del sys.modules[module]
+    return Done(code, *capsys.readouterr())
+
+  return run
 
 
 def _write_clips(root):

@@ -1,4 +1,4 @@
-"""Checks of what a user gives: one line that says what came and what exists."""
+"""What a user gives, checked: errors of one line, with what came and exists."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -31,3 +31,14 @@ def at_least(what: str, value: float, minimum: float):
   """Raises a ValueError if a number is less than `minimum`."""
   if not value >= minimum:
     raise ValueError(f"{what} must be at least {minimum}, got {value}")
+
+
+def one_line(error: BaseException) -> str:
+  """Returns what an error says, in one line."""
+  text = str(error)
+  if isinstance(error, KeyError | AttributeError) and error.args:
+    text = str(error.args[0])
+  lines = [line.strip() for line in text.split("\n") if line.strip()]
+  if "Traceback (most recent call last):" in lines:
+    lines = lines[-1:]
+  return " ".join(lines) or type(error).__name__

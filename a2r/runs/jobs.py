@@ -13,8 +13,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from a2r.core import files
-from a2r.runs import run_folder
+from a2r.core import checks, files
 
 _WAIT_SECONDS = 2.0
 
@@ -150,7 +149,7 @@ def _tell(name: str, error: Exception, folder: pathlib.Path) -> str:
   path = folder / "failures" / f"{name}.txt"
   path.parent.mkdir(parents=True, exist_ok=True)
   path.write_text("".join(traceback.format_exception(error)), "utf-8")
-  return run_folder.one_line(error)
+  return checks.one_line(error)
 
 
 def _print(text: str):

@@ -5,14 +5,13 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from a2r.core import files
+from a2r.core import checks, files
 from a2r.evaluation import comparison, comparison_text, success
 from a2r.runs import (
   jobs,
   reproduction,
   reproduction_checks,
   reproduction_steps,
-  run_folder,
 )
 
 _AT_LEAST_SECONDS = 20.0  # Between two writings, and ten times what one takes.
@@ -102,7 +101,7 @@ class Results:
     try:
       self.write()
     except Exception as error:  # The work is worth more than its table.
-      text = f"results were not written: {run_folder.one_line(error)}"
+      text = f"results were not written: {checks.one_line(error)}"
       print(text, file=sys.stderr, flush=True)
     took = time.monotonic() - began
     self._next = time.monotonic() + max(_AT_LEAST_SECONDS, 10 * took)

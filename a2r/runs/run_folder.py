@@ -86,17 +86,6 @@ def command_line() -> str:
   return shlex.join(["python", *start, *sys.argv[1:]])
 
 
-def one_line(error: BaseException) -> str:
-  """What an error says, in one line."""
-  text = str(error)
-  if isinstance(error, KeyError | AttributeError) and error.args:
-    text = str(error.args[0])
-  lines = [line.strip() for line in text.split("\n") if line.strip()]
-  if "Traceback (most recent call last):" in lines:
-    lines = lines[-1:]
-  return " ".join(lines) or type(error).__name__
-
-
 def flat(value: Any, prefix: str = "") -> dict[str, Any]:
   """Nested dicts as one, keyed `a.b.c`."""
   if not isinstance(value, dict):

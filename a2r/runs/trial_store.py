@@ -26,8 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from a2r.core import files
-from a2r.runs import run_folder
+from a2r.core import checks, files
 
 SETTINGS_FILE = "settings.json"
 _KEY_LENGTH = 10
@@ -131,7 +130,7 @@ class Store:
       with np.load(path) as arrays:
         return Records(**{_FIELDS.get(k, k): v for k, v in arrays.items()})
     except _BROKEN as error:
-      text = run_folder.one_line(error)
+      text = checks.one_line(error)
       raise ValueError(f"{path} is broken ({text}): delete it") from error
 
   def write(

@@ -1,10 +1,6 @@
 """The gallery of the simulator, tiny."""
 
 import dataclasses
-import os
-import pathlib
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -15,7 +11,6 @@ from a2r.core import signals
 from a2r.evaluation import animation, gallery, gallery_page
 
 _SETTINGS = gallery.Settings(image_size=32, samples=1, num_frames=4)
-_ROOT = pathlib.Path(__file__).parents[2]
 
 
 class _Simulator:
@@ -156,17 +151,13 @@ def test_wrong_names(names, message):
     ("--out=setup", "is a file, not a folder"),
   ],
 )
-def test_mistakes_are_told_in_one_line(argument, message, tmp_path):
+def test_mistakes_are_one_line(
+  launch, argument, message, tmp_path, monkeypatch
+):
+  monkeypatch.chdir(tmp_path)
   (tmp_path / "setup").write_text("")
-  command = [sys.executable, "-m", "launch.gallery", argument]
-  done = subprocess.run(
-    command,
-    cwd=tmp_path,
-    env=os.environ | {"PYTHONPATH": str(_ROOT)},
-    capture_output=True,
-    text=True,
-  )
-  assert done.returncode == 2
-  (line,) = done.stderr.splitlines()
+  done = launch("gallery", argument)
+  assert done.code == 2
+  (line,) = done.err.splitlines()
   assert message in line
   assert [path.name for path in tmp_path.iterdir()] == ["setup"]

@@ -1,6 +1,3 @@
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
@@ -8,10 +5,9 @@ from a2r.runs import weights
 
 
 @pytest.mark.slow
-def test_a_smoke_run_makes_a_backbone_that_loads(tmp_path):
-  command = [sys.executable, "-m", "launch.pretrain"]
-  command += ["--config=configs/pretrain.py:smoke", f"--workdir={tmp_path}"]
-  subprocess.run(command, check=True, timeout=600)
+def test_a_smoke_run_makes_a_backbone_that_loads(launch, tmp_path):
+  config = "--config=configs/pretrain.py:smoke"
+  assert launch("pretrain", config, f"--workdir={tmp_path}").code == 0
   params, tokenizer, card = weights.load_backbone(
     tmp_path / "small_backbone.safetensors"
   )
@@ -21,8 +17,7 @@ def test_a_smoke_run_makes_a_backbone_that_loads(tmp_path):
   assert np.isfinite(params["text_proj"]["kernel"]).all()
 
 
-def test_the_config_is_asked_for():
-  command = [sys.executable, "-m", "launch.pretrain"]
-  done = subprocess.run(command, capture_output=True, text=True)
-  assert done.returncode == 2
-  assert "--config=configs/pretrain.py" in done.stderr
+def test_the_config_is_asked_for(launch):
+  done = launch("pretrain")
+  assert done.code == 2
+  assert "--config=configs/pretrain.py" in done.err

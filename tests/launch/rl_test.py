@@ -5,12 +5,9 @@ import signal
 
 import numpy as np
 import pytest
-from absl import flags
-from absl.testing import flagsaver
+from safetensors import numpy as safetensors
 
-from a2r.core import signals
 from a2r.sim.behavior import stopped, stopping
-from launch import rl
 
 
 @pytest.fixture
@@ -39,25 +36,18 @@ def trained(monkeypatch):
     "judge_everywhere",
     lambda *_: {"tabletop/train": stopping.Judgment(0.5, 0.5, 0.02)},
   )
-  if not flags.FLAGS.is_parsed():
-    flags.FLAGS(["rl"])
   return names
 
 
-def _run(path, **values):
-  with flagsaver.flagsaver(out=str(path), **values):
-    rl.main()
-
-
-def test_tasks_that_are_there_are_kept_and_skipped(trained, tmp_path, capsys):
+def test_tasks_that_are_there_are_kept_and_skipped(launch, trained, tmp_path):
   path = tmp_path / "new" / "mine.safetensors"
-  _run(path, tasks=["poke_cup"])
-  _run(path, tasks=["open_drawer", "poke_cup"])
+  assert launch("rl", f"--out={path}", "--tasks=poke_cup").code == 0
+  done = launch("rl", f"--out={path}", "--tasks=open_drawer,poke_cup")
   assert trained == ["poke_cup", "open_drawer"]
-  assert "poke_cup is in" in capsys.readouterr().out
-  _run(path, tasks=["poke_cup"], seed=3)
+  assert "poke_cup is in" in done.out
+  launch("rl", f"--out={path}", "--tasks=poke_cup", "--seed=3")
   assert trained[2:] == ["poke_cup"]
-  policies = stopped.from_arrays(_load(path))
+  policies = stopped.from_arrays(safetensors.load_file(path))
   assert {name: row.noise[0] for name, row in policies.items()} == {
     "open_drawer": 2,
     "poke_cup": 3,
@@ -73,7 +63,7 @@ def test_tasks_that_are_there_are_kept_and_skipped(trained, tmp_path, capsys):
 
 
 def test_being_asked_to_stop_ends_between_two_epochs(
-  trained, tmp_path, monkeypatch
+  launch, trained, tmp_path, monkeypatch
 ):
   plain = stopping.train
 
@@ -84,21 +74,15 @@ def test_being_asked_to_stop_ends_between_two_epochs(
 
   monkeypatch.setattr(stopping, "train", train)
   path = tmp_path / "mine.safetensors"
-  with pytest.raises(signals.StopRequested, match="during open_drawer"):
-    _run(path, tasks=["poke_cup", "open_drawer"])
+  done = launch("rl", f"--out={path}", "--tasks=poke_cup,open_drawer")
+  assert done.code == 0 and "Stopped (during open_drawer)" in done.err
   assert trained == ["poke_cup"]
-  assert list(stopped.from_arrays(_load(path))) == ["poke_cup"]
+  assert list(stopped.from_arrays(safetensors.load_file(path))) == ["poke_cup"]
 
 
-def test_mistakes_are_told_before_training(trained, tmp_path):
-  with pytest.raises(KeyError, match="'juggle'.*close_drawer"):
-    _run(tmp_path / "x.safetensors", tasks=["juggle"])
-  with pytest.raises(ValueError, match="must end in .safetensors"):
-    _run(tmp_path / "x.npz")
+def test_mistakes_are_reported_before_training(launch, trained, tmp_path):
+  done = launch("rl", f"--out={tmp_path}/x.safetensors", "--tasks=juggle")
+  assert done.code == 2 and "'juggle'" in done.err and "open_drawer" in done.err
+  done = launch("rl", f"--out={tmp_path}/x.npz")
+  assert done.code == 2 and ".safetensors" in done.err
   assert not trained
-
-
-def _load(path):
-  from safetensors import numpy as safetensors
-
-  return safetensors.load_file(path)

@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 
 import pytest
 
@@ -11,19 +9,6 @@ from a2r.core import files, signals
 from a2r.learners import loop
 from a2r.runs import datasets, run_folder, train
 from configs import envgen
-from launch import app
-
-_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
-
-
-def _program(*args):
-  return subprocess.run(
-    [sys.executable, "-m", "launch.train", *args],
-    cwd=_ROOT,
-    capture_output=True,
-    text=True,
-    check=False,
-  )
 
 
 @pytest.mark.parametrize(
@@ -37,27 +22,11 @@ def _program(*args):
     ),
   ],
 )
-def test_a_mistake_is_one_line_and_exit_code_2(args, said):
-  done = _program(*args)
-  assert done.returncode == 2
-  assert said in done.stderr
-  assert done.stderr.count("\n") == 1
-
-
-def test_help_tells_how_to_start():
-  done = _program("--help")
-  assert done.returncode == 0
-  assert "--config=configs/envgen.py" in done.stdout
-  assert "--workdir" in done.stdout
-
-
-def test_default_workdir_is_named_after_settings_and_size():
-  def name(arg):
-    return app.default_workdir("config=", ["--config.seed=1", arg])
-
-  assert name("--config=configs/envgen.py") == "runs/envgen"
-  assert name("--config=configs/envgen.py:smoke") == "runs/envgen_smoke"
-  assert name("--config=a/taskgen.py:plus3,smoke") == "runs/taskgen_plus3_smoke"
+def test_a_mistake_is_one_line_and_exit_code_2(launch, args, said):
+  done = launch("train", *args)
+  assert done.code == 2
+  assert said in done.err
+  assert done.err.count("\n") == 1
 
 
 def test_a_run_keeps_its_settings(tmp_path):
@@ -132,14 +101,15 @@ def test_a_finished_run_keeps_its_form_until_it_is_judged_anew(
 
 
 @pytest.mark.slow
-def test_the_smoke_run_trains_and_reports(tmp_path):
-  done = _program(
+def test_the_smoke_run_trains_and_reports(launch, tmp_path):
+  done = launch(
+    "train",
     "--config=configs/envgen.py:smoke",
     f"--workdir={tmp_path}/run",
     f"--config.data.dir={tmp_path}/data",
   )
-  assert done.returncode == 0, done.stderr
-  assert "tabletop/test1" in done.stdout
+  assert done.code == 0, done.err
+  assert "tabletop/test1" in done.out
   written = set(os.listdir(tmp_path / "run"))
   assert written >= {
     "config.json",

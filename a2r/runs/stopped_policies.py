@@ -1,0 +1,87 @@
+"""The file of stopped policies and its card, one task after the other."""
+
+import importlib.metadata
+import pathlib
+import sys
+import time
+from typing import Any
+
+from safetensors import numpy as safetensors
+
+from a2r.core import files, signals
+from a2r.sim.behavior import stopped, stopping
+from a2r.sim.tabletop import tasks
+
+_PACKAGES = ("brax", "jax", "mujoco", "numpy")
+
+
+def check(path: pathlib.Path, names: list[str]):
+  """Raises where the file or a task cannot be meant.
+
+  Args:
+    path: the file of the policies.
+    names: of tasks.
+
+  Raises:
+    ValueError: the file's name does not end in .safetensors.
+    KeyError: an unknown task; lists the known.
+  """
+  if path.suffix != ".safetensors":
+    raise ValueError(f"--out must end in .safetensors, got {path}")
+  for name in names:
+    tasks.get(name)
+
+
+def read_card(path: pathlib.Path) -> dict[str, Any]:
+  """Returns what is known of the policies in a file, by the task's name."""
+  return files.read_json(path.with_suffix(".json")) or {}
+
+
+def train(
+  task: str, path: pathlib.Path, *, seed: int, stop_at: float, num_steps: int
+) -> bool:
+  """Trains a task's policy and adds it to the file and its card.
+
+  Args:
+    task: its name.
+    path: the file; its card, a .json, lies beside it.
+    seed: of all randomness.
+    stop_at: share of successes in tabletop/train at which to stop.
+    num_steps: timesteps after which to stop anyway.
+
+  Returns:
+    False if the file has the task already, trained with these settings.
+
+  Raises:
+    signals.StopRequested: the process was asked to stop; nothing is added.
+  """
+  settings = {"seed": seed, "stop_at": stop_at, "num_steps": num_steps}
+  if read_card(path).get(task, {}).get("settings") == settings:
+    return False
+  began = time.monotonic()
+  with signals.deferring() as requested:
+
+    def report(env_steps, figures):
+      text = " ".join(f"{key} {value:.3g}" for key, value in figures.items())
+      head = f"{task}: {env_steps}/{num_steps}"
+      print(head, text, file=sys.stderr, flush=True)
+      if requested():
+        raise signals.StopRequested(f"during {task}")
+
+    result = stopping.train(task, report_fn=report, **settings)
+    judged = stopping.judge_everywhere(result.policy, task, seed)
+  row = {
+    "settings": settings,
+    "env_steps": result.env_steps,
+    "seconds": round(time.monotonic() - began),
+    "at_stop": result.judgment._asdict(),
+    "judged": {name: judgment._asdict() for name, judgment in judged.items()},
+    "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
+  }
+  path.parent.mkdir(parents=True, exist_ok=True)
+  old = safetensors.load_file(path) if path.exists() else {}
+  policies = stopped.from_arrays(old) | {task: result.policy}
+  with files.atomic_write(path) as partial:
+    safetensors.save_file(stopped.to_arrays(policies), partial)
+  files.write_json(path.with_suffix(".json"), read_card(path) | {task: row})
+  return True

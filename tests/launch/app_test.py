@@ -1,0 +1,79 @@
+"""Every program: its help, and a wrong flag in one line and at once."""
+
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from launch import app
+
+ROOT = pathlib.Path(__file__).parents[2]
+MAINS = sorted(
+  path.stem
+  for path in (ROOT / "launch").glob("*.py")
+  if "app.run(main)" in path.read_text("utf-8")
+)
+HEAVY = ("jax", "flax", "tensorflow", "mujoco", "matplotlib", "orbax", "scipy")
+
+
+def _python(*arguments):
+  return subprocess.run(
+    [sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True
+  )
+
+
+def test_all_programs_are_there():
+  assert len(MAINS) == 13
+
+
+def test_a_program_starts_without_what_is_slow_to_import():
+  # One process for all: flags of one name are those of the last.
+  code = f"""
+import sys
+from absl import flags
+for name in {MAINS}:
+  __import__(f"launch.{{name}}")
+  for flag in list(flags.FLAGS):
+    delattr(flags.FLAGS, flag)
+  sys.modules.pop("launch.planner_flags", None)
+print(sorted(set({HEAVY}) & set(sys.modules)))
+"""
+  done = _python("-c", code)
+  assert done.stdout == "[]\n", done.stderr
+
+
+def test_a_wrong_flag_and_help():
+  done = _python("-m", "launch.score", "--nonsense")
+  assert (done.returncode, done.stdout) == (2, "")
+  assert done.stderr == "score: Unknown command line flag 'nonsense'\n"
+  done = _python("-m", "launch.train", "--help")
+  assert done.returncode == 0
+  assert "--config=configs/envgen.py" in done.stdout
+  assert "--workdir" in done.stdout and "distributed" in done.stdout
+
+
+@pytest.mark.parametrize("name", MAINS)
+def test_a_mistake_is_one_line_and_exit_code_2(launch, name):
+  done = launch(name, "--nonsense")
+  assert done.code == 2
+  assert done.err == f"{name}: Unknown command line flag 'nonsense'\n"
+  assert launch(name, "stray").err.startswith(f"{name}: unexpected argument")
+
+
+def test_a_mistake_with_its_traceback(launch):
+  with pytest.raises(ValueError, match="--config is missing"):
+    launch("train", "--traceback")
+
+
+@pytest.mark.parametrize(
+  "argument, workdir",
+  [
+    ("--config=configs/envgen.py", "runs/envgen"),
+    ("--config=configs/envgen.py:smoke", "runs/envgen_smoke"),
+    ("--config=a/taskgen.py:plus3,smoke", "runs/taskgen_plus3_smoke"),
+  ],
+)
+def test_default_workdir_is_named_after_settings_and_size(argument, workdir):
+  arguments = ["--config.seed=1", argument]
+  assert app.default_workdir("config=", arguments) == workdir
