@@ -15,7 +15,6 @@ benchmarks/results/input_pipeline-<backend>.json, or input_pipeline_video-... .
 
 import concurrent.futures
 import functools
-import os
 import pathlib
 import tempfile
 import time
@@ -24,8 +23,9 @@ from collections.abc import Callable
 import numpy as np
 from absl import app, flags
 
+from a2r.core import text
 from benchmarks import results, ssv2_mini
-from data import images, video
+from data import dataset, images, pipeline, records, store, video
 from data.ssv2 import reading
 
 _VIDEO = flags.DEFINE_string("video", None, "A video to cut the clips from.")
@@ -50,7 +50,10 @@ def main(_):
       rows += _workers(paths, num_workers)
     store_fn = functools.partial(_store, pathlib.Path(folder), paths)
     rows += _batches(store_fn)
-  _project(rows)
+  for name, num in (("all", _NUM_VIDEOS), ("experiments", _EXPERIMENTS)):
+    hours = num / rows[0]["clips_per_core_s"] / 3600
+    size = num * rows[0]["jpeg_bytes"] / 1e9
+    rows.append(_row(name, clips=num, core_hours=hours, GB=size))
   results.write(
     "input_pipeline_video" if _VIDEO.value else "input_pipeline",
     rows,
@@ -62,6 +65,12 @@ def main(_):
     batch=_BATCH,
     frames_used=_USED,
   )
+
+
+def _row(what: str, **figures) -> dict:
+  """Prints and returns a row."""
+  print(what, *(f"{name} {x:.4g}" for name, x in figures.items()), flush=True)
+  return {"what": what} | figures
 
 
 def _make_videos(folder: pathlib.Path) -> list[pathlib.Path]:
@@ -96,22 +105,15 @@ def _stages(paths) -> dict:
   decode, clips = seconds(load, paths)
   resize, clips = seconds(lambda c: images.resize(c, _IMAGE_SIZE), clips)
   encode, jpegs = seconds(lambda c: [images.encode_jpeg(f) for f in c], clips)
-  row = {
-    "what": "stages",
-    "decode_s": decode,
-    "resize_s": resize,
-    "jpeg_s": encode,
-    "clips_per_core_s": 1 / (decode + resize + encode),
-    "webm_bytes": float(np.mean([path.stat().st_size for path in paths])),
-    "jpeg_bytes": float(np.mean([sum(map(len, clip)) for clip in jpegs])),
-  }
-  print(
-    f"one clip on one core: decode {1e3 * decode:.0f} ms, resize "
-    f"{1e3 * resize:.0f} ms, JPEG {1e3 * encode:.0f} ms: "
-    f"{row['clips_per_core_s']:.1f} clips/s; {row['webm_bytes'] / 1e3:.0f} kB "
-    f"of webm become {row['jpeg_bytes'] / 1e3:.0f} kB"
+  return _row(
+    "stages",
+    decode_s=decode,
+    resize_s=resize,
+    jpeg_s=encode,
+    clips_per_core_s=1 / (decode + resize + encode),
+    webm_bytes=float(np.mean([path.stat().st_size for path in paths])),
+    jpeg_bytes=float(np.mean([sum(map(len, clip)) for clip in jpegs])),
   )
-  return row
 
 
 def _workers(paths, num_workers: int) -> list[dict]:
@@ -129,22 +131,17 @@ def _workers(paths, num_workers: int) -> list[dict]:
     }
     for kind, map_of in maps.items():
       list(map_of(paths[: 2 * num_workers]))  # Starts them.
-      rate = max(_rate(map_of, paths) for _ in range(_ROUNDS))
-      rows.append({"what": kind, "workers": num_workers, "clips_per_s": rate})
-      print(f"{num_workers} {kind}: {rate:.1f} clips/s")
+      rate = 0.0
+      for _ in range(_ROUNDS):
+        began = time.perf_counter()
+        list(map_of(paths))
+        rate = max(rate, len(paths) / (time.perf_counter() - began))
+      rows.append(_row(kind, workers=num_workers, clips_per_s=rate))
   return rows
-
-
-def _rate(map_of: Callable, paths) -> float:
-  """Clips per second of one round."""
-  began = time.perf_counter()
-  list(map_of(paths))
-  return len(paths) / (time.perf_counter() - began)
 
 
 def _store(folder: pathlib.Path, paths):
   """The clips as one data set; opened."""
-  from data import dataset, records, store
 
   def make(_):
     sizes = {"num_frames": _STORED, "image_size": _IMAGE_SIZE}
@@ -165,12 +162,8 @@ def _store(folder: pathlib.Path, paths):
 
 def _batches(store_fn) -> list[dict]:
   """Clips per second from records to batches in memory."""
-  from a2r.core import text
-  from data import pipeline
-
   clips, seconds = store_fn()
-  print(f"opening: {1e3 * seconds:.2f} ms of a core per clip")
-  rows = [{"what": "open", "cpu_s_per_clip": seconds}]
+  rows = [_row("open", cpu_s_per_clip=seconds)]
   labels = ["closing drawer"]
   for num_threads in map(int, _THREADS.value):
     batches = pipeline.make_batches(
@@ -192,34 +185,15 @@ def _batches(store_fn) -> list[dict]:
     wall = time.perf_counter() - wall
     cpu = (time.process_time() - cpu) / num_clips
     rows.append(
-      {
-        "what": "batches",
-        "threads": num_threads,
-        "clips_per_s": num_clips / wall,
-        "cpu_s_per_clip": cpu,
-        "clips_per_core_s": 1 / cpu,
-      }
-    )
-    print(
-      f"{num_threads} threads: {num_clips / wall:.0f} clips/s, "
-      f"{1e3 * cpu:.2f} ms of a core per clip; 400 clips/s take "
-      f"{400 * cpu:.1f} cores"
+      _row(
+        "batches",
+        threads=num_threads,
+        clips_per_s=num_clips / wall,
+        cpu_s_per_clip=cpu,
+        clips_per_core_s=1 / cpu,
+      )
     )
   return rows
-
-
-def _project(rows):
-  """What the figures mean for the data set."""
-  stages = rows[0]
-  for name, num in (("all", _NUM_VIDEOS), ("experiments", _EXPERIMENTS)):
-    hours = num / stages["clips_per_core_s"] / 3600
-    size = num * stages["jpeg_bytes"] / 1e9
-    rows.append({"what": name, "clips": num, "core_hours": hours, "GB": size})
-    print(
-      f"{name}: {num} clips take {hours:.1f} core hours ({hours / 16:.1f} h on "
-      f"16 cores) and {size:.1f} GB; this machine has "
-      f"{len(os.sched_getaffinity(0))} cores"
-    )
 
 
 if __name__ == "__main__":

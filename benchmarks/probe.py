@@ -22,7 +22,7 @@ from a2r.evaluation import metrics
 from a2r.learners import registry
 from a2r.models import scorer
 from a2r.sim.tabletop import variants
-from benchmarks import linear_probe, play_clips
+from benchmarks import play_clips
 
 _RUNS = flags.DEFINE_list("runs", None, "Run folders.", required=True)
 _COUNT = 100
@@ -36,7 +36,7 @@ def _judge(fitted, judged):
   rows = []
   for task, labels in fitted[1].items():
     half = len(labels) // 2
-    probe = linear_probe.fit(fitted[0][:half], labels[:half])
+    probe = play_clips.fit_probe(fitted[0][:half], labels[:half])
     scores, outcomes = probe(judged[0][half:]), judged[1][task][half:]
     best = 100 * play_clips.best_of(scores, outcomes, _COUNT)
     rows.append((best, metrics.auroc(scores, outcomes)))

@@ -4,18 +4,16 @@
 
 Prints shares of successes with 95 % Wilson intervals in percent, then checks
 that every clip delivered as a failure that nearly succeeds is a failure, and
-writes both to benchmarks/results/scripts.json. Each cell has draws of its own,
-also in the three environments that differ in looks alone.
+writes both to benchmarks/results/scripts-<backend>.json. Each cell has draws of
+its own, also in the three environments that differ in looks alone.
 """
-
-import json
-import pathlib
 
 import jax
 import numpy as np
 from absl import app, flags
 
 from a2r import sim
+from a2r.evaluation import success
 from a2r.sim.behavior import policies
 from a2r.sim.tabletop import physics, tasks
 from benchmarks import results
@@ -24,17 +22,6 @@ _EPISODES = flags.DEFINE_integer("episodes", 200, "Episodes per cell.", 1)
 _CLIPS = flags.DEFINE_integer("clips", 20, "Checked clips per cell.", 0)
 _SOURCES = flags.DEFINE_list("sources", list(policies.SOURCES), "Who acts.")
 _SEED = 0
-_Z = 1.96
-_PATH = pathlib.Path(__file__).parent / "results" / "scripts.json"
-
-
-def wilson(successes: int, episodes: int) -> tuple[float, float]:
-  """95 % Wilson score interval of a share (Wilson, 1927)."""
-  share, spread = successes / episodes, _Z**2 / episodes
-  middle = share + spread / 2
-  half = _Z * np.sqrt(share * (1 - share) / episodes + spread / episodes / 4)
-  low, high = ((middle + sign * half) / (1 + spread) for sign in (-1, 1))
-  return float(low), float(high)
 
 
 def _count(environment, source, task):
@@ -62,7 +49,7 @@ def _rows():
       line = []
       for environment in sim.ENVIRONMENTS:
         count = _count(environment, source, task)
-        low, high = wilson(count, _EPISODES.value)
+        low, high = success.wilson(count, _EPISODES.value)
         share = count / _EPISODES.value
         line.append(f"{100 * share:4.0f} ({100 * low:2.0f}-{100 * high:3.0f})")
         rows.append(
@@ -104,12 +91,8 @@ def _check_failures():
 def main(_):
   for source in _SOURCES.value:
     policies.source_index(source)
-  report = results.machine() | {"episodes": _EPISODES.value, "rows": _rows()}
-  if _CLIPS.value:
-    report["near_failures"] = _check_failures()
-  _PATH.parent.mkdir(exist_ok=True)
-  _PATH.write_text(json.dumps(report, indent=2) + "\n")
-  print(f"Wrote benchmarks/results/{_PATH.name}.")
+  near = {"near_failures": _check_failures()} if _CLIPS.value else {}
+  results.write("scripts", _rows(), episodes=_EPISODES.value, **near)
 
 
 if __name__ == "__main__":

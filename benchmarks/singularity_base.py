@@ -1,7 +1,6 @@
 """The published size: conversion and one clip forward, in time and memory.
 
-  python benchmarks/write_singularity_pth.py /tmp/base.pth  # wants PyTorch
-  python -m benchmarks.singularity_base --file=/tmp/base.pth
+  python -m benchmarks.singularity_base --file=ckpt.pth
 
 Checks that every key is used exactly once and comes back bit for bit. Memory is
 the peak of the process so far, pages of the mapped file included.
@@ -19,7 +18,7 @@ from a2r.models import convert
 from a2r.models.convert import keys
 from benchmarks import results
 
-_FILE = flags.DEFINE_string("file", None, "Of write_singularity_pth.")
+_FILE = flags.DEFINE_string("file", None, "A published checkpoint.")
 _CALLS = flags.DEFINE_integer("calls", 5, "Clips after the first.", 1)
 _NUM_PARAMS = 216_320_963
 
