@@ -20,7 +20,7 @@ from a2r import reward
 from a2r.core import compilation
 from a2r.evaluation import metrics
 from a2r.learners import registry
-from a2r.models import scorer
+from a2r.models import saved, scorer
 from a2r.sim.tabletop import tasks
 from benchmarks import play_clips
 
@@ -32,7 +32,7 @@ _COUNT = flags.DEFINE_integer("count", 100, "Clips that a plan chooses from.")
 
 def _scores(run, frames, texts):
   """Per row's name, `[N, L]` scores of the clips for the texts."""
-  if registry.find_method(pathlib.Path(run)) == "adapt2reward":
+  if saved.find_method(pathlib.Path(run)) == "adapt2reward":
     model = reward.load(run)
     forms = model.form_scores(frames, texts)
     mark = {model.form: "*"}

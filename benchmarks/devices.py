@@ -18,7 +18,7 @@ import numpy as np  # noqa: E402
 
 from a2r.core import compilation, parallel  # noqa: E402
 from a2r.learners import adapt2reward  # noqa: E402
-from a2r.models import reward
+from a2r.models import adapt2reward as net
 from a2r.models.singularity import singularity
 from a2r.runs import weights
 from a2r.sim.humans import human_clips
@@ -34,7 +34,7 @@ def main():
   params, tokenizer, _ = weights.load_backbone(weights.shipped_backbone())
   ids, mask = tokenizer(list(human_clips.TEMPLATES[:7]), 16)
   draw = np.random.default_rng(0)
-  model = reward.Adapt2Reward(
+  model = net.Adapt2Reward(
     singularity.Config(**config.model.backbone),
     num_tasks=_NUM_TRAINED,
     num_failure_prompts=config.model.num_failure_prompts,

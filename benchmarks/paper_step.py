@@ -26,7 +26,8 @@ from absl import app, flags
 from a2r.core import compilation, optim
 from a2r.learners import adapt2reward, base, failure_clusters
 from a2r.learners import state as state_lib
-from a2r.models import encoders, reward
+from a2r.models import adapt2reward as net
+from a2r.models import scorer
 from a2r.models.singularity import singularity
 from benchmarks import results
 
@@ -50,7 +51,7 @@ _PEAK = flags.DEFINE_float("peak_tflops", None, "The device's; for the share.")
 class _Program(NamedTuple):
   """A variant: its model, step and loss, and the shapes of their arguments."""
 
-  model: reward.Adapt2Reward
+  model: net.Adapt2Reward
   step: Any
   loss_fn: Any
   state: Any
@@ -58,7 +59,7 @@ class _Program(NamedTuple):
 
 
 def _make(group: int, *, micro_batch=None, **sizes) -> _Program:
-  model = reward.Adapt2Reward(singularity.Config(**sizes), num_tasks=_TASKS)
+  model = net.Adapt2Reward(singularity.Config(**sizes), num_tasks=_TASKS)
   ids = np.tile(np.arange(1, _LENGTH + 1, dtype=np.int32), (7, 1))
   shape = (model.config.num_frames, *[model.config.image_size] * 2, 3)
   learner = adapt2reward.make_learner(
@@ -83,7 +84,7 @@ def _make(group: int, *, micro_batch=None, **sizes) -> _Program:
   extra = failure_clusters.unclustered(model, _FAILURES)
   extra["cluster_labels"] = np.zeros(_FAILURES, np.int32)
   state = jax.eval_shape(
-    lambda p: state_lib.create(p, extra, optimizer), encoders.params_like(model)
+    lambda p: state_lib.create(p, extra, optimizer), net.params_like(model)
   )
   part = {
     "frames": jax.ShapeDtypeStruct((group, *shape), jnp.uint8),
@@ -181,15 +182,15 @@ def _time_steps(compiled, state, batch, tflop) -> dict:
 
 def _time_scores(model, rng) -> dict:
   """Clips per second of the video feature, from uint8 on the device."""
-  params = _fill(encoders.params_like(model), rng)
+  params = _fill(net.params_like(model), rng)
   size = model.config.image_size
   shape = (_CLIPS.value, model.config.num_frames, size, size, 3)
-  encode = encoders.make_encoders(model, params, None).video
+  encode = jax.jit(scorer.EncodeVideo(model))
   clips = _fill(jax.ShapeDtypeStruct(shape, jnp.uint8), rng)
-  jax.block_until_ready(encode(clips))
+  jax.block_until_ready(encode({"model": params}, clips))
   begin = time.perf_counter()
   for _ in range(_STEPS.value):
-    features = encode(clips)
+    features = encode({"model": params}, clips)
   jax.block_until_ready(features)
   seconds = time.perf_counter() - begin
   return {"scored_clips_per_second": _STEPS.value * _CLIPS.value / seconds}

@@ -20,7 +20,8 @@ import numpy as np
 from absl import app, flags
 
 from a2r.core import compilation
-from a2r.models import reward, scorer
+from a2r.models import adapt2reward as net
+from a2r.models import scorer
 from a2r.models.singularity import singularity
 from a2r.planning import base, objectives, planner, simulation, timing
 from a2r.sim.tabletop import physics, tasks
@@ -54,7 +55,7 @@ def _rows():
 def _make_scorer() -> scorer.Scorer:
   """A reward of the small size with random weights."""
   config = singularity.Config(**backbones.small())
-  model = reward.Adapt2Reward(config, num_tasks=4)
+  model = net.Adapt2Reward(config, num_tasks=4)
   size = config.image_size
   frames = jnp.zeros((1, config.num_frames, size, size, 3))
   ids = jnp.zeros((1, 2), jnp.int32)

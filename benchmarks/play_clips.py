@@ -8,7 +8,7 @@ from collections.abc import Callable
 import jax
 import numpy as np
 
-from a2r.core import frames as frame_rule
+from a2r.core import images
 from a2r.sim.behavior import policies
 from a2r.sim.tabletop import drawing, physics, tasks
 
@@ -93,7 +93,7 @@ def _play(environment, first):
   actions = policies.sample_batch(model, "explore", tasks.TARGETS[0], seeds)
   played = physics.rollout(model, actions, physics="c")
   states, qpos = np.asarray(played.states), np.asarray(played.qpos)
-  steps = frame_rule.frame_indices(qpos.shape[1], _FRAMES, "ends")
+  steps = images.frame_indices(qpos.shape[1], _FRAMES, "ends")
   look = drawing.Look(model.variant, model.mj)
   frames = drawing.draw_frames(look, model.mj, qpos[:, steps], image_size=_SIZE)
   success = {t: jax.vmap(tasks.get(t).success)(states) for t in tasks.TARGETS}

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
-from a2r.core import bicubic
+from a2r.core import images
 
 _MAX_THREADS = 8  # By default; one core decodes some 1,500 pictures a second.
 _NUM_PREFETCH = 4  # Elements ready before they are asked for.
@@ -83,7 +83,7 @@ def _resize(pictures, stored, image_size):
   """`[F, H, W, 3]` to `[F, S, S, 3]`, as `images.resize` does in numpy."""
   if tuple(stored) == (image_size, image_size):
     return pictures
-  rows, columns = (bicubic.matrix(n, image_size) for n in stored)
+  rows, columns = (images.bicubic_matrix(n, image_size) for n in stored)
   pixels = tf.cast(pictures, tf.float32)
   pixels = tf.tensordot(columns, pixels, [[1], [2]])
   pixels = tf.tensordot(rows, pixels, [[1], [2]])

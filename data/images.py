@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 from scipy import sparse
 
-from a2r.core import bicubic
+from a2r.core import images
 
 _JPEG_QUALITY = 95
 
@@ -27,7 +27,7 @@ def resize(frames: np.ndarray, new_size: int) -> np.ndarray:
 
   Returns:
     `[..., S, S, 3]` uint8, equal to torchvision's bicubic resize (see
-    `core/bicubic.py`).
+    `core/images.py`).
   """
   height, width = frames.shape[-3:-1]
   if (height, width) == (new_size, new_size):
@@ -70,5 +70,5 @@ def encode_jpeg(frame: np.ndarray) -> bytes:
 
 @functools.lru_cache(maxsize=64)
 def _sparse_matrix(old: int, new: int) -> sparse.csr_matrix:
-  """`bicubic.matrix`, whose rows have four weights and zeros."""
-  return sparse.csr_matrix(bicubic.matrix(old, new))
+  """`images.bicubic_matrix`, whose rows have four weights and zeros."""
+  return sparse.csr_matrix(images.bicubic_matrix(old, new))

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from a2r.core import frames as frame_rule
+from a2r.core import images as core_images
 from data import episodes as fields
 from data import images, lerobot_meta, parquet, video
 
@@ -187,7 +187,7 @@ def _number(path, episode, name: str, value: Any) -> float:
 
 def _load_frames(path, episode, camera, fps, num_frames) -> np.ndarray:
   """`[T, H, W, 3]` uint8."""
-  indices = frame_rule.frame_indices(episode.length, num_frames, "ends")
+  indices = core_images.frame_indices(episode.length, num_frames, "ends")
   if episode.video is not None:
     times = [episode.start + index / fps for index in indices]
     return video.load_times(episode.video, times, tolerance=0.5 / fps)

@@ -13,8 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from a2r.core import frames as frame_rule
-from a2r.core import text
+from a2r.core import images, text
 from data import decoding, samplers
 from data.dataset import Dataset, label_rows
 
@@ -103,7 +102,7 @@ def make_batches(
     num_steps: one past the last step.
     start_step: the first step.
     max_length: L.
-    mode: which frames, a rule of `a2r.core.frames.frame_indices`.
+    mode: which frames, a rule of `a2r.core.images.frame_indices`.
     label_by: 'instruction', or 'template' where `instructions` holds templates
       and clips with different objects count as one task.
     process_index: this host.
@@ -170,7 +169,7 @@ def load_clips(
 
   def read(row):
     available = int(dataset.num_frames[row])
-    indices = frame_rule.frame_indices(available, num_frames, mode)
+    indices = images.frame_indices(available, num_frames, mode)
     return _select(dataset, row, indices)
 
   shape = (len(dataset), num_frames, image_size, image_size, 3)
@@ -219,7 +218,7 @@ def _make_draw(dataset, places_fn, labels, name, seed, num_frames, mode):
     places = places_fn(step)
     rows = sample(places)
     indices = [
-      frame_rule.frame_indices(
+      images.frame_indices(
         int(dataset.num_frames[row]),
         num_frames,
         mode,

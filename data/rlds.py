@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from a2r.core import frames as frame_rule
+from a2r.core import images as core_images
 from data import episodes, images
 
 _STEPS = "steps"
@@ -255,7 +255,7 @@ def _frames(encoded, num_frames: int, where: str) -> np.ndarray:
   """`[T, H, W, 3]` uint8 of the pictures of all steps, files in memory."""
   if not encoded:
     raise RldsError(f"{where}: it has no steps")
-  indices = frame_rule.frame_indices(len(encoded), num_frames, "ends")
+  indices = core_images.frame_indices(len(encoded), num_frames, "ends")
   try:
     return np.stack(
       [images.load_rgb(io.BytesIO(encoded[index])) for index in indices]

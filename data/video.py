@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import av
 import numpy as np
 
-from a2r.core import frames as frame_rule
+from a2r.core import images
 
 _MIN_SHARE_OF_DURATION = 0.9  # Below it a file counts as cut short.
 _MAX_KEPT = 1 << 28  # Bytes of decoded frames; a longer video is read twice.
@@ -36,7 +36,7 @@ def load_video(
   Args:
     path: the file.
     num_frames: how many frames to return; None returns all.
-    mode: which frames, a rule of `a2r.core.frames.frame_indices`.
+    mode: which frames, a rule of `a2r.core.images.frame_indices`.
     rng: numpy generator, for the rule 'rand'.
     num_threads: threads that decode; 0 leaves it to FFmpeg, and 1 is best
       where several files are read at once.
@@ -123,7 +123,7 @@ def _chosen(path, num_frames, mode, rng, num_threads) -> list[np.ndarray]:
     size += frame.width * frame.height * 3 // 2
     if size <= _MAX_KEPT:
       decoded[index] = frame
-  indices = frame_rule.frame_indices(num_available, num_frames, mode, rng=rng)
+  indices = images.frame_indices(num_available, num_frames, mode, rng=rng)
   wanted = {int(index) for index in indices}
   if size > _MAX_KEPT:
     decoded.clear()

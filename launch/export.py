@@ -16,7 +16,7 @@ from launch import app
 
 with epy.lazy_imports():
   from a2r import reward
-  from a2r.models import artifact
+  from a2r.models import saved
 
 _RUN = flags.DEFINE_string("run", None, "Run folder that launch.train wrote.")
 _TO = flags.DEFINE_string("to", None, "The folder to write.")
@@ -37,7 +37,7 @@ def main():
   model.save(folder, dtype=_DTYPE.value)
   size = sum(path.stat().st_size for path in folder.iterdir())
   print(f"Reward: {folder} ({size / 1e6:.1f} MB, {_DTYPE.value})")
-  print(f"Its model card: {folder / artifact.CARD_FILE}. Use it:")
+  print(f"Its model card: {folder / saved.CARD_FILE}. Use it:")
   instruction = model.instructions[0]
   print(
     f"  python -m launch.score --run={folder} --video=clip.mp4 "

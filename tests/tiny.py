@@ -6,14 +6,17 @@ Parameters are drawn by numpy: compiling an init takes longer than most tests.
 import json
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from a2r import reward as reward_lib
+from a2r import reward
 from a2r.core import checkpoint, text
-from a2r.models import encoders, reward
+from a2r.models import adapt2reward as net
+from a2r.models import scorer
 from a2r.models.singularity import singularity
 
 KNOWN = ["closing drawer", "moving cup away from the camera", "opening box"]
+AXES = {text: axis for axis, text in enumerate([*KNOWN, "juggling"])}
 # The least there is: squares of two frames of 8 x 8 pixels, and one text layer.
 _LEAST = dict(
   image_size=8, num_frames=2, patch_size=4, width=8, num_heads=2, mlp_width=16,
@@ -84,10 +87,10 @@ def make_run(folder):
   Returns:
     The module, the newest parameters and the tokenizer.
   """
-  model = reward.Adapt2Reward(
+  model = net.Adapt2Reward(
     singularity.Config(**BACKBONE), num_tasks=2, **PROMPTS
   )
-  shapes = encoders.params_like(model)
+  shapes = net.params_like(model)
   params = draw_like(shapes)
   spec = {"instructions": KNOWN, "num_trained": 2, "form": "softmax"}
   settings = {
@@ -106,34 +109,46 @@ def make_run(folder):
   return model, params, text.Tokenizer.load(folder / "tokenizer.json")
 
 
-AXES = {KNOWN[0]: 0, KNOWN[1]: 1, KNOWN[2]: 2, "juggling": 3}
-
-
-def make_fake(form="cosine", **changes):
+def make_fake(form="cosine", failure_prompts=True):
   """A reward whose clip feature is told by the first pixel of the last frame.
 
   Level i means axis i; each instruction has its own axis, each failure text
-  the axis after it. `seen` gathers the shapes that the video encoder met.
+  the axis after it.
+
+  Returns:
+    The reward, and a list that gathers the shapes of clips that the encoder is
+    compiled for.
   """
   eye = np.eye(5, dtype=np.float32)
-  seen = []
+  compiled = []
 
-  def video(frames):
-    seen.append(frames.shape)
-    return eye[frames[:, -1, 0, 0, 0]]
+  def encode(params, frames):
+    del params
+    compiled.append(frames.shape)
+    return jnp.asarray(eye)[frames[:, -1, 0, 0, 0]]
 
-  fake = encoders.Encoders(
-    video=video,
-    text=lambda texts: eye[[AXES[t] for t in texts]],
-    failure_text=lambda texts: eye[[[AXES[t] + 1, 4] for t in texts]],
+  def encode_failures(texts):
+    return eye[[[AXES[text] + 1, 4] for text in texts]]
+
+  fake = scorer.Scorer(
+    name="fake",
+    params={"temperature": np.float32(1)},
+    encode_fn=encode,
+    score_fn=scorer.FormScore(form),
+    context_fn=scorer.Instructions(
+      KNOWN,
+      num_trained=2,
+      text_fn=lambda texts: eye[[AXES[text] for text in texts]],
+      failure_text_fn=encode_failures if failure_prompts else None,
+    ),
     num_frames=2,
+    image_size=4,
   )
-  options = dict(instructions=KNOWN, num_trained=2, form=form, temperature=1.0)
-  return reward_lib.Reward(fake, **options | changes), seen
+  return reward.Reward(fake), compiled
 
 
-def make_clips(levels, num_frames=3, height=4, width=6):
+def make_clips(levels, num_frames=3, side=4):
   """Returns black clips whose last frame tells `make_fake` a level."""
-  clips = np.zeros((len(levels), num_frames, height, width, 3), np.uint8)
+  clips = np.zeros((len(levels), num_frames, side, side, 3), np.uint8)
   clips[:, -1, 0, 0, 0] = levels
   return clips

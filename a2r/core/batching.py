@@ -4,7 +4,7 @@
 `map_micro_batches` is for training, with exact gradients.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -57,7 +57,9 @@ def map_micro_batches(
 
 
 def map_chunks(
-  function: Callable[[PyTree], PyTree], size: int, rows: PyTree
+  function: Callable[[PyTree], PyTree],
+  size: int | Sequence[int],
+  rows: PyTree,
 ) -> PyTree:
   """Returns `function(rows)` in numpy, computed `size` rows at a time.
 
@@ -67,14 +69,18 @@ def map_chunks(
   Args:
     function: a chunk `[size, ...]` to a tree of arrays `[size, ...]`, each row
       of the same row alone.
-    size: rows of a chunk, at least 1.
+    size: rows of a chunk, at least 1; or several, rising: the least of them
+      that holds all rows is taken, else the last.
     rows: a tree of arrays `[N, ...]`, N at least 1.
 
   Returns:
     A tree of numpy arrays `[N, ...]`.
   """
   num = jax.tree.leaves(rows)[0].shape[0]
-  size = min(num, size)
+  if isinstance(size, int):
+    size = min(num, size)
+  else:
+    size = next((s for s in size if s >= num), size[-1])
   chunks = []
   for start in range(0, num, size):
     index = np.minimum(np.arange(start, start + size), num - 1)

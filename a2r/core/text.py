@@ -73,6 +73,56 @@ def ing_forms(verb: str) -> tuple[str, ...]:
   return (*forms, f"{verb[:-1]}ing") if verb.endswith("e") else forms
 
 
+def find_instruction(instruction: str, known: Sequence[str]) -> int | None:
+  """Returns which known instruction a user's text is, by a rule one can read.
+
+  Robot and human videos are labeled in the manner of Something-Something-V2,
+  'closing drawer'; people ask for 'Close the drawer!'. Two texts are one
+  instruction if, after `pre_text`, they are equal word by word once the
+  articles a, an, the are left out, where the first words may also be a verb and
+  its -ing form: push - pushing, close - closing, put - putting. Nothing else is
+  equated: no synonyms, no plurals, no word order. Equality after `pre_text`
+  comes first.
+
+  Args:
+    instruction: any text.
+    known: the known instructions.
+
+  Returns:
+    Its position; None where it is none of them, or may be several.
+
+  Raises:
+    ValueError: the instruction is not a text or has no words.
+  """
+  if not isinstance(instruction, str):
+    raise ValueError(f"an instruction is a str, got {instruction!r}")
+  asked, cleaned = pre_text(instruction), [pre_text(text) for text in known]
+  if not asked:
+    raise ValueError(f"the instruction is empty: {instruction!r}")
+  if asked in cleaned:
+    return cleaned.index(asked)
+  matches = [i for i, text in enumerate(cleaned) if _same(asked, text)]
+  return matches[0] if len(matches) == 1 else None
+
+
+def read_as(instruction: str, known: Sequence[str]) -> str:
+  """Returns the known instruction that a text is read as, or the text."""
+  index = find_instruction(instruction, known)
+  return instruction if index is None else known[index]
+
+
+def _same(*cleaned: str) -> bool:
+  """Whether two cleaned texts differ in articles and the verb's form alone."""
+  first, second = (
+    [word for word in text.split() if word not in ARTICLES] for text in cleaned
+  )
+  if not first or not second or first[1:] != second[1:]:
+    return False
+  return first[0] in (second[0], *ing_forms(second[0])) or second[
+    0
+  ] in ing_forms(first[0])
+
+
 class Tokenizer:
   """WordPiece ids of texts; made by `train`, `from_vocab` or `load`."""
 

@@ -4,142 +4,196 @@
 the numbers of every tensor as one member. This is the format since PyTorch
 1.6: https://pytorch.org/docs/stable/notes/serialization.html.
 
-Arrays are views of the mapped file: what is not looked at is not read.
+A pickle names the functions that rebuild its objects, and can name any. Here
+tensors and plain values are rebuilt; every other name becomes a `Placeholder`
+that holds what the file says of it, imports nothing and runs nothing.
 """
 
+import collections
 import io
-import mmap
+import math
 import pathlib
 import pickle
-import struct
 import zipfile
-import zlib
+from collections.abc import Callable
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import safetensors.numpy
 
-from a2r.core import torch_pickle
+_STORAGES = {
+  "DoubleStorage": np.float64,
+  "FloatStorage": np.float32,
+  "HalfStorage": np.float16,
+  "BFloat16Storage": ml_dtypes.bfloat16,
+  "ComplexFloatStorage": np.complex64,
+  "ComplexDoubleStorage": np.complex128,
+  "LongStorage": np.int64,
+  "IntStorage": np.int32,
+  "ShortStorage": np.int16,
+  "CharStorage": np.int8,
+  "ByteStorage": np.uint8,
+  "BoolStorage": np.bool_,
+}
+_PLAIN = (bool, complex, dict, float, frozenset, int, list, set, str, tuple)
+_CLASSES = {f"builtins.{kind.__name__}": kind for kind in _PLAIN} | {
+  "builtins.long": int,
+  "builtins.unicode": str,
+  "collections.OrderedDict": collections.OrderedDict,
+  "torch.Size": tuple,
+}
+_PYTHON_2 = {"__builtin__": "builtins", "copy_reg": "copyreg"}
 
-# What a damaged or malformed pickle raises.
-_MALFORMED = (
-  pickle.UnpicklingError,
-  zipfile.BadZipFile,
-  zlib.error,
-  struct.error,
-  ArithmeticError,
-  AttributeError,
-  EOFError,
-  LookupError,
-  MemoryError,
-  NotImplementedError,
-  TypeError,
-  ValueError,
-)
-_EXPECTED = "expected a file of torch.save, or safetensors"
+
+class Placeholder:
+  """Holds what a file says of an object, and does nothing with it.
+
+  Attributes:
+    args: what it would have been called with.
+    state: what it would have been told after that.
+    items: what would have been put into it.
+  """
+
+  name = ""
+
+  def __new__(cls, *args, **kwargs):
+    placeholder = super().__new__(cls)
+    placeholder.args = (*args, *kwargs.items())
+    placeholder.state = None
+    placeholder.items = []
+    return placeholder
+
+  def __setstate__(self, state):
+    self.state = state
+
+  def __setitem__(self, key, value):
+    self.items.append((key, value))
+
+  def append(self, item):
+    self.items.append(item)
+
+  add = append
+
+  def extend(self, items):
+    self.items.extend(items)
+
+  def __repr__(self):
+    return f"<{self.name}, not loaded>"
 
 
 def load(path: str | pathlib.Path) -> dict[str, Any]:
-  """What a .pth, .pt, .bin or .safetensors file holds.
+  """Returns the dict that a .pth, .pt, .bin or .safetensors file holds.
 
   Args:
     path: of the file.
 
   Returns:
-    The dict that was saved. Tensors are read-only numpy arrays; their numbers
-    are read from disk when they are looked at.
+    Its values; tensors are numpy arrays.
 
   Raises:
-    ValueError: it is another kind of file, or damaged, or it names a function
-      that is not known to be harmless; nothing was run.
+    ValueError: it is another kind of file, or damaged.
     OSError: it cannot be read.
   """
   path = pathlib.Path(path).expanduser()
+  expected = f"{path} is not a whole file of torch.save (1.6 and later) or "
+  expected += "safetensors with a dict of tensors"
   if path.is_dir():
-    raise ValueError(f"{path} is a folder; {_EXPECTED}")
+    raise ValueError(f"{expected}: it is a folder")
   with open(path, "rb") as stream:
-    head = stream.read(512)
-  if head[8:9] == b"{":
-    try:
-      return safetensors.numpy.load_file(path)
-    except safetensors.SafetensorError as e:
-      raise ValueError(f"{path} is damaged: {e}") from e
-  if not head.startswith(b"PK"):
-    raise ValueError(f"{path} {_foreign(head)}")
+    head = stream.read(9)
   try:
-    value = _Archive(path).load()
-  except torch_pickle.Refused:
-    raise
-  except _MALFORMED as e:
-    raise ValueError(f"{path} is damaged, or not of torch.save: {e}") from e
-  if not isinstance(value, dict):
+    if head[8:] == b"{":
+      return safetensors.numpy.load_file(path)
+    with zipfile.ZipFile(path) as archive:
+      value = _load_archive(archive)
+  # What a damaged pickle raises can be anything; that of a name it asks for,
+  # nothing, for nothing is called.
+  except Exception as error:
+    reason = " ".join(str(error).split()) or type(error).__name__
     raise ValueError(
-      f"{path} holds a {type(value).__name__}, expected a dict of tensors"
-    )
+      f"{expected}: {reason} (it begins with {head!r})"
+    ) from error
+  if not isinstance(value, dict):
+    raise ValueError(f"{expected}: it holds a {type(value).__name__}")
   return value
 
 
-def _foreign(head: bytes) -> str:
-  """What a file that is no archive of PyTorch is."""
-  if not head:
-    return "is empty"
-  if head.startswith(b"version https://git-lfs"):
-    return "is a Git LFS pointer, not the weights: run git lfs pull"
-  if head.lstrip().startswith(b"<"):
-    return "is a web page, not weights: the download went wrong"
-  if head.startswith(b"\x1f\x8b") or head[257:262] == b"ustar":
-    return (
-      "is an archive: unpack it (tar xf) and pass a .pth file that is in it"
+def _load_archive(archive: zipfile.ZipFile) -> Any:
+  """The object that an archive of `torch.save` holds."""
+  names = archive.namelist()
+  (pickled,) = [name for name in names if name.endswith("/data.pkl")]
+  folder = pickled.removesuffix("data.pkl")
+  big = f"{folder}byteorder" in names and (
+    archive.read(f"{folder}byteorder") == b"big"
+  )
+
+  def read_storage(key, dtype, size):
+    dtype = np.dtype(dtype).newbyteorder(">" if big else "<")
+    name = f"{folder}data/{key}"
+    # Its size is known before memory is asked for.
+    num_bytes = archive.getinfo(name).file_size
+    if num_bytes != size * dtype.itemsize:
+      raise ValueError(f"{name} has {num_bytes} bytes, not {size} {dtype}")
+    return np.frombuffer(archive.read(name), dtype)
+
+  return _Unpickler(io.BytesIO(archive.read(pickled)), read_storage).load()
+
+
+# Python's own unpickler: the one in C makes room for as many objects as a
+# damaged file says it has.
+class _Unpickler(pickle._Unpickler):
+  """Rebuilds tensors and plain values; all else becomes placeholders.
+
+  A pickle may set attributes of what it gets: it gets nothing that others have.
+  """
+
+  # This one makes room before it reads; torch.save writes none.
+  dispatch = {
+    code: method
+    for code, method in pickle._Unpickler.dispatch.items()
+    if code != pickle.BYTEARRAY8[0]
+  }
+
+  def __init__(
+    self,
+    stream: io.BytesIO,
+    read_storage: Callable[[str, type, int], np.ndarray],
+  ):
+    super().__init__(stream, encoding="utf-8")
+    self._read_storage = read_storage
+    self._storages = {}
+
+  def find_class(self, module: str, name: str) -> Any:
+    full = f"{_PYTHON_2.get(module, module)}.{name}"
+    if full.startswith("torch._utils._rebuild_tensor"):
+      return lambda *args: _make_tensor(*args[:4])
+    if full.startswith("torch._utils._rebuild_parameter"):
+      return lambda data, *_: data
+    if module == "torch" and name in _STORAGES:
+      return name
+    if full in _CLASSES:
+      return _CLASSES[full]
+    return type("Placeholder", (Placeholder,), {"name": full})
+
+  def persistent_load(self, pid: Any) -> np.ndarray:
+    _, kind, key, _, size = pid
+    if key not in self._storages:
+      self._storages[key] = self._read_storage(key, _STORAGES[kind], size)
+    return self._storages[key]
+
+
+def _make_tensor(storage, offset, size, stride) -> np.ndarray:
+  """The tensor of a storage; a ValueError where it does not fit."""
+  last = offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
+  outside = math.prod(size) and last >= storage.size
+  if min((offset, *size, *stride)) < 0 or outside:
+    raise ValueError(
+      f"a tensor of shape {list(size)}, strides {list(stride)} at {offset} "
+      f"does not fit its {storage.size} numbers"
     )
-  if head.startswith(b"\x80"):
-    return (
-      "is in PyTorch's format before 1.6; with PyTorch installed, "
-      "torch.save(torch.load(path), path) brings it up to date"
-    )
-  return f"is no weights file; {_EXPECTED}"
-
-
-class _Archive:
-  """An open zip archive of `torch.save`."""
-
-  def __init__(self, path: pathlib.Path):
-    self._path = path
-    self._zip = zipfile.ZipFile(path)
-    self._entries = {info.filename: info for info in self._zip.infolist()}
-    with open(path, "rb") as stream:
-      self._bytes = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-    pickles = [name for name in self._entries if name.endswith("/data.pkl")]
-    if len(pickles) != 1:
-      raise ValueError("a zip archive without a data.pkl")
-    self._pickle = pickles[0]
-    self._folder = pickles[0].removesuffix("data.pkl")
-    order = self._folder + "byteorder"
-    big = order in self._entries and self._zip.read(order) == b"big"
-    self._order = ">" if big else "<"
-
-  def load(self) -> Any:
-    """The saved object."""
-    with self._zip:
-      stream = io.BytesIO(self._zip.read(self._pickle))
-      return torch_pickle.Unpickler(stream, self._path, self._storage).load()
-
-  def _storage(self, key: str, dtype: str, size: int) -> np.ndarray:
-    """`[size]` numbers, a view of the file."""
-    name = f"{self._folder}data/{key}"
-    if name not in self._entries:
-      raise ValueError(f"it has no {name}")
-    entry = self._entries[name]
-    dtype = np.dtype(torch_pickle.DTYPES[dtype]).newbyteorder(self._order)
-    if entry.file_size != size * dtype.itemsize:
-      raise ValueError(
-        f"{name} has {entry.file_size} bytes, expected {size * dtype.itemsize}"
-      )
-    if entry.compress_type != zipfile.ZIP_STORED:
-      return np.frombuffer(self._zip.read(name), dtype, size)
-    # The local header repeats the name, with extras of its own.
-    header = entry.header_offset
-    lengths = struct.unpack_from("<HH", self._bytes, header + 26)
-    start = header + 30 + sum(lengths)
-    if start + entry.file_size > len(self._bytes):
-      raise ValueError(f"{name} is cut off")
-    return np.frombuffer(self._bytes, dtype, size, start)
+  if not math.prod(size):
+    return np.zeros(size, storage.dtype)
+  return np.lib.stride_tricks.as_strided(
+    storage[offset:], size, [s * storage.itemsize for s in stride]
+  )

@@ -9,7 +9,7 @@ What a program calls at the end of a training run:
 `model` is an `a2r.reward.Reward`, or anything with `.instructions`, `.form`
 and `.form_scores(frames, instructions) -> {form: [N, L]}`; the two values are
 `labeled.LabeledClips`. The form of the reward is chosen on the validation clips
-alone (`choose_form`) and is `result.form`, or `forms.UNSEEN` where these show
+alone (`choose_form`) and is `result.form`, or `net.UNSEEN` where these show
 none of the instructions judged; every figure of every form is in the result.
 
 Letters: N clips, T frames, L instructions. Pure numpy.
@@ -22,7 +22,7 @@ import numpy as np
 
 from a2r.evaluation import examples, metrics
 from a2r.evaluation.labeled import LabeledClips
-from a2r.models import forms
+from a2r.models import adapt2reward as net
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,8 +96,8 @@ def evaluate_run(
     scores = model.form_scores(clips.frames, instructions)
     form, validation = choose_form(scores, clips, instructions)
     shown = set(clips.instruction) & set(test.instruction)
-    if not shown and forms.UNSEEN in scores:
-      form = forms.UNSEEN
+    if not shown and net.UNSEEN in scores:
+      form = net.UNSEEN
   scores = model.form_scores(test.frames, instructions)
   rows, summary = [], []
   for name, values in scores.items():

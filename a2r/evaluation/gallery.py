@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from a2r import sim
-from a2r.core import frames as frame_choice
+from a2r.core import images
 from a2r.evaluation import animation, tables
 from a2r.sim.behavior import policies
 from a2r.sim.tabletop import tasks
@@ -179,7 +179,7 @@ def telling_frame(task: str, states: np.ndarray, num_frames: int) -> int:
   """
   if task != "poke_cup":
     return num_frames - 1
-  stored = frame_choice.frame_indices(len(states), num_frames, "ends")
+  stored = images.frame_indices(len(states), num_frames, "ends")
   return int(np.argmin(np.asarray(tasks.gripper_gap(states))[stored]))
 
 

@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from a2r import reward
+from a2r.core import text as text_lib
 from a2r.learners import registry
+from a2r.models import saved
 from a2r.models import scorer as scorer_lib
-from a2r.models import trained, wording
 
 FORM = "score"
 
@@ -51,14 +52,14 @@ class Judge:
 
   def read(self, instruction: str) -> str:
     """The known instruction that `instruction` is read as, or itself."""
-    index = wording.find(instruction, self.instructions)
+    index = text_lib.find_instruction(instruction, self.instructions)
     if index is None:
       index = self._find_label(instruction)
     return instruction if index is None else self.instructions[index]
 
   def _find_label(self, instruction: str) -> int | None:
     """Position of the instruction that has the same label, or None."""
-    index = wording.find(instruction, list(self._readings))
+    index = text_lib.find_instruction(instruction, list(self._readings))
     if index is None:
       return None
     label = list(self._readings.values())[index]
@@ -87,10 +88,10 @@ def load(folder: str | pathlib.Path, checkpoint: str = "best") -> Model:
     ValueError: the files are broken.
   """
   folder = pathlib.Path(folder).expanduser()
-  if registry.find_method(folder) == "adapt2reward":
+  if saved.find_method(folder) == "adapt2reward":
     return reward.load(folder, checkpoint)
   scorer = registry.load_scorer(folder, checkpoint)
-  spec = trained.read_file(folder, trained.SPEC_FILE)
+  spec = saved.read_file(folder, saved.SPEC_FILE)
   return Judge(
     scorer,
     spec["instructions"],

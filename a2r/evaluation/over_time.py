@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from a2r.core import frames as frame_rule
+from a2r.core import images
 from a2r.evaluation import examples
 from a2r.evaluation.labeled import LabeledClips
 from a2r.models import scorer as scorer_lib
@@ -57,7 +57,7 @@ def rewards(
   """
   num_frames = clips.frames.shape[1]
   num_times = min(num_times, num_frames)
-  times = frame_rule.frame_indices(num_frames, num_times, "ends")
+  times = images.frame_indices(num_frames, num_times, "ends")
   rng = np.random.default_rng(seed)
   index = _draw(clips, max_prefix_clips // num_times, rng)
   if getattr(scorer, "name", None) == _CLOCK:

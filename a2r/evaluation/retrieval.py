@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from a2r.models import frames as pictures
+from a2r.core import images
 from a2r.models.singularity import singularity
 
 RANKS = (1, 5, 10)
@@ -136,9 +136,9 @@ def _best(scores: np.ndarray, num: int) -> np.ndarray:
 @functools.partial(jax.jit, static_argnums=0)
 def _encode_clips(model, params, frames):
   """Tokens `[B, T * S, D]` and features `[B, T, E]` of clips."""
-  frames = pictures.resize(frames, model.config.image_size)
+  frames = images.resize(frames, model.config.image_size)
   tokens, clip = model.apply(
-    {"params": params}, pictures.normalize(frames), method="encode_video"
+    {"params": params}, images.normalize(frames), method="encode_video"
   )
   # What the matching head makes of them anyway; in bfloat16 half the memory.
   return tokens.astype(model.config.dtype), clip

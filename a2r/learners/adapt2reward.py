@@ -21,11 +21,12 @@ from a2r import reward as reward_lib
 from a2r.core import parallel
 from a2r.learners import base, encoding, failure_clusters
 from a2r.learners import objective as objective_lib
-from a2r.models import prompts, reward, scorer, trained
+from a2r.models import adapt2reward as net
+from a2r.models import scorer
 
 
 def make_learner(
-  model: reward.Adapt2Reward,
+  model: net.Adapt2Reward,
   *,
   instruction_ids: np.ndarray,
   instruction_mask: np.ndarray,
@@ -54,7 +55,7 @@ def make_learner(
     instruction_mask: `[I, L]` 1 for tokens, 0 for padding.
     weights: of cdc, vlc, fvlc and bce; a term of weight 0 is not computed.
     temperature: divisor of the cosines in all softmaxes.
-    crop: strength of `models.frames.augment`.
+    crop: strength of `models.augmentation.augment`.
     color: the same.
     may_mirror: `[I]` bool, whether a clip of an instruction still shows it when
       left is right. If given, clips are cropped and mirrored as those of the
@@ -116,7 +117,7 @@ def make_learner(
 
 
 def init_params(
-  model: reward.Adapt2Reward, rng: jax.Array, instruction_ids: np.ndarray
+  model: net.Adapt2Reward, rng: jax.Array, instruction_ids: np.ndarray
 ) -> Any:
   """Returns random parameters; `[I, L]` instructions give the text length."""
   size = model.config.image_size
@@ -195,9 +196,9 @@ def _encode_texts(model, params, ids, mask, rng, *, with_failures):
   """
   rng_text, rng_failure = jax.random.split(rng)
   num_tasks = model.num_tasks
-  domain = np.repeat(
-    [prompts.HUMAN, prompts.ROBOT], [len(ids), num_tasks]
-  ).astype(np.int32)
+  domain = np.repeat([net.HUMAN, net.ROBOT], [len(ids), num_tasks]).astype(
+    np.int32
+  )
   text = model.apply(
     {"params": params},
     np.concatenate([ids, ids[:num_tasks]]),
@@ -223,20 +224,7 @@ def _encode_texts(model, params, ids, mask, rng, *, with_failures):
 
 def _load(folder: pathlib.Path, checkpoint: str) -> scorer.Scorer:
   """The scorer of a run or of an exported reward, in the form it was given."""
-  model = reward_lib.load(folder, checkpoint)
-  module = trained.make_model(model.trained, str(folder))
-  return scorer.Scorer(
-    name=METHOD.name,
-    params={
-      "model": model.trained.params,
-      "temperature": jnp.float32(model.trained.temperature),
-    },
-    encode_fn=scorer.EncodeVideo(module),
-    score_fn=scorer.FormScore(model.form),
-    context_fn=model.texts,
-    num_frames=model.num_frames,
-    image_size=module.config.image_size,
-  )
+  return reward_lib.load(folder, checkpoint).scorer
 
 
 METHOD = base.Method(

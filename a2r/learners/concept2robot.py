@@ -21,8 +21,9 @@ import numpy as np
 
 from a2r import losses
 from a2r.core import parallel
-from a2r.learners import base, encoding, run_files
-from a2r.models import classifier, scorer, wording
+from a2r.core import text as text_lib
+from a2r.learners import base, encoding
+from a2r.models import heads, saved, scorer
 from a2r.models.singularity import singularity
 
 # What a class's logits become; the first is the default. Both rank alike where
@@ -55,7 +56,7 @@ def make_learner(
       classes' texts, which the head starts from.
     micro_batch: clips that a device encodes at a time.
   """
-  model = classifier.Classifier(config, num_classes, temperature)
+  model = heads.Classifier(config, num_classes, temperature)
 
   def init(rng):
     backbone = backbone_fn(rng)
@@ -113,7 +114,7 @@ def make_scorer(
   """
   if score not in SCORES:
     raise ValueError(f"unknown score {score!r}; known: {', '.join(SCORES)}")
-  model = classifier.Classifier(config, len(classes), temperature)
+  model = heads.Classifier(config, len(classes), temperature)
   return scorer.Scorer(
     name="concept2robot",
     params={"model": params},
@@ -129,7 +130,7 @@ def _find_classes(classes, readings, texts):
   """`[L]` int32; a KeyError for a text that is of no class."""
   found = []
   for text in texts:
-    index = wording.find(text, list(readings))
+    index = text_lib.find_instruction(text, list(readings))
     name = None if index is None else list(readings.values())[index]
     if name not in classes:
       raise KeyError(
@@ -141,7 +142,7 @@ def _find_classes(classes, readings, texts):
 
 
 def _load(folder: pathlib.Path, checkpoint: str) -> scorer.Scorer:
-  run = run_files.read(folder, checkpoint)
+  run = saved.read_run(folder, checkpoint)
   return make_scorer(
     run.config,
     run.params,

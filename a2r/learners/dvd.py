@@ -26,12 +26,13 @@ import numpy as np
 import optax
 
 from a2r import losses
-from a2r.core import parallel
+from a2r.core import images, parallel
 from a2r.core import rng as rng_lib
+from a2r.core import text as text_lib
 from a2r.learners import base, encoding, run_files
 from a2r.losses import discrimination
-from a2r.models import discriminator, reward, scorer, wording
-from a2r.models import frames as pictures
+from a2r.models import adapt2reward as net
+from a2r.models import heads, saved, scorer
 from a2r.models.singularity import singularity
 
 _CHUNK = 24
@@ -80,7 +81,7 @@ def encode_views(
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def _encode(model, augment, backbone, keys, clips, task):
   if augment is None:
-    frames = pictures.normalize(clips)
+    frames = images.normalize(clips)
   else:
     frames = jax.vmap(augment)(keys, clips, task)
   variables = {"params": {"backbone": backbone}}
@@ -172,7 +173,7 @@ def make_learner(backbone: Any, features: np.ndarray) -> base.Learner:
     "mean": flat.mean(0),
     "std": flat.std(0) + _EPSILON,
   }
-  model = discriminator.Discriminator()
+  model = heads.Discriminator()
 
   def init(rng):
     example = jnp.zeros((1, flat.shape[-1]))
@@ -219,12 +220,12 @@ def _loss(model, params, extra, batch, rng, axis_name):
 class _Standardized:
   """Standardized features `[N, E]` of clips."""
 
-  model: reward.Adapt2Reward
+  model: net.Adapt2Reward
 
   def __call__(self, params, frames):
     x = self.model.apply(
       {"params": {"backbone": params["backbone"]}},
-      pictures.normalize(frames),
+      images.normalize(frames),
       method="video",
     )
     return (x - params["mean"]) / params["std"]
@@ -242,7 +243,7 @@ class _SameTask:
     shape = (len(features), *context.shape)
     clips = jnp.broadcast_to(features[:, None, None], shape)
     demos = jnp.broadcast_to(context[None], shape)
-    model = discriminator.Discriminator()
+    model = heads.Discriminator()
     pairs = jnp.stack([clips, demos]), jnp.stack([demos, clips])
     logits = model.apply({"params": params["head"]}, *pairs)
     prob = jax.nn.softmax(logits, axis=-1)[..., discrimination.SAME]
@@ -290,7 +291,7 @@ def _find_demos(features, labels, readings, texts):
   """`[L, D, E]`; a KeyError for a text without demonstrations."""
   found = []
   for text in texts:
-    index = wording.find(text, list(readings))
+    index = text_lib.find_instruction(text, list(readings))
     name = None if index is None else list(readings.values())[index]
     if name not in labels:
       raise KeyError(
@@ -302,7 +303,7 @@ def _find_demos(features, labels, readings, texts):
 
 
 def _load(folder: pathlib.Path, checkpoint: str) -> scorer.Scorer:
-  run = run_files.read(folder, checkpoint, with_extra=True)
+  run = saved.read_run(folder, checkpoint, with_extra=True)
   with np.load(folder / run_files.DEMOS_FILE) as demos:
     return make_scorer(
       run.config,

@@ -11,10 +11,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from a2r.core import batching, parallel
+from a2r.core import batching, images, parallel
 from a2r.core import rng as rng_lib
-from a2r.models import frames as frames_lib
-from a2r.models import prompts, reward
+from a2r.models import adapt2reward as net
+from a2r.models import augmentation
 from a2r.models.singularity import singularity
 
 
@@ -62,19 +62,19 @@ def augment(
     may_mirror: `[I]` bool, whether a clip of an instruction still shows it when
       left is right. If given, clips are cropped and mirrored as those of the
       published models were, but for this; `crop` and `color` have no part.
-    crop: strength of `models.frames.augment`.
+    crop: strength of `models.augmentation.augment`.
     color: the same.
   """
   clip = clip[None]
   if may_mirror is None:
-    levels = frames_lib.augment(rng, clip, crop=crop, color=color)
+    levels = augmentation.augment(rng, clip, crop=crop, color=color)
   else:
     rng_crop, rng_flip = jax.random.split(rng)
     size = clip.shape[2]
-    levels = frames_lib.random_resized_crop(rng_crop, clip, size=size)
+    levels = augmentation.random_resized_crop(rng_crop, clip, size=size)
     allowed = jnp.asarray(may_mirror)[task][None]
-    levels, _ = frames_lib.flip(rng_flip, levels, allowed)
-  return frames_lib.normalize(levels[0])
+    levels, _ = augmentation.flip(rng_flip, levels, allowed)
+  return images.normalize(levels[0])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,7 +105,7 @@ class Augment:
 
 
 def encode_clips(
-  model: reward.Adapt2Reward,
+  model: net.Adapt2Reward,
   params: Any,
   batch: dict[str, dict[str, jax.Array]],
   rng: jax.Array,
@@ -153,9 +153,9 @@ def encode_clips(
   return dict(zip(batch, jnp.split(features, ends), strict=True))
 
 
-def plain_model(config: singularity.Config) -> reward.Adapt2Reward:
+def plain_model(config: singularity.Config) -> net.Adapt2Reward:
   """The backbone alone, without any prompts; its params are `{'backbone'}`."""
-  return reward.Adapt2Reward(
+  return net.Adapt2Reward(
     config,
     num_tasks=0,
     num_failure_prompts=0,
@@ -165,7 +165,7 @@ def plain_model(config: singularity.Config) -> reward.Adapt2Reward:
 
 
 def encode_texts(
-  model: reward.Adapt2Reward,
+  model: net.Adapt2Reward,
   params: Any,
   ids: np.ndarray,
   mask: np.ndarray,
@@ -184,7 +184,7 @@ def encode_texts(
     {"params": params},
     ids,
     mask,
-    np.full(len(ids), prompts.HUMAN, np.int32),
+    np.full(len(ids), net.HUMAN, np.int32),
     deterministic=False,
     method="text",
     rngs={"dropout": rng},

@@ -13,13 +13,13 @@ import numpy as np
 from absl import logging
 
 from a2r import clustering
-from a2r.models import frames as frames_lib
-from a2r.models import reward
+from a2r.core import images
+from a2r.models import adapt2reward as net
 
 Extra = dict[str, Any]
 
 
-def unclustered(model: reward.Adapt2Reward, num_clips: int) -> Extra:
+def unclustered(model: net.Adapt2Reward, num_clips: int) -> Extra:
   """Returns the extra of a run without failure prompts: no clip has one."""
   shape = (model.num_tasks, model.num_failure_prompts, model.config.embed_dim)
   return {
@@ -30,7 +30,7 @@ def unclustered(model: reward.Adapt2Reward, num_clips: int) -> Extra:
 
 
 def make_cluster_fn(
-  model: reward.Adapt2Reward,
+  model: net.Adapt2Reward,
   frames: np.ndarray | Iterable[np.ndarray],
   task: np.ndarray,
   *,
@@ -92,7 +92,7 @@ def make_cluster_fn(
 def _embed(model, params, clips):
   """`[n, E]` unit features of `[n, T, H, W, 3]` uint8 clips."""
   return model.apply(
-    {"params": params}, frames_lib.normalize(clips), method="video"
+    {"params": params}, images.normalize(clips), method="video"
   )
 
 

@@ -19,11 +19,11 @@ import jax
 import jax.numpy as jnp
 
 from a2r import losses
-from a2r.core import batching, parallel
+from a2r.core import batching, images, parallel
 from a2r.core import rng as rng_lib
 from a2r.learners import base, finetune_optimizer
 from a2r.losses import masked_language, matching
-from a2r.models import frames as frames_lib
+from a2r.models import augmentation
 from a2r.models.singularity import singularity
 
 LOSSES = ("itc", "itm", "mlm")
@@ -150,8 +150,8 @@ def look(
 
   def look_at(rng, frames, allowed):
     rng_crop, rng_flip = jax.random.split(rng)
-    frames = frames_lib.random_resized_crop(rng_crop, frames[None], size=size)
-    frames, flipped = frames_lib.flip(rng_flip, frames, allowed[None])
+    frames = augmentation.random_resized_crop(rng_crop, frames[None], size=size)
+    frames, flipped = augmentation.flip(rng_flip, frames, allowed[None])
     return frames[0], flipped[0]
 
   frames, flipped = jax.vmap(look_at)(rngs, batch["frames"], allowed)
@@ -221,7 +221,7 @@ def _encode(apply, batch, micro_batch):
 
   def encode_clips(part, frames):
     # Numbers from 8 on; those below are other calls.
-    return apply(8 + part, "encode_video", frames_lib.normalize(frames))
+    return apply(8 + part, "encode_video", images.normalize(frames))
 
   tokens, clip = batching.map_micro_batches(
     encode_clips, micro_batch, batch["frames"]

@@ -18,11 +18,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from a2r import losses
-from a2r.core import parallel
+from a2r.core import images, parallel
 from a2r.core import rng as rng_lib
 from a2r.learners import base, encoding, run_files
-from a2r.models import frames as pictures
-from a2r.models import scorer, stills
+from a2r.models import heads, saved, scorer
 from a2r.models.singularity import singularity
 
 TERMS = ("clip", "vision", "lang")
@@ -62,7 +61,7 @@ def make_learner(
     raise ValueError(
       f"liv weights are of {', '.join(TERMS)}, none below 0; got {weights}"
     )
-  model = stills.Stills(config)
+  model = heads.Stills(config)
   texts = encoding.plain_model(config)
   tokens = encoding.without_padding(instruction_ids, instruction_mask)
 
@@ -144,10 +143,10 @@ def _loss(features, text, shuffles, weights, gamma):
 class _LastFrame:
   """Unit features `[N, E]` of the last frames of clips."""
 
-  model: stills.Stills
+  model: heads.Stills
 
   def __call__(self, params, frames):
-    frames = pictures.normalize(frames[:, -1:])
+    frames = images.normalize(frames[:, -1:])
     variables = {"params": params["model"]}
     return self.model.apply(variables, frames, method="video")[:, 0]
 
@@ -167,7 +166,7 @@ def make_scorer(
   return scorer.Scorer(
     name="liv",
     params={"model": params},
-    encode_fn=_LastFrame(stills.Stills(config)),
+    encode_fn=_LastFrame(heads.Stills(config)),
     score_fn=scorer.CosineScore(),
     context_fn=text_fn,
     # The rule that takes frames takes the first and the last for two.
@@ -177,8 +176,8 @@ def make_scorer(
 
 
 def _load(folder: pathlib.Path, checkpoint: str) -> scorer.Scorer:
-  run = run_files.read(folder, checkpoint)
-  return make_scorer(run.config, run.params, run.text_fn())
+  run = saved.read_run(folder, checkpoint)
+  return make_scorer(run.config, run.params, run_files.text_fn(run))
 
 
 METHOD = base.Method(

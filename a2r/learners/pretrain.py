@@ -22,10 +22,10 @@ import numpy as np
 import optax
 from flax import linen as nn
 
-from a2r.core import parallel, text
+from a2r.core import images, parallel, text
 from a2r.core import rng as rng_lib
 from a2r.learners import base
-from a2r.models import frames as pictures
+from a2r.models import augmentation
 from a2r.models.singularity import layers, singularity
 from a2r.sim.humans import human_clips, texts
 
@@ -146,7 +146,7 @@ def make_learner(
     caption_weight: weight of the caption loss; the template loss has 1.
     target_weight: weight of the loss on the subject's place, shift and noun.
     mirror: whether each clip is also seen mirrored, left as right.
-    crop: strength of `models.frames.augment`.
+    crop: strength of `models.augmentation.augment`.
     color: the same; the captions still name the colors that were drawn.
   """
   config = model.config
@@ -199,7 +199,7 @@ def make_learner(
 def video_feature(model, params, frames):
   """`[B, E]` unit features of uint8 clips `[B, T, S, S, 3]`."""
   _, feature = model.apply(
-    {"params": params}, pictures.normalize(frames), method="encode_video"
+    {"params": params}, images.normalize(frames), method="encode_video"
   )
   return layers.l2_normalize(feature.mean(axis=1))
 
@@ -227,7 +227,7 @@ def _augment(rngs, frames, crop, color):
   rngs = jax.vmap(lambda r: jax.random.fold_in(r, _LOOKS))(rngs)
   rngs = jnp.tile(rngs, len(frames) // len(rngs))
   return jax.vmap(
-    lambda r, x: pictures.augment(r, x[None], crop=crop, color=color)[0]
+    lambda r, x: augmentation.augment(r, x[None], crop=crop, color=color)[0]
   )(rngs, frames)
 
 

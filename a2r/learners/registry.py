@@ -4,7 +4,7 @@ import pathlib
 from collections.abc import Mapping
 
 from a2r.learners import adapt2reward, base, concept2robot, dvd, liv, triplet
-from a2r.models import artifact, scorer, trained
+from a2r.models import saved, scorer
 
 METHODS: Mapping[str, base.Method] = {
   row.name: row
@@ -32,21 +32,9 @@ def load_scorer(
     ValueError: the files are broken, or of a method that is not known.
   """
   folder = pathlib.Path(folder).expanduser()
-  method = find_method(folder)
+  method = saved.find_method(folder)
   if method not in METHODS:
     raise ValueError(
       f"{folder} is of the method {method!r}; known: {', '.join(METHODS)}"
     )
   return METHODS[method].load(folder, checkpoint)
-
-
-def find_method(folder: pathlib.Path) -> str:
-  """The method of a run folder; an exported reward is Adapt2Reward's.
-
-  Raises:
-    FileNotFoundError: no such run.
-    ValueError: its settings are broken.
-  """
-  if artifact.is_one(folder):
-    return "adapt2reward"
-  return trained.method_of(trained.read_file(folder, "config.json"))

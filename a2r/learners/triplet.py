@@ -20,7 +20,7 @@ import numpy as np
 from a2r import losses
 from a2r.core import parallel
 from a2r.learners import base, encoding, run_files
-from a2r.models import scorer
+from a2r.models import saved, scorer
 from a2r.models.singularity import singularity
 
 
@@ -120,9 +120,9 @@ def choose_negatives(
 
 
 def _load(folder: pathlib.Path, checkpoint: str) -> scorer.Scorer:
-  run = run_files.read(folder, checkpoint)
+  run = saved.read_run(folder, checkpoint)
   model = encoding.plain_model(run.config)
-  return scorer.cosine(METHOD.name, model, run.params, run.text_fn())
+  return scorer.cosine(METHOD.name, model, run.params, run_files.text_fn(run))
 
 
 METHOD = base.Method(

@@ -1,6 +1,13 @@
 """What every method becomes for planning and for evaluation: a scorer.
 
-Letters: N clips, T frames, S picture size, L texts, E feature width.
+A `Scorer` tells how well clips show what texts say. Its functions are pure, so
+that they can stand inside a planner's program; `scores`, `encode` and
+`score_features` apply them to any clips and texts from the host. `adapt2reward`
+makes the scorer of a trained reward, `cosine` that of a method whose features
+are compared as they are.
+
+Letters: N clips, T frames, S picture size, L texts, M trained instructions, K
+failure prompts per trained instruction, E feature width.
 """
 
 import dataclasses
@@ -11,13 +18,16 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from absl import logging
 
-from a2r.core import frames as frame_rule
-from a2r.models import encoders, forms
-from a2r.models import frames as pictures
+from a2r.core import batching, checks, images
+from a2r.core import text as text_lib
+from a2r.models import adapt2reward as net
 
 PyTree = Any
-_CHUNK = 40
+# Clips of one call of a program: few sizes are compiled, whatever their number.
+_CHUNKS = (1, 4, 16, 64)
+_LENGTH_STEP = 16
 
 
 class Scorer(NamedTuple):
@@ -51,66 +61,95 @@ class Scorer(NamedTuple):
 def scores(
   scorer: Scorer, clips: np.ndarray, texts: Sequence[str]
 ) -> np.ndarray:
-  """The score of every clip for every text.
+  """Returns the score of every clip for every text.
+
+  Programs are compiled for batches of 1, 4, 16 and 64 clips, when first met;
+  a batch is padded to the next of these and a larger one cut into 64s. A
+  picture size that is new compiles one small program more.
 
   Args:
-    scorer: judges.
+    scorer: of a method.
     clips: `[N, T', H, W, 3]` uint8, any T', H and W: frames are taken evenly,
       first and last included, and resized.
     texts: L of them.
 
   Returns:
-    `[N, L]` float32.
+    `[N, L]` float32; another tree `[N, ...]` where the scorer's `score_fn`
+    makes one.
 
   Raises:
-    ValueError: clips of another type or rank.
+    ValueError: clips of another type or rank, or a text that is none.
   """
-  return judge(scorer, encode(scorer, clips), texts)
+  clips, context = check_clips(clips), _make_context(scorer, texts)
+  return _score_chunks(scorer, encode(scorer, clips), context)
 
 
 def encode(scorer: Scorer, clips: np.ndarray) -> PyTree:
-  """What `judge` takes of clips, see `scores`: a tree of `[N, ...]`."""
-  clips = encoders.check_clips(clips)
-  index = frame_rule.frame_indices(clips.shape[1], scorer.num_frames, "ends")
+  """Returns the features `[N, ...]` of clips, see `scores`."""
+  clips = check_clips(clips)
+  index = images.frame_indices(clips.shape[1], scorer.num_frames, "ends")
+  size = scorer.image_size
 
   def encode(chunk):
-    size = scorer.image_size
-    return _encode(scorer.encode_fn, size, scorer.params, chunk[:, index])
+    frames = chunk[:, index]
+    if frames.shape[2:4] != (size, size):
+      frames = _resize(frames, size)
+    return _encode(scorer.encode_fn, scorer.params, frames)
 
-  return _in_chunks(encode, clips)
-
-
-def judge(scorer: Scorer, features: PyTree, texts: Sequence[str]) -> np.ndarray:
-  """`[N, L]` float32 scores of what `encode` returned for every text."""
-  context = scorer.context_fn(list(texts))
-
-  def judge(chunk):
-    return _judge(scorer.score_fn, scorer.params, chunk, context)
-
-  return _in_chunks(judge, features).astype(np.float32)
+  return batching.map_chunks(encode, _CHUNKS, clips)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def _encode(encode_fn, size, params, frames):
-  return encode_fn(params, pictures.resize(frames, size))
+def score_features(
+  scorer: Scorer, features: PyTree, texts: Sequence[str]
+) -> np.ndarray:
+  """Returns the scores of what `encode` returned for every text."""
+  return _score_chunks(scorer, features, _make_context(scorer, texts))
+
+
+def _make_context(scorer, texts):
+  if isinstance(texts, str):
+    raise ValueError(f"expected a list of texts, got {texts!r}")
+  return scorer.context_fn(list(texts))
+
+
+def _score_chunks(scorer, features, context):
+  def score(chunk):
+    return _score(scorer.score_fn, scorer.params, chunk, context)
+
+  return batching.map_chunks(score, _CHUNKS, features)
+
+
+# Models of equal sizes share these programs.
+_resize = jax.jit(images.resize, static_argnums=1)
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _judge(score_fn, params, features, context):
-  return score_fn(params, features, context)
+def _encode(encode_fn, params, frames):
+  return encode_fn(params, frames)
 
 
-def _in_chunks(function, rows: PyTree) -> PyTree:
-  """`function(rows)` in numpy, some rows at a time; the last are padded."""
-  num = jax.tree.leaves(rows)[0].shape[0]
-  size = min(num, _CHUNK)
-  parts = []
-  for start in range(0, num, size):
-    # Filled up with its last row.
-    index = np.minimum(np.arange(start, start + size), num - 1)
-    part = function(jax.tree.map(lambda x, i=index: x[i], rows))
-    parts.append(jax.device_get(part))
-  return jax.tree.map(lambda *x: np.concatenate(x)[:num], *parts)
+@functools.partial(jax.jit, static_argnums=0)
+def _score(score_fn, params, features, context):
+  scores = score_fn(params, features, context)
+  return jax.tree.map(lambda x: x.astype(jnp.float32), scores)
+
+
+def check_clips(clips: np.ndarray) -> np.ndarray:
+  """Returns `clips` as a numpy array.
+
+  Raises:
+    ValueError: says what clips should be.
+  """
+  clips = np.asarray(clips)
+  got = f"got {clips.dtype} {list(clips.shape)}"
+  expected = "clips are uint8 RGB [B, T, H, W, 3]"
+  if clips.dtype != np.uint8:
+    raise ValueError(f"{expected}, {got}")
+  if clips.ndim == 4:
+    raise ValueError(f"{expected}, {got}; pass one clip as clip[None]")
+  if clips.ndim != 5 or clips.shape[-1] != 3 or not clips.size:
+    raise ValueError(f"{expected}, none of them zero, {got}")
+  return clips
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,26 +164,8 @@ class EncodeVideo:
 
   def __call__(self, params: PyTree, frames: jax.Array) -> jax.Array:
     return self.model.apply(
-      {"params": params["model"]}, pictures.normalize(frames), method="video"
+      {"params": params["model"]}, images.normalize(frames), method="video"
     )
-
-
-@dataclasses.dataclass(frozen=True)
-class FormScore:
-  """A form of Adapt2Reward's reward, one of `forms.FORMS`.
-
-  The context is a `forms.Texts`.
-
-  Attributes:
-    form: its name.
-  """
-
-  form: str
-
-  def __call__(
-    self, params: PyTree, features: jax.Array, context: forms.Texts
-  ) -> jax.Array:
-    return forms.FORMS[self.form](features, context, params["temperature"])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -166,7 +187,7 @@ def cosine(
   params: PyTree,
   context_fn: Callable[[Sequence[str]], jax.Array],
 ) -> Scorer:
-  """The scorer of a module with a method `video`: cosines with the texts.
+  """Returns the scorer of a module with a method `video`: cosines with texts.
 
   Args:
     name: of the method.
@@ -183,6 +204,195 @@ def cosine(
     num_frames=model.config.num_frames,
     image_size=model.config.image_size,
   )
+
+
+@dataclasses.dataclass(frozen=True)
+class FormScore:
+  """A form of Adapt2Reward's reward; the context is a `net.Texts`.
+
+  Attributes:
+    form: one of `net.FORMS`; None gives a dict of all of them.
+  """
+
+  form: str | None
+
+  def __post_init__(self):
+    checks.one_of("form", self.form, (*net.FORMS, None))
+
+  def __call__(self, params: PyTree, features: jax.Array, context: net.Texts):
+    def score(form):
+      return net.FORMS[form](features, context, params["temperature"])
+
+    return score(self.form) if self.form else {f: score(f) for f in net.FORMS}
+
+
+@dataclasses.dataclass(frozen=True)
+class FailureModes:
+  """`net.failure_modes` `[N, 1 + K]` of the one text of a `net.Texts`."""
+
+  def __call__(self, params: PyTree, features: jax.Array, context: net.Texts):
+    texts = context.text[0], context.failure[0]
+    return net.failure_modes(features, *texts, params["temperature"])
+
+
+class Instructions:
+  """What Adapt2Reward's clips are scored for: texts to a `net.Texts`.
+
+  A text is read as one of the known instructions where it differs from it in
+  wording alone (see `text.find_instruction`), which the log tells once.
+  """
+
+  def __init__(
+    self,
+    known: Sequence[str],
+    num_trained: int,
+    text_fn: Callable[[list[str]], np.ndarray],
+    failure_text_fn: Callable[[list[str]], np.ndarray] | None,
+  ):
+    """Holds the known instructions; their features are made when first asked.
+
+    Args:
+      known: the trained instructions (those with robot data), then the others.
+      num_trained: M.
+      text_fn: texts to a robot -> `[N, E]`.
+      failure_text_fn: the M trained instructions -> `[M, K, E]`; None where no
+        failure prompts were trained, which then are ignored everywhere.
+    """
+    self.known = list(known)
+    self.trained = self.known[:num_trained]
+    self.prompted = self.trained if failure_text_fn else []
+    self._text_fn = text_fn
+    self._failure_text_fn = failure_text_fn
+    self.read = functools.lru_cache(maxsize=1024)(self._read)
+    self._make = functools.lru_cache(maxsize=64)(self._make_texts)
+
+  def __call__(self, texts: Sequence[str]) -> net.Texts:
+    """Returns the features of texts and of what they compete with."""
+    return self._make(tuple(self.read(text) for text in texts))
+
+  def _read(self, text: str) -> str:
+    known = text_lib.read_as(text, self.known)
+    if text_lib.pre_text(known) != text_lib.pre_text(text):
+      logging.info("instruction %r read as %r", text, known)
+    return known
+
+  @functools.cached_property
+  def _features(self) -> tuple[np.ndarray, np.ndarray]:
+    """`[L, E]` of the known instructions, `[M, K, E]` of their failures."""
+    known = np.asarray(self._text_fn(self.known))
+    if not self.prompted:
+      return known, np.zeros((1, 1, known.shape[-1]), known.dtype)
+    return known, np.asarray(self._failure_text_fn(self.prompted))
+
+  def _make_texts(self, texts: tuple[str, ...]) -> net.Texts:
+    known, failures = self._features
+    row = {text: i for i, text in enumerate(self.known)}
+    index = np.array([row.get(text, -1) for text in texts])
+    new = [text for text in texts if text not in row]
+    text = known[index]
+    if new:
+      text[index < 0] = np.asarray(self._text_fn(new))
+    prompted = (index >= 0) & (index < len(self.prompted))
+    return net.Texts(
+      text=jnp.asarray(text),
+      known=jnp.asarray(known),
+      index=jnp.asarray(index),
+      failure=jnp.asarray(failures[np.where(prompted, index, 0)]),
+      has_failure=jnp.asarray(prompted),
+    )
+
+
+def adapt2reward(
+  model: net.Adapt2Reward,
+  params: PyTree,
+  tokenizer: text_lib.Tokenizer,
+  *,
+  instructions: Sequence[str],
+  num_trained: int,
+  form: str,
+  temperature: float,
+  failure_prompts: bool = True,
+) -> Scorer:
+  """Returns the scorer of a trained reward; `context_fn` is `Instructions`.
+
+  Args:
+    model: the module.
+    params: its parameters.
+    tokenizer: the one it was trained with.
+    instructions: the known ones, the trained ones first.
+    num_trained: M, how many have robot data.
+    form: one of `net.FORMS`.
+    temperature: that of training.
+    failure_prompts: whether the failure prompts were trained.
+  """
+  params = jax.device_put(params)
+  text_fn = make_text_fn(model, params, tokenizer)
+  failure_text_fn = functools.partial(text_fn, failures=True)
+  return Scorer(
+    name="adapt2reward",
+    params={"model": params, "temperature": jnp.float32(temperature)},
+    encode_fn=EncodeVideo(model),
+    score_fn=FormScore(form),
+    context_fn=Instructions(
+      instructions,
+      num_trained,
+      text_fn,
+      failure_text_fn if failure_prompts else None,
+    ),
+    num_frames=model.config.num_frames,
+    image_size=model.config.image_size,
+  )
+
+
+def make_text_fn(
+  model: net.Adapt2Reward, params: PyTree, tokenizer: text_lib.Tokenizer
+) -> Callable[..., np.ndarray]:
+  """Returns a function of texts to their unit features.
+
+  Args:
+    model: the module.
+    params: its parameters.
+    tokenizer: the one it was trained with.
+
+  Returns:
+    `text_fn(texts)`: `[N, E]`, the texts read as robot instructions;
+    `text_fn(texts, failures=True)`: `[M, K, E]` for the M trained ones. A
+    ValueError for a text of too many tokens.
+  """
+  max_length = model.config.max_positions - (
+    model.domain_prompt_length + model.failure_prompt_length
+  )
+
+  def text_fn(texts, *, failures=False):
+    # A power of two: few sizes are compiled, whatever the number of texts.
+    num = len(texts) if failures else 1 << (len(texts) - 1).bit_length()
+    padded = [*texts, *texts[:1] * (num - len(texts))]
+    ids, mask = tokenizer(padded, max_length + 1)
+    for text, too_long in zip(padded, mask[:, -1], strict=True):
+      if too_long:
+        raise ValueError(
+          f"the instruction has more than the model's {max_length} tokens: "
+          f"{text!r}"
+        )
+    # Masked tokens change nothing but cost time.
+    steps = -(-int(mask.sum(1).max()) // _LENGTH_STEP)
+    length = min(steps * _LENGTH_STEP, max_length)
+    tokens = ids[:, :length], mask[:, :length]
+    return np.asarray(_encode_texts(model, failures, params, *tokens))[
+      : len(texts)
+    ]
+
+  return text_fn
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _encode_texts(model, failures, params, input_ids, mask):
+  variables = {"params": params}
+  if failures:
+    task = np.arange(len(input_ids), dtype=np.int32)
+    return model.apply(variables, input_ids, mask, task, method="failure_text")
+  domain = np.full(len(input_ids), net.ROBOT, np.int32)
+  return model.apply(variables, input_ids, mask, domain, method="text")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from a2r.models import frames as pictures
+from a2r.core import images
 from a2r.models import scorer as scorer_lib
 from a2r.planning import base
 from a2r.sim.tabletop import env, physics, rewards, tasks
@@ -118,7 +118,7 @@ class _Scores:
   image_size: int
 
   def __call__(self, params, rows, future, timing, task) -> jax.Array:
-    clips = pictures.resize(assemble(rows, future, timing), self.image_size)
+    clips = images.resize(assemble(rows, future, timing), self.image_size)
     features = self.encode_fn(params["scorer"], clips)
     scores = self.score_fn(params["scorer"], features, params["context"])
     column = params["columns"][task]

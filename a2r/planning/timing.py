@@ -5,13 +5,13 @@ Letters as in `a2r.planning.base`.
 
 import numpy as np
 
-from a2r.core import frames
+from a2r.core import images
 from a2r.planning import base
 
 
 def stored(num_frames: int) -> np.ndarray:
   """Timesteps `[T]` of an episode's clip, first and last state included."""
-  return frames.frame_indices(base.NUM_STATES, num_frames, "ends")
+  return images.frame_indices(base.NUM_STATES, num_frames, "ends")
 
 
 def num_taken(settings: base.Settings, num_frames: int) -> int:
@@ -36,7 +36,7 @@ def make(settings: base.Settings, num_frames: int, step: int) -> base.Timing:
   if not num_frames:
     return _timing(step, [], [])
   if settings.clip == "future":
-    offsets = 1 + frames.frame_indices(settings.horizon, num_frames, "ends")
+    offsets = 1 + images.frame_indices(settings.horizon, num_frames, "ends")
     return _timing(step, offsets, np.arange(num_frames))
   if num_frames == 1:
     raise ValueError("an episode's clip of 1 frame shows nothing but its start")

@@ -10,7 +10,8 @@ import numpy as np
 
 from a2r.core import text, trees
 from a2r.learners import adapt2reward
-from a2r.models import convert, reward
+from a2r.models import adapt2reward as net
+from a2r.models import convert
 from a2r.models.convert import sizes
 from a2r.models.singularity import singularity
 from a2r.runs import datasets, weights
@@ -32,7 +33,7 @@ class Start(NamedTuple):
     card: what is known of the backbone.
   """
 
-  model: reward.Adapt2Reward
+  model: net.Adapt2Reward
   tokenizer: text.Tokenizer
   max_length: int
   init_fn: Callable[[jax.Array], Any]
@@ -54,7 +55,7 @@ def make_start(config: Any, data: datasets.Data) -> Start:
     FileNotFoundError: no such folder or weights.
   """
   backbone_config = singularity.Config(**config.backbone)
-  model = reward.Adapt2Reward(
+  model = net.Adapt2Reward(
     backbone_config,
     num_tasks=data.num_trained,
     num_failure_prompts=config.num_failure_prompts,

@@ -8,7 +8,7 @@ from collections.abc import Container
 from typing import Any
 
 from a2r import sim
-from a2r.models import wording
+from a2r.core import text as text_lib
 from a2r.runs import datasets
 from a2r.runs.sources import user_clips
 from data.ssv2 import layout
@@ -66,7 +66,7 @@ def check(config: Any, data: datasets.Data, readings: dict[str, str]):
   lacking = [
     repr(str(text))
     for text in dict.fromkeys(asked)
-    if wording.find(text, known) is None
+    if text_lib.find_instruction(text, known) is None
   ]
   if lacking:
     raise ValueError(

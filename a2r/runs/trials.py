@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from a2r.core import frames, progress
+from a2r.core import images, progress
 from a2r.evaluation import animation
 from a2r.planning import base, trials
 from a2r.runs import jobs, players, trial_store
@@ -232,7 +232,7 @@ def _store(store, player, batch, task, records, seconds):
 def _animate(environment: str, qpos: np.ndarray) -> bytes:
   """A trial `[61, nq]` as an animation."""
   model = physics.load(environment)
-  shown = frames.frame_indices(len(qpos), _VIDEO_FRAMES, "ends")
+  shown = images.frame_indices(len(qpos), _VIDEO_FRAMES, "ends")
   pictures = drawing.draw_frames(
     drawing.Look(model.variant, model.mj),
     model.mj,

@@ -10,16 +10,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from a2r.core import frames as frame_rule
+from a2r.core import images
 from a2r.evaluation import labeled, metrics
-from a2r.models import frames as pictures
-from a2r.models import prompts, reward, scorer
+from a2r.models import adapt2reward as net
+from a2r.models import scorer
 
 _CHUNK = 40
 
 
 def make_validate_fn(
-  model: reward.Adapt2Reward,
+  model: net.Adapt2Reward,
   clips: labeled.LabeledClips,
   texts: Sequence[str],
   tokens: tuple[np.ndarray, np.ndarray],
@@ -37,21 +37,19 @@ def make_validate_fn(
     tokens: their ids and mask, `[M, L]` each.
   """
   config = model.config
-  index = frame_rule.frame_indices(
-    clips.frames.shape[1], config.num_frames, "ends"
-  )
+  index = images.frame_indices(clips.frames.shape[1], config.num_frames, "ends")
   frames = clips.frames[:, index]
   row = np.array([list(texts).index(text) for text in clips.instruction])
 
   @jax.jit
   def encode_video(params, frames):
-    frames = pictures.normalize(pictures.resize(frames, config.image_size))
+    frames = images.normalize(images.resize(frames, config.image_size))
     return model.apply({"params": params}, frames, method="video")
 
   @jax.jit
   def encode_text(params):
     ids, mask = map(jnp.asarray, tokens)
-    domain = jnp.full(len(ids), prompts.ROBOT)
+    domain = jnp.full(len(ids), net.ROBOT)
     return model.apply({"params": params}, ids, mask, domain, method="text")
 
   def validate(params, extra):
@@ -89,7 +87,7 @@ def of_scorer(
     features = kept[0] if kept else scorer.encode(judge, clips.frames)
     if frozen and not kept:
       kept.append(features)
-    scores = scorer.judge(judge, features, texts)
+    scores = scorer.score_features(judge, features, texts)
     return _aurocs(scores[np.arange(len(clips)), own], clips)
 
   return validate

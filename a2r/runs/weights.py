@@ -12,7 +12,7 @@ import tokenizers
 
 from a2r import assets
 from a2r.core import checkpoint, text, trees
-from a2r.models import artifact, trained
+from a2r.models import saved
 from a2r.models.singularity import singularity
 
 # What launch.convert writes into its folder.
@@ -54,8 +54,8 @@ def load(path: pathlib.Path) -> Backbone:
     params, tokenizer, card = load_backbone(file)
     card.pop("config", None)
     return Backbone(params, config, tokenizer, card)
-  if artifact.is_one(path):
-    found = artifact.read(path)
+  if saved.is_exported(path):
+    found = saved.load(path)
     step = {"step": found.record["step"]}
     return Backbone(found.params["backbone"], config, found.tokenizer, step)
   stored = checkpoint.load(path)
@@ -81,7 +81,7 @@ def load_config(path: pathlib.Path) -> singularity.Config | None:
   if file:
     fields = _metadata(file)["card"].get("config")
   elif (path / "config.json").is_file():
-    stored = trained.read_json(path / "config.json")
+    stored = saved.read_json(path / "config.json")
     fields = stored.get("model", {}).get("backbone")
   else:
     fields = None

@@ -39,3 +39,19 @@ def test_parts_are_numbered_and_keep_their_order():
 def test_a_part_that_does_not_fit_is_named():
   with pytest.raises(ValueError, match="6 clips .* micro_batch=4"):
     loss(KERNEL, 4)
+
+
+@pytest.mark.parametrize(
+  "num, size, calls",
+  [(7, 3, [3, 3, 3]), (2, 3, [2]), (3, (1, 4, 16), [4]), (20, (1, 4), [4] * 5)],
+)
+def test_chunks_have_one_size_and_keep_their_order(num, size, calls):
+  sizes = []
+
+  def double(rows):
+    sizes.append(len(rows["x"]))
+    return 2 * rows["x"]
+
+  out = batching.map_chunks(double, size, {"x": np.arange(num)})
+  np.testing.assert_array_equal(out, 2 * np.arange(num))
+  assert sizes == calls

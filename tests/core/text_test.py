@@ -92,3 +92,25 @@ def test_errors_say_what_is_wrong(tmp_path):
   path.write_text("{}")
   with pytest.raises(ValueError, match="not a tokenizer file"):
     text.Tokenizer.load(path)
+
+
+@pytest.mark.parametrize(
+  ("asked", "expected"),
+  [
+    ("closing drawer", 0),
+    ("Closing the drawer!", 0),
+    ("close drawer", 0),
+    ("put a cup on the table", 1),
+    ("run", 2),
+    ("poking cup", 3),
+    ("cut rope", None),  # Twice there.
+    ("closing box", None),
+    ("drawer closing", None),
+    ("the", None),
+    ("closed drawer", None),
+  ],
+)
+def test_a_text_is_read_as_a_known_instruction(asked, expected):
+  known = ["closing drawer", "putting cup on table", "running", "poke the cup"]
+  known += ["cutting rope", "cuting rope"]
+  assert text.find_instruction(asked, known) == expected

@@ -5,7 +5,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from a2r.models import frames as model_frames
+from a2r.core import images as core_images
 from data import images
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
@@ -26,7 +26,7 @@ def test_equals_the_models_resize(shape):
   pictures = np.random.default_rng(0).integers(0, 256, (2, *shape, 3), np.uint8)
   ours = images.resize(pictures, 16)
   assert ours.shape == (2, 16, 16, 3)
-  np.testing.assert_array_equal(ours, model_frames.resize(pictures, 16))
+  np.testing.assert_array_equal(ours, core_images.resize(pictures, 16))
 
 
 def test_same_size_is_untouched():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from a2r.models import encoders
+from a2r.models import adapt2reward as net
 from a2r.runs import initial, weights
 
 
@@ -33,7 +33,7 @@ def test_a_run_starts_from_it_at_another_size(folder, monkeypatch):
     initial.adapt2reward,
     "init_params",
     lambda model, *_: jax.tree.map(
-      lambda leaf: np.zeros(leaf.shape, leaf.dtype), encoders.params_like(model)
+      lambda leaf: np.zeros(leaf.shape, leaf.dtype), net.params_like(model)
     ),
   )
   fields = {"image_size": 48, "num_frames": 6, "itm": False}

@@ -11,7 +11,7 @@ import pytest
 from a2r.core import parallel
 from a2r.learners import adapt2reward, base, encoding
 from a2r.learners import state as state_lib
-from a2r.models import reward
+from a2r.models import adapt2reward as net
 from a2r.models.singularity import config as config_lib
 
 M, K, NUM_FAILURES = 2, 2, 10
@@ -49,7 +49,7 @@ def failed_clips():
 
 
 def make_model(num_failure_prompts=K):
-  return reward.Adapt2Reward(
+  return net.Adapt2Reward(
     CONFIG,
     M,
     num_failure_prompts,

@@ -12,7 +12,8 @@ import pytest
 from a2r.core import parallel
 from a2r.learners import base, concept2robot, dvd, encoding, liv, triplet
 from a2r.learners import state as state_lib
-from a2r.models import encoders, scorer
+from a2r.models import adapt2reward as net
+from a2r.models import scorer
 from a2r.models.singularity import config as config_lib
 
 CONFIG = config_lib.Config(
@@ -46,7 +47,7 @@ SIZES = {
 
 @functools.cache
 def backbone():
-  shapes = encoders.params_like(encoding.plain_model(CONFIG))["backbone"]
+  shapes = net.params_like(encoding.plain_model(CONFIG))["backbone"]
   draw = np.random.default_rng(2)
   return jax.tree.map(
     lambda x: 0.3 * draw.normal(size=x.shape).astype(np.float32), shapes

@@ -10,10 +10,9 @@ import optax
 import pytest
 
 from a2r import losses
-from a2r.core import parallel
+from a2r.core import images, parallel
 from a2r.learners import base, finetune
 from a2r.learners import state as state_lib
-from a2r.models import frames as frames_lib
 from a2r.models.singularity import singularity
 
 CONFIG = singularity.Config(
@@ -91,7 +90,7 @@ def test_loss_of_two_pairs_is_the_published_one():
     variables = {
       "params": params["backbone"] | {"mlm_head": params["mlm_head"]}
     }
-    frames = frames_lib.normalize(batch["frames"][:, :, :8, :8])
+    frames = images.normalize(batch["frames"][:, :, :8, :8])
     output = MODEL.apply(
       variables, frames, batch["input_ids"], batch["attention_mask"]
     )

@@ -10,7 +10,8 @@ from a2r import reward
 from a2r.core import checkpoint
 from a2r.evaluation import description, judge
 from a2r.learners import encoding, registry, run_files
-from a2r.models import classifier, discriminator, encoders, scorer
+from a2r.models import adapt2reward as net
+from a2r.models import heads, scorer
 from a2r.models.singularity import singularity
 from tests import tiny as tiny_models
 from tests.tiny import BACKBONE, KNOWN, draw_like
@@ -36,11 +37,11 @@ def clips():
 def make_run(folder, method):
   """A run folder of a baseline with an untrained model."""
   config = singularity.Config(**BACKBONE)
-  backbone = draw_like(encoders.params_like(encoding.plain_model(config)))
+  backbone = draw_like(net.params_like(encoding.plain_model(config)))
   params, extra = dict(backbone), {}
   frames = np.zeros((1, 2, 16, 16, 3))
   if method == "concept2robot":
-    model = classifier.Classifier(config, len(LABELS), 0.1)
+    model = heads.Classifier(config, len(LABELS), 0.1)
     params["head"] = draw_like(
       jax.eval_shape(
         lambda: model.init(jax.random.key(0), frames, method="video")
@@ -48,7 +49,7 @@ def make_run(folder, method):
     )
   if method == "dvd":
     extra = backbone | {"mean": np.zeros(8, np.float32), "std": np.ones(8)}
-    model = discriminator.Discriminator()
+    model = heads.Discriminator()
     example = np.zeros((1, 8))
     shapes = jax.eval_shape(model.init, jax.random.key(0), example, example)
     params = draw_like(shapes, scale=0.05)["params"]

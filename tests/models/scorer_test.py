@@ -4,7 +4,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from a2r.models import forms, scorer
+from a2r.models import adapt2reward as net
+from a2r.models import scorer
 
 
 def first_and_last(params, frames):
@@ -63,11 +64,11 @@ def test_cosine_and_forms():
   text = jnp.array([[0.0, 1], [1, 0], [-1, 0]])
   values = scorer.CosineScore()({}, video, text)
   np.testing.assert_allclose(values, [[0, 1, -1], [0.8, 0.6, -0.6]], rtol=1e-6)
-  texts = forms.Texts(
+  texts = net.Texts(
     text, text, jnp.arange(3), jnp.zeros((3, 1, 2)), jnp.zeros(3, bool)
   )
   params = {"temperature": jnp.float32(0.5)}
-  for form, fn in forms.FORMS.items():
+  for form, fn in net.FORMS.items():
     np.testing.assert_array_equal(
       scorer.FormScore(form)(params, video, texts), fn(video, texts, 0.5)
     )

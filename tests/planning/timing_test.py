@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from a2r.core import frames
+from a2r.core import images
 from a2r.planning import base, timing
 
 
@@ -28,7 +28,7 @@ def test_eight_frames_of_an_episode_need_three_pictures_a_plan():
 
 @pytest.mark.parametrize("num_frames", [2, 4, 5, 8, 16])
 def test_last_plan_sees_the_clip_that_rewards_are_trained_on(num_frames):
-  expected = frames.frame_indices(61, num_frames, "ends").tolist()
+  expected = images.frame_indices(61, num_frames, "ends").tolist()
   assert shown(base.Settings(), num_frames, 40) == expected
 
 
@@ -48,7 +48,7 @@ def test_shapes_do_not_depend_on_the_plan(num_frames):
 def test_future_is_the_predicted_steps_alone():
   settings = base.Settings(clip="future")
   assert timing.num_taken(settings, 8) == 0
-  expected = (21 + frames.frame_indices(20, 8, "ends")).tolist()
+  expected = (21 + images.frame_indices(20, 8, "ends")).tolist()
   assert shown(settings, 8, 20) == expected
   assert expected[0] == 21
   assert expected[-1] == 40

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from a2r.models import artifact, trained
+from a2r.models import saved
 from a2r.runs import initial, validation, weights
 
 
@@ -62,7 +62,7 @@ def test_first_weights_come_from_an_exported_reward(own, tmp_path):
     "train": {"num_steps": 5},
     "eval": {"environments": []},
   }
-  made = trained.Trained(
+  made = saved.SavedReward(
     params=params,
     tokenizer=start.tokenizer,
     model=json.loads(json.dumps(settings["model"])),
@@ -71,9 +71,9 @@ def test_first_weights_come_from_an_exported_reward(own, tmp_path):
     form="cosine",
     temperature=0.07,
     failure_prompts=True,
-    record=trained.make_record(settings, None, step=4),
+    record=saved.make_record(settings, None, step=4),
   )
-  artifact.write(tmp_path / "mine", made)
+  saved.write(tmp_path / "mine", made)
   config = copy.deepcopy(config.model)
   with config.unlocked():
     config.init = str(tmp_path / "mine")

@@ -18,6 +18,7 @@ EPSILON = 1e-12
 
 # What PyTorch gives a new Linear layer: uniform in +-1/sqrt(fan_in).
 torch_linear_init = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
+torch_dense = functools.partial(nn.Dense, kernel_init=torch_linear_init)
 
 # Without the two-pass variance a row whose mean is far from zero loses digits.
 LayerNorm = functools.partial(

@@ -88,8 +88,8 @@ class Singularity(nn.Module):
     self.text = [layer(*sizes, dtype=c.dtype) for _ in range(c.fusion_layer)]
     if c.pooling == "flat":
       self.pooler = _FlatPooler(c.width)
-    self.vision_proj = _head(c.embed_dim)
-    self.text_proj = _head(c.embed_dim)
+    self.vision_proj = layers.torch_dense(c.embed_dim)
+    self.text_proj = layers.torch_dense(c.embed_dim)
     self.temp = self.param("temp", nn.initializers.constant(0.07), ())
     if c.itm or c.mlm:
       self.fusion = [
@@ -97,7 +97,7 @@ class Singularity(nn.Module):
         for _ in range(c.fusion_layer, c.text_layers)
       ]
     if c.itm:
-      self.itm_head = _head(2)
+      self.itm_head = layers.torch_dense(2)
     if c.mlm:
       self.mlm_head = bert.MaskedLanguageHead(c.dtype)
 
@@ -287,8 +287,3 @@ class _FlatPooler(nn.Module):
     x = nn.Dense(self.width // 4, name="reduce")(x.astype(jnp.float32))
     x = nn.Dense(self.width, name="dense")(x.reshape(*x.shape[:2], -1))
     return layers.gelu(layers.LayerNorm(epsilon=1e-6, name="layernorm")(x))
-
-
-def _head(features: int) -> nn.Dense:
-  """A float32 projection with PyTorch's first values."""
-  return nn.Dense(features, kernel_init=layers.torch_linear_init)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from a2r.core import frames
+from a2r.core import images
 from a2r.sim.behavior import policies
 from a2r.sim.tabletop import drawing, physics, tasks, variants
 
@@ -95,9 +95,9 @@ def collect(
     np.concatenate(column)[:num_clips] for column in zip(*kept, strict=True)
   )
   last = states.shape[1] - 1
-  stored = frames.frame_indices(last + 1, num_frames, "ends")
+  stored = images.frame_indices(last + 1, num_frames, "ends")
   look = drawing.Look(model.variant, model.mj)
-  images = drawing.draw_frames(
+  frames = drawing.draw_frames(
     look,
     model.mj,
     qpos[:, stored],
@@ -105,7 +105,7 @@ def collect(
     samples=samples,
   )
   source_names = np.full(len(draws), source)
-  return Clips(images, success, source_names, draws, states)
+  return Clips(frames, success, source_names, draws, states)
 
 
 def _simulate(model, task, source, keys, draws, want, engine):

@@ -1,10 +1,11 @@
-"""Prompts steer the text feature, and a backbone drops in as it is."""
+"""Prompts steer the text feature, a backbone drops in; forms by hand."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from a2r.models import reward
+from a2r.models import adapt2reward as net
 from a2r.models.singularity import singularity
 
 M, K = 2, 3
@@ -12,7 +13,7 @@ M, K = 2, 3
 
 @pytest.fixture(scope="module")
 def model(make_config):
-  return reward.Adapt2Reward(make_config(), M, K, 2, 3)
+  return net.Adapt2Reward(make_config(), M, K, 2, 3)
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +102,7 @@ def test_failure_context_is_cls_robot_failure_words(model, params, inputs):
 
 def test_without_prompts_the_text_is_the_backbones(make_config, params, inputs):
   _, input_ids, mask = inputs
-  model = reward.Adapt2Reward(make_config(), 0, 0, 0, 0)
+  model = net.Adapt2Reward(make_config(), 0, 0, 0, 0)
   shapes = jax.eval_shape(model.init, jax.random.key(0), *inputs)
   assert set(shapes["params"]) == {"backbone"}
   domain = np.ones(3, np.int32)
@@ -125,3 +126,89 @@ def test_too_long_a_text_is_named(model, params, inputs):
   domain = np.ones(1, np.int32)
   with pytest.raises(ValueError, match="21 tokens .* max_positions=20"):
     model.apply(params, input_ids, input_ids, domain, method="text")
+
+
+TEMPERATURE = 0.5
+
+# Unit vectors of the plane: their products are 1, .8, .6, 0, -1.
+EAST = [1.0, 0.0]
+NORTH = [0.0, 1.0]
+TILTED = [0.8, 0.6]
+WEST = [-1.0, 0.0]
+
+
+def _texts(**changes):
+  """Known EAST and NORTH; asked for NORTH (trained) and TILTED (unknown)."""
+  fields = {
+    "text": jnp.array([NORTH, TILTED]),
+    "known": jnp.array([EAST, NORTH]),
+    "index": jnp.array([1, -1]),
+    "failure": jnp.array([[WEST, TILTED], [[7.0, 7.0], [7.0, 7.0]]]),
+    "has_failure": jnp.array([True, False]),
+  }
+  return net.Texts(**fields | changes)
+
+
+# The clip is EAST; exp(v.t / tau) is e^2, e^1.6, e^0, e^-2.
+VIDEO = jnp.array([EAST])
+
+
+def test_cosine():
+  scores = net.cosine(VIDEO, _texts(), TEMPERATURE)
+  np.testing.assert_allclose(scores, [[0.0, 0.8]], atol=1e-7)
+
+
+def test_softmax():
+  scores = net.softmax(VIDEO, _texts(), TEMPERATURE)
+  e = np.exp
+  north = 1 / (1 + e(2) + e(-2) + e(1.6))
+  tilted = e(1.6) / (e(1.6) + e(2) + 1)
+  np.testing.assert_allclose(scores, [[north, tilted]], rtol=1e-5)
+
+
+def test_own_failures():
+  scores = net.own_failures(VIDEO, _texts(), TEMPERATURE)
+  e = np.exp
+  north = 1 / (1 + e(-2) + e(1.6))
+  fallback = e(1.6) / (e(1.6) + e(2) + 1)
+  np.testing.assert_allclose(scores, [[north, fallback]], rtol=1e-5)
+
+
+def test_failure_modes():
+  texts = _texts()
+  modes = net.failure_modes(VIDEO, texts.text[0], texts.failure[0], TEMPERATURE)
+  expected = np.exp([[0.0, -2.0, 1.6]])
+  np.testing.assert_allclose(modes, expected / expected.sum(), rtol=1e-5)
+  own = net.own_failures(VIDEO, texts, TEMPERATURE)
+  np.testing.assert_allclose(modes[:, 0], own[:, 0], rtol=1e-5)
+
+
+def test_softmax_over_known_sums_to_one_without_failures():
+  texts = _texts(
+    text=jnp.array([EAST, NORTH]),
+    index=jnp.array([0, 1]),
+    has_failure=jnp.zeros(2, bool),
+  )
+  scores = net.softmax(jnp.array([TILTED]), texts, TEMPERATURE)
+  np.testing.assert_allclose(scores.sum(), 1, rtol=1e-6)
+
+
+@pytest.mark.parametrize("form", net.FORMS)
+def test_nothing_to_compete_with(form):
+  texts = _texts(
+    known=jnp.zeros((0, 2)),
+    index=jnp.array([-1, -1]),
+    has_failure=jnp.zeros(2, bool),
+  )
+  scores = net.FORMS[form](VIDEO, texts, TEMPERATURE)
+  expected = [[0.0, 0.8]] if form == "cosine" else [[1.0, 1.0]]
+  np.testing.assert_allclose(scores, expected, atol=1e-7)
+
+
+@pytest.mark.parametrize("form", net.FORMS)
+def test_better_clip_gets_more(form):
+  """Among clips that turn towards the instruction the reward grows."""
+  angles = np.linspace(0, np.pi / 2, 5)
+  video = jnp.array(np.stack([np.cos(angles), np.sin(angles)], 1))
+  scores = net.FORMS[form](video, _texts(), 0.05)
+  assert (np.diff(np.asarray(scores[:, 0])) > 0).all()

@@ -1,51 +1,22 @@
-"""Pictures into what the networks take: resize, augment, normalize.
+"""Pictures changed at random, for training.
 
-Two augmentations: that of the published models (`random_resized_crop` and
-`flip`, torchvision's on uint8) and a cheaper one (`augment`).
+Two ways: that of the published models (`random_resized_crop` and `flip`,
+torchvision's on uint8) and a cheaper one (`augment`).
 
 Letters: B clips, T frames, H W C picture (C = 3, RGB), S side wanted.
 """
-
-import functools
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from a2r.core import bicubic
-from a2r.models import boxes as boxes_lib
+from a2r.core import images
 
+_TRIES = 10  # Boxes drawn before the one in the middle is taken.
 _GRAY = (0.299, 0.587, 0.114)
 _PERMUTATIONS = np.eye(3, dtype=np.float32)[
   np.array([[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]])
 ]
-
-
-def normalize(frames: jax.Array) -> jax.Array:
-  """Levels 0..255, uint8 or float -> float32 in [-1, 1]."""
-  return jnp.asarray(frames).astype(jnp.float32) / 127.5 - 1
-
-
-def resize(frames: jax.Array, size: int) -> jax.Array:
-  """Squeezes pictures to a square, as torchvision does for uint8 tensors.
-
-  Bicubic with a = -0.75 in float32, half-pixel centers, clamped edges, no
-  antialiasing, rounded to uint8: what the published models were trained on.
-  The aspect ratio is not kept.
-
-  Args:
-    frames: `[..., H, W, C]` uint8, any H and W.
-    size: S.
-
-  Returns:
-    `[..., S, S, C]` uint8.
-  """
-  frames = jnp.asarray(frames)
-  height, width = frames.shape[-3:-1]
-  if (height, width) == (size, size):
-    return frames
-  rows = bicubic.matrix(height, size)
-  return _mix(frames, rows, bicubic.matrix(width, size), "")
 
 
 def random_resized_crop(
@@ -71,10 +42,74 @@ def random_resized_crop(
   Raises:
     ValueError: a range that is not rising, or outside (0, 1] for `scale`.
   """
-  boxes = boxes_lib.random_boxes(
+  boxes = random_boxes(
     rng, len(frames), frames.shape[2:4], scale=scale, ratio=ratio
   )
   return crop_and_resize(frames, boxes, size)
+
+
+def random_boxes(
+  rng: jax.Array,
+  num_boxes: int,
+  picture: tuple[int, int],
+  *,
+  scale: tuple[float, float],
+  ratio: tuple[float, float],
+) -> jax.Array:
+  """Boxes as torchvision's RandomResizedCrop draws them.
+
+  The share of the area is uniform in `scale`, the logarithm of the ratio
+  uniform, the place uniform; a draw that does not fit is drawn again, and after
+  ten of these the box is the largest in the middle with a ratio in `ratio`.
+
+  Args:
+    rng: key; consumed.
+    num_boxes: B.
+    picture: H and W.
+    scale: the least and the most of the picture's area that a box has.
+    ratio: the least and the most of a box's width over its height.
+
+  Returns:
+    `[B, 4]` int32: top, left, height, width.
+
+  Raises:
+    ValueError: a range that is not rising, or outside (0, 1] for `scale`.
+  """
+  if not (0 < scale[0] <= scale[1] <= 1 and 0 < ratio[0] <= ratio[1]):
+    raise ValueError(
+      "expected 0 < scale[0] <= scale[1] <= 1 and 0 < ratio[0] <= ratio[1], "
+      f"got scale={scale} and ratio={ratio}"
+    )
+  height, width = picture
+  rng_area, rng_ratio, rng_place = jax.random.split(rng, 3)
+  shape = (num_boxes, _TRIES)
+  area = jax.random.uniform(rng_area, shape, minval=scale[0], maxval=scale[1])
+  area = area * height * width
+  low, high = np.log(ratio)
+  aspect = jnp.exp(
+    jax.random.uniform(rng_ratio, shape, minval=low, maxval=high)
+  )
+  sides = jnp.stack([jnp.sqrt(area / aspect), jnp.sqrt(area * aspect)], -1)
+  sides = jnp.round(sides).astype(jnp.int32)
+  whole = jnp.array([height, width])
+  fits = ((sides > 0) & (sides <= whole)).all(-1)
+  first = jnp.argmax(fits, axis=1)
+  sides = jnp.take_along_axis(sides, first[:, None, None], axis=1)[:, 0]
+  found = fits.any(1)[:, None]
+  sides = jnp.where(found, sides, jnp.array(_middle(height, width, ratio)))
+  drawn = jax.random.randint(rng_place, sides.shape, 0, whole - sides + 1)
+  corner = jnp.where(found, drawn, (whole - sides) // 2)
+  return jnp.concatenate([corner, sides], axis=1)
+
+
+def _middle(height: int, width: int, ratio) -> tuple[int, int]:
+  """Height and width of the largest box whose ratio is in `ratio`."""
+  low, high = ratio
+  if width / height < low:
+    return round(width / low), width
+  if width / height > high:
+    return height, round(height * high)
+  return height, width
 
 
 def crop_and_resize(
@@ -93,7 +128,7 @@ def crop_and_resize(
   height, width = frames.shape[2:4]
   rows = _crop_matrix(boxes[:, 0], boxes[:, 2], height, size)
   columns = _crop_matrix(boxes[:, 1], boxes[:, 3], width, size)
-  return _mix(jnp.asarray(frames), rows, columns, "b")
+  return images.resize_by(jnp.asarray(frames), rows, columns)
 
 
 def flip(
@@ -213,28 +248,9 @@ def _crop_matrix(start, side, old: int, size: int) -> jax.Array:
     `[B, S, old]` float32.
   """
   # Of every side there can be: what XLA computes may differ in the last bit.
-  tables = [bicubic.taps(n, size) for n in range(1, old + 1)]
+  tables = [images.bicubic_taps(n, size) for n in range(1, old + 1)]
   index, weights = (jnp.asarray(np.stack(x)) for x in zip(*tables, strict=True))
   place = start[:, None, None] + index[side - 1]
   weights = weights[side - 1]
   hit = place[..., None] == jnp.arange(old)
   return jnp.where(hit, weights[..., None], 0).sum(2)
-
-
-def _mix(frames, rows, columns, batch: str) -> jax.Array:
-  """Resizes by a matrix per axis, columns first as torchvision; to uint8.
-
-  Args:
-    frames: `[..., H, W, C]` uint8.
-    rows: `[S, H]`, or `[B, S, H]` with `batch` 'b'.
-    columns: `[S, W]`, or `[B, S, W]`.
-    batch: '' or 'b'.
-
-  Returns:
-    `[..., S, S, C]` uint8.
-  """
-  mix = functools.partial(jnp.einsum, precision=jax.lax.Precision.HIGHEST)
-  b, x = batch, frames.astype(jnp.float32)
-  x = mix(f"{b}wj,{b}...ijc->{b}...iwc", columns, x)
-  x = mix(f"{b}hi,{b}...iwc->{b}...hwc", rows, x)
-  return jnp.round(jnp.clip(x, 0, 255)).astype(jnp.uint8)

@@ -1,0 +1,443 @@
+"""Trained models on disk: run folders, and rewards exported to be shared.
+
+A run folder is what `launch.train` wrote. An exported reward is plain files:
+
+  model.safetensors  the parameters, named by their path in the tree
+  config.json        sizes, instructions, and what the run was and reached
+  tokenizer.json     the vocabulary
+  README.md          a model card (`models/card.py`)
+
+Reading one needs neither Orbax nor TensorFlow, and runs no code of others.
+"""
+
+import importlib.metadata
+import json
+import pathlib
+import platform
+import re
+import shutil
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from a2r.core import checks, trees
+from a2r.core import text as text_lib
+from a2r.models import adapt2reward, card
+from a2r.models.singularity import singularity
+
+SPEC_FILE = "reward.json"
+REPORT_FILE = "report.json"
+FORMAT = "adapt2reward"
+VERSION = 1
+DTYPES = ("float32", "bfloat16")
+WEIGHTS_FILE = "model.safetensors"
+CONFIG_FILE = "config.json"
+TOKENIZER_FILE = "tokenizer.json"
+CARD_FILE = "README.md"
+_FILES = (WEIGHTS_FILE, CONFIG_FILE, TOKENIZER_FILE)
+_KEPT = (".git", ".gitattributes")  # Of a repository cloned from the Hub.
+_PACKAGES = ("jax", "jaxlib", "flax", "numpy", "safetensors", "tokenizers")
+_PROMPTS = (
+  "num_failure_prompts",
+  "failure_prompt_length",
+  "domain_prompt_length",
+)
+# The folders of a path that is absolute, a home's, or begins with a dot.
+_FOLDERS = re.compile(
+  r"(^|[\s='\"])(?:~|\.{1,2})?/(?:[^\s'\"]*/)?(?=[^\s'\"/])"
+)
+
+
+class Run(NamedTuple):
+  """What a run folder of any method holds.
+
+  Attributes:
+    config: of the backbone.
+    settings: config.json.
+    spec: reward.json.
+    tokenizer: of its texts.
+    params: of the checkpoint.
+    extra: of the checkpoint; {} where it was not asked for.
+    step: of the checkpoint.
+  """
+
+  config: singularity.Config
+  settings: Mapping[str, Any]
+  spec: Mapping[str, Any]
+  tokenizer: text_lib.Tokenizer
+  params: Any
+  extra: Any
+  step: int
+
+
+class SavedReward(NamedTuple):
+  """All that a trained reward is; plain values but for the first two.
+
+  Attributes:
+    params: of the module that `make_model` makes, float32.
+    tokenizer: of its texts.
+    model: `backbone` (the fields of `singularity.Config`) and the number and
+      lengths of the prompts.
+    instructions: the known ones, the trained ones first.
+    num_trained: how many have robot data.
+    form: of the reward that it returns.
+    temperature: that of training.
+    failure_prompts: whether the failure prompts were trained.
+    record: what the run was and reached (see `make_record`).
+  """
+
+  params: Any
+  tokenizer: text_lib.Tokenizer
+  model: dict[str, Any]
+  instructions: list[str]
+  num_trained: int
+  form: str
+  temperature: float
+  failure_prompts: bool
+  record: dict[str, Any]
+
+
+_VALUES = SavedReward._fields[2:]  # All but parameters and tokenizer.
+
+
+def read_run(
+  folder: pathlib.Path, which: str, *, with_extra: bool = False
+) -> Run:
+  """Reads a run folder of any method.
+
+  Args:
+    folder: what `launch.train` wrote.
+    which: the weights, 'best' or 'newest'.
+    with_extra: whether to read what the method keeps beside its parameters.
+
+  Raises:
+    FileNotFoundError: no such run, or nothing saved in it yet.
+    ValueError: a file is broken.
+  """
+  # Orbax takes a second to import, and an exported reward does without.
+  from a2r.core import checkpoint
+
+  settings = read_file(folder, CONFIG_FILE)
+  spec = read_file(folder, SPEC_FILE)
+  parts = ("params", "extra") if with_extra else ("params",)
+  stored = checkpoint.load(folder, which=which, parts=parts)
+  return Run(
+    config=_make_config(settings["model"]["backbone"], str(folder)),
+    settings=settings,
+    spec=spec,
+    tokenizer=text_lib.Tokenizer.load(folder / TOKENIZER_FILE),
+    params=stored.parts["params"],
+    extra=stored.parts.get("extra", {}),
+    step=stored.step,
+  )
+
+
+def find_method(folder: pathlib.Path) -> str:
+  """Returns the method of a run folder; an exported reward is Adapt2Reward's.
+
+  Raises:
+    FileNotFoundError: no such run.
+    ValueError: its settings are broken.
+  """
+  if is_exported(folder):
+    return "adapt2reward"
+  return read_file(folder, CONFIG_FILE).get("method", "adapt2reward")
+
+
+def load(folder: str | pathlib.Path, which: str = "best") -> SavedReward:
+  """Reads the reward that a run trained, or that was exported from one.
+
+  Args:
+    folder: what `launch.train` or `write` wrote.
+    which: the weights of a run, 'best' or 'newest'.
+
+  Raises:
+    FileNotFoundError: no such folder, nothing saved in it yet, or a file is
+      missing.
+    ValueError: the files are broken, do not fit each other, or are another
+      method's.
+  """
+  folder = pathlib.Path(folder).expanduser()
+  saved = _read_exported(folder) if is_exported(folder) else None
+  saved = saved or _read_trained(folder, which)
+  model = make_model(saved, str(folder))
+  like = adapt2reward.params_like(model)
+  return saved._replace(params=trees.fit(like, saved.params, str(folder)))
+
+
+def make_model(saved: SavedReward, where: str) -> adapt2reward.Adapt2Reward:
+  """Returns the module.
+
+  Args:
+    saved: of which the sizes are read.
+    where: where they come from, for the error.
+
+  Raises:
+    ValueError: a size is missing, or not one that this code knows.
+  """
+  missing = [key for key in ("backbone", *_PROMPTS) if key not in saved.model]
+  if missing:
+    raise ValueError(f"{where}: the sizes of the model lack {missing}")
+  backbone = _make_config(saved.model["backbone"], where)
+  prompts = {key: saved.model[key] for key in _PROMPTS}
+  return adapt2reward.Adapt2Reward(backbone, saved.num_trained, **prompts)
+
+
+def _make_config(fields: Mapping[str, Any], where: str) -> singularity.Config:
+  try:
+    return singularity.Config(**fields)
+  except TypeError as error:
+    raise ValueError(
+      f"{where}: the model's sizes are not those of this code: {error}"
+    ) from error
+
+
+def _read_trained(folder: pathlib.Path, which: str) -> SavedReward:
+  """What a run folder of Adapt2Reward holds."""
+  method = find_method(folder)
+  if method != "adapt2reward":
+    raise ValueError(
+      f"{folder} is a run of the method {method!r}, which is no reward with "
+      "forms: load it with a2r.learners.registry.load_scorer"
+    )
+  run = read_run(folder, which)
+  report = None
+  # The figures are those of the best weights.
+  if which == "best" and (folder / REPORT_FILE).is_file():
+    report = read_file(folder, REPORT_FILE)
+  model, loss = run.settings["model"], run.settings["loss"]
+  return SavedReward(
+    params=run.params,
+    tokenizer=run.tokenizer,
+    model={key: model[key] for key in ("backbone", *_PROMPTS)},
+    instructions=run.spec["instructions"],
+    num_trained=run.spec["num_trained"],
+    form=run.spec["form"],
+    temperature=loss["temperature"],
+    failure_prompts=run.spec.get(
+      "failure_prompts", loss["weights"]["fvlc"] > 0
+    ),
+    record=make_record(run.settings, report, step=run.step),
+  )
+
+
+def make_record(
+  settings: Mapping[str, Any], report: Mapping[str, Any] | None, *, step: int
+) -> dict[str, Any]:
+  """What is kept of a run's config.json and report.json.
+
+  Left out are dates, machines, names of clips and folders of the machine.
+
+  Args:
+    settings: config.json.
+    report: report.json; not used where it was made with other settings.
+    step: of the weights.
+  """
+  if report is None or report["config"] != settings:
+    report = {}
+  figures = dict(report["report"]) if report else None
+  if figures:
+    figures.pop("clips", None)
+    form = figures["form"]
+    figures["rows"] = [r for r in figures["rows"] if r["form"] == form]
+  settings = dict(settings) | {
+    "data": {k: v for k, v in settings["data"].items() if k != "dir"}
+  }
+  kept = ("backbone", "command", "commit", "versions")
+  return _without_folders(
+    {"settings": settings, "step": step, "figures": figures}
+    | {key: report.get(key) for key in kept}
+  )
+
+
+def read_file(folder: pathlib.Path, name: str) -> dict[str, Any]:
+  """What the JSON file `name` of a run folder holds.
+
+  Raises:
+    FileNotFoundError: no such run, or it has no such file.
+    ValueError: the file is broken.
+  """
+  path = folder / name
+  if not path.is_file():
+    specs = folder.parent.glob(f"*/{SPEC_FILE}")
+    runs = sorted(str(path.parent) for path in specs)
+    why = f"has no {name}" if folder.is_dir() else "is not there"
+    raise FileNotFoundError(
+      f"no trained run: {folder} {why}; "
+      + (f"runs: {', '.join(runs)}" if runs else "train one: launch.train")
+    )
+  return read_json(path)
+
+
+def read_json(path: pathlib.Path) -> dict[str, Any]:
+  """The object that a JSON file holds.
+
+  Raises:
+    FileNotFoundError: there is no such file.
+    ValueError: it is not JSON, or no object.
+  """
+  try:
+    value = json.loads(path.read_text(encoding="utf-8"))
+  except ValueError as error:
+    raise ValueError(f"{path} is not JSON: {error}") from error
+  if not isinstance(value, dict):
+    raise ValueError(f"{path} is not a JSON object, but {str(value)[:40]!r}")
+  return value
+
+
+def _without_folders(value: Any) -> Any:
+  """Plain values in which a path of the machine is its last name alone."""
+  if isinstance(value, Mapping):
+    return {key: _without_folders(item) for key, item in value.items()}
+  if isinstance(value, list | tuple):
+    return [_without_folders(item) for item in value]
+  return _FOLDERS.sub(r"\1", value) if isinstance(value, str) else value
+
+
+def is_exported(folder: pathlib.Path) -> bool:
+  """Whether a folder looks like what `write` wrote, whole or not."""
+  folder = _find(folder)
+  if (folder / WEIGHTS_FILE).is_file():
+    return True
+  try:
+    return read_json(folder / CONFIG_FILE).get("format") == FORMAT
+  except (OSError, ValueError):
+    return False
+
+
+def write(
+  folder: str | pathlib.Path, saved: SavedReward, *, dtype: str = "float32"
+) -> None:
+  """Writes an exported reward, all or nothing; an old one is replaced whole.
+
+  Only what makes it a git repository stays. Where a kill came between moving
+  the old one away and the new one in, the next call finds the old one.
+
+  Args:
+    folder: its path.
+    saved: what goes into it.
+    dtype: 'float32', or 'bfloat16' for half the size: scores then differ in the
+      third digit.
+
+  Raises:
+    ValueError: an unknown dtype.
+    FileExistsError: `folder` holds something else.
+  """
+  checks.one_of("dtype", dtype, DTYPES)
+  folder = pathlib.Path(folder).expanduser().resolve()
+  _restore(folder)
+  _check_free(folder)
+  flat = {
+    name: np.asarray(leaf).astype(jax.numpy.dtype(dtype))
+    for name, leaf in trees.flatten(saved.params).items()
+  }
+  versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
+  config = {
+    "format": FORMAT,
+    "format_version": VERSION,
+    "num_params": int(sum(leaf.size for leaf in flat.values())),
+    "dtype": dtype,
+    **{key: getattr(saved, key) for key in _VALUES},
+    "versions": {"python": platform.python_version()} | versions,
+  }
+  partial = folder.with_name(f".{folder.name}.partial")
+  shutil.rmtree(partial, ignore_errors=True)
+  partial.mkdir(parents=True)
+  try:
+    safetensors.numpy.save_file(
+      flat, partial / WEIGHTS_FILE, {"format": FORMAT}
+    )
+    text = json.dumps(config, indent=2) + "\n"
+    (partial / CONFIG_FILE).write_text(text, encoding="utf-8")
+    saved.tokenizer.save(partial / TOKENIZER_FILE)
+    # The library lets nobody else read what it writes.
+    shutil.copymode(partial / CONFIG_FILE, partial / WEIGHTS_FILE)
+    (partial / CARD_FILE).write_text(card.render(config), encoding="utf-8")
+    if folder.exists():
+      folder.rename(_old(folder))
+    partial.rename(folder)
+  finally:
+    shutil.rmtree(partial, ignore_errors=True)
+    _restore(folder)
+
+
+def _read_exported(folder: pathlib.Path) -> SavedReward:
+  """What `write` wrote; the parameters are float32."""
+  folder = _find(folder)
+  for name in _FILES:
+    if not (folder / name).is_file():
+      raise FileNotFoundError(
+        f"{folder} has no {name}; an exported reward has {', '.join(_FILES)}"
+      )
+  path = folder / CONFIG_FILE
+  config = read_json(path)
+  kind, version = config.get("format"), config.get("format_version")
+  if kind != FORMAT:
+    raise ValueError(
+      f"{path} is not that of an exported reward: its format is {kind!r}, not "
+      f"{FORMAT!r}"
+    )
+  if version != VERSION:
+    raise ValueError(
+      f"{path} has format_version {version}, this code reads {VERSION}: "
+      "take the version of the code that wrote it, or a newer one"
+    )
+  missing = set(_VALUES) - set(config)
+  if missing:
+    raise ValueError(f"{path} lacks {sorted(missing)}")
+  try:
+    flat = safetensors.numpy.load_file(folder / WEIGHTS_FILE)
+  except safetensors.SafetensorError as error:
+    raise ValueError(
+      f"{folder / WEIGHTS_FILE} is not a whole safetensors file ({error}); "
+      "copy or export it again"
+    ) from error
+  return SavedReward(
+    params=trees.nest({k: v.astype(np.float32) for k, v in flat.items()}),
+    tokenizer=text_lib.Tokenizer.load(folder / TOKENIZER_FILE),
+    **{key: config[key] for key in _VALUES},
+  )
+
+
+def _check_free(folder: pathlib.Path) -> None:
+  """An error unless `folder` may be replaced or is not there."""
+  if folder.is_dir():
+    names = {path.name for path in folder.iterdir()} - {*_KEPT}
+    others = sorted(names - {*_FILES, CARD_FILE})
+    if others or (names and not is_exported(folder)):
+      raise FileExistsError(
+        f"{folder} holds something else than an exported reward"
+        f" ({', '.join(others[:3] or sorted(names))}): choose another folder"
+      )
+  elif folder.exists():
+    raise FileExistsError(f"{folder} is a file: choose another folder")
+
+
+def _old(folder: pathlib.Path) -> pathlib.Path:
+  """Where a folder is while another takes its place."""
+  folder = folder.resolve()  # Of '.' too, which has no name.
+  return folder.parent / f".{folder.name}.old"
+
+
+def _find(folder: pathlib.Path) -> pathlib.Path:
+  """The folder; where a kill left none, the one it was to replace."""
+  old = _old(folder)
+  return old if old.is_dir() and not folder.exists() else folder
+
+
+def _restore(folder: pathlib.Path) -> None:
+  """Ends a replacement that failed or was killed, or that went well."""
+  old = _old(folder)
+  if not old.is_dir():
+    return
+  if not folder.exists():
+    old.rename(folder)
+    return
+  for name in _KEPT:
+    if (old / name).exists() and not (folder / name).exists():
+      (old / name).rename(folder / name)
+  shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,141 @@
+"""Which frames are taken, and the resize against torchvision."""
+
+import pathlib
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from a2r.core import images
+
+GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
+
+
+@pytest.mark.parametrize(
+  "num_available, mode, expected",
+  [
+    (8, "ends", [0, 2, 5, 7]),
+    (61, "ends", [0, 20, 40, 60]),
+    (4, "ends", [0, 1, 2, 3]),
+    (3, "ends", [0, 1, 2, 2]),
+    (1, "ends", [0, 0, 0, 0]),
+    (8, "middle", [0, 2, 4, 6]),
+    (12, "middle", [1, 4, 7, 10]),
+    (10, "middle", [0, 3, 5, 8]),  # Segments [0, 2, 5, 7, 10].
+    (5, "middle", [0, 1, 2, 3]),  # Segments [0, 1, 2, 3, 5].
+    (3, "middle", [0, 1, 2, 2]),
+    (1, "middle", [0, 0, 0, 0]),
+  ],
+)
+def test_indices(num_available, mode, expected):
+  indices = images.frame_indices(num_available, 4, mode)
+  assert indices.dtype == np.int32
+  np.testing.assert_array_equal(indices, expected)
+
+
+def test_random_frames_stay_in_their_segments():
+  rng = np.random.default_rng(0)
+  drawn = np.array(
+    [images.frame_indices(20, 4, "rand", rng) for _ in range(200)]
+  )
+  # Segments of five; the last index of each is never drawn.
+  np.testing.assert_array_equal(drawn.min(axis=0), [0, 5, 10, 15])
+  np.testing.assert_array_equal(drawn.max(axis=0), [3, 8, 13, 18])
+
+
+def test_every_frame_but_a_segments_last_is_as_likely():
+  rng = np.random.default_rng(0)
+  drawn = np.array(
+    [images.frame_indices(11, 4, "rand", rng) for _ in range(3000)]
+  )
+  # Segments [0, 2, 5, 8, 11]: of the first only its first frame is left.
+  for column, allowed in zip(
+    drawn.T, ([0], [2, 3], [5, 6], [8, 9]), strict=True
+  ):
+    found, counts = np.unique(column, return_counts=True)
+    np.testing.assert_array_equal(found, allowed)
+    np.testing.assert_allclose(counts / 3000, 1 / len(allowed), atol=0.04)
+
+
+def test_random_frames_of_a_video_with_a_segment_of_one_frame():
+  # Segments [0, 1, 3, 5, 7] leave the first no frame: any four of the seven.
+  rng = np.random.default_rng(0)
+  drawn = np.array(
+    [images.frame_indices(7, 4, "rand", rng) for _ in range(3000)]
+  )
+  assert (np.diff(drawn, axis=1) > 0).all()
+  _, counts = np.unique(drawn, return_counts=True)
+  np.testing.assert_allclose(counts / 3000, 4 / 7, atol=0.05)
+
+
+@pytest.mark.parametrize("num_available", [1, 3, 4])
+def test_random_frames_of_a_video_of_few_are_all_of_them(num_available):
+  rng = np.random.default_rng(0)
+  indices = images.frame_indices(num_available, 4, "rand", rng)
+  np.testing.assert_array_equal(
+    indices, np.minimum(np.arange(4), num_available - 1)
+  )
+
+
+def test_random_frames_of_a_short_video_are_distinct():
+  rng = np.random.default_rng(0)
+  for _ in range(20):
+    indices = images.frame_indices(6, 4, "rand", rng)
+    assert (np.diff(indices) > 0).all() and indices.max() < 6
+
+
+@pytest.mark.parametrize(
+  "arguments, name",
+  [((8, 4, "all"), "'all'"), ((0, 4), "video of 0"), ((8, 4, "rand"), "rng")],
+)
+def test_errors(arguments, name):
+  with pytest.raises(ValueError, match=name):
+    images.frame_indices(*arguments)
+
+
+@pytest.mark.parametrize("size", [32, 64])
+def test_resize_equals_torchvision(size):
+  with np.load(GOLDEN / "singularity_tiny.npz") as arrays:
+    golden = {k: arrays[k] for k in arrays if k.startswith("aux/resize/")}
+  pictures = golden["aux/resize/in_uint8"].transpose(0, 2, 3, 1)
+  resized = images.resize(pictures, size)
+  assert resized.dtype == jnp.uint8
+  expected = golden[f"aux/resize/out{size}_uint8"].transpose(0, 2, 3, 1)
+  np.testing.assert_array_equal(resized, expected)
+  expected = golden[f"aux/resize/out{size}_normalised"].transpose(0, 2, 3, 1)
+  np.testing.assert_allclose(images.normalize(resized), expected, atol=2e-7)
+
+
+def test_resize_to_the_same_size_is_the_identity():
+  clip = np.arange(2 * 8 * 8 * 3, dtype=np.uint8).reshape(1, 2, 8, 8, 3)
+  np.testing.assert_array_equal(images.resize(clip, 8), clip)
+
+
+@pytest.mark.parametrize("old, new", [(64, 48), (5, 17), (1, 4), (7, 7)])
+def test_matrix_and_taps_agree(old, new):
+  index, weights = images.bicubic_taps(old, new)
+  matrix = images.bicubic_matrix(old, new)
+  assert matrix.shape == (new, old) and matrix.dtype == np.float32
+  np.testing.assert_allclose(matrix.sum(1), 1, atol=1e-6)
+  signal = np.random.default_rng(0).normal(size=old)
+  mixed = (weights * signal[index]).sum(1)
+  np.testing.assert_allclose(matrix @ signal, mixed, atol=1e-6)
+
+
+def test_weights_between_two_pixels():
+  # Twice as many pixels: a quarter past and a quarter before each center.
+  # Keys' kernel with a = -0.75 at 1.25, 0.25, 0.75 and 1.75.
+  weights = [-0.10546875, 0.87890625, 0.26171875, -0.03515625]
+  _, found = images.bicubic_taps(8, 16)
+  np.testing.assert_allclose(found[1], weights)
+  np.testing.assert_allclose(found[2], weights[::-1])
+
+
+def test_same_size_is_the_identity():
+  np.testing.assert_array_equal(images.bicubic_matrix(6, 6), np.eye(6))
+
+
+def test_shared_arrays_cannot_be_written_to():
+  for array in (*images.bicubic_taps(4, 8), images.bicubic_matrix(4, 8)):
+    with pytest.raises(ValueError, match="read-only"):
+      array[:] = 0
