@@ -23,6 +23,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from a2r.models import adapt2reward as net
 from a2r.models import saved as saved_lib
 from a2r.models import scorer as scorer_lib
 
@@ -125,7 +126,8 @@ class Reward:
       instructions: N texts.
     """
     scorer = self.scorer._replace(score_fn=scorer_lib.FormScore(None))
-    return scorer_lib.scores(scorer, clips, instructions)
+    scores = scorer_lib.scores(scorer, clips, instructions)
+    return {form: scores[form] for form in net.FORMS}
 
   def failure_modes(self, clips: np.ndarray, instruction: str) -> np.ndarray:
     """Returns how likely each clip is a success, and each failure mode.

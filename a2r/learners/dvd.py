@@ -30,7 +30,7 @@ from a2r.core import images, parallel
 from a2r.core import rng as rng_lib
 from a2r.core import text as text_lib
 from a2r.learners import base, encoding, run_files
-from a2r.losses import discrimination
+from a2r.losses import classification
 from a2r.models import adapt2reward as net
 from a2r.models import heads, saved, scorer
 from a2r.models.singularity import singularity
@@ -246,7 +246,7 @@ class _SameTask:
     model = heads.Discriminator()
     pairs = jnp.stack([clips, demos]), jnp.stack([demos, clips])
     logits = model.apply({"params": params["head"]}, *pairs)
-    prob = jax.nn.softmax(logits, axis=-1)[..., discrimination.SAME]
+    prob = jax.nn.softmax(logits, axis=-1)[..., classification.SAME]
     return prob.mean(axis=(0, -1))
 
 

@@ -22,6 +22,7 @@ import numpy as np
 import optax
 from flax import linen as nn
 
+from a2r import losses
 from a2r.core import images, parallel, text
 from a2r.core import rng as rng_lib
 from a2r.learners import base
@@ -181,7 +182,10 @@ def make_learner(
     template_loss = optax.softmax_cross_entropy_with_integer_labels(
       logits, known[0]
     ).mean()
-    caption_loss = _soft_contrastive(scale * video @ named.T, _alike(*known))
+    # Views that show the same with the same objects are mutual positives.
+    caption_loss = losses.soft_target_contrastive(
+      scale * video @ named.T, jnp.column_stack(known)
+    )
     target_loss = parallel.pmean(target_loss, axis_name)
     loss = template_loss + caption_weight * caption_loss
     loss += target_weight * target_loss
@@ -257,19 +261,6 @@ def _captions(tables, rngs, views):
   )
   draw = jax.vmap(functools.partial(texts.draw, tables))
   return draw(rngs, views.label, views.nouns, views.color)
-
-
-def _alike(label, nouns):
-  """`[B, B]` whether two views show the same with the same objects."""
-  return (label[:, None] == label) & (nouns[:, None] == nouns).all(-1)
-
-
-def _soft_contrastive(logits, alike):
-  """Contrastive loss in both directions; all that is alike is positive."""
-  targets = alike / alike.sum(-1, keepdims=True)
-  rows = optax.softmax_cross_entropy(logits, targets).mean()
-  columns = optax.softmax_cross_entropy(logits.T, targets).mean()
-  return 0.5 * (rows + columns)
 
 
 def _target_loss(params, video, views):

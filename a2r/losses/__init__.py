@@ -1,21 +1,21 @@
 """The training objectives' terms, as pure functions of features."""
 
-from a2r.losses.binary import binary_cross_entropy
 from a2r.losses.classification import (
+  binary_cross_entropy,
   class_log_odds,
   concept2robot_reward,
+  same_task_discrimination,
   softmax_cross_entropy,
 )
 from a2r.losses.contrastive import (
   cross_domain_contrastive,
+  failure_video_language_contrastive,
+  soft_target_contrastive,
+  triplet_margin,
   video_language_contrastive,
 )
-from a2r.losses.discrimination import same_task_discrimination
-from a2r.losses.failure import failure_video_language_contrastive
 from a2r.losses.masked_language import masked_language_modeling
 from a2r.losses.matching import image_text_matching
-from a2r.losses.soft_targets import soft_target_contrastive
-from a2r.losses.triplet import triplet_margin
 from a2r.losses.value_implicit import (
   language_image_contrastive,
   value_implicit,

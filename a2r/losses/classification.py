@@ -1,14 +1,46 @@
-"""A classifier of activities: its loss, and the reward that is made of it.
+"""Losses of classifiers of activities, of success, and of pairs of clips.
 
-Letters: B clips, C classes.
+Letters: B clips, triplets, C classes, D feature width.
 """
 
 import chex
 import jax
 import jax.numpy as jnp
+import optax
 
+from a2r.losses import contrastive
+
+# Columns of the logits of `same_task_discrimination`.
+DIFFERENT, SAME = 0, 1
 # What Concept2Robot subtracts before the sigmoid.
 _OFFSET = 2.0
+
+
+def binary_cross_entropy(
+  video: jax.Array, text: jax.Array, success: jax.Array
+) -> jax.Array:
+  """Returns the cross-entropy of success given clip and instruction, summed.
+
+    -sum_i [r_i log p_i + (1 - r_i) log(1 - p_i)],  p_i = sigmoid(v_i.t_i)
+
+  Adapt2Reward (https://arxiv.org/abs/2407.14872), eq. 5, which prints
+  `1 - log p_i` for the second logarithm; that is a slip and not followed.
+
+  Args:
+    video: `[B, D]` unit features of successful and failed robot clips.
+    text: `[B, D]` unit features of the instruction each clip tried.
+    success: `[B]` 1 or True where the clip succeeded, 0 where it failed.
+
+  Returns:
+    The scalar sum over the clips.
+  """
+  chex.assert_rank([video, text, success], [2, 2, 1])
+  chex.assert_equal_shape([video, text])
+  chex.assert_equal_shape_prefix([video, success], 1)
+
+  cosine = contrastive.paired_cosines(video, text)
+  success = success.astype(jnp.float32)
+  return optax.sigmoid_binary_cross_entropy(cosine, success).sum()
 
 
 def softmax_cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
@@ -20,8 +52,29 @@ def softmax_cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
   """
   chex.assert_rank([logits, labels], [2, 1])
   chex.assert_equal_shape_prefix([logits, labels], 1)
-  log_prob = jax.nn.log_softmax(logits.astype(jnp.float32), axis=1)
-  return -jnp.mean(jnp.take_along_axis(log_prob, labels[:, None], axis=1))
+  logits = logits.astype(jnp.float32)
+  return optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
+
+
+def same_task_discrimination(
+  positive: jax.Array, negative: jax.Array
+) -> jax.Array:
+  """Returns the mean two-way cross-entropy of 2 B pairs of clips.
+
+  Chen et al., "Learning Generalizable Robotic Reward Functions from
+  'In-The-Wild' Human Videos" (DVD, https://arxiv.org/abs/2103.16817): pairs
+  (positive, anchor) are of the class SAME, pairs (anchor, negative) DIFFERENT.
+
+  Args:
+    positive: `[B, 2]` logits of the pairs of one task.
+    negative: `[B, 2]` logits of the pairs of two tasks.
+  """
+  chex.assert_shape([positive, negative], (None, 2))
+  chex.assert_equal_shape([positive, negative])
+  num = positive.shape[0]
+  labels = jnp.concatenate([jnp.full(num, SAME), jnp.full(num, DIFFERENT)])
+  logits = jnp.concatenate([positive, negative])
+  return softmax_cross_entropy(logits, labels)
 
 
 def concept2robot_reward(logits: jax.Array) -> jax.Array:

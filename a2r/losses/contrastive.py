@@ -1,8 +1,8 @@
 """Contrastive losses between clips, and between clips and instructions.
 
-Letters: B clips (B_r robot, B_h human), K failure prompts, D feature width.
-All features are l2-normalized, so an inner product is a cosine. Every loss is
-a sum over its anchors in float32, whatever the features' type. With several
+Letters: B clips (B_r robot, B_h human, B_f failed), K failure prompts, D
+feature width. All features are l2-normalized, so an inner product is a cosine.
+Losses are computed in float32, whatever the features' type. With several
 devices the caller gathers the features first, so that a loss sees the global
 batch.
 """
@@ -10,6 +10,7 @@ batch.
 import chex
 import jax
 import jax.numpy as jnp
+import optax
 
 # Stands for minus infinity in a softmax: finite, so that a row with nothing
 # left in it still has a finite gradient.
@@ -54,9 +55,9 @@ def cross_domain_contrastive(
   chex.assert_equal_shape_prefix([robot, robot_task], 1)
   chex.assert_equal_shape_prefix([human, human_task], 1)
 
-  video = jnp.concatenate([robot, human]).astype(jnp.float32)
+  video = jnp.concatenate([robot, human])
   task = jnp.concatenate([robot_task, human_task])
-  logits = _cosines(video, video) / temperature
+  logits = all_cosines(video, video) / temperature
   positive = task[:, None] == task[None, :]
   if exclude_self:
     itself = jnp.eye(task.shape[0], dtype=bool)
@@ -102,12 +103,13 @@ def video_language_contrastive(
   """
   chex.assert_rank([video, text], 2)
   chex.assert_equal_shape([video, text])
-  video, text = video.astype(jnp.float32), text.astype(jnp.float32)
-
-  logits = _cosines(video, text) / temperature
+  logits = all_cosines(video, text) / temperature
   video_to_text, text_to_video = logits, logits.T
   if failure_text is not None:
-    failures = _failure_cosines(video, failure_text, has_failure, temperature)
+    failures = _own_cosines(video, failure_text) / temperature
+    if has_failure is not None:
+      chex.assert_shape(has_failure, (video.shape[0],))
+      failures = jnp.where(has_failure.astype(bool)[:, None], failures, _MASKED)
     video_to_text = jnp.concatenate([video_to_text, failures], axis=1)
   elif has_failure is not None:
     raise ValueError("has_failure was given without failure_text")
@@ -117,24 +119,141 @@ def video_language_contrastive(
   return -jnp.sum(to_text) - jnp.sum(to_video)
 
 
-def _failure_cosines(video, failure_text, has_failure, temperature):
-  """`[B, K]` logits of each clip against its own failure texts."""
-  chex.assert_shape(failure_text, (video.shape[0], None, video.shape[1]))
-  failures = jnp.einsum(
-    "bd,bkd->bk",
-    video,
-    failure_text.astype(jnp.float32),
+def failure_video_language_contrastive(
+  video: jax.Array,
+  text: jax.Array,
+  failure_text: jax.Array,
+  cluster: jax.Array,
+  *,
+  temperature: float,
+) -> jax.Array:
+  """Returns how badly failed clips find their own failure prompt, summed.
+
+  For each failed clip of cluster k*, over its own task's texts:
+
+    -log(exp(v.f_k* / temperature)
+         / (exp(v.t / temperature) + sum_k exp(v.f_k / temperature)))
+
+  Adapt2Reward (https://arxiv.org/abs/2407.14872), eq. 8.
+
+  Args:
+    video: `[B_f, D]` unit features of failed robot clips.
+    text: `[B_f, D]` unit features of the instruction each clip failed at.
+    failure_text: `[B_f, K, D]` unit features of that task's failure texts.
+    cluster: `[B_f]` int, the failure cluster of each clip, in [0, K). A clip
+      without a cluster (-1) adds nothing.
+    temperature: positive divisor of the cosines.
+
+  Returns:
+    The scalar sum over the failed clips.
+  """
+  chex.assert_rank([video, text, failure_text, cluster], [2, 2, 3, 1])
+  chex.assert_equal_shape([video, text])
+  chex.assert_equal_shape_prefix([video, cluster], 1)
+
+  texts = jnp.concatenate([text[:, None], failure_text], axis=1)
+  logits = _own_cosines(video, texts) / temperature
+  log_prob = jax.nn.log_softmax(logits, axis=1)
+  own = jnp.take_along_axis(log_prob, 1 + cluster[:, None], axis=1)[:, 0]
+  return -jnp.sum(jnp.where(cluster >= 0, own, 0.0))
+
+
+def soft_targets(index: jax.Array) -> jax.Array:
+  """Returns which caption belongs to which clip, every row summing to one.
+
+  Args:
+    index: `[B]` or `[B, N]` int, the number or numbers of each pair's caption.
+
+  Returns:
+    `[B, B]` float32, equal shares where all numbers are equal.
+  """
+  index = index.reshape(index.shape[0], -1)
+  same = (index[:, None] == index).all(axis=-1).astype(jnp.float32)
+  return same / same.sum(axis=1, keepdims=True)
+
+
+def soft_target_contrastive(sim: jax.Array, index: jax.Array) -> jax.Array:
+  """Returns how badly clips and captions find each other, the mean over B.
+
+    1/2 mean_i CE(sim_i, Y_i) + 1/2 mean_i CE(sim^T_i, Y_i)
+
+  with Y the `soft_targets`: equal captions are mutual positives, as in Lei et
+  al., "Revealing Single Frame Bias for Video-and-Language Learning"
+  (https://arxiv.org/abs/2206.03428), its released code. With B different
+  captions this is the loss of CLIP.
+
+  Args:
+    sim: `[B, B]` cosines over the temperature, clips in rows.
+    index: see `soft_targets`.
+  """
+  chex.assert_rank([sim, index], [2, {1, 2}])
+  chex.assert_shape(sim, (index.shape[0],) * 2)
+  sim, targets = sim.astype(jnp.float32), soft_targets(index)
+  to_text = optax.softmax_cross_entropy(sim, targets).mean()
+  to_video = optax.softmax_cross_entropy(sim.T, targets).mean()
+  return 0.5 * (to_text + to_video)
+
+
+def triplet_margin(
+  anchor: jax.Array,
+  positive: jax.Array,
+  negative: jax.Array,
+  *,
+  margin: float,
+  mask: jax.Array | None = None,
+) -> jax.Array:
+  """Returns the mean over triplets of `max(0, margin + d(a, p) - d(a, n))`.
+
+  Schroff et al., "FaceNet" (https://arxiv.org/abs/1503.03832), eq. 2 and 3,
+  with the cosine distance d = 1 - cos for the squared Euclidean one, which is
+  twice that for unit features.
+
+  Args:
+    anchor: `[B, D]` unit features.
+    positive: `[B, D]` unit features of what belongs to the anchors.
+    negative: `[B, D]` unit features of what does not.
+    margin: by how much the negative shall be farther.
+    mask: `[B]` which triplets count; all by default, 0 where none does.
+  """
+  chex.assert_rank([anchor, positive, negative], 2)
+  chex.assert_equal_shape([anchor, positive, negative])
+  if margin < 0:
+    raise ValueError(f"margin must be >= 0, got {margin}")
+  gap = paired_cosines(anchor, negative) - paired_cosines(anchor, positive)
+  loss = jnp.maximum(0.0, margin + gap)
+  if mask is None:
+    return jnp.mean(loss)
+  chex.assert_equal_shape_prefix([anchor, mask], 1)
+  mask = mask.astype(jnp.float32)
+  return jnp.sum(mask * loss) / jnp.maximum(mask.sum(), 1.0)
+
+
+def paired_cosines(left: jax.Array, right: jax.Array) -> jax.Array:
+  """Returns inner products `[..., B]` of `[..., B, D]` and `[B, D]`."""
+  return jnp.einsum(
+    "...bd,bd->...b",
+    left.astype(jnp.float32),
+    right.astype(jnp.float32),
     precision=jax.lax.Precision.HIGHEST,
   )
-  failures /= temperature
-  if has_failure is None:
-    return failures
-  chex.assert_shape(has_failure, (video.shape[0],))
-  return jnp.where(has_failure.astype(bool)[:, None], failures, _MASKED)
 
 
-def _cosines(left, right):
-  """`[N, M]` inner products of `[N, D]` and `[M, D]`, at full precision."""
+def all_cosines(left: jax.Array, right: jax.Array) -> jax.Array:
+  """Returns inner products `[N, M]` of `[N, D]` and `[M, D]`."""
   return jnp.einsum(
-    "nd,md->nm", left, right, precision=jax.lax.Precision.HIGHEST
+    "nd,md->nm",
+    left.astype(jnp.float32),
+    right.astype(jnp.float32),
+    precision=jax.lax.Precision.HIGHEST,
+  )
+
+
+def _own_cosines(video, texts):
+  """`[B, K]` inner products of clips `[B, D]` and their texts `[B, K, D]`."""
+  chex.assert_shape(texts, (video.shape[0], None, video.shape[1]))
+  return jnp.einsum(
+    "bd,bkd->bk",
+    video.astype(jnp.float32),
+    texts.astype(jnp.float32),
+    precision=jax.lax.Precision.HIGHEST,
   )

@@ -11,27 +11,6 @@ import jax
 import jax.numpy as jnp
 
 
-def negative_weights(
-  sim: jax.Array, row_index: jax.Array, column_index: jax.Array
-) -> jax.Array:
-  """How often each candidate is drawn as the negative of each row.
-
-  The softmax of the similarities with the candidates of the row's own caption
-  set to zero: not normalized again. The released code adds 1e-4 to all
-  similarities before, which a softmax does not see.
-
-  Args:
-    sim: `[R, C]` cosines over the temperature.
-    row_index: `[R]` int, the number of each row's caption.
-    column_index: `[C]` int, likewise of the candidates.
-
-  Returns:
-    `[R, C]` float32.
-  """
-  other = row_index[:, None] != column_index
-  return jnp.where(other, jax.nn.softmax(sim.astype(jnp.float32)), 0.0)
-
-
 def sample_negatives(
   rngs: jax.Array,
   sim: jax.Array,
@@ -42,16 +21,19 @@ def sample_negatives(
 ) -> tuple[jax.Array, jax.Array]:
   """Draws one negative for each row.
 
-  A row whose caption all candidates share has no negative, where the released
-  code fails. It is told as such, for its pair to be left out of the loss.
+  A hard negative is drawn in proportion to the softmax of the row's
+  similarities, the candidates of its own caption left out. The released code
+  adds 1e-4 to all similarities before, which a softmax does not see. A row
+  whose caption all candidates share has no negative, where the released code
+  fails: it is marked, for its pair to be left out of the loss.
 
   Args:
     rngs: `[R]` keys, one for each row; consumed.
     sim: `[R, C]` cosines over the temperature; no gradient goes through.
     row_index: `[R]` int, the number of each row's caption.
     column_index: `[C]` int, likewise of the candidates.
-    hard: draw in proportion to `negative_weights`; else all candidates of other
-      captions alike.
+    hard: whether to draw hard ones; else all candidates of other captions are
+      alike.
 
   Returns:
     `[R]` int32, a column for each row, and `[R]` bool, whether it is a negative

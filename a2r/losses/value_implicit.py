@@ -16,8 +16,9 @@ import chex
 import jax
 import jax.numpy as jnp
 
+from a2r.losses import contrastive
+
 _REWARD = -1.0
-_PRECISION = jax.lax.Precision.HIGHEST
 
 
 def value_implicit(
@@ -59,7 +60,7 @@ def value_implicit(
     raise ValueError(f"gamma must be in [0, 1), got {gamma}")
 
   def value(frames):
-    return _cosine(frames, goal) / (1 - gamma)
+    return contrastive.paired_cosines(frames, goal) / (1 - gamma)
 
   def log_mean_exp(current, following):
     error = _REWARD + gamma * value(following) - value(current)
@@ -85,22 +86,5 @@ def language_image_contrastive(last: jax.Array, text: jax.Array) -> jax.Array:
   """
   chex.assert_rank([last, text], 2)
   chex.assert_equal_shape([last, text])
-  logits = jnp.einsum(
-    "nd,md->nm",
-    last.astype(jnp.float32),
-    text.astype(jnp.float32),
-    precision=_PRECISION,
-  )
-  to_text = jnp.diagonal(jax.nn.log_softmax(logits, axis=1))
-  to_image = jnp.diagonal(jax.nn.log_softmax(logits, axis=0))
-  return -0.5 * (jnp.mean(to_text) + jnp.mean(to_image))
-
-
-def _cosine(left: jax.Array, right: jax.Array) -> jax.Array:
-  """Inner products `[..., B]` of `[..., B, D]` and `[B, D]`, in float32."""
-  return jnp.einsum(
-    "...bd,bd->...b",
-    left.astype(jnp.float32),
-    right.astype(jnp.float32),
-    precision=_PRECISION,
-  )
+  logits = contrastive.all_cosines(last, text)
+  return contrastive.soft_target_contrastive(logits, jnp.arange(len(logits)))

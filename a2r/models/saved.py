@@ -179,11 +179,11 @@ def make_model(saved: SavedReward, where: str) -> adapt2reward.Adapt2Reward:
   Raises:
     ValueError: a size is missing, or not one that this code knows.
   """
-  missing = [key for key in ("backbone", *_PROMPTS) if key not in saved.model]
-  if missing:
-    raise ValueError(f"{where}: the sizes of the model lack {missing}")
-  backbone = _make_config(saved.model["backbone"], where)
-  prompts = {key: saved.model[key] for key in _PROMPTS}
+  try:
+    backbone = _make_config(saved.model["backbone"], where)
+    prompts = {key: saved.model[key] for key in _PROMPTS}
+  except KeyError as error:
+    raise ValueError(f"{where}: the sizes of the model lack {error}") from error
   return adapt2reward.Adapt2Reward(backbone, saved.num_trained, **prompts)
 
 

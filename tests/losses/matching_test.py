@@ -5,7 +5,6 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
 from a2r import losses
 from a2r.losses import matching
@@ -26,12 +25,6 @@ def _draw(sim, row_index, column_index, hard=True):
 
 def _shares(columns, num):
   return (np.asarray(columns)[..., None] == np.arange(num)).mean(axis=0)
-
-
-def test_weights_by_hand():
-  weights = matching.negative_weights(SIM, INDEX, INDEX)
-  expected = [[0, 0.3, 0], [0.25, 0, 0.5], [0, 1 / 19, 0]]
-  np.testing.assert_allclose(weights, expected, rtol=1e-6)
 
 
 def test_draws_follow_the_weights():
@@ -93,8 +86,3 @@ def test_rows_draw_by_their_own_keys():
   whole, _ = matching.sample_negatives(rngs, SIM, INDEX, INDEX)
   part, _ = matching.sample_negatives(rngs[1:], SIM[1:], INDEX[1:], INDEX)
   np.testing.assert_array_equal(whole[1:], part)
-
-
-def test_wrong_shapes_fail():
-  with pytest.raises(AssertionError):
-    losses.image_text_matching(np.zeros((2, 3)), np.zeros((1, 2)), np.ones(1))

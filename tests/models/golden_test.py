@@ -13,7 +13,7 @@ import pytest
 
 from a2r import losses
 from a2r.core import trees
-from a2r.losses import masked_language, matching, soft_targets
+from a2r.losses import contrastive, masked_language, matching
 from a2r.models import convert
 from a2r.models.singularity import beit, singularity, temporal
 
@@ -136,7 +136,7 @@ def test_what_lies_between_the_layers(golden, hidden, converted):
 
 def test_contrastive_loss_equals_published_code(golden, hidden):
   index = golden["out/idx"]
-  _close(soft_targets.soft_targets(index), golden["out/targets_i2t"], 1e-7)
+  _close(contrastive.soft_targets(index), golden["out/targets_i2t"], 1e-7)
   sim = hidden[0].sim
   for numbers, name in ((index, "idx"), (np.arange(3), "noidx")):
     loss = losses.soft_target_contrastive(sim, numbers)
