@@ -20,7 +20,8 @@ from etils import epy
 from launch import app
 
 with epy.lazy_imports():
-  from a2r.runs import convert_sources, convert_targets, run_folder
+  from a2r.models.convert import files
+  from a2r.runs import conversion, run_folder
 
 _FROM = flags.DEFINE_string("from", None, "A published file, or a folder.")
 _TO = flags.DEFINE_string("to", None, "The folder or file to write.")
@@ -53,7 +54,7 @@ _SEED = flags.DEFINE_integer("seed", 0, "Of what is drawn anew.")
 def main():
   """Reads the flags and converts."""
   target = pathlib.Path(app.required(_TO)).expanduser()
-  options = convert_sources.Options(
+  options = files.Options(
     temporal_feature=_TEMPORAL.value,
     num_heads=_HEADS.value,
     mlm=_MLM.value,
@@ -62,7 +63,7 @@ def main():
     seed=_SEED.value,
     vocab=_VOCAB.value and pathlib.Path(_VOCAB.value).expanduser(),
   )
-  convert_targets.check_target(target, options)
+  conversion.check_target(target, options)
   both = _BEIT.value and _BERT.value
   if bool(_FROM.value) == bool(_BEIT.value or _BERT.value) or (
     not _FROM.value and not both
@@ -70,16 +71,16 @@ def main():
     raise ValueError("pass either --from, or both --beit and --bert")
   if both:
     paths = [pathlib.Path(p.value).expanduser() for p in (_BEIT, _BERT)]
-    source = convert_sources.from_parts(*paths, options)
+    source = files.read_parts(*paths, options)
   else:
     path = pathlib.Path(_FROM.value).expanduser()
-    source = convert_sources.from_path(path, options)
-  print(convert_targets.describe(source))
-  convert_targets.write(source, target, options, run_folder.command_line())
+    source = conversion.read(path, options)
+  print(files.describe(source))
+  conversion.write(source, target, options, run_folder.command_line())
   print(f"Wrote {target}.")
-  if convert_targets.is_folder(target):
+  if conversion.is_folder(target):
     settings = [f"--config.model.init={target}"]
-    settings += convert_targets.sizes(source.config)
+    settings += conversion.settings(source.config)
     print("Start from it: --config=configs/envgen.py:paper", *settings)
 
 

@@ -11,7 +11,8 @@ from absl import flags
 from absl.testing import flagsaver
 
 from a2r.core import text
-from a2r.runs import convert_sources, convert_targets
+from a2r.models.convert import files
+from a2r.runs import conversion
 from configs import envgen
 from launch import app
 
@@ -140,7 +141,7 @@ def vocab(tmp_path_factory):
 def folder(vocab, tmp_path_factory):
   """A converted folder."""
   path = tmp_path_factory.mktemp("runs") / "singularity"
-  options = convert_sources.Options(vocab=vocab)
-  source = convert_sources.from_path(TINY, options)
-  convert_targets.write(source, path, options, "the command")
+  options = files.Options(vocab=vocab)
+  source = conversion.read(TINY, options)
+  conversion.write(source, path, options, "the command")
   return path

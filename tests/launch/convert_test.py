@@ -13,15 +13,15 @@ import pytest
 import safetensors.numpy
 
 from a2r.core import text, torch_file
-from a2r.models.convert import state_dict
+from a2r.models.convert import files, state_dict
 from a2r.models.singularity import singularity
-from a2r.runs import convert_sources, convert_targets, weights
+from a2r.runs import conversion, weights
 
 ROOT = pathlib.Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden"
 TINY = GOLDEN / "singularity_tiny.pth"
 PRETRAIN = GOLDEN / "singularity_tiny_pretrain.pth"
-Options = convert_sources.Options
+Options = files.Options
 
 
 def _tiny():
@@ -62,29 +62,27 @@ def test_folder_holds_what_a_run_needs(folder):
 
 def test_way_back_is_the_file_it_came_from(folder, tmp_path):
   target = tmp_path / "model.safetensors"
-  source = convert_sources.from_path(folder, Options())
-  convert_targets.write(source, target, Options(), "")
+  source = conversion.read(folder, Options())
+  conversion.write(source, target, Options(), "")
   _assert_same(torch_file.load(target), _tiny())
   assert list(tmp_path.iterdir()) == [target]
 
 
 def test_pretraining_layout_comes_back_with_its_head(vocab, tmp_path):
   options = Options(vocab=vocab, mlm=True)
-  source = convert_sources.from_path(PRETRAIN, options)
+  source = conversion.read(PRETRAIN, options)
   assert source.card["layout"] == "pre-training"
-  convert_targets.write(source, tmp_path / "folder", options, "")
+  conversion.write(source, tmp_path / "folder", options, "")
   target = tmp_path / "model.safetensors"
-  again = convert_sources.from_path(tmp_path / "folder", options)
-  convert_targets.write(again, target, options, "")
+  again = conversion.read(tmp_path / "folder", options)
+  conversion.write(again, target, options, "")
   expected = {
     key: value.astype(np.float32) if value.dtype == np.float16 else value
     for key, value in torch_file.load(PRETRAIN)["model"].items()
   }
   _assert_same(torch_file.load(target), expected)
   # Without it the head is left behind.
-  assert not convert_sources.from_path(
-    tmp_path / "folder", Options()
-  ).config.mlm
+  assert not conversion.read(tmp_path / "folder", Options()).config.mlm
 
 
 def _zeros(model, names, _):
@@ -106,37 +104,35 @@ def test_hugging_face_folders(vocab, tmp_path, monkeypatch):
     safetensors.numpy.save_file(state, path)
   (tmp_path / "bert" / "vocab.txt").write_text(vocab.read_text())
   options = Options(seed=1)
-  source = convert_sources.from_parts(
-    tmp_path / "beit", tmp_path / "bert", options
-  )
+  source = files.read_parts(tmp_path / "beit", tmp_path / "bert", options)
   c = source.config
   assert (c.fusion_layer, c.embed_dim, c.num_frames) == (3, 256, 4)
   assert len(source.card["from"]) == 2
-  told = convert_targets.describe(source)
+  told = files.describe(source)
   assert "only here, drawn anew (62): itm_head.bias" in told
-  convert_targets.write(source, tmp_path / "start", options, "")
+  conversion.write(source, tmp_path / "start", options, "")
   assert weights.load(tmp_path / "start").tokenizer.vocab_size == 101
   with pytest.raises(FileNotFoundError, match="none of model.safetensors"):
-    convert_sources.from_parts(tmp_path, tmp_path / "bert", options)
+    files.read_parts(tmp_path, tmp_path / "bert", options)
 
 
 def test_berts_vocabulary_is_the_default_for_its_table(folder):
-  source = convert_sources.from_path(TINY, Options())
+  source = conversion.read(TINY, Options())
   config = dataclasses.replace(source.config, vocab_size=30522)
-  tokenizer = convert_targets.make_tokenizer(
-    source._replace(config=config), None
+  tokenizer = files.make_tokenizer(
+    source._replace(config=config), weights.shipped_vocabulary()
   )
   assert tokenizer.vocab_size == 30522
 
 
 def test_a_failure_leaves_nothing(tmp_path, monkeypatch):
-  source = convert_sources.from_path(TINY, Options())
+  source = conversion.read(TINY, Options())
   with pytest.raises(ValueError, match="101 rows, bert_vocab.txt 30522"):
-    convert_targets.write(source, tmp_path / "x", Options(), "")
+    conversion.write(source, tmp_path / "x", Options(), "")
   bare = dataclasses.replace(source.config, itm=False)
   with pytest.raises(ValueError, match="no place for itm=False"):
     target = tmp_path / "x.safetensors"
-    convert_targets.write(source._replace(config=bare), target, Options(), "")
+    conversion.write(source._replace(config=bare), target, Options(), "")
 
   def fail(*args):
     raise OSError("disk full")
@@ -144,7 +140,7 @@ def test_a_failure_leaves_nothing(tmp_path, monkeypatch):
   monkeypatch.setattr(weights, "save_backbone", fail)
   tokenizer = text.Tokenizer.train(["words"], vocab_size=30)
   with pytest.raises(OSError, match="disk full"):
-    convert_targets.write(
+    conversion.write(
       source._replace(tokenizer=tokenizer), tmp_path / "x", Options(), ""
     )
   assert list(tmp_path.iterdir()) == []
@@ -162,27 +158,27 @@ def test_a_failure_leaves_nothing(tmp_path, monkeypatch):
 def test_options_that_a_folder_has_no_use_for_are_refused(folder, fields):
   (name,) = fields
   with pytest.raises(ValueError, match=f"--{name}: for published files alone"):
-    convert_sources.from_path(folder, Options(**fields))
+    conversion.read(folder, Options(**fields))
 
 
 def test_a_file_has_no_place_for_a_vocabulary(vocab, tmp_path):
   options = Options(vocab=vocab)
   with pytest.raises(ValueError, match="--vocab: x.safetensors is a file"):
-    convert_targets.check_target(tmp_path / "x.safetensors", options)
-  convert_targets.check_target(tmp_path / "x", options)
+    conversion.check_target(tmp_path / "x.safetensors", options)
+  conversion.check_target(tmp_path / "x", options)
 
 
 def test_weights_without_sizes_are_one_line(folder, monkeypatch):
   found = weights.load(folder)._replace(config=None)
   monkeypatch.setattr(weights, "load", lambda path: found)
   with pytest.raises(ValueError, match="sizes of its model are not on record"):
-    convert_sources.from_path(folder, Options())
+    conversion.read(folder, Options())
 
 
 def test_a_feature_that_sees_order_is_told_of(folder):
   for order in (False, True):
     options = Options(temporal_feature=order)
-    told = convert_targets.describe(convert_sources.from_path(folder, options))
+    told = files.describe(conversion.read(folder, options))
     assert ("update_pooler_embed=True" in told) == order
 
 
@@ -206,7 +202,7 @@ def test_command_line(vocab, tmp_path):
     ((f"--to={tmp_path}/x",), "pass either --from, or both --beit and --bert"),
     ((f"--to={tmp_path}/x", "--beit=b"), "pass either --from"),
     ((f"--to={target}", f"--from={TINY}"), "is there already"),
-    ((f"--to={tmp_path}/x", f"--from={vocab}"), "is no weights file"),
+    ((f"--to={tmp_path}/x", f"--from={vocab}"), "torch.save"),
     ((f"--to={tmp_path}/x", "--from=nowhere.pth"), "nowhere.pth"),
     ((f"--to={tmp_path}/x", f"--from={tmp_path}"), "checkpoints"),
   ]
@@ -242,9 +238,9 @@ def test_command_line(vocab, tmp_path):
 
 def test_pytorch_reads_what_is_written(folder, tmp_path):
   torch = pytest.importorskip("torch")
-  source = convert_sources.from_path(folder, Options())
+  source = conversion.read(folder, Options())
   target = tmp_path / "model.pth"
-  convert_targets.write(source, target, Options(), "")
+  conversion.write(source, target, Options(), "")
   state = torch.load(target, weights_only=True)["model"]
   original = torch.load(TINY, weights_only=False)["model"]
   assert state.keys() == original.keys()

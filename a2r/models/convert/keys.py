@@ -1,4 +1,7 @@
-"""The published keys, and which of our parameters each one is.
+"""The published keys, which of our parameters each one is, and the two layouts.
+
+Fine-tuned files have the plain keys; pre-training files have the text encoder
+one level deeper, and a masked-language head that is tied to the word table.
 
 Keys and shapes are those of Singularity's released code
 (https://github.com/jayleicn/singularity).
@@ -18,7 +21,6 @@ from a2r.models.singularity.config import Config
 BUFFERS = re.compile(r"(\.|^)(relative_position_index|position_ids)$")
 # The masked-language head, in pre-training files alone.
 MLM_HEAD = "text_encoder.cls.predictions"
-# Pre-training files have the text encoder one level deeper.
 PRETRAINING = "text_encoder.bert."
 FINE_TUNED = "text_encoder."
 WORDS = "text_encoder.embeddings.word_embeddings.weight"
@@ -175,3 +177,65 @@ def _num_layers(state: Mapping[str, np.ndarray], prefix: str) -> int:
   pattern = re.compile(re.escape(prefix) + r"\.(\d+)\.")
   found = (pattern.match(key) for key in state)
   return max((int(m[1]) + 1 for m in found if m), default=0)
+
+
+def fine_tuned(
+  state_dict: Mapping[str, np.ndarray], mlm: bool
+) -> tuple[str, dict[str, np.ndarray]]:
+  """A file's parameters under the keys of fine-tuned files.
+
+  Args:
+    state_dict: published key -> array, of either layout.
+    mlm: whether to keep the masked-language head.
+
+  Returns:
+    'fine-tuned' or 'pre-training', and key -> array, without buffers.
+
+  Raises:
+    ValueError: a value is no array, or the masked-language head is not tied
+      to the word table.
+  """
+  keys = list(state_dict)
+  # What torch.nn.DataParallel puts before every key.
+  wrapped = bool(keys) and all(key.startswith("module.") for key in keys)
+  pretraining = False
+  state = {}
+  for key, value in state_dict.items():
+    key = key.removeprefix("module.") if wrapped else key
+    if key.startswith(PRETRAINING):
+      pretraining = True
+      key = FINE_TUNED + key.removeprefix(PRETRAINING)
+    if BUFFERS.search(key):
+      continue
+    state[key] = np.asarray(value)
+    if state[key].dtype.kind in "OSU":
+      raise ValueError(f"{key} is no array but {value!r}")
+  head = {k: v for k, v in state.items() if k.startswith("text_encoder.cls.")}
+  state = {k: v for k, v in state.items() if k not in head}
+  if mlm:
+    state |= _untied(head, state.get(WORDS))
+  return "pre-training" if pretraining else "fine-tuned", state
+
+
+def _untied(
+  head: dict[str, np.ndarray], words: np.ndarray | None
+) -> dict[str, np.ndarray]:
+  """The masked-language head without what it shares with the word table."""
+  prefix = MLM_HEAD
+  shared = {
+    f"{prefix}.decoder.weight": words,
+    f"{prefix}.decoder.bias": head.get(f"{prefix}.bias"),
+  }
+  for key, original in shared.items():
+    if key in head and not np.array_equal(head.pop(key), original):
+      raise ValueError(
+        f"{key} is not the array it is tied to in the published models"
+      )
+  return head
+
+
+def pretraining_key(key: str) -> str:
+  """The key as pre-training files have it."""
+  if not key.startswith(FINE_TUNED) or key.startswith(MLM_HEAD):
+    return key
+  return PRETRAINING + key.removeprefix(FINE_TUNED)

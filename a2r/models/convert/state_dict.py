@@ -10,7 +10,6 @@ import numpy as np
 from flax import traverse_util
 
 from a2r.models.convert import keys as convert_keys
-from a2r.models.convert import layout as convert_layout
 from a2r.models.singularity import singularity as singularity_lib
 
 # Keys that an error names; the rest is counted.
@@ -95,7 +94,7 @@ def from_state_dict(
   Raises:
     ValueError: as `singularity`.
   """
-  layout, state = convert_layout.fine_tuned(state_dict, mlm)
+  layout, state = convert_keys.fine_tuned(state_dict, mlm)
   fields = convert_keys.sizes(state, num_heads) | dict(sizes or {})
   config = singularity_lib.Config(
     **fields, mlm=mlm, temporal_feature=temporal_feature
@@ -154,7 +153,7 @@ def to_state_dict(
     state[f"{head}.decoder.weight"] = state[convert_keys.WORDS]
     state[f"{head}.decoder.bias"] = state[f"{head}.bias"]
   return {
-    convert_layout.pretraining_key(key): value for key, value in state.items()
+    convert_keys.pretraining_key(key): value for key, value in state.items()
   }
 
 

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from a2r.models.convert import keys, layout
+from a2r.models.convert import keys
 from a2r.models.singularity import singularity
 
 KEYS = pathlib.Path(__file__).parents[2] / "golden" / "singularity_keys.tsv"
@@ -58,9 +58,7 @@ def test_every_key_is_used_once_and_has_its_shape(ours, variant, count):
     head = keys.MLM_HEAD
     stored[f"{head}.decoder.weight"] = stored[keys.WORDS]
     stored[f"{head}.decoder.bias"] = stored[f"{head}.bias"]
-    stored = {
-      layout.pretraining_key(key): value for key, value in stored.items()
-    }
+    stored = {keys.pretraining_key(key): value for key, value in stored.items()}
   assert stored == published
   # All parameters have a key, and no two the same.
   wanted = {name for name in ours if mlm or not name.startswith("mlm_head/")}
