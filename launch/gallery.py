@@ -9,7 +9,6 @@ sheet.png there has one frame of each animation. Stopped or killed, the same
 command goes on; other settings make the animations anew.
 """
 
-import importlib.metadata
 import pathlib
 import shlex
 import sys
@@ -21,8 +20,8 @@ from etils import epy
 from launch import app
 
 with epy.lazy_imports():
-  from a2r.core import progress
-  from a2r.evaluation import gallery, gallery_page
+  from a2r.core import files, progress
+  from a2r.runs import gallery
   from a2r.runs.sources import fingerprint
 
 _OUT = flags.DEFINE_string("out", "gallery", "Folder of the page.")
@@ -42,51 +41,38 @@ _FORMAT = flags.DEFINE_enum(
 )
 _SEED = flags.DEFINE_integer("seed", 0, "Of all randomness.", 0)
 _REPORT_EVERY = 7  # Animations.
-_PACKAGES = ("jax", "mujoco", "numpy", "pillow")
 
 
 def main():
   """Reads the flags, makes what is missing, writes the sheet and the page."""
-  cells = gallery.make_cells(_ENVIRONMENTS.value, _TASKS.value, _SOURCES.value)
+  keys = gallery.make_keys(_ENVIRONMENTS.value, _TASKS.value, _SOURCES.value)
   out = pathlib.Path(_OUT.value).expanduser()
   if out.exists() and not out.is_dir():
     raise ValueError(f"--out={_OUT.value} is a file, not a folder")
-  settings = gallery.Settings(
+  config = gallery.Config(
     image_size=_IMAGE_SIZE.value,
     samples=_SAMPLES.value,
     format=_FORMAT.value,
     seed=_SEED.value,
     code=fingerprint.source_digest("a2r.sim.behavior.clips"),
   )
-  started = time.monotonic()
-  num_made = _make(cells, settings, out)
-  gallery.write(out / gallery.SHEET, gallery.draw_sheet(cells, settings, out))
-  page = gallery_page.render(
-    cells,
-    settings,
-    out,
-    command=shlex.join(["python", "-m", "launch.gallery", *sys.argv[1:]]),
-    versions={name: importlib.metadata.version(name) for name in _PACKAGES},
-  )
-  gallery.write(out / gallery.PAGE, page.encode())
-  print(gallery.summary(cells, out))
-  print(
-    f"Made {num_made} of {len(cells)} animations in "
-    f"{time.monotonic() - started:.0f} s. Page: {out / gallery.PAGE}"
-  )
-
-
-def _make(cells, settings, out) -> int:
-  """Makes the animations that are missing, with progress; returns how many."""
-  left = gallery.missing(cells, settings, out)
-  start = len(cells) - len(left)
-  with progress.Progress(len(cells), start=start, name="gallery") as bar:
-    began = time.monotonic()
-    for done, _ in enumerate(gallery.make_clips(left, settings, out), 1):
+  began = time.monotonic()
+  left = gallery.missing(keys, config, out)
+  start = len(keys) - len(left)
+  with progress.Progress(len(keys), start=start, name="gallery") as bar:
+    for done, _ in enumerate(gallery.make_clips(left, config, out), 1):
       bar.advance()
       if done % _REPORT_EVERY == 0 or done == len(left):
         bar.report({"clips/s": done / (time.monotonic() - began)})
-  return len(left)
+  command = shlex.join(["python", "-m", "launch.gallery", *sys.argv[1:]])
+  page = gallery.render_page(keys, config, out, command=command)
+  files.write_bytes(out / gallery.SHEET, gallery.draw_sheet(keys, config, out))
+  files.write_text(out / gallery.PAGE, page)
+  print(gallery.summary(keys, out))
+  print(
+    f"Made {len(left)} of {len(keys)} animations in "
+    f"{time.monotonic() - began:.0f} s. Page: {out / gallery.PAGE}"
+  )
 
 
 if __name__ == "__main__":

@@ -15,9 +15,8 @@ import jax
 import numpy as np
 
 from a2r.core import images, progress
-from a2r.evaluation import animation
 from a2r.planning import base, trials
-from a2r.runs import jobs, players, trial_store
+from a2r.runs import animation, jobs, players, trial_store
 from a2r.sim.tabletop import drawing, physics
 
 _SEED_STRIDE = 10_000  # Trials of a seed, so that no two share a number.

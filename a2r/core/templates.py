@@ -1,0 +1,25 @@
+"""Fills in the page templates of a2r/assets, all values escaped."""
+
+import pathlib
+from typing import Any
+
+import jinja2
+
+_ENVIRONMENT = jinja2.Environment(
+  loader=jinja2.FileSystemLoader(pathlib.Path(__file__).parents[1] / "assets"),
+  autoescape=True,
+  trim_blocks=True,
+  lstrip_blocks=True,
+  keep_trailing_newline=True,
+  undefined=jinja2.StrictUndefined,
+)
+
+
+def render(name: str, /, **values: Any) -> str:
+  """Returns a template of a2r/assets with its values.
+
+  Args:
+    name: the file, such as 'report.html'.
+    **values: what the template names; all of it must be there.
+  """
+  return _ENVIRONMENT.get_template(name).render(values)

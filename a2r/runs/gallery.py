@@ -1,0 +1,279 @@
+"""Shows the simulator: one animated clip per key, a sheet, a page.
+
+A key is an environment, a task and a source of behavior. Its clip is the first
+draw that ends as its source should: an expert's success, any other's failure,
+as the success function decides. A manifest keeps what made each animation, so
+that one that is there whole is not made again.
+
+Letters: T frames, H W image.
+"""
+
+import dataclasses
+import importlib.metadata
+import io
+import itertools
+import pathlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from a2r import sim
+from a2r.core import checks, files, images, templates
+from a2r.evaluation import tables
+from a2r.runs import animation
+from a2r.sim.behavior import policies
+from a2r.sim.tabletop import tasks
+
+MANIFEST, SHEET, PAGE = "gallery.json", "sheet.png", "index.html"
+_COLORS = {True: "#009E73", False: "#D55E00"}  # Color-blind safe.
+_INK = "#222222"
+_PACKAGES = ("jax", "mujoco", "numpy", "pillow")
+_ABOUT = {
+  "expert": "Scripts that do the task.",
+  "near_miss": "The expert's stroke spoiled: stopped short, passed beside or "
+  "above, or a good stroke of another task.",
+  "noise": "An expert's successful actions with noise on them.",
+  "rl": "A policy trained by reinforcement learning and stopped early.",
+  "random": "Exploration that knows of no task.",
+  "explore": "Uniform random actions for a while, then rest.",
+}
+
+
+class Key(NamedTuple):
+  """What one animation shows."""
+
+  environment: str
+  task: str
+  source: str
+
+  @property
+  def name(self) -> str:
+    """Path without its suffix, such as train/close_drawer-expert."""
+    return f"{self.environment.split('/')[-1]}/{self.task}-{self.source}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+  """What all animations share.
+
+  Attributes:
+    image_size: H = W in pixels.
+    samples: rays per pixel side, against jagged edges.
+    format: of `animation.FORMATS`.
+    seed: of all randomness.
+    num_frames: T, evenly spaced over the episode.
+    code: digest of the code that makes the clips.
+  """
+
+  image_size: int = 160
+  samples: int = 2
+  format: str = "webp"
+  seed: int = 0
+  num_frames: int = 20
+  code: str = ""
+
+
+def make_keys(
+  environments: Sequence[str], names: Sequence[str], sources: Sequence[str]
+) -> list[Key]:
+  """Returns all combinations; no environments or no tasks stand for all.
+
+  Raises:
+    ValueError: an unknown or repeated name, or no source.
+  """
+  environments = environments or sim.ENVIRONMENTS
+  names = names or tuple(sim.TASKS)
+  for what, chosen, known in (
+    ("environment", environments, sim.ENVIRONMENTS),
+    ("task", names, tuple(sim.TASKS)),
+    ("source", sources or [""], policies.SOURCES),
+  ):
+    for name in chosen:
+      checks.one_of(what, name, known)
+    if len(set(chosen)) < len(chosen):
+      raise ValueError(f"a {what} is named twice: {', '.join(chosen)}")
+  combinations = itertools.product(environments, sources, names)
+  return [Key(place, task, source) for place, source, task in combinations]
+
+
+def read_manifest(out: pathlib.Path) -> dict[str, dict[str, Any]]:
+  """Returns what is known of each animation, by its key's name.
+
+  A manifest that is not there or damaged knows nothing: all is made again.
+  """
+  try:
+    rows = files.read_json(out / MANIFEST)
+  except ValueError:
+    return {}
+  return rows if isinstance(rows, dict) else {}
+
+
+def missing(
+  keys: Sequence[Key], config: Config, out: pathlib.Path
+) -> list[Key]:
+  """Returns the keys whose animations are not there whole and as configured."""
+  manifest = read_manifest(out)
+
+  def is_there(key):
+    row = manifest.get(key.name)
+    if row is None or row["settings"] != dataclasses.asdict(config):
+      return False
+    path = out / row["file"]
+    return path.is_file() and _digest(path.read_bytes()) == row["digest"]
+
+  return [key for key in keys if not is_there(key)]
+
+
+def make_clips(
+  keys: Sequence[Key],
+  config: Config,
+  out: pathlib.Path,
+  *,
+  collect_fn: Callable[..., Any] = sim.collect,
+) -> Iterator[Key]:
+  """Makes the animations one by one, each written whole or not at all.
+
+  Args:
+    keys: what to make.
+    config: of all of them.
+    out: the gallery's folder.
+    collect_fn: the simulator, `sim.collect`.
+
+  Yields:
+    Each key once its animation is there.
+  """
+  manifest = read_manifest(out)
+  for key in keys:
+    clips = collect_fn(
+      *key,
+      config.seed,
+      1,
+      num_frames=config.num_frames,
+      image_size=config.image_size,
+      want=key.source == "expert",
+      samples=config.samples,
+    )
+    data = animation.encode(np.asarray(clips.frames[0]), config.format)
+    name = f"{key.name}.{config.format}"
+    (out / name).parent.mkdir(parents=True, exist_ok=True)
+    files.write_bytes(out / name, data)
+    old_name = manifest.get(key.name, {}).get("file", name)
+    manifest[key.name] = {
+      "file": name,
+      "digest": _digest(data),
+      "success": bool(clips.success[0]),
+      "draw": int(clips.seeds[0]),
+      "still": key_frame(key.task, clips.states[0], config.num_frames),
+      "settings": dataclasses.asdict(config),
+    }
+    files.write_json(out / MANIFEST, manifest)
+    if old_name != name:
+      (out / old_name).unlink(missing_ok=True)
+    yield key
+
+
+def key_frame(task: str, states: np.ndarray, num_frames: int) -> int:
+  """Returns the frame that shows most: the last; of a poke, the nearest one.
+
+  Args:
+    task: its name.
+    states: `[61, 13]`, DVD's state at every control step.
+    num_frames: T, how many frames stand for them.
+  """
+  if task != "poke_cup":
+    return num_frames - 1
+  stored = images.frame_indices(len(states), num_frames, "ends")
+  return int(np.argmin(np.asarray(tasks.gripper_gap(states))[stored]))
+
+
+def draw_sheet(keys: Sequence[Key], config: Config, out: pathlib.Path) -> bytes:
+  """Returns the key frames as one PNG: a row per environment and source.
+
+  Args:
+    keys: all of them made, see `make_clips`.
+    config: they were made with.
+    out: the gallery's folder.
+  """
+  manifest, size = read_manifest(out), config.image_size
+  rows = list(dict.fromkeys((key.environment, key.source) for key in keys))
+  columns = list(dict.fromkeys(key.task for key in keys))
+  font = ImageFont.load_default(max(9, size / 12))
+  gap, bar = max(2, size // 32), max(2, size // 40)
+  left, top = 24 + round(font.getlength("near miss  test3")), 24 + size // 6
+  step_x, step_y = size + gap, size + bar + gap
+  shape = left + step_x * len(columns), top + step_y * len(rows)
+  sheet = Image.new("RGB", shape, "white")
+  draw = ImageDraw.Draw(sheet)
+  for column, task in enumerate(columns):
+    lines = [""]  # As many as are needed to be no wider than the picture.
+    for word in task.split("_"):
+      longer = f"{lines[-1]} {word}".strip()
+      if font.getlength(longer) <= size:
+        lines[-1] = longer
+      else:
+        lines.append(word)
+    at = left + column * step_x + size / 2, top - 8
+    text = "\n".join(filter(None, lines))
+    draw.text(at, text, _INK, font, "md", align="center")
+  for row, (environment, source) in enumerate(rows):
+    at = left - 10, top + step_y * row + size / 2
+    text = f"{environment.split('/')[-1]}\n{source.replace('_', ' ')}"
+    draw.text(at, text, _INK, font, "rm", align="right")
+  for key in keys:
+    made = manifest[key.name]
+    y = top + step_y * rows.index((key.environment, key.source))
+    x = left + step_x * columns.index(key.task)
+    sheet.paste(animation.read_frame(out / made["file"], made["still"]), (x, y))
+    edge = (x, y + size, x + size - 1, y + size + bar - 1)
+    draw.rectangle(edge, _COLORS[made["success"]])
+  stream = io.BytesIO()
+  sheet.save(stream, "PNG", optimize=True)
+  return stream.getvalue()
+
+
+def render_page(
+  keys: Sequence[Key], config: Config, out: pathlib.Path, *, command: str
+) -> str:
+  """Returns the page as HTML: per source a table of environments and tasks.
+
+  Args:
+    keys: all combinations of some names, all of them made.
+    config: they were made with.
+    out: the gallery's folder.
+    command: the command line that makes the gallery.
+  """
+  manifest = read_manifest(out)
+  environments, names, sources = (
+    list(dict.fromkeys(column)) for column in zip(*keys, strict=True)
+  )
+  return templates.render(
+    "gallery.html",
+    config=config,
+    environments=environments,
+    tasks={name: tasks.get(name).instruction for name in names},
+    sources=sources,
+    rows={tuple(key): manifest[key.name] for key in keys},
+    about=_ABOUT,
+    colors=_COLORS,
+    sheet=SHEET,
+    command=command,
+    versions={name: importlib.metadata.version(name) for name in _PACKAGES},
+  )
+
+
+def summary(keys: Sequence[Key], out: pathlib.Path) -> str:
+  """Returns a table of what is there: clips, labels and size by source."""
+  manifest, rows = read_manifest(out), []
+  for source in dict.fromkeys(key.source for key in keys):
+    made = [manifest[key.name] for key in keys if key.source == source]
+    successes = sum(row["success"] for row in made)
+    size = sum((out / row["file"]).stat().st_size for row in made) / 1e6
+    rows.append([source, len(made), successes, len(made) - successes, size])
+  header = ["source", "clips", "successes", "failures", "MB"]
+  return tables.Table("", header, rows).text()
+
+
+def _digest(data: bytes) -> str:
+  return files.digest(data)[:16]
