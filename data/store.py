@@ -33,6 +33,7 @@ from absl import logging
 
 from a2r.core import files, progress
 from data import images, records
+from data.readers import base as readers
 from data.records import Record, RecordError
 
 INDEX_FILE = "index.json"
@@ -115,33 +116,27 @@ def write_shards(
 
 
 def store_clips(
-  root,
-  name: str,
-  spec: Mapping[str, Any],
-  *,
-  num_clips: int,
-  read_fn: Callable[[int, int], Iterable[Record]],
-  image_size: int,
+  clips: readers.Clips, root, name: str, *, image_size: int
 ) -> pathlib.Path:
   """Stores clips of others, wherever they are; returns their folder.
 
-  A second call with the same spec finds what the first one made.
+  A second call with the same clips finds what the first one made.
 
   Args:
+    clips: what a reader of `data.readers` has opened.
     root: where data sets are kept.
     name: first part of the folder's and the shards' names.
-    spec: all that decides the clips, as plain JSON values.
-    num_clips: how many there are.
-    read_fn: `read_fn(start, stop)` gives these clips, with pictures of any
-      size; a pure function of the numbers.
     image_size: pixels of the stored pictures, either side.
   """
-  spec = dict(spec) | {"format": records.FORMAT, "image_size": image_size}
-  starts = range(0, num_clips, _CLIPS_PER_SHARD)
-  counts = [min(_CLIPS_PER_SHARD, num_clips - start) for start in starts]
+  spec = dict(clips.spec) | {
+    "format": records.FORMAT,
+    "image_size": image_size,
+  }
+  starts = range(0, clips.num, _CLIPS_PER_SHARD)
+  counts = [min(_CLIPS_PER_SHARD, clips.num - start) for start in starts]
 
   def make(shard):
-    for record in read_fn(starts[shard], starts[shard] + counts[shard]):
+    for record in clips.read_fn(starts[shard], starts[shard] + counts[shard]):
       frames = images.resize(record.frames, image_size)
       yield dataclasses.replace(record, frames=frames)
 

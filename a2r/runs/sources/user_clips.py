@@ -13,10 +13,17 @@ import numpy as np
 
 from a2r.evaluation import labeled
 from a2r.runs import split
-from data import checks, folder, lerobot, rlds, text
+from data import checks, store, text
 from data.dataset import Dataset, open_dataset
+from data.readers import base, folder, lerobot, rlds
 
-SOURCES = ("records", "folder", "lerobot", "rlds")
+# A data set of another format: one file in data/readers, one row here.
+READERS = {
+  "folder": folder.open_clips,
+  "lerobot": lerobot.open_clips,
+  "rlds": rlds.open_clips,
+}
+SOURCES = ("records", *READERS)
 # Of either outcome: fewer clips choose neither a checkpoint nor a form.
 _ENOUGH_TO_CHOOSE = 10
 
@@ -57,34 +64,22 @@ def open_clips(
   Raises:
     ValueError: besides what `find_path` says, a clip that cannot be read.
   """
-  path, notes = find_path(own, name, key), []
-  to = {
-    "root": config.dir,
-    "num_frames": config.stored_frames,
-    "image_size": config.image_size,
-    "name": name,
-  }
-  if own.source == "folder":
-    path = folder.store(path, **to)
-  elif own.source == "lerobot":
-    path, notes = lerobot.store(
-      path,
-      **to,
-      camera=own.camera,
-      success_key=own.success_key,
-      success_threshold=own.success_threshold,
-      labels=own.labels,
-    )
-  elif own.source == "rlds":
-    path, notes = rlds.store(
-      path,
-      **to,
-      camera=own.camera,
-      instruction_key=own.instruction_key,
-      success_key=own.success_key,
-      success_threshold=own.success_threshold,
-    )
-  return open_dataset(path, name), notes
+  path = find_path(own, name, key)
+  if own.source == "records":
+    return open_dataset(path, name), []
+  options = base.Options(
+    num_frames=config.stored_frames,
+    **{
+      field.name: own[field.name]
+      for field in dataclasses.fields(base.Options)
+      if field.name in own
+    },
+  )
+  clips = READERS[own.source](path, options)
+  path = store.store_clips(
+    clips, config.dir, name, image_size=config.image_size
+  )
+  return open_dataset(path, name), list(clips.notes)
 
 
 def open_robot(config: Any, *, key: str = "path") -> tuple[Dataset, list[str]]:

@@ -1,6 +1,5 @@
 """LeRobot data sets as they lie on disk: frames, labels, and faults."""
 
-import importlib
 import io
 import json
 
@@ -8,29 +7,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data import dataset
-
-
-@pytest.fixture(name="lerobot", scope="module")
-def _lerobot():
-  return importlib.import_module("data.lerobot")
+from data.readers import lerobot
 
 
 @pytest.fixture(name="sets", scope="module")
 def _sets(load_module):
-  return load_module("data/lerobot_sets.py")
+  return load_module("data/readers/lerobot_sets.py")
 
 
 @pytest.fixture(name="v3", scope="module")
 def _v3(sets, tmp_path_factory):
   return sets.make_v3(tmp_path_factory.mktemp("v3"))
-
-
-def _store(lerobot, path, root, **options):
-  folder, notes = lerobot.store(
-    path, root, num_frames=3, image_size=16, **options
-  )
-  return dataset.open_dataset(folder, "robot"), notes
 
 
 def _check_frames(sets, stored):
@@ -42,8 +29,8 @@ def _check_frames(sets, stored):
     np.testing.assert_allclose(levels, expected, atol=3.5)
 
 
-def test_version_3(sets, lerobot, v3, tmp_path):
-  stored, notes = _store(lerobot, v3, tmp_path)
+def test_version_3(sets, read, v3, tmp_path):
+  stored, notes = read(lerobot, v3, tmp_path)
   assert stored.success.tolist() == [True, False, True, False]
   assert stored.name.tolist() == [f"episode {n}" for n in range(4)]
   assert set(stored.instruction) == {"close the drawer"}
@@ -51,31 +38,31 @@ def test_version_3(sets, lerobot, v3, tmp_path):
   assert len(notes) == 1 and "'next.success' reaches 1" in notes[0]
 
 
-def test_a_field_may_be_named(lerobot, v3, tmp_path):
-  stored, notes = _store(
+def test_a_field_may_be_named(read, v3, tmp_path):
+  stored, notes = read(
     lerobot, v3, tmp_path, success_key="next.reward",
     success_threshold=0.5,
   )  # fmt: skip
   assert stored.success.tolist() == [True, False, True, False]
   assert "'next.reward' reaches 0.5" in notes[0]
   with pytest.raises(ValueError, match="no field 'won'.*'next.reward'"):
-    _store(lerobot, v3, tmp_path, success_key="won")
+    read(lerobot, v3, tmp_path, success_key="won")
 
 
-def test_without_a_field_all_are_successes(sets, lerobot, tmp_path):
+def test_without_a_field_all_are_successes(sets, read, tmp_path):
   path = sets.make_v3(
     tmp_path / "set", columns=["episode_index", "frame_index"]
   )
-  stored, notes = _store(lerobot, path, tmp_path)
+  stored, notes = read(lerobot, path, tmp_path)
   assert stored.success.all()
   assert notes[0].startswith("NO SUCCESS FIELD")
 
 
-def test_labels_of_the_user(sets, lerobot, tmp_path):
+def test_labels_of_the_user(sets, read, tmp_path):
   path = sets.make_v3(tmp_path / "set")
   labels = path / "labels.csv"
   labels.write_text("episode_index,success\n2,no\n1,yes\n")
-  stored, notes = _store(lerobot, path, tmp_path, labels="labels.csv")
+  stored, notes = read(lerobot, path, tmp_path, labels="labels.csv")
   assert stored.seed.tolist() == [1, 2]
   assert stored.success.tolist() == [True, False]
   assert "lists 2 of 4 episodes" in notes[0]
@@ -87,22 +74,22 @@ def test_labels_of_the_user(sets, lerobot, tmp_path):
   ):
     labels.write_text(lines)
     with pytest.raises(ValueError, match=said):
-      _store(lerobot, path, tmp_path, labels="labels.csv")
+      read(lerobot, path, tmp_path, labels="labels.csv")
 
 
-def test_cameras(sets, lerobot, tmp_path):
+def test_cameras(sets, read, tmp_path):
   wrist = {"observation.images.wrist": {"dtype": "video"}}
   path = sets.make_v3(tmp_path / "set", **wrist)
-  _, notes = _store(lerobot, path, tmp_path)
+  _, notes = read(lerobot, path, tmp_path)
   assert "the first is used" in notes[0] and "wrist" in notes[0]
   assert "depth" not in notes[0]
-  _, notes = _store(lerobot, path, tmp_path, camera=sets.CAMERA)
+  _, notes = read(lerobot, path, tmp_path, camera=sets.CAMERA)
   assert len(notes) == 1
   with pytest.raises(ValueError, match=f"no camera 'front'.*{sets.CAMERA}"):
-    _store(lerobot, path, tmp_path, camera="front")
+    read(lerobot, path, tmp_path, camera="front")
 
 
-def test_pictures_in_the_table(sets, lerobot, tmp_path):
+def test_pictures_in_the_table(sets, read, tmp_path):
   path = sets.make_v3(tmp_path / "set", **{"image": {"dtype": "image"}})
   for number in (0, 1):
     inside = [e for e in range(4) if sets.FILES[e] == number]
@@ -117,11 +104,11 @@ def test_pictures_in_the_table(sets, lerobot, tmp_path):
       path / f"data/chunk-000/file-00{number}.parquet",
       sets.frame_columns(inside) | {"image": pictures},
     )
-  stored, _ = _store(lerobot, path, tmp_path, camera="image")
+  stored, _ = read(lerobot, path, tmp_path, camera="image")
   _check_frames(sets, stored)
 
 
-def test_version_2(sets, lerobot, tmp_path):
+def test_version_2(sets, read, tmp_path):
   path = tmp_path / "set"
   sets.write_info(
     path,
@@ -144,12 +131,12 @@ def test_version_2(sets, lerobot, tmp_path):
     )
   file = path / "meta/episodes.jsonl"
   file.write_text("\n".join(map(json.dumps, lines)))
-  stored, _ = _store(lerobot, path, tmp_path)
+  stored, _ = read(lerobot, path, tmp_path)
   assert stored.success.tolist() == [True, False, True, False]
   _check_frames(sets, stored)
   file.write_text(file.read_text() + "\n{")
   with pytest.raises(ValueError, match="episodes.jsonl, line 5: not JSON"):
-    _store(lerobot, path, tmp_path)
+    read(lerobot, path, tmp_path)
 
   def write(success):
     rows = [json.dumps(line | {"success": success}) for line in lines]
@@ -158,9 +145,9 @@ def test_version_2(sets, lerobot, tmp_path):
   write("maybe")
   said = "episode 0: 'success' is 'maybe', no number"
   with pytest.raises(ValueError, match=said):
-    _store(lerobot, path, tmp_path)
+    read(lerobot, path, tmp_path)
   write([1])
-  stored, _ = _store(lerobot, path, tmp_path)
+  stored, _ = read(lerobot, path, tmp_path)
   assert stored.success.all()
 
 
@@ -199,11 +186,11 @@ def _damage(sets, path, how):
     ("task", "episode 3: its task is empty"),
   ],
 )
-def test_faults_are_named(sets, lerobot, tmp_path, how, said):
+def test_faults_are_named(sets, read, tmp_path, how, said):
   path = sets.make_v3(
     tmp_path / "set", **({"tasks": sets.TASKS} if how == "task" else {})
   )
   _damage(sets, path, how)
   with pytest.raises(ValueError, match=said) as caught:
-    _store(lerobot, path, tmp_path)
+    read(lerobot, path, tmp_path)
   assert "\n" not in str(caught.value)

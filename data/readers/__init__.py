@@ -1,0 +1,1 @@
+"""Data sets of others, a file for each format with an `open_clips`."""

@@ -1,0 +1,186 @@
+"""Own videos: a CSV or JSON-lines manifest beside a folder of files.
+
+    video,instruction,success
+    clips/0001.mp4,closing drawer,true
+    clips/0002.webm,closing drawer,false
+
+Optional columns: task, template, environment, source. Paths are relative to
+the manifest, or absolute. Without a manifest, folders tell as much:
+
+    clips/closing drawer/success/0001.mp4
+    clips/closing drawer/failure/0002.webm
+"""
+
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+from data import video
+from data.readers import base
+from data.records import Record
+
+_REQUIRED = ("video", "instruction", "success")
+_OPTIONAL = ("task", "template", "environment", "source")
+_OUTCOMES = {"success": True, "failure": False}
+_MANIFESTS = (".csv", ".jsonl")
+_SUFFIXES = (".mp4", ".webm", ".mkv", ".mov", ".avi", ".m4v", ".gif")
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+  """One video of a manifest.
+
+  Attributes:
+    video: path of the file.
+    instruction: what the clip is about.
+    success: whether it does it.
+    line: line in the manifest, from 1; without one, the clip's number.
+    name: the video as the manifest has it.
+    task: name of the task; the instruction where none is given.
+    template: the instruction's template, or ''.
+    environment: where it was taken, or ''.
+    source: who acted; 'video' where it is not said.
+  """
+
+  video: pathlib.Path
+  instruction: str
+  success: bool
+  line: int
+  name: str
+  task: str = ""
+  template: str = ""
+  environment: str = ""
+  source: str = "video"
+
+
+def open_clips(path: str | pathlib.Path, options: base.Options) -> base.Clips:
+  """Opens the videos of a manifest or of folders; see `data.readers.base`.
+
+  Raises:
+    ValueError: see `load_manifest`; from `read_fn`, a video that cannot be
+      read.
+  """
+  entries = load_manifest(path)
+
+  def read(start, stop):
+    for entry in entries[start:stop]:
+      yield Record(
+        frames=video.load_video(entry.video, num_frames=options.num_frames),
+        instruction=entry.instruction,
+        template=entry.template,
+        task=entry.task,
+        success=entry.success,
+        source=entry.source,
+        environment=entry.environment,
+        seed=entry.line,
+        name=entry.name,
+      )
+
+  spec = {
+    "made_by": "data.folder",
+    "num_frames": options.num_frames,
+    "videos": [
+      dataclasses.asdict(entry) | {"video": base.identify(entry.video)[0]}
+      for entry in entries
+    ],
+  }
+  return base.Clips(len(entries), read, spec)
+
+
+def load_manifest(path: str | pathlib.Path) -> list[Entry]:
+  """Returns the entries of a `.csv` or `.jsonl` manifest, or of folders.
+
+  Raises:
+    ValueError: a file or column that is missing, a line that cannot be read,
+      an empty instruction, a success that is neither true nor false, a video
+      that does not exist, or no entry at all.
+  """
+  path = pathlib.Path(path).expanduser()
+  if path.is_dir():
+    return _folder_entries(path)
+  if not path.is_file():
+    raise ValueError(f"{path}: no such manifest")
+  suffix = path.suffix.lower()
+  if suffix not in _MANIFESTS:
+    raise ValueError(f"{path}: a manifest is one of {list(_MANIFESTS)}")
+  if suffix == ".jsonl":
+    rows = list(base.json_lines(path))
+    for line, row in rows:
+      _check_columns(path, line, row)
+  else:
+    columns, rows = base.csv_rows(path)
+    _check_columns(path, 1, columns)
+    for line, row in rows:
+      if None in row or None in row.values():
+        raise ValueError(
+          f"{path}, line {line}: {len(columns)} columns expected; put quotes "
+          "around a text that holds a comma"
+        )
+  if not rows:
+    raise ValueError(f"{path}: lists no video")
+  return [_entry(path, line, row) for line, row in rows]
+
+
+def _folder_entries(root: pathlib.Path) -> list[Entry]:
+  """Entries of `<root>/<instruction>/{success,failure}/<video>`."""
+  files = sorted(
+    file
+    for file in root.glob("*/*/*")
+    if file.parent.name in _OUTCOMES and file.suffix.lower() in _SUFFIXES
+  )
+  if not files:
+    raise ValueError(
+      f"{root}: a folder without videos under <instruction>/success or "
+      f"<instruction>/failure ({', '.join(_SUFFIXES)}); or give a manifest, "
+      "a .csv or .jsonl file"
+    )
+  entries = []
+  for number, file in enumerate(files, 1):
+    instruction = " ".join(file.parents[1].name.replace("_", " ").split())
+    entries.append(
+      Entry(
+        video=file,
+        instruction=instruction,
+        success=_OUTCOMES[file.parent.name],
+        line=number,
+        name=file.relative_to(root).as_posix(),
+        task=instruction,
+      )
+    )
+  return entries
+
+
+def _check_columns(path: pathlib.Path, line: int, columns: Sequence[str]):
+  for name in _REQUIRED:
+    if name not in columns:
+      raise ValueError(
+        f"{path}, line {line}: no {name!r} among {sorted(columns)}"
+      )
+  unknown = sorted(set(columns) - {*_REQUIRED, *_OPTIONAL})
+  if unknown:
+    raise ValueError(
+      f"{path}, line {line}: unknown column {unknown[0]!r}; known: "
+      f"{[*_REQUIRED, *_OPTIONAL]}"
+    )
+
+
+def _entry(path: pathlib.Path, line: int, row: dict[str, Any]) -> Entry:
+  """One row, checked."""
+  where = f"{path}, line {line}"
+  texts = {}
+  for name in ("video", "instruction", *_OPTIONAL):
+    value = row.get(name) or ""
+    if not isinstance(value, str):
+      raise ValueError(f"{where}: {name} is not a text")
+    texts[name] = " ".join(value.split()) if name != "video" else value.strip()
+  if not texts["instruction"]:
+    raise ValueError(f"{where}: the instruction is empty")
+  name = texts.pop("video")
+  file = path.parent / pathlib.Path(name).expanduser()
+  if not file.is_file():
+    raise ValueError(f"{where}: no such video: {file}")
+  texts["task"] = texts["task"] or texts["instruction"]
+  texts["source"] = texts["source"] or "video"
+  success = base.parse_boolean(row["success"], where)
+  return Entry(video=file, success=success, line=line, name=name, **texts)

@@ -1,0 +1,293 @@
+"""LeRobot data sets (versions 3.0, 2.1 and 2.0 of the format) from disk.
+
+Version 3 keeps many episodes in one file, https://huggingface.co/docs/lerobot:
+
+    meta/info.json                               features, fps, path patterns
+    meta/episodes/chunk-000/file-000.parquet     a row per episode
+    data/chunk-000/file-000.parquet              a row per frame
+    videos/<camera>/chunk-000/file-000.mp4
+
+Version 2 has meta/episodes.jsonl and a file per episode. The pictures are those
+of one camera, the instruction is the episode's first task.
+
+Letters: T frames.
+"""
+
+import dataclasses
+import io
+import json
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from a2r.core import images as core_images
+from data import images, video
+from data.readers import base, parquet
+from data.records import Record
+
+_LABELS = ("episode_index", "success")
+
+
+@dataclasses.dataclass(frozen=True)
+class Episode:
+  """One episode.
+
+  Attributes:
+    index: its number in the data set.
+    instruction: its first task.
+    length: frames.
+    data: path of the table that has its frames.
+    video: path of the video that has its pictures; None where `data` has them.
+    start: seconds in that video.
+    row: all that the data set says of it.
+  """
+
+  index: int
+  instruction: str
+  length: int
+  data: pathlib.Path
+  video: pathlib.Path | None
+  start: float
+  row: Mapping[str, Any]
+
+
+def open_clips(path: str | pathlib.Path, options: base.Options) -> base.Clips:
+  """Opens the data set of a folder; see `data.readers.base`.
+
+  Raises:
+    ValueError: the data set cannot be read, or a name is not in it; from
+      `read_fn`, a video that cannot be read.
+  """
+  path = pathlib.Path(path).expanduser()
+  info = _load_info(path)
+  camera, notes = _choose_camera(path, info, options.camera)
+  episodes = _load_episodes(path, info, camera)
+  if options.labels:
+    success, more = _read_labels(path / options.labels, episodes)
+    episodes = [episode for episode in episodes if episode.index in success]
+  else:
+    success, more = _find_success(
+      path, episodes, options.success_key, options.success_threshold
+    )
+  fps = float(info["fps"])
+
+  def read(start, stop):
+    for episode in episodes[start:stop]:
+      yield Record(
+        frames=_load_frames(path, episode, camera, fps, options.num_frames),
+        instruction=episode.instruction,
+        task=episode.instruction,
+        success=success[episode.index],
+        source="video",
+        seed=episode.index,
+        name=f"episode {episode.index}",
+      )
+
+  spec = {
+    "made_by": "data.lerobot",
+    "num_frames": options.num_frames,
+    "camera": camera,
+    "files": base.identify(
+      path / "meta" / "info.json",
+      *(file for e in episodes for file in (e.data, e.video) if file),
+    ),
+    "episodes": [
+      [e.index, e.instruction, e.length, e.start, success[e.index]]
+      for e in episodes
+    ],
+  }
+  return base.Clips(len(episodes), read, spec, notes + more)
+
+
+def _load_info(path: pathlib.Path) -> dict[str, Any]:
+  """meta/info.json, and `merged`: whether a file holds many episodes."""
+  file = path / "meta" / "info.json"
+  if not file.is_file():
+    raise ValueError(f"{path}: no LeRobot data set: it has no meta/info.json")
+  try:
+    info = json.loads(file.read_text(encoding="utf-8"))
+    version = str(info["codebase_version"])
+    for key in ("features", "fps", "data_path"):
+      info[key]
+  except (ValueError, KeyError, TypeError) as error:
+    raise ValueError(
+      f"{file}: not the description of a data set ({error})"
+    ) from error
+  if not version.startswith(("v3.", "v2.")):
+    raise ValueError(
+      f"{file}: version {version!r} of the format; known: v3.0, v2.1, v2.0"
+    )
+  return info | {"merged": version.startswith("v3.")}
+
+
+def _choose_camera(path, info, camera: str) -> tuple[str, list[str]]:
+  """The camera asked for, or the first one where that is '', and notes."""
+
+  def is_depth(feature):
+    about = (feature.get("info") or {}) | (feature.get("video_info") or {})
+    return about.get("is_depth_map") or about.get("video.is_depth_map")
+
+  cameras = [
+    key
+    for key, feature in info["features"].items()
+    if feature["dtype"] in ("video", "image") and not is_depth(feature)
+  ]
+  if camera in cameras:
+    return camera, []
+  if camera or not cameras:
+    raise ValueError(
+      f"{path}: no camera {camera!r}; data.robot.camera is one of {cameras}"
+    )
+  if len(cameras) == 1:
+    return cameras[0], []
+  return cameras[0], [
+    f"of the cameras {cameras} the first is used; "
+    "--config.data.robot.camera=... names another"
+  ]
+
+
+def _load_episodes(path, info, camera) -> list[Episode]:
+  """The episodes in order of their index."""
+  if info["merged"]:
+    files = sorted((path / "meta" / "episodes").glob("*/*.parquet"))
+    rows = [
+      row for f in files for row in parquet.load_rows(f, not_like="stats/")
+    ]
+  else:
+    file = path / "meta" / "episodes.jsonl"
+    lines = base.json_lines(file) if file.is_file() else ()
+    rows = [row for _, row in lines]
+  if not rows:
+    raise ValueError(f"{path}: meta/ lists no episode")
+  try:
+    episodes = [_episode(path, info, camera, row) for row in rows]
+  except (KeyError, TypeError, IndexError) as error:
+    raise ValueError(f"{path}: meta/ lacks {error} of an episode") from error
+  episodes.sort(key=lambda episode: episode.index)
+  for episode in episodes:
+    where = f"{path}, episode {episode.index}"
+    if not episode.instruction:
+      raise ValueError(f"{where}: its task is empty")
+    if episode.length < 1:
+      raise ValueError(f"{where}: it has no frames")
+    for file in (episode.data, episode.video):
+      if file and not file.is_file():
+        raise ValueError(f"{where}: no such file: {file}")
+  return episodes
+
+
+def _episode(path, info, camera, row) -> Episode:
+  index = int(row["episode_index"])
+  is_video = info["features"][camera]["dtype"] == "video"
+  start, film = 0.0, {}
+  if info["merged"]:
+
+    def numbers(place):
+      keys = ("chunk_index", "file_index")
+      return {key: int(row[f"{place}/{key}"]) for key in keys}
+
+    data = numbers("data")
+    if is_video:
+      film = numbers(f"videos/{camera}")
+      start = float(row[f"videos/{camera}/from_timestamp"])
+  else:
+    chunk = index // int(info.get("chunks_size") or 1000)
+    data = film = {"episode_chunk": chunk, "episode_index": index}
+  return Episode(
+    index=index,
+    instruction=" ".join(str(row["tasks"][0]).split()),
+    length=int(row["length"]),
+    data=path / info["data_path"].format(**data),
+    video=path / info["video_path"].format(video_key=camera, **film)
+    if is_video
+    else None,
+    start=start,
+    row=row,
+  )
+
+
+def _read_labels(file, episodes) -> tuple[dict[int, bool], list[str]]:
+  """Success by episode, as the user's table has it."""
+  if not file.is_file():
+    raise ValueError(f"data.robot.labels: no such file: {file}")
+  columns, rows = base.csv_rows(file)
+  if not set(_LABELS) <= set(columns):
+    raise ValueError(
+      f"{file}: the columns {list(_LABELS)} are expected, found {columns}"
+    )
+  success, known = {}, {episode.index for episode in episodes}
+  for line, row in rows:
+    where = f"{file}, line {line}"
+    index = str(row["episode_index"]).strip()
+    if not index.isdigit() or int(index) not in known:
+      raise ValueError(
+        f"{where}: no episode {index!r} among the {len(known)} there are"
+      )
+    success[int(index)] = base.parse_boolean(row["success"], where)
+  if not success:
+    raise ValueError(f"{file}: lists no episode")
+  left = len(known) - len(success)
+  return success, [
+    f"{file} lists {len(success)} of {len(known)} episodes: the others are "
+    "left out"
+  ] * (left > 0)
+
+
+def _find_success(
+  path, episodes: Sequence[Episode], key: str, threshold: float
+) -> tuple[dict[int, bool], list[str]]:
+  """Success by episode, from a field of the data set."""
+  files = list(dict.fromkeys(episode.data for episode in episodes))
+  of_episode = sorted(episodes[0].row)
+  of_frame = parquet.column_names(files[0])
+  key = base.choose_success(key, [*of_episode, *of_frame], str(path))
+  if key is None:
+    return dict.fromkeys((e.index for e in episodes), True), [base.NO_SUCCESS]
+  reached = {}
+  if key in of_episode:
+    reached = {episode.index: episode.row[key] for episode in episodes}
+  else:
+    for file in files:
+      numbers, values = parquet.load_numbers(file, "episode_index", key)
+      for number, value in zip(numbers.tolist(), values.tolist(), strict=True):
+        reached[int(number)] = max(value, reached.get(int(number), -np.inf))
+  success = {}
+  for episode in episodes:
+    where = f"{path}, episode {episode.index}"
+    value = reached.get(episode.index)
+    if value is None:
+      raise ValueError(f"{where}: it has no {key!r}")
+    try:  # One number or several.
+      largest = float(np.max(np.asarray(value, np.float64)))
+    except (ValueError, TypeError) as error:
+      raise ValueError(f"{where}: {key!r} is {value!r}, no number") from error
+    success[episode.index] = largest >= threshold
+  return success, [base.success_note(key, threshold)]
+
+
+def _load_frames(path, episode, camera, fps, num_frames) -> np.ndarray:
+  """`[T, H, W, 3]` uint8."""
+  indices = core_images.frame_indices(episode.length, num_frames, "ends")
+  if episode.video is not None:
+    times = [episode.start + index / fps for index in indices]
+    return video.load_times(episode.video, times, tolerance=0.5 / fps)
+  where = f"{path}, episode {episode.index}"
+  stored = parquet.load_where(
+    episode.data, camera, "episode_index", episode.index
+  )
+  if len(stored) != episode.length:
+    raise ValueError(
+      f"{where}: {len(stored)} pictures of {camera!r}, {episode.length} frames "
+      "expected"
+    )
+  pictures = []
+  try:  # A table holds the pictures, or names files for them.
+    for index in indices:
+      inside, name = stored[index]["bytes"], stored[index]["path"]
+      file = io.BytesIO(inside) if inside else path / name
+      pictures.append(images.load_rgb(file))
+    return np.stack(pictures)
+  except (OSError, ValueError, TypeError) as error:
+    raise ValueError(f"{where}: an unreadable picture ({error})") from error
