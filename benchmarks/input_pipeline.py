@@ -23,7 +23,6 @@ from collections.abc import Callable
 import numpy as np
 from absl import app, flags
 
-from a2r.core import text
 from benchmarks import results, ssv2_mini
 from data import dataset, images, pipeline, records, store, video
 from data.ssv2 import reading
@@ -164,19 +163,17 @@ def _batches(store_fn) -> list[dict]:
   """Clips per second from records to batches in memory."""
   clips, seconds = store_fn()
   rows = [_row("open", cpu_s_per_clip=seconds)]
-  labels = ["closing drawer"]
   for num_threads in map(int, _THREADS.value):
-    batches = pipeline.make_batches(
-      None,
-      clips,
-      instructions=labels,
-      tokenizer=text.Tokenizer.train(labels, vocab_size=60),
-      batch_sizes={"human": _BATCH, "robot": 0, "failure": 0},
+    spec = pipeline.BatchSpec(
+      labels=["closing drawer"],
+      batch_sizes={"human": _BATCH},
       num_frames=_USED,
       image_size=_IMAGE_SIZE,
       seed=0,
-      num_steps=_BATCHES.value + 10,
       num_threads=num_threads,
+    )
+    batches = pipeline.make_batches(
+      None, clips, spec, num_steps=_BATCHES.value + 10
     )
     for _ in range(10):  # More than are made ahead.
       next(batches)

@@ -7,8 +7,6 @@ import jax
 
 from data import pipeline
 
-_KEYS = ("frames", "task", "record")
-
 
 def make_batches(
   config: Any,
@@ -30,21 +28,21 @@ def make_batches(
     labels: what `task` counts; the run's labels by default.
   """
   sizes = config.train.batch.to_dict()
-  batches = pipeline.make_batches(
-    data.robot,
-    data.human,
-    instructions=data.labels if labels is None else labels,
-    tokenizer=start.tokenizer,
-    batch_sizes={k: sizes[k] if k in groups else 0 for k in sizes},
+  spec = pipeline.BatchSpec(
+    labels=data.labels if labels is None else labels,
+    batch_sizes={name: sizes[name] for name in groups},
     num_frames=start.model.config.num_frames,
     image_size=start.model.config.image_size,
     seed=config.seed,
-    start_step=step,
-    num_steps=config.train.num_steps,
-    max_length=start.max_length,
     label_by=data.label_by,
     process_index=jax.process_index(),
     process_count=jax.process_count(),
   )
-  for batch in batches:
-    yield {name: {k: batch[name][k] for k in _KEYS} for name in groups}
+  for batch in pipeline.make_batches(
+    data.robot,
+    data.human,
+    spec,
+    num_steps=config.train.num_steps,
+    start_step=step,
+  ):
+    yield {name: batch[name] for name in groups}

@@ -124,30 +124,29 @@ def make_batches_fn(
     tokenizer: of the captions.
     num_frames: T.
   """
-  sizes = {"human": config.train.batch_size, "robot": 0, "failure": 0}
-  extra = _extra_columns(config.train, clips, tokenizer)
+  spec = pipeline.BatchSpec(
+    labels=clips.captions,
+    batch_sizes={"human": config.train.batch_size},
+    num_frames=num_frames,
+    image_size=config.data.image_size,
+    seed=config.seed,
+    mode="rand",
+    process_index=jax.process_index(),
+    process_count=jax.process_count(),
+  )
+  columns = _caption_columns(config.train, clips, tokenizer)
 
   def batches(start_step):
     for batch in pipeline.make_batches(
       None,
       clips.train,
-      instructions=clips.captions,
-      tokenizer=tokenizer,
-      batch_sizes=sizes,
-      num_frames=num_frames,
-      image_size=config.data.image_size,
-      seed=config.seed,
-      start_step=start_step,
+      spec,
       num_steps=num_steps(config.train, clips),
-      max_length=config.train.max_length,
-      mode="rand",
-      process_index=jax.process_index(),
-      process_count=jax.process_count(),
+      start_step=start_step,
     ):
       part = batch["human"]
-      names = ("frames", "input_ids", "attention_mask", "task")
-      looked_up = {k: column[part["task"]] for k, column in extra.items()}
-      yield {name: part[name] for name in names} | looked_up
+      looked_up = {k: column[part["task"]] for k, column in columns.items()}
+      yield {"frames": part["frames"], "task": part["task"]} | looked_up
 
   return batches
 
@@ -162,14 +161,16 @@ def num_steps(config: Any, clips: Clips) -> int:
   return config.num_epochs * epoch_steps(config, clips)
 
 
-def _extra_columns(config, clips, tokenizer) -> dict[str, np.ndarray]:
-  """What the flip needs of each caption."""
-  if config.flip == "safe":
-    return {"directed": np.array([*map(text.has_direction, clips.captions)])}
-  if config.flip != "swap":
-    return {}
+def _caption_columns(config, clips, tokenizer) -> dict[str, np.ndarray]:
+  """The tokens of each caption, and what the flip needs of it."""
   ids, mask = tokenizer(clips.captions, config.max_length)
-  return {
+  columns = {"input_ids": ids, "attention_mask": mask}
+  if config.flip == "safe":
+    directed = np.array([*map(text.has_direction, clips.captions)])
+    return columns | {"directed": directed}
+  if config.flip != "swap":
+    return columns
+  return columns | {
     "mirrored_input_ids": ids[clips.mirrored],
     "mirrored_attention_mask": mask[clips.mirrored],
     "mirrored_task": clips.mirrored,

@@ -5,34 +5,27 @@ import itertools
 import numpy as np
 import pytest
 
-from a2r.core.text import Tokenizer
 from data import images, pipeline, samplers
 
 INSTRUCTIONS = ["closing drawer", "opening drawer", "moving part of faucet"]
 PARTS = ("human", "robot", "failure")
 
 
-@pytest.fixture(scope="module")
-def tokenizer():
-  return Tokenizer.train(INSTRUCTIONS, vocab_size=60)
-
-
 @pytest.fixture
-def batches(robot, human, tokenizer):
-  """Function of changed arguments to a list of batches."""
+def batches(robot, human):
+  """Function of changes of the spec to a list of batches."""
 
-  def make(robot=robot, human=human, **changes):
-    arguments = {
-      "instructions": INSTRUCTIONS,
-      "tokenizer": tokenizer,
+  def make(robot=robot, human=human, *, num_steps=5, start_step=0, **changes):
+    fields = {
+      "labels": INSTRUCTIONS,
       "batch_sizes": {"human": 4, "robot": 6, "failure": 3},
       "num_frames": 4,
       "image_size": 16,
       "seed": 0,
-      "num_steps": 5,
-      "max_length": 7,
     }
-    return list(pipeline.make_batches(robot, human, **arguments | changes))
+    spec = pipeline.BatchSpec(**fields | changes)
+    steps = {"num_steps": num_steps, "start_step": start_step}
+    return list(pipeline.make_batches(robot, human, spec, **steps))
 
   return make
 
@@ -45,21 +38,16 @@ def _assert_equal(left, right):
         np.testing.assert_array_equal(a[part][key], b[part][key], key)
 
 
-def test_shapes_and_content(batches, robot, human, tokenizer):
+def test_shapes_and_content(batches, robot, human):
   datasets = dict(zip(PARTS, (human, *robot.split()), strict=True))
-  ids, mask = tokenizer(INSTRUCTIONS, 7)
   for batch in batches(num_steps=2):
     assert tuple(batch) == PARTS
     for part, size in (("human", 4), ("robot", 6), ("failure", 3)):
       fields = batch[part]
       assert fields["frames"].shape == (size, 4, 16, 16, 3)
       assert fields["frames"].dtype == np.uint8
-      for key in ("task", "record", "input_ids", "attention_mask"):
+      for key in ("task", "record"):
         assert fields[key].dtype == np.int32 and len(fields[key]) == size
-      np.testing.assert_array_equal(fields["input_ids"], ids[fields["task"]])
-      np.testing.assert_array_equal(
-        fields["attention_mask"], mask[fields["task"]]
-      )
       for row, record in enumerate(fields["record"]):
         clip = datasets[part].read(record)
         assert clip.instruction == INSTRUCTIONS[fields["task"][row]]
@@ -140,7 +128,7 @@ def test_unused_parts_have_no_rows(batches):
   sizes = {"human": 0, "robot": 3, "failure": 0}
   (batch,) = batches(human=None, batch_sizes=sizes, num_steps=1)
   assert batch["human"]["frames"].shape == (0, 4, 16, 16, 3)
-  assert batch["failure"]["input_ids"].shape == (0, 7)
+  assert batch["failure"]["task"].shape == (0,)
   assert batch["robot"]["record"].shape == (3,)
 
 
@@ -149,7 +137,7 @@ def test_human_clips_alone(batches):
   alone = batches(robot=None, batch_sizes=sizes)
   for batch, other in zip(alone, batches(), strict=True):
     assert batch["robot"]["frames"].shape == (0, 4, 16, 16, 3)
-    assert batch["failure"]["input_ids"].shape == (0, 7)
+    assert batch["failure"]["task"].shape == (0,)
     for key, value in other["human"].items():
       np.testing.assert_array_equal(batch["human"][key], value)
 
@@ -172,17 +160,16 @@ def test_label_by_template(batches, human, make_clip, store, tmp_path):
     "Moving part of something",
   ]
   (batch,) = batches(
-    human=mixed, instructions=templates, label_by="template", num_steps=1
+    human=mixed, labels=templates, label_by="template", num_steps=1
   )
   assert set(batch["human"]["task"]) == {0}
-  assert len(np.unique(batch["human"]["input_ids"], axis=0)) == 2
 
 
 @pytest.mark.parametrize(
   "changes, message",
   [
     (
-      {"instructions": INSTRUCTIONS[:2]},
+      {"labels": INSTRUCTIONS[:2]},
       "human-00000-of-.*record 2: its instruction 'moving part of faucet' is "
       "not one of the 2 known",
     ),
