@@ -32,8 +32,10 @@ from ml_collections import config_flags
 from launch import app
 
 with epy.lazy_imports():
+  from a2r import sim
   from a2r.runs import datasets
-  from a2r.runs.sources import simulated, stores
+  from a2r.runs.sources import human, stores, tabletop
+  from a2r.sim.humans import human_clips
 
 _CONFIG = config_flags.DEFINE_config_file(
   "config", None, "Settings of an experiment: make all the clips it needs."
@@ -90,9 +92,9 @@ def main():
   if _CONFIG.value is not None:
     out = _collect_experiment()
   elif _HUMAN.value:
-    simulated.collect_human(_human_spec(), out)
+    human.collect(_human_spec(), out)
   else:
-    simulated.collect_robot(_robot_spec(), out)
+    tabletop.collect(_robot_spec(), out)
   rows = stores.summary(out)
   path = pathlib.Path(out).expanduser() / "metrics.jsonl"
   path.write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -130,8 +132,8 @@ def _collect_experiment() -> str:
 
 
 def _human_spec():
-  return simulated.HumanSpec(
-    templates=tuple(_TEMPLATES.value or simulated.humans.TEMPLATES),
+  return human.HumanSpec(
+    templates=tuple(_TEMPLATES.value or human_clips.TEMPLATES),
     clips_per_template=_CLIPS.value,
     seed=_SEED.value,
     num_frames=_NUM_FRAMES.value,
@@ -142,20 +144,20 @@ def _human_spec():
 def _robot_spec():
   shared = dict(
     environment=_ENVIRONMENT.value,
-    tasks=tuple(_TASKS.value or simulated.sim.TARGETS),
+    tasks=tuple(_TASKS.value or sim.TARGETS),
     purpose=_PURPOSE.value,
     seed=_SEED.value,
     num_frames=_NUM_FRAMES.value,
     image_size=_IMAGE_SIZE.value,
   )
   if _SOURCES.value:
-    return simulated.SourceSpec(
+    return tabletop.SourceSpec(
       sources=tuple(",".join(_SOURCES.value).replace(" ", "").split(",")),
       clips=_CLIPS.value,
       want=_WANT.value or "usual",
       **shared,
     )
-  return simulated.RobotSpec(
+  return tabletop.RobotSpec(
     successes=_SUCCESSES.value,
     failures=_FAILURES.value,
     near_miss_fraction=_NEAR_MISSES.value,

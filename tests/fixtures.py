@@ -122,8 +122,11 @@ def _own(tmp_path_factory):
   root = tmp_path_factory.mktemp("own")
   _write_clips(root)
   config = _config(root)
-  prepare = importlib.import_module("a2r.runs.datasets")
-  return config, prepare.open_data(config.data, seed=0, use_failures=True)
+  from a2r.runs import data_settings
+  from a2r.runs import datasets as prepare
+
+  settings = data_settings.DataSettings.from_config(config.data)
+  return config, prepare.open_data(settings, seed=0, use_failures=True)
 
 
 @pytest.fixture(scope="session")

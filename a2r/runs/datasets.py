@@ -3,21 +3,23 @@
 Letters: I labels of a run, M of them with robot clips (the first ones).
 """
 
+import dataclasses
 import types
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from a2r import sim
+from a2r.core import checks
 from a2r.evaluation import labeled
-from a2r.runs import labels as label_lib
-from a2r.runs import split as held_out_lib
-from a2r.runs.sources import simulated, ssv2, user_clips
+from a2r.runs import split as split_lib
+from a2r.runs.data_settings import DataSettings
+from a2r.runs.sources import human as human_source
+from a2r.runs.sources import ssv2, tabletop, user
 from a2r.sim.humans import human_clips
-from data import checks, pipeline
+from data import checks as data_checks
+from data import pipeline
 from data.dataset import Dataset
-
-ROBOT_SOURCES = ("tabletop", *user_clips.SOURCES)
-HUMAN_SOURCES = ("procedural", "ssv2", "records", "folder", "none")
+from data.ssv2 import layout
 
 
 class Data(NamedTuple):
@@ -32,8 +34,9 @@ class Data(NamedTuple):
     num_trained: M.
     label_by: 'template' (clips with other objects are one task) or
       'instruction'.
-    chooses: whether the validation clips choose the checkpoint and the form.
-    without: losses that are left out for want of failed clips.
+    use_for_selection: whether the validation clips select the checkpoint and
+      the form.
+    disabled_losses: losses that are left out, for they lack failed clips.
     notes: what was decided for the user, one line each.
     digests: what tells the user's clips from others, by the key of their path.
   """
@@ -45,17 +48,17 @@ class Data(NamedTuple):
   texts: list[str]
   num_trained: int
   label_by: str
-  chooses: bool = True
-  without: tuple[str, ...] = ()
+  use_for_selection: bool = True
+  disabled_losses: tuple[str, ...] = ()
   notes: tuple[str, ...] = ()
   digests: Mapping[str, str] = types.MappingProxyType({})
 
 
-def open_data(config: Any, *, seed: int, use_failures: bool) -> Data:
+def open_data(settings: DataSettings, *, seed: int, use_failures: bool) -> Data:
   """Opens the clips of a run, after making those that are to be made.
 
   Args:
-    config: the settings under `data`.
+    settings: what to open.
     seed: of the clips that are made for training.
     use_failures: whether failed robot clips are trained on.
 
@@ -63,64 +66,69 @@ def open_data(config: Any, *, seed: int, use_failures: bool) -> Data:
     ValueError: settings or clips that make no sense; says where and what to do.
     FileNotFoundError: a folder of the user's that is not there.
   """
-  _check_source("data.robot.source", config.robot.source, ROBOT_SOURCES)
-  is_own = config.robot.source in user_clips.SOURCES
-  without, notes = (), []
-  digests = {}
-  if is_own:
-    held_out_lib.check_share(config.validation)
-    robot, human, notes = _open_own(config, seed)
-    crcs = held_out_lib.pictures_crcs(robot)
-    digests["data.robot.path"] = held_out_lib.digest(robot, crcs)
-    notes += user_clips.shared_clips(config, crcs)
-    robot, held_out, told = held_out_lib.hold_out(
-      robot, crcs, config.validation, seed
+  settings = DataSettings.from_config(settings)
+  disabled, notes, digests = (), [], {}
+  is_users = settings.robot.is_users
+  if is_users:
+    robot, human, notes = _open_users(settings, seed)
+    crcs = split_lib.pictures_crcs(robot)
+    digests["data.robot.path"] = split_lib.digest(robot, crcs)
+    notes += user.shared_clips(settings, crcs)
+    robot, held_out, more = split_lib.split_validation(
+      robot, crcs, settings.validation, seed
     )
-    notes += told
+    notes += more
     if use_failures:
-      without, told = user_clips.lacking_losses(robot)
-      notes += told
+      disabled, more = user.disabled_losses(robot)
+      notes += more
   else:
-    robot, held_out = _open_tabletop(config, seed)
-    human = open_human(config, seed)
-  if config.human.source not in ("procedural", "none"):
-    digests["data.human.path"] = held_out_lib.digest(human, human.crc)
-  label_by = label_lib.choose_column(robot, human)
-  labels, texts = label_lib.find_labels(robot, human, label_by)
+    limits = settings.validation
+    robot = _open_tabletop(settings, "train", seed)
+    held_out = _open_tabletop(
+      settings,
+      "validation",
+      successes=limits.successes,
+      failures=limits.failures,
+    )
+    human = open_human(settings, seed)
+  if settings.human.source not in ("procedural", "none"):
+    digests["data.human.path"] = split_lib.digest(human, human.crc)
+  label_by = _choose_label_column(robot, human)
+  texts = _find_texts(robot, human, label_by)
   num_trained = len(set(getattr(robot, label_by).tolist()))
-  checks.check_data(
+  data_checks.check_data(
     robot,
     human,
-    instructions=labels,
+    instructions=list(texts),
     num_trained=num_trained,
-    use_failures=use_failures and not without,
+    use_failures=use_failures and not disabled,
     label_by=label_by,
   )
-  validation = load_labeled(held_out, config)
-  if is_own:
-    validation = user_clips.label(validation, held_out, "held-out clips")
+  validation = load_labeled(held_out, settings)
+  if is_users:
+    validation = user.label(validation, held_out, "held-out clips")
   return Data(
     robot=robot,
     human=human,
     validation=validation,
-    labels=labels,
-    texts=texts,
+    labels=list(texts),
+    texts=list(texts.values()),
     num_trained=num_trained,
     label_by=label_by,
-    chooses=user_clips.can_choose(validation, is_own),
-    without=without,
+    use_for_selection=user.can_select(validation, is_users),
+    disabled_losses=disabled,
     notes=tuple(notes),
     digests=digests,
   )
 
 
 def open_human(
-  config: Any, seed: int, *, split: str = "train"
+  settings: DataSettings, seed: int, *, split: str = "train"
 ) -> Dataset | None:
   """Opens the human clips of a run alone, made where they are to be made.
 
   Args:
-    config: the settings under `data`; `robot` and `validation` are not read.
+    settings: of the run; `robot` and `validation` are not read.
     seed: of the clips that are made, and of the choice where there are more
       than `human.clips_per_template`.
     split: of Something-Something V2, see `a2r.runs.sources.ssv2`.
@@ -132,28 +140,27 @@ def open_human(
     ValueError: settings or clips that make no sense.
     FileNotFoundError: a folder of the user's that is not there.
   """
-  human = config.human
-  _check_source("data.human.source", human.source, HUMAN_SOURCES)
+  settings = DataSettings.from_config(settings)
+  human = settings.human
   if human.source == "none":
     return None
   if human.source == "procedural":
-    spec = simulated.HumanSpec(
-      templates=tuple(human.templates),
+    spec = human_source.HumanSpec(
+      templates=human.templates,
       clips_per_template=human.clips_per_template,
       seed=seed,
-      num_frames=config.stored_frames,
-      image_size=config.image_size,
+      num_frames=settings.stored_frames,
+      image_size=settings.image_size,
     )
-    return simulated.collect_human(spec, config.dir)
+    return human_source.collect(spec, settings.dir)
   if human.source == "ssv2":
-    path = user_clips.find_path(human, "human")
-    return ssv2.open_split(config, path, split=split)
-  dataset, _ = user_clips.open_clips(config, human, "human")
-  return user_clips.choose_human(dataset, human, seed)
+    path = user.find_path(human, "human")
+    return ssv2.open_split(settings, path, split=split)
+  return user.open_human(settings, seed)
 
 
 def open_test(config: Any) -> labeled.LabeledClips | None:
-  """The clips that a finished run is judged on, made where they are missing.
+  """Opens the clips that a finished run is judged on, made where missing.
 
   They are the same whatever the run's seed. None if no environment is listed,
   or no test path of the user's own clips.
@@ -161,26 +168,27 @@ def open_test(config: Any) -> labeled.LabeledClips | None:
   Args:
     config: the whole settings.
   """
-  if config.data.robot.source in user_clips.SOURCES:
-    if not config.data.robot.test_path:
+  settings = DataSettings.from_config(config.data)
+  if settings.robot.is_users:
+    if not settings.robot.test_path:
       return None
-    dataset, _ = user_clips.open_robot(config.data, key="test_path")
-    clips = load_labeled(dataset, config.data)
-    return user_clips.label(clips, dataset, "test clips")
-  parts = [
+    dataset, _ = user.open_robot(settings, key="test_path")
+    return user.label(load_labeled(dataset, settings), dataset, "test clips")
+  clips = [
     load_labeled(
-      simulated.collect_robot(
-        _robot_spec(
-          config.data, "test", 0, environment=name, tasks=config.eval.tasks,
-          successes=config.eval.successes, failures=config.eval.failures,
-        ),
-        config.data.dir,
+      _open_tabletop(
+        settings,
+        "test",
+        environment=name,
+        tasks=tuple(config.eval.tasks),
+        successes=config.eval.successes,
+        failures=config.eval.failures,
       ),
-      config.data,
+      settings,
     )
     for name in config.eval.environments
-  ]  # fmt: skip
-  return labeled.concatenate(parts) if parts else None
+  ]
+  return labeled.concatenate(clips) if clips else None
 
 
 def check_names(config: Any):
@@ -190,23 +198,19 @@ def check_names(config: Any):
     config: the whole settings.
   """
   for name in config.eval.environments:
-    if name not in sim.ENVIRONMENTS:
-      raise ValueError(
-        f"eval.environments: unknown {name!r}; known: {list(sim.ENVIRONMENTS)}"
-      )
+    checks.one_of("eval.environments", name, sim.ENVIRONMENTS)
   for name in config.eval.tasks:
-    if name not in sim.TASKS:
-      raise ValueError(
-        f"eval.tasks: unknown {name!r}; known: {list(sim.TASKS)}"
-      )
+    checks.one_of("eval.tasks", name, sim.TASKS)
 
 
-def load_labeled(dataset: Dataset, config: Any) -> labeled.LabeledClips:
-  """All clips of a data set in memory, as they are stored; none is fine."""
+def load_labeled(
+  dataset: Dataset, settings: DataSettings
+) -> labeled.LabeledClips:
+  """Loads all clips of a data set, as they are stored; none is fine."""
   clips = pipeline.load_clips(
     dataset,
-    num_frames=config.stored_frames,
-    image_size=config.image_size,
+    num_frames=settings.stored_frames,
+    image_size=settings.image_size,
   )
   return labeled.LabeledClips(
     frames=clips.frames,
@@ -218,71 +222,69 @@ def load_labeled(dataset: Dataset, config: Any) -> labeled.LabeledClips:
   )
 
 
-def _robot_spec(config, purpose, seed, **changes) -> simulated.RobotSpec:
-  robot = config.robot
-  values = {
+def _open_tabletop(settings: DataSettings, purpose, seed=0, **changes):
+  """Robot clips from the simulator; `changes` are fields of the spec."""
+  robot = settings.robot
+  spec = {
     "environment": robot.environment,
-    "tasks": tuple(robot.tasks or sim.TARGETS),
+    "tasks": robot.tasks or tuple(sim.TARGETS),
     "successes": robot.successes,
     "failures": robot.failures,
-  } | changes
-  return simulated.RobotSpec(
-    **(values | {"tasks": tuple(values["tasks"])}),
-    near_miss_fraction=robot.near_miss_fraction,
-    near_miss_sources=tuple(robot.near_miss_sources),
-    **_behavior(robot, purpose),
+    "near_miss_fraction": robot.near_miss_fraction,
+    "near_miss_sources": robot.near_miss_sources,
+  }
+  if purpose != "test":  # Those to be judged on are always alike.
+    spec["random_sources"] = robot.random_sources
+    spec["success_sources"] = robot.success_sources
+  spec = tabletop.RobotSpec(
+    **spec | changes,
     purpose=purpose,
     seed=seed,
-    num_frames=config.stored_frames,
-    image_size=config.image_size,
+    num_frames=settings.stored_frames,
+    image_size=settings.image_size,
   )
+  return tabletop.collect(spec, settings.dir)
 
 
-def _behavior(robot, purpose):
-  """Who acts in the clips besides: those to be judged on are always alike."""
-  keys = ("random_sources", "success_sources") * (purpose != "test")
-  return {key: tuple(robot[key]) for key in keys}
-
-
-def _open_tabletop(config: Any, seed: int) -> tuple[Dataset, Dataset]:
-  """Robot clips for training and for validation, from the simulator."""
-  held_out = {
-    "successes": config.validation.successes,
-    "failures": config.validation.failures,
-  }
-  return (
-    simulated.collect_robot(_robot_spec(config, "train", seed), config.dir),
-    simulated.collect_robot(
-      _robot_spec(config, "validation", 0, **held_out), config.dir
-    ),
-  )
-
-
-def _open_own(config, seed) -> tuple[Dataset, Dataset | None, list[str]]:
+def _open_users(
+  settings: DataSettings, seed: int
+) -> tuple[Dataset, Dataset | None, list[str]]:
   """The user's robot clips, human clips to go with them, and notes.
 
   Where human clips are made, some are made of each template that an
   instruction of the robot's reads as.
   """
-  robot, notes = user_clips.open_robot(config)
-  made = config.human.source == "procedural"
-  human = None if made else open_human(config, seed)
-  known = human_clips.TEMPLATES if made else _templates(human)
-  robot, told = user_clips.match_templates(robot, known)
-  if made:
-    shown = [t for t in known if t in robot.template]
-    config = config.copy_and_resolve_references()
-    config.human.templates = tuple(
-      dict.fromkeys([*config.human.templates, *shown])
-    )
-    human = open_human(config, seed)
-  return robot, human, notes + told
+  robot, notes = user.open_robot(settings)
+  if settings.human.source == "procedural":
+    robot, more = user.match_templates(robot, human_clips.TEMPLATES)
+    templates = [t for t in human_clips.TEMPLATES if t in robot.template]
+    templates = tuple(dict.fromkeys([*settings.human.templates, *templates]))
+    human = dataclasses.replace(settings.human, templates=templates)
+    human = open_human(dataclasses.replace(settings, human=human), seed)
+  else:
+    human = open_human(settings, seed)
+    templates = [] if human is None else sorted(set(human.template) - {""})
+    robot, more = user.match_templates(robot, map(str, templates))
+  return robot, human, notes + more
 
 
-def _templates(human: Dataset | None) -> list[str]:
-  return [] if human is None else sorted(set(human.template.tolist()) - {""})
+def _choose_label_column(robot: Dataset, human: Dataset | None) -> str:
+  """'template' where all clips have one and it tells the robot tasks apart."""
+  pairs = set(zip(robot.template, robot.instruction, strict=True))
+  templates = [template for template, _ in pairs]
+  used = templates + ([] if human is None else human.template.tolist())
+  apart = len(set(templates)) == len(pairs)
+  return "template" if all(used) and apart else "instruction"
 
 
-def _check_source(key: str, source: str, known: tuple[str, ...]):
-  if source not in known:
-    raise ValueError(f"{key}: unknown {source!r}; known: {', '.join(known)}")
+def _find_texts(
+  robot: Dataset, human: Dataset | None, label_by: str
+) -> dict[str, str]:
+  """Labels, robot tasks first, with the instruction of each."""
+  texts = {}
+  labels = getattr(robot, label_by)
+  for label, text in zip(labels, robot.instruction, strict=True):
+    texts.setdefault(str(label), str(text))
+  for label in [] if human is None else getattr(human, label_by):
+    texts.setdefault(str(label), layout.plain(str(label)))
+  return texts

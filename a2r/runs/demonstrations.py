@@ -3,6 +3,7 @@
 Letters: N clips, T frames, S picture size.
 """
 
+import dataclasses
 import os
 import pathlib
 from typing import Any, NamedTuple
@@ -12,7 +13,8 @@ import numpy as np
 from a2r import sim
 from a2r.models.singularity import singularity
 from a2r.runs import datasets
-from a2r.runs.sources import simulated
+from a2r.runs.data_settings import DataSettings
+from a2r.runs.sources import human as human_source
 from a2r.sim.humans import human_clips
 from data import pipeline
 
@@ -67,14 +69,14 @@ def _make(config, data, backbone):
   labels = list(data.labels)
   if data.label_by == "template":
     labels += [task.template for task in sim.TASKS.values()]
-  spec = simulated.HumanSpec(
+  spec = human_source.HumanSpec(
     templates=tuple(t for t in human_clips.TEMPLATES if t in labels),
     clips_per_template=config.dvd.num_demos,
     seed=_SEED + config.seed,
     num_frames=config.data.stored_frames,
     image_size=config.data.image_size,
   )
-  clips = simulated.collect_human(spec, config.data.dir)
+  clips = human_source.collect(spec, config.data.dir)
   return _load(clips, "template", backbone)
 
 
@@ -84,10 +86,13 @@ def _open_validation(config, data):
   labels = [label for label in data.labels if label in shown]
   labels += [task.template for task in sim.TASKS.values()]
   labels = list(dict.fromkeys(labels))
-  settings = config.data.copy_and_resolve_references()
-  settings.human.update(
-    templates=tuple(labels), clips_per_template=config.dvd.num_demos
+  settings = DataSettings.from_config(config.data)
+  chosen = dataclasses.replace(
+    settings.human,
+    templates=tuple(labels),
+    clips_per_template=config.dvd.num_demos,
   )
+  settings = dataclasses.replace(settings, human=chosen)
   human = datasets.open_human(settings, config.seed, split="validation")
   return human, labels
 

@@ -10,7 +10,8 @@ from typing import Any
 from a2r import sim
 from a2r.core import text as text_lib
 from a2r.runs import datasets
-from a2r.runs.sources import user_clips
+from a2r.runs.data_settings import USER_SOURCES, DataSettings
+from a2r.runs.sources import user
 from data.ssv2 import layout
 
 
@@ -77,10 +78,11 @@ def check(config: Any, data: datasets.Data, readings: dict[str, str]):
 
 def _find_test_texts(config):
   """The instructions of `datasets.open_test`'s clips."""
-  if config.data.robot.source not in user_clips.SOURCES:
+  if config.data.robot.source not in USER_SOURCES:
     used = config.eval.tasks if config.eval.environments else ()
     return [sim.TASKS[name].instruction for name in used]
   if not config.data.robot.test_path:
     return []
-  dataset, _ = user_clips.open_robot(config.data, key="test_path")
+  settings = DataSettings.from_config(config.data)
+  dataset, _ = user.open_robot(settings, key="test_path")
   return dataset.instruction.tolist()

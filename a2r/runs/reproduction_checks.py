@@ -4,7 +4,7 @@ import json
 
 from a2r.core import files
 from a2r.runs import initial, reproduction, run_folder
-from a2r.runs.sources import user_clips
+from a2r.runs.sources import user
 
 # May differ between a run that is there and the settings.
 _FREE = ("data.dir", "train.log_every", "train.checkpoint_every")
@@ -36,7 +36,7 @@ def _check_human(human):
     return
   if not human.path:
     raise ValueError("--size=paper needs --human_path=..., SS-V2's folder")
-  user_clips.find_path(human, "human")
+  user.find_path(human, "human")
 
 
 def _check_same(folder, config):

@@ -11,10 +11,11 @@ import hashlib
 import json
 import zlib
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
+from a2r.core import files
+from a2r.runs.data_settings import ValidationSettings
 from data.dataset import Dataset
 
 
@@ -39,24 +40,11 @@ def digest(dataset: Dataset, crcs: Sequence[int]) -> str:
       crcs, dataset.instruction, dataset.task, dataset.success, strict=True
     )
   )
-  return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+  return files.digest(json.dumps(rows))
 
 
-def check_share(validation: Any):
-  """Refuses a `share` that is none.
-
-  Raises:
-    ValueError: it is below 0, or leaves nothing to train on.
-  """
-  if not 0 <= validation.share < 1:
-    raise ValueError(
-      f"data.validation.share={validation.share}: expected at least 0 (no "
-      "clip is held out) and less than 1"
-    )
-
-
-def hold_out(
-  dataset: Dataset, crcs: np.ndarray, validation: Any, seed: int
+def split_validation(
+  dataset: Dataset, crcs: np.ndarray, limits: ValidationSettings, seed: int
 ) -> tuple[Dataset, Dataset, list[str]]:
   """Splits off validation clips: a share of each task and outcome.
 
@@ -66,47 +54,39 @@ def hold_out(
   Args:
     dataset: the clips.
     crcs: `[N]`, see `pictures_crcs`.
-    validation: the settings `successes` and `failures`, at most so many of a
-      task, and `share`, at most this share of them.
+    limits: how many may be held out.
     seed: of the choice.
 
   Returns:
     The clips to train on, those held out, and notes.
   """
-  check_share(validation)
-  cells = list(
+  outcomes = list(
     zip(dataset.task.tolist(), dataset.success.tolist(), strict=True)
   )
-  there = collections.Counter(cells)
-  most = {True: validation.successes, False: validation.failures}
-  room = {
-    cell: _share(number, validation.share, most[cell[1]])
-    for cell, number in there.items()
-  }
+  given = collections.Counter(outcomes)
+  most = {True: limits.successes, False: limits.failures}
+  room = dict.fromkeys(given, 0)
+  if limits.share:
+    for (task, success), number in given.items():
+      num = min(most[success], max(1, int(limits.share * number)), number - 1)
+      room[task, success] = num
   chosen, taken = [], collections.Counter()
   for crc in sorted(set(crcs.tolist()), key=lambda crc: _rank(crc, seed)):
     needed = collections.Counter(
-      cells[row] for row in np.flatnonzero(crcs == crc)
+      outcomes[row] for row in np.flatnonzero(crcs == crc)
     )
-    if all(taken[cell] + needed[cell] <= room[cell] for cell in needed):
+    if all(taken[o] + needed[o] <= room[o] for o in needed):
       taken += needed
       chosen.append(crc)
   held_out = np.isin(crcs, chosen)
   notes = []
   for task in dict.fromkeys(dataset.task.tolist()):
-    told = " and ".join(
-      f"{taken[task, success]} of {there[task, success]} {kind}"
+    counts = " and ".join(
+      f"{taken[task, success]} of {given[task, success]} {kind}"
       for success, kind in ((True, "successes"), (False, "failures"))
     )
-    notes.append(f"held out of training: {told} of {task!r}")
+    notes.append(f"held out of training: {counts} of {task!r}")
   return dataset.select(~held_out), dataset.select(held_out), notes
-
-
-def _share(number: int, share: float, most: int) -> int:
-  """How many of so many clips may be held out."""
-  if not share:
-    return 0
-  return min(most, max(1, int(share * number)), number - 1)
 
 
 def _rank(crc: int, seed: int) -> bytes:

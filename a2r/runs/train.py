@@ -23,7 +23,8 @@ from a2r.runs import (
   validation,
 )
 from a2r.runs import datasets as prepare
-from a2r.runs.sources import user_clips
+from a2r.runs.data_settings import USER_SOURCES
+from a2r.runs.sources import user
 from data import pipeline
 
 AUGMENTS = ("crop_color", "published")
@@ -53,8 +54,8 @@ def run(config: Any, workdir: pathlib.Path):
   for note in data.notes:
     print(f"NOTE: {note}", file=sys.stderr, flush=True)
   run_folder.store_digests(workdir, data.digests)
-  if data.without:
-    config = settings = without_losses(config, data.without)
+  if data.disabled_losses:
+    config = settings = without_losses(config, data.disabled_losses)
   start = initial.make_start(settings.model, data)
   start.tokenizer.save(workdir / "tokenizer.json")
   if not loop.is_finished(str(workdir), settings.train.num_steps):
@@ -80,7 +81,7 @@ def _train(config, workdir, data, start):
     log_every=config.train.log_every,
     checkpoint_every=config.train.checkpoint_every,
     validate_fn=method.validate_fn if len(data.validation) else None,
-    best_metric=config.eval.best_metric if data.chooses else None,
+    best_metric=config.eval.best_metric if data.use_for_selection else None,
     items={
       "config": json.loads(json.dumps(config.to_dict())),
       "tokenizer": json.loads((workdir / "tokenizer.json").read_text()),
@@ -266,12 +267,14 @@ def _evaluate(config, workdir, data, start):
   """Scores the test clips with the best checkpoint; writes and prints."""
   test = prepare.open_test(config)
   datasets = {"test": data.validation if test is None else test}
-  if data.chooses:
+  if data.use_for_selection:
     datasets["validation"] = data.validation
   notes = list(data.notes)
-  if config.data.robot.source in user_clips.SOURCES:
-    notes += user_clips.judging_notes(
-      datasets["test"], is_held_out=test is None, chosen=data.chooses
+  if config.data.robot.source in USER_SOURCES:
+    notes += user.judging_notes(
+      datasets["test"],
+      is_held_out=test is None,
+      selected=data.use_for_selection,
     )
   model = judge.load(workdir)
   if len(datasets["test"]):
@@ -292,5 +295,5 @@ def _evaluate(config, workdir, data, start):
   if config.method not in methods.PARTS:
     print(f"  python -m launch.score --run={workdir} --help")
     print(f"  python -m launch.export --run={workdir} --to=my_reward")
-  if config.data.robot.source not in user_clips.SOURCES:
+  if config.data.robot.source not in USER_SOURCES:
     print(f"  python -m launch.plan --run={workdir}")

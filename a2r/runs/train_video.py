@@ -36,8 +36,6 @@ def run(config: Any, workdir: pathlib.Path):
   sizes = fitvid.Config(**config.model)
   check(config)
   specs = {name: make_spec(config, name) for name in ("train", "validation")}
-  for spec in specs.values():
-    play.check(spec)
   opened = {
     name: play.open_episodes(spec, config.data.dir)
     for name, spec in specs.items()

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from a2r.runs.sources import simulated
+from a2r.runs.sources import fingerprint, human, stores, tabletop
 
 
 class _Clips(NamedTuple):
@@ -44,7 +44,7 @@ def simulator():
 
 @pytest.fixture
 def spec():
-  return simulated.RobotSpec(
+  return tabletop.RobotSpec(
     environment="tabletop/train",
     tasks=("close_drawer", "move_faucet"),
     successes=3,
@@ -59,7 +59,7 @@ def _bytes(dataset):
 
 
 def test_robot_clips_by_task_source_and_outcome(simulator, spec, tmp_path):
-  robot = simulated.collect_robot(spec, tmp_path, collect_fn=simulator)
+  robot = tabletop.collect(spec, tmp_path, collect_fn=simulator)
   rows = list(zip(robot.task, robot.source, robot.success, strict=True))
   for task in spec.tasks:
     assert rows.count((task, "expert", True)) == 3
@@ -73,12 +73,12 @@ def test_robot_clips_by_task_source_and_outcome(simulator, spec, tmp_path):
 
 
 def test_found_again_and_mended(simulator, spec, tmp_path):
-  first = simulated.collect_robot(spec, tmp_path, collect_fn=simulator)
+  first = tabletop.collect(spec, tmp_path, collect_fn=simulator)
   before, num_calls = _bytes(first), len(simulator.calls)
-  again = simulated.collect_robot(spec, tmp_path, collect_fn=simulator)
+  again = tabletop.collect(spec, tmp_path, collect_fn=simulator)
   assert again.files == first.files and len(simulator.calls) == num_calls
   first.files[2].unlink()
-  mended = simulated.collect_robot(spec, tmp_path, collect_fn=simulator)
+  mended = tabletop.collect(spec, tmp_path, collect_fn=simulator)
   assert len(simulator.calls) == num_calls + 1
   assert _bytes(mended) == before
 
@@ -92,16 +92,16 @@ def test_found_again_and_mended(simulator, spec, tmp_path):
   ],
 )
 def test_other_specs_share_no_draw(simulator, spec, tmp_path, change):
-  first = simulated.collect_robot(spec, tmp_path, collect_fn=simulator)
+  first = tabletop.collect(spec, tmp_path, collect_fn=simulator)
   other = dataclasses.replace(spec, **change)
-  second = simulated.collect_robot(other, tmp_path, collect_fn=simulator)
+  second = tabletop.collect(other, tmp_path, collect_fn=simulator)
   assert first.files[0].parent != second.files[0].parent
   assert not set(first.seed) & set(second.seed)
 
 
 def test_many_clips_are_several_shards(simulator, spec, tmp_path):
   spec = dataclasses.replace(spec, tasks=("close_drawer",), successes=70)
-  robot = simulated.collect_robot(spec, tmp_path, collect_fn=simulator)
+  robot = tabletop.collect(spec, tmp_path, collect_fn=simulator)
   assert [call[4] for call in simulator.calls] == [64, 6, 1, 1, 3]
   assert int(robot.success.sum()) == 70
 
@@ -119,13 +119,13 @@ def test_many_clips_are_several_shards(simulator, spec, tmp_path):
     ({"successes": 0, "failures": 0}, "no clips asked for"),
   ],
 )
-def test_robot_mistakes(spec, tmp_path, change, message):
+def test_robot_mistakes(spec, change, message):
   with pytest.raises(ValueError, match=message):
-    simulated.collect_robot(dataclasses.replace(spec, **change), tmp_path)
+    dataclasses.replace(spec, **change)
 
 
 def test_near_misses_are_shared_evenly(simulator, spec, tmp_path, monkeypatch):
-  monkeypatch.setattr(simulated.stopped, "load", lambda: {"close_drawer": 0})
+  monkeypatch.setattr(tabletop.stopped, "load", lambda: {"close_drawer": 0})
   spec = dataclasses.replace(
     spec,
     tasks=("close_drawer",),
@@ -133,23 +133,22 @@ def test_near_misses_are_shared_evenly(simulator, spec, tmp_path, monkeypatch):
     near_miss_fraction=0.7,
     near_miss_sources=("noise", "near_miss", "rl"),
   )
-  robot = simulated.collect_robot(spec, tmp_path, collect_fn=simulator)
+  robot = tabletop.collect(spec, tmp_path, collect_fn=simulator)
   sources = robot.source.tolist()
   counts = {source: sources.count(source) for source in set(sources)}
   assert counts == dict(expert=3, noise=3, near_miss=3, rl=2, random=3)
 
 
-def test_no_policy_of_a_task(spec, tmp_path, monkeypatch):
-  monkeypatch.setattr(simulated.stopped, "load", lambda: {"close_drawer": 0})
-  wrong = dataclasses.replace(spec, near_miss_sources=("rl",))
+def test_no_policy_of_a_task(spec, monkeypatch):
+  monkeypatch.setattr(tabletop.stopped, "load", lambda: {"close_drawer": 0})
   message = "'rl'. of move_faucet; of: close_drawer"
   with pytest.raises(ValueError, match=message):
-    simulated.collect_robot(wrong, tmp_path)
+    dataclasses.replace(spec, near_miss_sources=("rl",))
 
 
 @pytest.fixture
 def source_spec():
-  return simulated.SourceSpec(
+  return tabletop.SourceSpec(
     environment="tabletop/train",
     tasks=("close_drawer",),
     sources=("noise", "expert", "random"),
@@ -172,7 +171,7 @@ def test_clips_of_exactly_these_sources(
   simulator, source_spec, tmp_path, want, wants
 ):
   spec = dataclasses.replace(source_spec, want=want)
-  robot = simulated.collect_robot(spec, tmp_path, collect_fn=simulator)
+  robot = tabletop.collect(spec, tmp_path, collect_fn=simulator)
   assert robot.source.tolist() == [s for s in spec.sources for _ in range(2)]
   assert [call[5]["want"] for call in simulator.calls] == wants
 
@@ -188,15 +187,13 @@ def test_clips_of_exactly_these_sources(
     ({"clips": 0}, "no clips asked for"),
   ],
 )
-def test_source_mistakes(source_spec, tmp_path, change, message):
+def test_source_mistakes(source_spec, change, message):
   with pytest.raises(ValueError, match=message):
-    simulated.collect_robot(
-      dataclasses.replace(source_spec, **change), tmp_path
-    )
+    dataclasses.replace(source_spec, **change)
 
 
 def test_human_clips(tmp_path, monkeypatch):
-  monkeypatch.setattr(simulated, "_HUMANS_PER_SHARD", 32)
+  monkeypatch.setattr(human, "_CLIPS_PER_SHARD", 32)
 
   def sample(rng, labels, *, num_frames, image_size):
     import jax
@@ -205,31 +202,28 @@ def test_human_clips(tmp_path, monkeypatch):
     frames = jax.random.randint(rng, shape, 0, 256).astype(np.uint8)
     return frames, np.zeros((len(labels), 2), np.int32)
 
-  spec = simulated.HumanSpec(
+  spec = human.HumanSpec(
     templates=("Opening something", "Closing something"),
     clips_per_template=20,
     num_frames=2,
     image_size=8,
   )
-  human = simulated.collect_human(spec, tmp_path, sample_fn=sample)
-  assert len(human) == 40 and len(human.files) == 2
-  assert (human.template == "Opening something").sum() == 20
-  assert set(human.instruction) == {"closing cup", "opening cup"}
-  pictures = {human.read(row).frames.tobytes() for row in range(40)}
+  clips = human.collect(spec, tmp_path, sample_fn=sample)
+  assert len(clips) == 40 and len(clips.files) == 2
+  assert (clips.template == "Opening something").sum() == 20
+  assert set(clips.instruction) == {"closing cup", "opening cup"}
+  pictures = {clips.read(row).frames.tobytes() for row in range(40)}
   assert len(pictures) == 40
-  before = _bytes(human)
-  human.files[1].unlink()
-  again = simulated.collect_human(spec, tmp_path, sample_fn=sample)
+  before = _bytes(clips)
+  clips.files[1].unlink()
+  again = human.collect(spec, tmp_path, sample_fn=sample)
   assert _bytes(again) == before
-  strange = dataclasses.replace(spec, templates=("Singing something",))
   with pytest.raises(ValueError, match="unknown templates 'Singing"):
-    simulated.collect_human(strange, tmp_path)
+    dataclasses.replace(spec, templates=("Singing something",))
 
 
 def test_summary(simulator, spec, tmp_path):
-  from a2r.runs.sources import stores
-
-  simulated.collect_robot(spec, tmp_path, collect_fn=simulator)
+  tabletop.collect(spec, tmp_path, collect_fn=simulator)
   (row,) = stores.summary(tmp_path)
   assert (row["clips"], row["successes"]) == (16, 6)
   assert row["content"] == "tabletop/train train 0"
@@ -237,17 +231,13 @@ def test_summary(simulator, spec, tmp_path):
 
 
 def test_summary_names_sources(simulator, source_spec, tmp_path):
-  from a2r.runs.sources import stores
-
-  simulated.collect_robot(source_spec, tmp_path, collect_fn=simulator)
+  tabletop.collect(source_spec, tmp_path, collect_fn=simulator)
   (row,) = stores.summary(tmp_path)
   expected = "tabletop/train train noise,expert,random usual 0"
   assert row["content"] == expected
 
 
 def test_digest_sees_code_and_not_comments(tmp_path, monkeypatch):
-  from a2r.runs.sources import fingerprint
-
   package = tmp_path / "a2r"
   package.mkdir()
   main, other = package / "main.py", package / "other.py"
@@ -266,8 +256,6 @@ def test_digest_sees_code_and_not_comments(tmp_path, monkeypatch):
 def test_digest_sees_the_files_that_the_code_names(
   folder, tmp_path, monkeypatch
 ):
-  from a2r.runs.sources import fingerprint
-
   assets = tmp_path / "a2r" / folder
   assets.mkdir(parents=True)
   place = tmp_path / "a2r" / "runs" / "sources" / "fingerprint.py"
@@ -285,8 +273,6 @@ def test_digest_sees_the_files_that_the_code_names(
 
 
 def test_other_policies_and_scenes_make_other_clips(monkeypatch):
-  from a2r.runs.sources import fingerprint
-
   read, read_bytes = [], pathlib.Path.read_bytes
 
   def spy(path):

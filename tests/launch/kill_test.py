@@ -131,7 +131,7 @@ def _train(folder, moment):
 def _collect(root, do=None):
   """Makes four shards of clips; `do` happens in the third."""
   from a2r import sim
-  from a2r.runs.sources import simulated
+  from a2r.runs.sources import tabletop
 
   def fake(
     environment, task, source, seed, num_clips, *, num_frames, image_size, want
@@ -148,7 +148,7 @@ def _collect(root, do=None):
       states=np.zeros((num_clips, 3, 13), np.float32),
     )
 
-  spec = simulated.RobotSpec(
+  spec = tabletop.RobotSpec(
     environment="tabletop/train",
     tasks=("close_drawer",),
     successes=70,
@@ -156,7 +156,7 @@ def _collect(root, do=None):
     num_frames=2,
     image_size=8,
   )
-  simulated.collect_robot(spec, root, collect_fn=fake)
+  tabletop.collect(spec, root, collect_fn=fake)
 
 
 def _main():

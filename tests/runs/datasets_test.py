@@ -33,7 +33,7 @@ def test_a_share_of_the_clips_at_most_is_held_out(own, own_config):
     "held out of training: 2 of 8 successes and 2 of 8 failures of 'open'"
     in data.notes
   )
-  assert not data.chooses  # Eight clips choose nothing.
+  assert not data.use_for_selection  # Eight clips select nothing.
   assert data.validation.name[0].startswith("robot-00000-of-00001.tfrecord, ")
 
 

@@ -1,11 +1,10 @@
 """Which clips are held out: how many, which together, and for how long."""
 
-import types
-
 import numpy as np
 import pytest
 
 from a2r.runs import split
+from a2r.runs.data_settings import ValidationSettings
 
 
 class _Clips:
@@ -22,15 +21,11 @@ class _Clips:
     return np.flatnonzero(rows)
 
 
-def _settings(share=0.2, successes=30, failures=30):
-  return types.SimpleNamespace(
-    share=share, successes=successes, failures=failures
+def _split(task, success, crcs, seed=0, **changes):
+  limits = {"share": 0.2, "successes": 30, "failures": 30} | changes
+  return split.split_validation(
+    _Clips(task, success), np.array(crcs), ValidationSettings(**limits), seed
   )
-
-
-def _hold_out(task, success, crcs, seed=0, **settings):
-  clips = _Clips(task, success)
-  return split.hold_out(clips, np.array(crcs), _settings(**settings), seed)
 
 
 _CRCS = np.random.default_rng(0).integers(0, 1 << 32, 42)
@@ -38,50 +33,50 @@ _SUCCESS = np.arange(42) % 2 == 0
 
 
 def test_a_share_of_each_outcome():
-  kept, chosen, notes = _hold_out(["a"] * 40, _SUCCESS[:40], _CRCS[:40])
+  kept, chosen, notes = _split(["a"] * 40, _SUCCESS[:40], _CRCS[:40])
   assert sorted([*kept, *chosen]) == list(range(40))
   assert _SUCCESS[chosen].sum() == 4 and len(chosen) == 8
   assert notes == [
     "held out of training: 4 of 20 successes and 4 of 20 failures of 'a'"
   ]
-  _, other, _ = _hold_out(["a"] * 40, _SUCCESS[:40], _CRCS[:40], seed=1)
+  _, other, _ = _split(["a"] * 40, _SUCCESS[:40], _CRCS[:40], seed=1)
   assert set(other) != set(chosen)
-  _, few, _ = _hold_out(["a"] * 40, _SUCCESS[:40], _CRCS[:40], failures=1)
+  _, few, _ = _split(["a"] * 40, _SUCCESS[:40], _CRCS[:40], failures=1)
   assert _SUCCESS[few].sum() == 4 and len(few) == 5
 
 
 def test_clips_that_are_added_move_few_others():
-  before, chosen, _ = _hold_out(["a"] * 40, _SUCCESS[:40], _CRCS[:40])
-  _, again, _ = _hold_out(["a"] * 42, _SUCCESS, _CRCS)
+  before, chosen, _ = _split(["a"] * 40, _SUCCESS[:40], _CRCS[:40])
+  _, again, _ = _split(["a"] * 42, _SUCCESS, _CRCS)
   assert len(again) == 8
   assert len(set(again) & set(before)) == 0  # None that was trained on.
   assert len(set(again) & set(chosen)) >= 6
   order = np.arange(40)[::-1]
-  _, turned, _ = _hold_out(["a"] * 40, _SUCCESS[order], _CRCS[order])
+  _, turned, _ = _split(["a"] * 40, _SUCCESS[order], _CRCS[order])
   assert set(order[turned]) == set(chosen)
 
 
 def test_one_video_is_on_one_side():
   task = ["a", "b"] * 20
   crcs = np.repeat(_CRCS[:20], 2)
-  kept, chosen, _ = _hold_out(task, [True] * 40, crcs)
+  kept, chosen, _ = _split(task, [True] * 40, crcs)
   assert len(chosen) == 8 and not set(crcs[kept]) & set(crcs[chosen])
-  _, chosen, _ = _hold_out(["a", "a"], [True, True], [7, 7])
+  _, chosen, _ = _split(["a", "a"], [True, True], [7, 7])
   assert not len(chosen)  # Nothing would be left.
 
 
 @pytest.mark.parametrize("share, count", [(0, 0), (0.01, 1), (0.999, 2)])
 def test_extreme_shares(share, count):
-  _, chosen, _ = _hold_out(["a"] * 3, [True] * 3, [1, 2, 3], share=share)
+  _, chosen, _ = _split(["a"] * 3, [True] * 3, [1, 2, 3], share=share)
   assert len(chosen) == count
-  _, chosen, notes = _hold_out(["a"], [False], [1], share=share)
+  _, chosen, notes = _split(["a"], [False], [1], share=share)
   assert not len(chosen) and "0 of 0 successes and 0 of 1 failures" in notes[0]
 
 
 @pytest.mark.parametrize("share", [-0.1, 1, float("nan")])
 def test_wrong_shares(share):
   with pytest.raises(ValueError, match=r"validation.share=.*less than 1"):
-    _hold_out(["a"] * 3, [True] * 3, [1, 2, 3], share=share)
+    ValidationSettings(share=share)
 
 
 def test_a_digest_tells_what_clips_say_not_where_they_stand():

@@ -10,7 +10,7 @@ import numpy as np
 
 from a2r import sim
 from a2r.models.fitvid import fitvid
-from a2r.runs.sources import fingerprint, simulated
+from a2r.runs.sources import stores
 from a2r.sim.behavior import play
 from a2r.sim.tabletop import physics
 from data import store, windows
@@ -30,6 +30,9 @@ class Spec:
     seed: of the experiment.
     stride: control steps between two pictures.
     image_size: side of the pictures.
+
+  Raises:
+    ValueError: says what is wrong, and what is known.
   """
 
   environments: tuple[str, ...]
@@ -40,38 +43,25 @@ class Spec:
   stride: int
   image_size: int
 
-
-def check(spec: Spec):
-  """Finds what is wrong with a spec.
-
-  Raises:
-    ValueError: says what, and what is known.
-  """
-  for key, names, known in (
-    ("data.environment", spec.environments, sim.ENVIRONMENTS),
-    ("data.sources", spec.sources, play.SOURCES),
-  ):
-    unknown = [name for name in names if name not in known]
-    if unknown or not names:
+  def __post_init__(self):
+    environments = self.environments
+    stores.check_names("data.environment", environments, sim.ENVIRONMENTS)
+    stores.check_names("data.sources", self.sources, play.SOURCES)
+    shares = list(self.sources.values())
+    if min(shares) < 0 or not np.isclose(sum(shares), 1):
       raise ValueError(
-        f"{key}: unknown {', '.join(map(repr, unknown)) or '(none)'}; known: "
-        + ", ".join(known)
+        f"data.sources must be shares that add up to 1, got {sum(shares):g}"
       )
-  shares = list(spec.sources.values())
-  if min(shares) < 0 or not np.isclose(sum(shares), 1):
-    raise ValueError(
-      f"data.sources must be shares that add up to 1, got {sum(shares):g}"
-    )
-  if spec.episodes < len(spec.environments):
-    raise ValueError(
-      f"expected an episode per environment at least, got {spec.episodes} "
-      f"({spec.purpose})"
-    )
-  if physics.NUM_STEPS % spec.stride:
-    raise ValueError(
-      f"model.stride={spec.stride} does not divide the {physics.NUM_STEPS} "
-      "steps of an episode"
-    )
+    if self.episodes < len(environments):
+      raise ValueError(
+        f"expected an episode per environment at least, got {self.episodes} "
+        f"({self.purpose})"
+      )
+    if physics.NUM_STEPS % self.stride:
+      raise ValueError(
+        f"model.stride={self.stride} does not divide the {physics.NUM_STEPS} "
+        "steps of an episode"
+      )
 
 
 def open_episodes(spec: Spec, root) -> tuple[windows.Episodes, str]:
@@ -86,10 +76,8 @@ def open_episodes(spec: Spec, root) -> tuple[windows.Episodes, str]:
     the unit box, as the video model takes them.
 
   Raises:
-    ValueError: a spec that cannot be met.
     RecordError: stored episodes that are damaged.
   """
-  check(spec)
   parts = shards(spec)
 
   def make(number):
@@ -97,8 +85,7 @@ def open_episodes(spec: Spec, root) -> tuple[windows.Episodes, str]:
     episodes = play.collect(
       environment,
       source,
-      spec.seed * len(simulated.PURPOSES)
-      + simulated.PURPOSES.index(spec.purpose),
+      spec.seed * len(stores.PURPOSES) + stores.PURPOSES.index(spec.purpose),
       range(first, first + count),
       stride=spec.stride,
       image_size=spec.image_size,
@@ -109,17 +96,13 @@ def open_episodes(spec: Spec, root) -> tuple[windows.Episodes, str]:
       "log": episodes.states,
     }
 
-  stored = dataclasses.asdict(spec) | {
-    "environments": list(spec.environments),
-    "sources": {k: float(v) for k, v in spec.sources.items()},
-    "made_by": "a2r.sim.behavior.play",
-    "code": fingerprint.source_digest("a2r.sim.behavior.play"),
-  }
-  folder = store.write_arrays(root, "play", stored, len(parts), make)
-  found = store.load_arrays(folder)
-  actions = np.asarray(play.scaled(found["actions"]))
+  shares = {k: float(v) for k, v in spec.sources.items()}
+  values = stores.identify(spec, "a2r.sim.behavior.play") | {"sources": shares}
+  folder = store.write_arrays(root, "play", values, len(parts), make)
+  arrays = store.load_arrays(folder)
+  actions = np.asarray(play.scaled(arrays["actions"]))
   ticks = fitvid.group(actions, spec.stride)
-  return windows.Episodes(found["frames"], ticks), store.arrays_digest(folder)
+  return windows.Episodes(arrays["frames"], ticks), store.arrays_digest(folder)
 
 
 def shards(spec: Spec) -> list[tuple[str, str, int, int]]:

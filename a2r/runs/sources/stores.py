@@ -1,4 +1,4 @@
-"""The data sets of a folder: made where they are missing, and listed.
+"""The data sets that the project makes: made where missing, and listed.
 
 Every data set has a folder of its own under a root, named after all that
 decides its bytes: the spec and the code that makes it. The second call finds
@@ -10,11 +10,13 @@ import pathlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from a2r.core import checks
 from a2r.runs.sources import fingerprint
 from data import records, store
 from data.dataset import Dataset, open_dataset
 from data.records import Record
 
+PURPOSES = ("train", "validation", "test")  # No two share a draw.
 # Entries of a spec that tell data sets apart at a glance.
 _CONTENT = ("environment", "purpose", "templates", "sources", "want", "seed")
 
@@ -40,22 +42,45 @@ def make_dataset(
   Raises:
     RecordError: stored clips that are damaged.
   """
-  values = {
-    key: list(value) if isinstance(value, tuple) else value
-    for key, value in dataclasses.asdict(spec).items()
-  } | {
-    "format": records.FORMAT,
-    "made_by": module,
-    "code": fingerprint.source_digest(module),
-  }
+  values = identify(spec, module) | {"format": records.FORMAT}
   folder = store.spec_folder(root, name, values)
   hint = "the first wait for a program to be compiled"
   store.write_shards(folder, name, values, counts, make_fn, hint=hint)
   return open_dataset(folder, name)
 
 
+def identify(spec, module: str) -> dict[str, Any]:
+  """Returns all that decides the bytes of a data set, as JSON values.
+
+  Args:
+    spec: a dataclass of plain values.
+    module: the project's module that makes it.
+  """
+  values = {
+    key: list(value) if isinstance(value, tuple) else value
+    for key, value in dataclasses.asdict(spec).items()
+  }
+  code = fingerprint.source_digest(module)
+  return values | {"made_by": module, "code": code}
+
+
+def check_names(key: str, names: Iterable[str], known: Iterable[str]):
+  """Checks a list of names in a spec.
+
+  Raises:
+    ValueError: one that is not known, one that comes twice, or none at all.
+  """
+  names, known = list(names), list(known)
+  if not names:
+    raise ValueError(f"no {key} named; known: {', '.join(known)}")
+  for name in names:
+    checks.one_of(key, name, known)
+  if len(set(names)) < len(names):
+    raise ValueError(f"{key}: a name comes twice in {', '.join(names)}")
+
+
 def summary(root) -> list[dict[str, Any]]:
-  """What is stored under `root`: one row per finished data set, read whole.
+  """Returns what is stored under `root`: one row per finished data set.
 
   Raises:
     RecordError: stored clips that are damaged.

@@ -1,4 +1,4 @@
-"""The user's own robot clips: opened and labeled.
+"""The user's own clips: opened and labeled.
 
 What is decided here for the user is told: every function that decides returns
 notes, which a run prints and keeps in its report.
@@ -7,86 +7,80 @@ notes, which a run prints and keeps in its report.
 import dataclasses
 import pathlib
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 
 from a2r.evaluation import labeled
-from a2r.runs import split
+from a2r.runs import data_settings, split
+from a2r.runs.data_settings import DataSettings, HumanSettings, RobotSettings
 from data import checks, store, text
 from data.dataset import Dataset, open_dataset
-from data.readers import base, folder, lerobot, rlds
+from data.readers import base
 
-# A data set of another format: one file in data/readers, one row here.
-READERS = {
-  "folder": folder.open_clips,
-  "lerobot": lerobot.open_clips,
-  "rlds": rlds.open_clips,
-}
-SOURCES = ("records", *READERS)
-# Of either outcome: fewer clips choose neither a checkpoint nor a form.
-_ENOUGH_TO_CHOOSE = 10
+# Of either outcome: fewer clips select neither a checkpoint nor a form.
+_ENOUGH_TO_SELECT = 10
 
 
-def find_path(own: Any, name: str, key: str = "path") -> pathlib.Path:
-  """What the settings say is on disk.
+def find_path(
+  settings: RobotSettings | HumanSettings, name: str, key: str = "path"
+) -> pathlib.Path:
+  """Returns what the settings say is on disk.
 
   Args:
-    own: the settings under `robot` or `human`.
+    settings: of the clips.
     name: 'robot' or 'human'.
-    key: which of the paths in `own`.
+    key: which of the paths in the settings.
 
   Raises:
     ValueError: no path.
     FileNotFoundError: nothing is there.
   """
-  if not own[key]:
+  path = getattr(settings, key)
+  if not path:
     raise ValueError(
-      f"data.{name}.source={own.source!r} needs --config.data.{name}.{key}=..."
+      f"data.{name}.source={settings.source!r} needs "
+      f"--config.data.{name}.{key}=..."
     )
-  path = pathlib.Path(own[key]).expanduser()
+  path = pathlib.Path(path).expanduser()
   if not path.exists():
     raise FileNotFoundError(f"data.{name}.{key}: {path} is not there")
   return path
 
 
 def open_clips(
-  config: Any, own: Any, name: str, *, key: str = "path"
+  settings: DataSettings, name: str, *, key: str = "path"
 ) -> tuple[Dataset, list[str]]:
-  """Clips of the user's, stored as records where they are not yet; and notes.
+  """Opens clips, stored as records where they are not yet; and notes.
 
   Args:
-    config: the settings under `data`.
-    own: see `find_path`, as the others are.
-    name: first part of the shards' names.
+    settings: of the run's data.
+    name: 'robot' or 'human', first part of the shards' names.
     key: which path.
 
   Raises:
     ValueError: besides what `find_path` says, a clip that cannot be read.
   """
+  own = getattr(settings, name)
   path = find_path(own, name, key)
   if own.source == "records":
     return open_dataset(path, name), []
-  options = base.Options(
-    num_frames=config.stored_frames,
-    **{
-      field.name: own[field.name]
-      for field in dataclasses.fields(base.Options)
-      if field.name in own
-    },
-  )
-  clips = READERS[own.source](path, options)
+  values = vars(own) | {"num_frames": settings.stored_frames}
+  fields = [field.name for field in dataclasses.fields(base.Options)]
+  options = base.Options(**{k: values[k] for k in fields if k in values})
+  clips = data_settings.READERS[own.source](path, options)
   path = store.store_clips(
-    clips, config.dir, name, image_size=config.image_size
+    clips, settings.dir, name, image_size=settings.image_size
   )
   return open_dataset(path, name), list(clips.notes)
 
 
-def open_robot(config: Any, *, key: str = "path") -> tuple[Dataset, list[str]]:
-  """The robot clips of the tasks that are asked for (all if none is named).
+def open_robot(
+  settings: DataSettings, *, key: str = "path"
+) -> tuple[Dataset, list[str]]:
+  """Opens the robot clips of the tasks that are asked for.
 
   Args:
-    config: the settings under `data`.
+    settings: of the run's data; all tasks if none is named.
     key: 'path' or 'test_path'.
 
   Returns:
@@ -96,13 +90,14 @@ def open_robot(config: Any, *, key: str = "path") -> tuple[Dataset, list[str]]:
     ValueError: besides what `open_clips` says, a task that is not there, or
       clips that make no sense.
   """
-  robot = config.robot
-  dataset, notes = open_clips(config, robot, "robot", key=key)
+  settings = DataSettings.from_config(settings)
+  robot = settings.robot
+  dataset, notes = open_clips(settings, "robot", key=key)
   known = sorted(set(dataset.task.tolist()))
   missing = [task for task in robot.tasks if task not in known]
   if missing and key == "path":
     raise ValueError(
-      f"data.robot.tasks: {missing} are not in {robot[key]}; it has {known} "
+      f"data.robot.tasks: {missing} are not in {robot.path}; it has {known} "
       "(an empty list takes them all)"
     )
   if robot.tasks:
@@ -116,25 +111,28 @@ def open_robot(config: Any, *, key: str = "path") -> tuple[Dataset, list[str]]:
   return dataset, notes
 
 
-def choose_human(dataset: Dataset, human: Any, seed: int) -> Dataset:
-  """At most `clips_per_template` clips of each template, 0 takes all.
+def open_human(settings: DataSettings, seed: int) -> Dataset:
+  """Opens at most `clips_per_template` human clips of each template.
 
   Of all templates that there are where none is listed; a clip without one
   counts by its instruction.
 
   Args:
-    dataset: the human clips.
-    human: the settings under `human`.
+    settings: of the run's data.
     seed: of the choice.
 
   Raises:
-    ValueError: a template without clips.
+    ValueError: besides what `open_clips` says, a template without clips.
   """
-  of = np.where(dataset.template == "", dataset.instruction, dataset.template)
-  templates = human.templates or dict.fromkeys(of.tolist())
+  human = settings.human
+  dataset, _ = open_clips(settings, "human")
+  names = np.where(
+    dataset.template == "", dataset.instruction, dataset.template
+  )
+  templates = human.templates or dict.fromkeys(names.tolist())
   order = np.random.default_rng(seed).permutation(len(dataset))
   most = human.clips_per_template or None
-  rows = {t: order[of[order] == t][:most] for t in templates}
+  rows = {t: order[names[order] == t][:most] for t in templates}
   empty = [template for template in rows if not len(rows[template])]
   if empty:
     raise ValueError(f"{human.path}: no clips of the templates {empty}")
@@ -159,28 +157,28 @@ def match_templates(
   templates, notes = list(templates), []
   column = robot.template.astype(object)
   for instruction in dict.fromkeys(robot.instruction[column == ""].tolist()):
-    found = text.find_template(instruction, templates)
+    template = text.find_template(instruction, templates)
     here = (column == "") & (robot.instruction == instruction)
-    column[here] = found or instruction
+    column[here] = template or instruction
     notes.append(
-      f"{instruction!r} is taken for {found!r}: human clips of that template "
-      "are clips of the same task"
-      if found
+      f"{instruction!r} is taken for {template!r}: human clips of that "
+      "template are clips of the same task"
+      if template
       else f"{instruction!r} reads as no template of the human clips: it is a "
       "task of the robot's alone"
     )
   return dataclasses.replace(robot, template=column.astype(str)), notes
 
 
-def lacking_losses(robot: Dataset) -> tuple[tuple[str, ...], list[str]]:
-  """The losses that must be left out for want of failed clips, and notes."""
+def disabled_losses(robot: Dataset) -> tuple[tuple[str, ...], list[str]]:
+  """Returns the losses that lack failed clips to train on, and notes."""
   tasks = dict.fromkeys(robot.task.tolist())
-  without = [t for t in tasks if robot.success[robot.task == t].all()]
-  if not without:
+  lacking = [t for t in tasks if robot.success[robot.task == t].all()]
+  if not lacking:
     return (), []
-  if len(without) < len(tasks):
+  if len(lacking) < len(tasks):
     return ("fvlc",), [
-      f"NO FAILURES of {', '.join(map(repr, without))}: the run goes on "
+      f"NO FAILURES of {', '.join(map(repr, lacking))}: the run goes on "
       "without failure prompts, as with --config.loss.weights.fvlc=0. Add "
       "failed clips of every task to have them"
     ]
@@ -195,7 +193,7 @@ def lacking_losses(robot: Dataset) -> tuple[tuple[str, ...], list[str]]:
 def label(
   clips: labeled.LabeledClips, dataset: Dataset, place: str
 ) -> labeled.LabeledClips:
-  """The clips with a name each, and with `place` where no place was given."""
+  """Names each clip, and gives it `place` where it has no environment."""
   names = [
     str(name) or f"{file.name}, record {number}"
     for name, (file, number) in zip(
@@ -208,16 +206,16 @@ def label(
   )
 
 
-def shared_clips(config: Any, crcs: np.ndarray) -> list[str]:
-  """Notes: whether some test clips are among those given to train on.
+def shared_clips(settings: DataSettings, crcs: np.ndarray) -> list[str]:
+  """Returns notes: whether some test clips are among those to train on.
 
   Args:
-    config: the settings under `data`; without a test path there is no note.
+    settings: of the run's data; without a test path there is no note.
     crcs: of the clips given to train on, see `split.pictures_crcs`.
   """
-  if not config.robot.test_path:
+  if not settings.robot.test_path:
     return []
-  test, _ = open_robot(config, key="test_path")
+  test, _ = open_robot(settings, key="test_path")
   same = int(np.isin(split.pictures_crcs(test), crcs).sum())
   return [
     f"{same} of the {len(test)} test clips are among the clips to learn from "
@@ -225,32 +223,31 @@ def shared_clips(config: Any, crcs: np.ndarray) -> list[str]:
   ] * bool(same)
 
 
-def can_choose(validation: labeled.LabeledClips, own: bool) -> bool:
-  """Whether the validation clips choose the checkpoint and the form.
+def can_select(validation: labeled.LabeledClips, is_users: bool) -> bool:
+  """Returns whether the validation clips select the checkpoint and the form.
 
   Args:
     validation: the clips.
-    own: whether they are the user's, who may have too few for it.
+    is_users: whether they are the user's, who may have too few for it.
   """
-  both = [
-    task
-    for task in dict.fromkeys(validation.task.tolist())
-    if len(set(validation.success[validation.task == task].tolist())) == 2
-  ]
-  good = int(validation.success.sum())
-  fewest = min(good, len(validation) - good)
-  return bool(both) and (not own or fewest >= _ENOUGH_TO_CHOOSE)
+  success = validation.success
+  both = any(
+    len(set(success[validation.task == task].tolist())) == 2
+    for task in set(validation.task.tolist())
+  )
+  fewest = min(int(success.sum()), int((~success).sum()))
+  return both and (not is_users or fewest >= _ENOUGH_TO_SELECT)
 
 
 def judging_notes(
-  judged: labeled.LabeledClips, *, is_held_out: bool, chosen: bool
+  judged: labeled.LabeledClips, *, is_held_out: bool, selected: bool
 ) -> list[str]:
-  """What there is to say of the clips that a run is judged on.
+  """Returns notes on the clips that a run is judged on.
 
   Args:
     judged: the clips, of a test manifest or held out.
     is_held_out: whether they are the clips held out of training.
-    chosen: whether the held-out clips chose the checkpoint and the form.
+    selected: whether the held-out clips selected the checkpoint and the form.
   """
   more = "name others with --config.data.robot.test_path=..."
   if not len(judged):
@@ -265,12 +262,12 @@ def judging_notes(
         f"{counts[1]} failures, and needs both; {more}"
       )
   counts = int(judged.success.sum()), int((~judged.success).sum())
-  if all(counts) and min(counts) < _ENOUGH_TO_CHOOSE:
+  if all(counts) and min(counts) < _ENOUGH_TO_SELECT:
     notes.append(
       f"The figures are made of {counts[0]} successes and {counts[1]} failures "
       f"and may be luck; {more}"
     )
-  if is_held_out and chosen:
+  if is_held_out and selected:
     notes.append(
       "The same held-out clips chose the checkpoint and the form, which "
       f"flatters the figures; {more}"

@@ -11,7 +11,8 @@ from a2r import reward
 from a2r.evaluation import labeled, page
 from a2r.learners import loop
 from a2r.runs import datasets, run_folder, train
-from a2r.runs.sources import simulated, user_clips
+from a2r.runs.data_settings import DataSettings
+from a2r.runs.sources import human, user
 from configs import envgen
 from data import records, store
 from data.dataset import open_dataset
@@ -39,7 +40,7 @@ def _quick_human_clips(monkeypatch):
     store.write_shards(folder, "human", plain, [1], lambda _: clips)
     return open_dataset(folder, "human")
 
-  monkeypatch.setattr(simulated, "collect_human", collect)
+  monkeypatch.setattr(human, "collect", collect)
 
 
 def _videos(folder, clips, instruction="close the drawer"):
@@ -70,6 +71,11 @@ def _config(folder, manifest, **robot):
   return config
 
 
+def _open(config):
+  settings = DataSettings.from_config(config.data)
+  return datasets.open_data(settings, seed=0, use_failures=True)
+
+
 TEN = {f"{number}.gif": number < 6 for number in range(10)}
 
 
@@ -81,14 +87,14 @@ def _ten(tmp_path_factory):
 
 def test_ten_videos_are_labeled_by_the_human_clips_template(ten):
   config = _config(*ten)
-  data = datasets.open_data(config.data, seed=0, use_failures=True)
+  data = _open(config)
   assert data.labels[0] == "Closing something"
   assert data.texts[0] == "close the drawer"
   assert data.num_trained == 1
   assert len(data.robot) == 8 and len(data.validation) == 2
   assert set(data.validation.environment) == {"held-out clips"}
   assert set(data.validation.name) <= set(TEN)
-  assert data.without == () and not data.chooses
+  assert data.disabled_losses == () and not data.use_for_selection
   assert any("taken for 'Closing something'" in note for note in data.notes)
 
 
@@ -97,10 +103,10 @@ def test_human_clips_of_the_robot_s_template_are_made_too(tmp_path):
     tmp_path, {"a.gif": True, "b.gif": True}, "pick the cup up"
   )
   config = _config(tmp_path, manifest)
-  data = datasets.open_data(config.data, seed=0, use_failures=True)
+  data = _open(config)
   assert data.labels[0] == "Picking something up"
   assert (data.human.template == "Picking something up").sum() == 2
-  assert data.without == ("fvlc", "bce")
+  assert data.disabled_losses == ("fvlc", "bce")
   assert any(note.startswith("NO FAILURES: ") for note in data.notes)
   assert len(data.validation) == 1
 
@@ -108,7 +114,7 @@ def test_human_clips_of_the_robot_s_template_are_made_too(tmp_path):
 def test_an_instruction_that_is_no_template_is_a_task_of_its_own(tmp_path):
   manifest = _videos(tmp_path, TEN, "put the sponge in the sink")
   config = _config(tmp_path, manifest)
-  data = datasets.open_data(config.data, seed=0, use_failures=True)
+  data = _open(config)
   assert data.label_by == "template"
   assert data.labels[0] == data.texts[0] == "put the sponge in the sink"
   assert any("reads as no template" in note for note in data.notes)
@@ -119,7 +125,7 @@ def test_a_task_without_a_success_is_told_before_human_clips_are_made(tmp_path):
   config = _config(tmp_path, manifest)
   said = "my.csv: 'close the drawer' has 0 successes and 2 failures: without"
   with pytest.raises(ValueError, match=said):
-    datasets.open_data(config.data, seed=0, use_failures=True)
+    _open(config)
   assert not list((tmp_path / "sets").glob("human-*"))
 
 
@@ -145,8 +151,8 @@ def _labeled(successes, failures, task="t"):
     ((0, 0), True, False),
   ],
 )
-def test_when_validation_clips_choose(counts, own_clips, expected):
-  assert user_clips.can_choose(_labeled(*counts), own_clips) is expected
+def test_when_validation_clips_select(counts, own_clips, expected):
+  assert user.can_select(_labeled(*counts), own_clips) is expected
 
 
 @pytest.mark.parametrize(
@@ -159,23 +165,21 @@ def test_when_validation_clips_choose(counts, own_clips, expected):
   ],
 )
 def test_what_is_said_of_the_figures(counts, said):
-  notes = user_clips.judging_notes(
-    _labeled(*counts), is_held_out=True, chosen=True
-  )
+  notes = user.judging_notes(_labeled(*counts), is_held_out=True, selected=True)
   assert any(said in note for note in notes)
   assert all("data.robot.test_path" in note for note in notes)
 
 
 def test_failures_of_some_tasks_only(ten):
   config = _config(*ten)
-  dataset, _ = user_clips.open_robot(config.data)
+  dataset, _ = user.open_robot(DataSettings.from_config(config.data))
   task = np.where(np.arange(10) < 2, "one", "two")
-  without, notes = user_clips.lacking_losses(
+  disabled, notes = user.disabled_losses(
     dataclasses.replace(dataset, task=task)
   )
-  assert without == ("fvlc",)
+  assert disabled == ("fvlc",)
   assert notes[0].startswith("NO FAILURES of 'one': ")
-  assert user_clips.lacking_losses(dataset) == ((), [])
+  assert user.disabled_losses(dataset) == ((), [])
 
 
 def test_losses_are_left_out_of_a_copy():
@@ -245,13 +249,14 @@ def test_a_test_manifest_is_what_is_judged_on(tmp_path, ten):
   config = _config(*ten, test_path=str(ten[1]))
   clips = datasets.open_test(config)
   assert len(clips) == 10 and set(clips.environment) == {"test clips"}
-  data = datasets.open_data(config.data, seed=0, use_failures=True)
+  data = _open(config)
   said = "10 of the 10 test clips are among"
   assert any(note.startswith(said) for note in data.notes)
   other = tmp_path / "other"
   other.mkdir()
   config.data.robot.test_path = str(_videos(other, {"a.gif": True}))
-  assert user_clips.shared_clips(config.data, np.arange(9)) == []
+  settings = DataSettings.from_config(config.data)
+  assert user.shared_clips(settings, np.arange(9)) == []
   config.data.robot.test_path = ""
   assert datasets.open_test(config) is None
 
@@ -279,7 +284,7 @@ def test_data_sets_of_others_are_opened(tmp_path, load_module, source):
   make = {"lerobot": "make_v3", "rlds": "make"}[source]
   config = _config(tmp_path, getattr(made, make)(tmp_path / "set"))
   config.data.robot.source = source
-  data = datasets.open_data(config.data, seed=0, use_failures=True)
+  data = _open(config)
   assert data.labels[0] == "Closing something"
   assert len(data.robot) + len(data.validation) == len(made.LENGTHS)
   assert "episode" in data.validation.name[0]

@@ -1,0 +1,167 @@
+"""The settings under `data`, as records that check themselves.
+
+They are made once, from a config's `data`; see configs/envgen.py for what the
+defaults are and what each setting does.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from a2r.core import checks
+from data.readers import folder, lerobot, rlds
+
+# A data set of another format: one file in data/readers, one row here.
+READERS = {
+  "folder": folder.open_clips,
+  "lerobot": lerobot.open_clips,
+  "rlds": rlds.open_clips,
+}
+USER_SOURCES = ("records", *READERS)
+ROBOT_SOURCES = ("tabletop", *USER_SOURCES)
+HUMAN_SOURCES = ("procedural", "ssv2", "records", "folder", "none")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RobotSettings:
+  """Robot clips.
+
+  Attributes:
+    source: of `ROBOT_SOURCES`.
+    path: of the user's clips.
+    test_path: of those to judge on; '' for none.
+    camera: see `data.readers.base.Options`, as the next four.
+    instruction_key: the same.
+    success_key: the same.
+    success_threshold: the same.
+    labels: the same.
+    tasks: names; empty for all of the user's, for the tabletop's targets.
+    environment: where the simulated robot is, see `tabletop.RobotSpec` for this
+      and the rest.
+    successes: clips per task.
+    failures: clips per task.
+    near_miss_fraction: share of the failures.
+    near_miss_sources: who acts in them.
+    random_sources: who acts in the other failures.
+    success_sources: who acts in the successes.
+  """
+
+  source: str
+  path: str = ""
+  test_path: str = ""
+  camera: str = ""
+  instruction_key: str = ""
+  success_key: str = ""
+  success_threshold: float = 1.0
+  labels: str = ""
+  tasks: tuple[str, ...] = ()
+  environment: str = "tabletop/train"
+  successes: int = 0
+  failures: int = 0
+  near_miss_fraction: float = 0.0
+  near_miss_sources: tuple[str, ...] = ()
+  random_sources: tuple[str, ...] = ()
+  success_sources: tuple[str, ...] = ()
+
+  def __post_init__(self):
+    checks.one_of("data.robot.source", self.source, ROBOT_SOURCES)
+
+  @property
+  def is_users(self) -> bool:
+    """Whether the clips are the user's, not the simulator's."""
+    return self.source in USER_SOURCES
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class HumanSettings:
+  """Human clips.
+
+  Attributes:
+    source: of `HUMAN_SOURCES`.
+    path: of the user's clips, or of Something-Something V2.
+    templates: empty for all that there are.
+    clips_per_template: at most; 0 takes all that there are.
+  """
+
+  source: str
+  path: str = ""
+  templates: tuple[str, ...] = ()
+  clips_per_template: int = 0
+
+  def __post_init__(self):
+    checks.one_of("data.human.source", self.source, HUMAN_SOURCES)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ValidationSettings:
+  """Robot clips that are not trained on.
+
+  Attributes:
+    successes: per task; of the user's clips, at most.
+    failures: per task; the same.
+    share: of the user's clips at most, of each task and outcome; 0 for none.
+  """
+
+  successes: int = 0
+  failures: int = 0
+  share: float = 0.0
+
+  def __post_init__(self):
+    if not 0 <= self.share < 1:
+      raise ValueError(
+        f"data.validation.share={self.share}: expected at least 0 (no clip is "
+        "held out) and less than 1"
+      )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DataSettings:
+  """The data of a run.
+
+  Attributes:
+    dir: folder of the data sets that are made.
+    image_size: pixels of the stored pictures, either side.
+    stored_frames: pictures stored of a clip.
+    human: its human clips.
+    robot: its robot clips; None where it uses none.
+    validation: clips that are held out.
+  """
+
+  dir: str
+  image_size: int
+  stored_frames: int
+  human: HumanSettings
+  robot: RobotSettings | None = None
+  validation: ValidationSettings = ValidationSettings()
+
+  @classmethod
+  def from_config(
+    cls, config: "Mapping[str, Any] | DataSettings"
+  ) -> "DataSettings":
+    """Returns the settings of a config's `data`; others' keys are ignored.
+
+    Args:
+      config: nested values, or settings already: these are returned.
+    """
+    if isinstance(config, cls):
+      return config
+    kinds = {
+      "human": HumanSettings,
+      "robot": RobotSettings,
+      "validation": ValidationSettings,
+    }
+
+    def make(kind, values):
+      names = [f.name for f in dataclasses.fields(kind) if f.name in values]
+      return kind(
+        **{
+          name: make(kinds[name], values[name])
+          if kind is cls and name in kinds
+          else tuple(values[name])
+          if isinstance(values[name], list | tuple)
+          else values[name]
+          for name in names
+        }
+      )
+
+    return make(cls, config)

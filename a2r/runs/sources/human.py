@@ -1,0 +1,97 @@
+"""Procedural human clips, made where they are not at hand yet.
+
+See `a2r.runs.sources.stores` for what happens when a set is there already or
+half made. Letters: T frames, S picture size.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import numpy as np
+
+from a2r.runs.sources import stores
+from a2r.sim.humans import human_clips
+from data.dataset import Dataset
+from data.records import Record
+
+_CLIPS_PER_SHARD = 256
+_CLIPS_PER_CALL = 16
+
+
+@dataclasses.dataclass(frozen=True)
+class HumanSpec:
+  """Procedural human clips of some templates.
+
+  Attributes:
+    templates: of `human_clips.TEMPLATES`.
+    clips_per_template: clips of each.
+    seed: of the experiment.
+    num_frames: T, frames stored.
+    image_size: S, stored.
+
+  Raises:
+    ValueError: an unknown template, or no clips.
+  """
+
+  templates: tuple[str, ...]
+  clips_per_template: int
+  seed: int = 0
+  num_frames: int = 8
+  image_size: int = 64
+
+  def __post_init__(self):
+    stores.check_names("templates", self.templates, human_clips.TEMPLATES)
+    if self.clips_per_template < 1:
+      raise ValueError("no clips asked for: clips_per_template is 0")
+
+
+def collect(
+  spec: HumanSpec,
+  root,
+  *,
+  sample_fn: Callable[..., Any] = human_clips.sample_clips,
+) -> Dataset:
+  """Opens the human clips of a spec, made if they are not there.
+
+  Args:
+    spec: what to make.
+    root: folder of all data sets.
+    sample_fn: the generator, `human_clips.sample_clips`.
+
+  Raises:
+    RecordError: stored clips that are damaged.
+  """
+  labels = np.array([human_clips.TEMPLATES.index(t) for t in spec.templates])
+  num_clips = spec.clips_per_template * len(labels)
+  starts = range(0, num_clips, _CLIPS_PER_SHARD)
+  counts = [min(_CLIPS_PER_SHARD, num_clips - start) for start in starts]
+
+  def make(shard: int) -> Iterator[Record]:
+    for first in range(0, counts[shard], _CLIPS_PER_CALL):
+      begin = starts[shard] + first
+      clips = np.arange(begin, begin + _CLIPS_PER_CALL)
+      template = labels[clips % len(labels)]
+      rng = jax.random.fold_in(jax.random.key(spec.seed), begin)
+      frames, nouns, *_ = jax.device_get(
+        sample_fn(
+          rng,
+          template.astype(np.int32),
+          num_frames=spec.num_frames,
+          image_size=spec.image_size,
+        )
+      )
+      for row in range(min(_CLIPS_PER_CALL, counts[shard] - first)):
+        yield Record(
+          frames=frames[row],
+          instruction=human_clips.caption(template[row], nouns[row]),
+          template=human_clips.TEMPLATES[template[row]],
+          source="human",
+          environment="human",
+          seed=int(clips[row]),
+        )
+
+  return stores.make_dataset(
+    root, "human", spec, "a2r.sim.humans.human_clips", counts, make
+  )
