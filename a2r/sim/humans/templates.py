@@ -7,6 +7,7 @@ adding a row.
 """
 
 import dataclasses
+import itertools
 
 from a2r.sim.humans import props
 
@@ -49,7 +50,7 @@ class Template:
     hand: False if nobody is seen.
     edge: the table ends where the path's middle is.
     things: which things may be the subject.
-    opposite: the template that undoes this one, given on one side of a pair.
+    undone_by_next: the next row's template undoes this one.
   """
 
   text: str
@@ -68,7 +69,7 @@ class Template:
   hand: bool = True
   edge: bool = False
   things: tuple = _ANY
-  opposite: str | None = None
+  undone_by_next: bool = False
 
 
 def _line(start, end):
@@ -84,282 +85,111 @@ _AT_ARM = (0, 0, 0.5, 3.0)
 _ABOVE = (0, 0, 1.8, 0)
 _ABOVE_ARM = (0, 0, 1.5, 2.0)
 
+# fmt: off
 ROWS = (
-  Template(
-    "Closing something",
-    OPENER,
-    state=(1.0, 0.0),
-    opposite="Opening something",
-  ),
+  Template("Closing something", OPENER, state=(1.0, 0.0), undone_by_next=True),
   Template("Opening something", OPENER, state=(0.0, 1.0), grip=GRASP),
-  Template(
-    "Moving something away from the camera",
-    path=_line((0, -0.5, 0, 0), (0, 1, 0, 0)),
-    opposite="Moving something towards the camera",
-  ),
-  Template(
-    "Moving something towards the camera",
-    path=_line((0, 0.5, 0, 0), (0, -1, 0, 0)),
-  ),
-  Template(
-    "Pushing something from left to right",
-    path=_line((-0.5, 0, 0, 0), (0.7, 0, 0, 0)),
-    opposite="Pushing something from right to left",
-  ),
-  Template(
-    "Pushing something from right to left",
-    path=_line((0.5, 0, 0, 0), (-0.7, 0, 0, 0)),
-  ),
+  Template("Moving something away from the camera",
+    path=_line((0, -0.5, 0, 0), (0, 1, 0, 0)), undone_by_next=True),
+  Template("Moving something towards the camera",
+    path=_line((0, 0.5, 0, 0), (0, -1, 0, 0))),
+  Template("Pushing something from left to right",
+    path=_line((-0.5, 0, 0, 0), (0.7, 0, 0, 0)), undone_by_next=True),
+  Template("Pushing something from right to left",
+    path=_line((0.5, 0, 0, 0), (-0.7, 0, 0, 0))),
   Template("Moving part of something", FAUCET, state=(0.0, 1.0)),
-  Template(
-    "Poking something so lightly that it doesn't or almost doesn't move",
-    grip=POKE,
-    leaves=True,
-  ),
-  Template(
-    "Poking something so it slightly moves",
-    path=_line(_REST, (0, 0, 0, -0.35)),
-    grip=POKE,
-    toward="arm",
-    leaves=True,
-  ),
-  Template(
-    "Poking something so that it falls over",
-    grip=POKE,
-    tilt=TOPPLE,
-    toward="arm",
-    leaves=True,
-    things=_STANDING,
-  ),
+  Template("Poking something so lightly that it doesn't or almost doesn't move",
+    grip=POKE, leaves=True),
+  Template("Poking something so it slightly moves",
+    path=_line(_REST, (0, 0, 0, -0.35)), grip=POKE, toward="arm", leaves=True),
+  Template("Poking something so that it falls over", grip=POKE, tilt=TOPPLE,
+    toward="arm", leaves=True, things=_STANDING),
   Template("Touching (without moving) part of something", FAUCET, leaves=False),
-  Template(
-    "Moving something up",
-    path=_line((0, 0, 0.3, 0), (0, 0, 1.7, 0)),
-    grip=GRASP,
-    carried=True,
-    leaves=False,
-    opposite="Moving something down",
-  ),
-  Template(
-    "Moving something down",
-    path=_line((0, 0, 1.7, 0), (0, 0, 0.3, 0)),
-    grip=GRASP,
-    carried=True,
-    leaves=False,
-  ),
-  Template(
-    "Lifting something up completely without letting it drop down",
-    path=(_REST, (0, 0, 1.4, 0), (0, 0, 1.4, 0)),
-    grip=GRASP,
-    leaves=False,
-  ),
-  Template(
-    "Lifting something up completely, then letting it drop down",
-    path=(_REST, (0, 0, 1.4, 0), _REST),
-    grip=GRASP,
-    released=True,
-    leaves=False,
-  ),
-  Template(
-    "Picking something up",
-    path=(_REST, (0, 0, 0.9, 0), (0, 0, 2.5, 0.5)),
-    grip=GRASP,
-    toward="arm",
-    leaves=False,
-  ),
-  Template(
-    "Putting something on a surface",
-    path=(_AT_ARM, (0, 0, 0.4, 0.6), _REST),
-    grip=GRASP,
-    toward="arm",
-    carried=True,
-    leaves=True,
-    opposite="Taking something from somewhere",
-  ),
-  Template(
-    "Taking something from somewhere",
-    path=(_REST, (0, 0, 0.4, 0.6), _AT_ARM),
-    grip=GRASP,
-    toward="arm",
-    leaves=False,
-  ),
-  Template(
-    "Pushing something so that it falls off the table",
-    path=(_REST, (0, 0, 0, 0.8), (0, 0, -4, 1.4)),
-    released=True,
-    edge=True,
-  ),
-  Template(
-    "Turning something upside down",
-    path=(_REST, _UP, _REST),
-    grip=GRASP,
-    tilt=FLIP,
-    things=("cup", "bottle", "book", "box"),
-  ),
-  Template(
-    "Moving something closer to something",
-    path=_line(_APART, _REST),
-    partner=BESIDE,
-    opposite="Moving something away from something",
-  ),
-  Template(
-    "Moving something away from something",
-    path=_line(_REST, _APART),
-    partner=BESIDE,
-  ),
-  Template(
-    "Moving something and something closer to each other",
-    path=_line(_APART, _REST),
-    both=True,
-    partner=BESIDE,
-    opposite="Moving something and something away from each other",
-  ),
-  Template(
-    "Moving something and something away from each other",
-    path=_line(_REST, _APART),
-    both=True,
-    partner=BESIDE,
-  ),
-  Template(
-    "Putting something onto something",
-    path=((0, 0, 0, 1.4), (0, 0, 1.3, 0.6), _REST),
-    grip=GRASP,
-    partner=ONTO,
-    leaves=True,
-  ),
-  Template(
-    "Dropping something onto something",
-    path=((0, 0, 1.4, 0), (0, 0, 1.4, 0), _REST),
-    grip=GRASP,
-    partner=ONTO,
-    carried=True,
-    released=True,
-    leaves=False,
-  ),
-  Template(
-    "Putting something next to something",
-    path=((0, 0, 0, 1.4), (0, 0, 1, 0.7), _REST),
-    grip=GRASP,
-    partner=BESIDE,
-    leaves=True,
-  ),
-  Template(
-    "Pretending to put something next to something",
-    path=(_ABOVE_ARM, (0, 0, 0.2, 0.2), _ABOVE_ARM),
-    grip=GRASP,
-    partner=BESIDE,
-    toward="arm",
-    carried=True,
-    leaves=False,
-  ),
-  Template(
-    "Covering something with something",
-    path=(_ABOVE_ARM, _ABOVE, _REST),
-    grip=GRASP,
-    partner=COVER,
-    toward="arm",
-    carried=True,
-    things=("box", "cup"),
-    opposite="Uncovering something",
-  ),
-  Template(
-    "Uncovering something",
-    path=(_REST, _ABOVE, _ABOVE_ARM),
-    grip=GRASP,
-    partner=COVER,
-    toward="arm",
-    leaves=False,
-    things=("box", "cup"),
-  ),
-  Template(
-    "Putting something into something",
-    path=(_ABOVE_ARM, _ABOVE, _REST),
-    grip=GRASP,
-    partner=INTO,
-    toward="arm",
-    carried=True,
-    leaves=True,
-    things=("cup", "can", "ball"),
-    opposite="Taking something out of something",
-  ),
-  Template(
-    "Taking something out of something",
-    path=(_REST, _ABOVE, _ABOVE_ARM),
-    grip=GRASP,
-    partner=INTO,
-    toward="arm",
-    leaves=False,
-    things=("cup", "can", "ball"),
-  ),
-  Template(
-    "Pulling something from left to right",
-    path=_line((-0.7, 0, 0, 0), (0.5, 0, 0, 0)),
-    grip=PULL,
-    opposite="Pulling something from right to left",
-  ),
-  Template(
-    "Pulling something from right to left",
-    path=_line((0.7, 0, 0, 0), (-0.5, 0, 0, 0)),
-    grip=PULL,
-  ),
-  Template(
-    "Putting something upright on the table",
-    path=(_REST, (0, 0, 0.4, 0), _REST),
-    grip=GRASP,
-    tilt=STAND,
-    things=("bottle", "can", "cup"),
-    opposite="Laying something on the table on its side, not upright",
-  ),
-  Template(
-    "Laying something on the table on its side, not upright",
-    path=(_REST, (0, 0, 0.4, 0), _REST),
-    grip=GRASP,
-    tilt=LAY,
-    things=("bottle", "can", "cup"),
-  ),
-  Template(
-    "Holding something",
-    path=(_UP, _UP, _UP),
-    grip=GRASP,
-    carried=True,
-    leaves=False,
-  ),
-  Template(
-    "Pretending to pick something up",
-    path=_line(_REST, (0, 0, 1.4, 0)),
-    grip=GRASP,
-    real=False,
-    leaves=False,
-  ),
-  Template(
-    "Pretending to close something without actually closing it",
-    OPENER,
-    state=(1.0, 0.0),
-    real=False,
-  ),
-  Template(
-    "Pretending to open something without actually opening it",
-    OPENER,
-    state=(0.0, 1.0),
-    grip=GRASP,
-    real=False,
-  ),
-  Template(
-    "Something falling like a rock",
-    path=((0, 0, 1.8, 0), (0, 0, 1.8, 0), _REST),
-    released=True,
-    hand=False,
-  ),
-  Template(
-    "Letting something roll along a flat surface",
-    path=_line((0, 0, 0, -1.3), (0, 0, 0, 1.3)),
-    hand=False,
-    things=("ball",),
-  ),
+  Template("Moving something up", path=_line((0, 0, 0.3, 0), (0, 0, 1.7, 0)),
+    grip=GRASP, carried=True, leaves=False, undone_by_next=True),
+  Template("Moving something down", path=_line((0, 0, 1.7, 0), (0, 0, 0.3, 0)),
+    grip=GRASP, carried=True, leaves=False),
+  Template("Lifting something up completely without letting it drop down",
+    path=(_REST, (0, 0, 1.4, 0), (0, 0, 1.4, 0)), grip=GRASP, leaves=False),
+  Template("Lifting something up completely, then letting it drop down",
+    path=(_REST, (0, 0, 1.4, 0), _REST), grip=GRASP, released=True,
+    leaves=False),
+  Template("Picking something up",
+    path=(_REST, (0, 0, 0.9, 0), (0, 0, 2.5, 0.5)), grip=GRASP, toward="arm",
+    leaves=False),
+  Template("Putting something on a surface",
+    path=(_AT_ARM, (0, 0, 0.4, 0.6), _REST), grip=GRASP, toward="arm",
+    carried=True, leaves=True, undone_by_next=True),
+  Template("Taking something from somewhere",
+    path=(_REST, (0, 0, 0.4, 0.6), _AT_ARM), grip=GRASP, toward="arm",
+    leaves=False),
+  Template("Pushing something so that it falls off the table",
+    path=(_REST, (0, 0, 0, 0.8), (0, 0, -4, 1.4)), released=True, edge=True),
+  Template("Turning something upside down", path=(_REST, _UP, _REST),
+    grip=GRASP, tilt=FLIP, things=("cup", "bottle", "book", "box")),
+  Template("Moving something closer to something", path=_line(_APART, _REST),
+    partner=BESIDE, undone_by_next=True),
+  Template("Moving something away from something", path=_line(_REST, _APART),
+    partner=BESIDE),
+  Template("Moving something and something closer to each other",
+    path=_line(_APART, _REST), both=True, partner=BESIDE, undone_by_next=True),
+  Template("Moving something and something away from each other",
+    path=_line(_REST, _APART), both=True, partner=BESIDE),
+  Template("Putting something onto something",
+    path=((0, 0, 0, 1.4), (0, 0, 1.3, 0.6), _REST), grip=GRASP, partner=ONTO,
+    leaves=True),
+  Template("Dropping something onto something",
+    path=((0, 0, 1.4, 0), (0, 0, 1.4, 0), _REST), grip=GRASP, partner=ONTO,
+    carried=True, released=True, leaves=False),
+  Template("Putting something next to something",
+    path=((0, 0, 0, 1.4), (0, 0, 1, 0.7), _REST), grip=GRASP, partner=BESIDE,
+    leaves=True),
+  Template("Pretending to put something next to something",
+    path=(_ABOVE_ARM, (0, 0, 0.2, 0.2), _ABOVE_ARM), grip=GRASP, partner=BESIDE,
+    toward="arm", carried=True, leaves=False),
+  Template("Covering something with something",
+    path=(_ABOVE_ARM, _ABOVE, _REST), grip=GRASP, partner=COVER, toward="arm",
+    carried=True, things=("box", "cup"), undone_by_next=True),
+  Template("Uncovering something", path=(_REST, _ABOVE, _ABOVE_ARM), grip=GRASP,
+    partner=COVER, toward="arm", leaves=False, things=("box", "cup")),
+  Template("Putting something into something", path=(_ABOVE_ARM, _ABOVE, _REST),
+    grip=GRASP, partner=INTO, toward="arm", carried=True, leaves=True,
+    things=("cup", "can", "ball"), undone_by_next=True),
+  Template("Taking something out of something",
+    path=(_REST, _ABOVE, _ABOVE_ARM), grip=GRASP, partner=INTO, toward="arm",
+    leaves=False, things=("cup", "can", "ball")),
+  Template("Pulling something from left to right",
+    path=_line((-0.7, 0, 0, 0), (0.5, 0, 0, 0)), grip=PULL,
+    undone_by_next=True),
+  Template("Pulling something from right to left",
+    path=_line((0.7, 0, 0, 0), (-0.5, 0, 0, 0)), grip=PULL),
+  Template("Putting something upright on the table",
+    path=(_REST, (0, 0, 0.4, 0), _REST), grip=GRASP, tilt=STAND,
+    things=("bottle", "can", "cup"), undone_by_next=True),
+  Template("Laying something on the table on its side, not upright",
+    path=(_REST, (0, 0, 0.4, 0), _REST), grip=GRASP, tilt=LAY,
+    things=("bottle", "can", "cup")),
+  Template("Holding something", path=(_UP, _UP, _UP), grip=GRASP, carried=True,
+    leaves=False),
+  Template("Pretending to pick something up", path=_line(_REST, (0, 0, 1.4, 0)),
+    grip=GRASP, real=False, leaves=False),
+  Template("Pretending to close something without actually closing it", OPENER,
+    state=(1.0, 0.0), real=False),
+  Template("Pretending to open something without actually opening it", OPENER,
+    state=(0.0, 1.0), grip=GRASP, real=False),
+  Template("Something falling like a rock",
+    path=((0, 0, 1.8, 0), (0, 0, 1.8, 0), _REST), released=True, hand=False),
+  Template("Letting something roll along a flat surface",
+    path=_line((0, 0, 0, -1.3), (0, 0, 0, 1.3)), hand=False, things=("ball",)),
 )
+# fmt: on
 
 TEMPLATES = tuple(row.text for row in ROWS)
-OPPOSITES = tuple((row.text, row.opposite) for row in ROWS if row.opposite)
+OPPOSITES = tuple(
+  (row.text, following.text)
+  for row, following in itertools.pairwise(ROWS)
+  if row.undone_by_next
+)
 
 
 def caption(template: int, nouns) -> str:
