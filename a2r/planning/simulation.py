@@ -47,7 +47,7 @@ def make_dynamics(
     return base.Dynamics("sim", {}, predict_fn, image_size, on_host=True)
   params = {
     "fixtures": jnp.asarray(model.fixtures),
-    "scenery": get_look(environment).scenery(image_size),
+    "scenery": get_renderer(environment).scenery(image_size),
   }
   return base.Dynamics("sim", params, _PredictMjx(image_size), image_size)
 
@@ -56,17 +56,17 @@ _load, _resolve = physics.load, physics.resolve
 
 
 @functools.cache
-def get_look(environment: str) -> drawing.Look:
+def get_renderer(environment: str) -> drawing.SceneRenderer:
   """What is drawn of that environment; its backdrops are drawn once."""
   model = physics.load(environment)
-  return drawing.Look(model.variant, model.mj)
+  return drawing.SceneRenderer(model.variant, model.mj)
 
 
 def draw(environment: str, qpos: np.ndarray, image_size: int) -> np.ndarray:
   """Pictures uint8 `[..., S, S, 3]` of states `[..., nq]`, on the host."""
   model = physics.load(environment)
-  look = get_look(environment)
-  return drawing.draw_frames(look, model.mj, qpos, image_size=image_size)
+  renderer = get_renderer(environment)
+  return drawing.draw_frames(renderer, model.mj, qpos, image_size=image_size)
 
 
 def play_c(
@@ -176,7 +176,7 @@ class _PredictMjx:
       return base.Future(states, frames)
     seen = path[:, timing.offsets]
     flat = seen.reshape(-1, seen.shape[-1])
-    ids = drawing.drawn().moving
+    ids = drawing.visible_geoms().moving
     poses = jax.vmap(lambda q: physics.geom_poses_mjx(fixtures, q, ids))(flat)
     frames = drawing.draw_many(
       params["scenery"], *poses, image_size=self.image_size

@@ -233,7 +233,7 @@ def _animate(environment: str, qpos: np.ndarray) -> bytes:
   model = physics.load(environment)
   shown = images.frame_indices(len(qpos), _VIDEO_FRAMES, "ends")
   pictures = drawing.draw_frames(
-    drawing.Look(model.variant, model.mj),
+    drawing.SceneRenderer(model.variant, model.mj),
     model.mj,
     qpos[shown],
     image_size=_VIDEO_SIZE,

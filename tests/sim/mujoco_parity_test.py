@@ -9,7 +9,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from a2r.sim.rendering import render
 from a2r.sim.tabletop import drawing, physics, variants
 from a2r.sim.tabletop.engines import c_engine
 
@@ -83,14 +82,14 @@ def _ours(name, qpos, size):
   """Our image, depth and segment of the same states, unflipped."""
   model = physics.load(name)
   scenery = drawing.make_scenery(model.variant, model.mj, image_size=size)
-  poses = c_engine.geom_poses(model.mj, qpos, drawing.drawn().moving)
+  poses = c_engine.geom_poses(model.mj, qpos, drawing.visible_geoms().moving)
   traced = _trace(scenery, *poses)
-  image = render.develop_image(traced)
+  image = np.round(np.moveaxis(traced.color, 0, -1) * 255).astype(np.uint8)
   shape = (len(qpos), size, size)
   depth, segment = (
     np.asarray(x).reshape(shape) for x in (traced.depth, traced.segment)
   )
-  return np.asarray(image).reshape(*shape, 3), depth, segment
+  return image.reshape(*shape, 3), depth, segment
 
 
 @jax.jit

@@ -96,9 +96,9 @@ def collect(
   )
   last = states.shape[1] - 1
   stored = images.frame_indices(last + 1, num_frames, "ends")
-  look = drawing.Look(model.variant, model.mj)
+  renderer = drawing.SceneRenderer(model.variant, model.mj)
   frames = drawing.draw_frames(
-    look,
+    renderer,
     model.mj,
     qpos[:, stored],
     image_size=image_size,

@@ -80,7 +80,7 @@ def collect(
     for x in _states(physics.rollout(model, actions, physics=engine))
   )
   frames = drawing.draw_frames(
-    drawing.Look(model.variant, model.mj),
+    drawing.SceneRenderer(model.variant, model.mj),
     model.mj,
     qpos[:, ::stride],
     image_size=image_size,

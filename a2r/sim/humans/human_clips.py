@@ -3,7 +3,7 @@
 They stand in for Something-Something V2 where that is not at hand. Motion is
 kinematic: a clip is a pure function of a key and a template number. Layout,
 camera, colors, sizes, clutter, lighting, arm, speed and timing are all drawn
-(`human_worlds`). Letters: B clips, T frames, S pixels.
+(`scenes`). Letters: B clips, T frames, S pixels.
 """
 
 import functools
@@ -12,10 +12,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from a2r.sim.humans import drawing, props, templates
-from a2r.sim.humans import motion as human_motion
-from a2r.sim.humans import scenes as human_worlds
-from a2r.sim.rendering import geometry
+from a2r.sim.humans import motion, props, scenes, templates
+from a2r.sim.rendering import batches, geometry
 
 TEMPLATES = templates.TEMPLATES
 NOUNS = templates.NOUNS
@@ -51,41 +49,41 @@ def sample_clips(
   Args:
     rng: typed key, consumed; or `[B]` keys, one per clip.
     labels: `[B]` int32 indices into `TEMPLATES`.
-    held_out: `[]` or `[B]` int, as in `human_worlds.sample_world`.
+    held_out: `[]` or `[B]` int, as in `scenes.sample_scene`.
     num_frames: T, evenly spaced over the clip, first and last included.
     image_size: pixels of the square picture.
   """
   rngs = rng if rng.ndim else jax.random.split(rng, labels.shape[0])
   held_out = jnp.broadcast_to(jnp.asarray(held_out, jnp.int32), labels.shape)
-  scenes = jax.vmap(functools.partial(_sample_scene, num_frames))
-  world, still, moving, point = scenes(rngs, labels, held_out)
+  sample = jax.vmap(functools.partial(_sample_frames, num_frames))
+  scene, still, moving, point = sample(rngs, labels, held_out)
   of_still, of_moving = types()
   boxes = range(of_still.index(geometry.BOX), len(of_still))
-  frames = drawing.draw(
-    drawing.Layer(of_still, still),
-    drawing.Layer(of_moving, moving),
-    world["camera"],
-    world["light"],
+  frames = batches.draw(
+    batches.Layer(of_still, still),
+    batches.Layer(of_moving, moving),
+    scene.camera,
+    scene.light,
     casters=tuple(boxes)[:4],
     image_size=image_size,
   )
   start, stop = point[:, 0], point[:, -1]
-  color = world["color"]
-  return Clips(frames, world["nouns"], color, start, stop - start)
+  color = scene.color
+  return Clips(frames, scene.things.nouns, color, start, stop - start)
 
 
-def _sample_scene(num_frames, rng, label, held_out):
-  """The world, its `Geoms` `[1, G]` and `[T, G]`, the moving point `[T, 2]`."""
-  row = human_worlds.row_of(label)
-  world = human_worlds.sample_world(rng, row, held_out)
+def _sample_frames(num_frames, rng, label, held_out):
+  """The scene, its `Geoms` `[1, G]` and `[T, G]`, the moving point `[T, 2]`."""
+  row = scenes.row_of(label)
+  scene = scenes.sample_scene(rng, row, held_out)
 
   def frame(time):
-    still, moving, point = _parts(row, world, time)
-    place = _project(world["camera"], point)
+    still, moving, point = _parts(row, scene, time)
+    place = _project(scene.camera, point)
     return props.assemble(still)[1], props.assemble(moving)[1], place
 
   still, *others = jax.vmap(frame)(jnp.linspace(0.0, 1.0, num_frames))
-  return world, jax.tree.map(lambda x: x[:1], still), *others
+  return scene, jax.tree.map(lambda x: x[:1], still), *others
 
 
 def _project(camera, point):
@@ -95,7 +93,7 @@ def _project(camera, point):
   return jnp.stack([x, y]) / jnp.maximum(-z * half, 1e-3)
 
 
-def _props(row, world, time):
+def _props(row, scene, time):
   """Parts of what may move at `time`, the arm and the subject's point.
 
   Returns:
@@ -103,62 +101,62 @@ def _props(row, world, time):
     on its moving part; the faucet's parts, the last on its handle; the parts
     of each thing; the arm's; and the point `[3]` that the motion is about.
   """
-  motion = human_motion.motion(row, world, time)
-  paint, present = world["paint"], world["present"]
+  poses = motion.motion(row, scene, time)
+  paint, present = scene.colors.paint, scene.present
   place = (
-    world["opener_at"],
-    geometry.rotation_about_z(world["opener_yaw"]),
-    world["fixture_scale"][0],
-    motion["opener"],
+    scene.layout.opener_at,
+    geometry.rotation_about_z(scene.layout.opener_yaw),
+    scene.things.fixture_scale[0],
+    poses.opener,
     paint[0],
     paint[1],
   )
   drawer, box = props.drawer(*place), props.lidded_box(*place)
   opener = [
-    props.shown(present[0], props.select(world["is_drawer"], *pair))
+    props.shown(present[0], props.select(scene.things.is_drawer, *pair))
     for pair in zip(drawer[:2], box[:2], strict=True)
   ]
-  faucet, tip = human_motion.faucet(world, motion["faucet"])
+  faucet, tip = motion.faucet(scene, poses.faucet)
   things = [
     props.shown(
       present[2 + i],
       props.thing(
-        world["kinds"][i],
-        motion["center"][i],
-        motion["rotation"][i],
-        world["scale"][i],
+        scene.things.kinds[i],
+        poses.center[i],
+        poses.rotation[i],
+        scene.things.scale[i],
         paint[4 + i],
         paint[7 + i],
       ),
     )
-    for i in range(human_worlds.NUM_THINGS)
+    for i in range(scenes.NUM_THINGS)
   ]
   arm = props.arm(
-    motion["fingertip"],
-    world["root"],
-    world["width"],
-    world["spread"],
-    world["skin"],
+    poses.fingertip,
+    scene.arm.root,
+    scene.arm.width,
+    scene.arm.spread,
+    scene.colors.skin,
     paint[9],
   )
-  kind = row["subject"]
+  kind = row.subject
   point = jnp.select(
     [kind == templates.OPENER, kind == templates.FAUCET],
-    [jnp.where(world["is_drawer"], drawer[2], box[2]), tip],
-    motion["center"][0],
+    [jnp.where(scene.things.is_drawer, drawer[2], box[2]), tip],
+    poses.center[0],
   )
-  arm = props.shown(row["hand"] > 0, arm)
+  arm = props.shown(row.hand > 0, arm)
   return *opener, props.shown(present[1], faucet), things, arm, point
 
 
-def _parts(row, world, time):
+def _parts(row, scene, time):
   """Parts that stand still, parts that may move, the subject's point `[3]`.
 
   Only one of opener, faucet and things moves in a clip, so they share parts.
   Of what stands still, the four boxes of the opener's case come first.
   """
-  boxes, rods, faucet, things, arm, point = _props(row, world, time)
-  kind = row["subject"]
+  boxes, rods, faucet, things, arm, point = _props(row, scene, time)
+  kind = row.subject
   is_opener, is_faucet, is_thing = (
     kind == k for k in (templates.OPENER, templates.FAUCET, templates.THING)
   )
@@ -169,7 +167,7 @@ def _parts(row, world, time):
     *props.shown(~is_faucet, faucet[3:]),
     *props.shown(~is_thing, things[0] + things[1]),
     *things[2],
-    *_furniture(row, world),
+    *_furniture(row, scene),
   ]
   cylinders, flat, rounded = zip(*things[:2], strict=True)
   shared = props.select(is_thing, flat + rounded, boxes[4:6] + rods[:2])
@@ -184,23 +182,26 @@ def _parts(row, world, time):
   return still, moving, point
 
 
-def _furniture(row, world):
+def _furniture(row, scene):
   """The table, its edge where something shall fall off, and the floor."""
-  half = world["table_half"]
-  line = jnp.append(world["line"], 0.0)
-  turn = jnp.where(row["edge"] > 0, 1.0, 0.0)
+  half = scene.colors.table_half
+  line = jnp.append(scene.layout.line, 0.0)
+  turn = jnp.where(row.edge > 0, 1.0, 0.0)
   angle = turn * jnp.arctan2(line[1], line[0])
-  edge = jnp.append(world["things_at"][0], 0.0) + world["path"][1]
-  center = jnp.where(row["edge"] > 0, edge - half[0] * line, 0.0)
+  edge = jnp.append(scene.layout.things_at[0], 0.0) + scene.action.path[1]
+  center = jnp.where(row.edge > 0, edge - half[0] * line, 0.0)
   center = center.at[2].set(-0.02)
   table = props.block(
     center,
     geometry.rotation_about_z(angle),
     (half[0], half[1], 0.02),
-    world["table"],
-    world["grain"],
+    scene.colors.table,
+    scene.colors.grain,
   )
-  return [table, props.floor(-0.75, world["paint"][3] * 0.6, world["grain"])]
+  return [
+    table,
+    props.floor(-0.75, scene.colors.paint[3] * 0.6, scene.colors.grain),
+  ]
 
 
 @functools.cache
@@ -209,9 +210,9 @@ def types():
   found = []
 
   def trace(rng):
-    row = human_worlds.row_of(0)
-    world = human_worlds.sample_world(rng, row)
-    for parts in _parts(row, world, 0.0)[:2]:
+    row = scenes.row_of(0)
+    scene = scenes.sample_scene(rng, row)
+    for parts in _parts(row, scene, 0.0)[:2]:
       found.append(tuple(sorted(part[0] for part in parts)))
     return rng
 

@@ -1,14 +1,16 @@
-"""What the worlds of human clips look like: ranges, view, colors and light.
+"""What the scenes of human clips look like: ranges, view, colors and light.
 
-A table of ranges: what training draws from, and what only held-out worlds show.
+A table of ranges: what training draws from, and what only held-out scenes show.
 Lengths are in meters, angles in radians, `fovy` in degrees.
 """
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import struct
 
-from a2r.sim.rendering import geometry
+from a2r.sim.rendering import camera as cameras
+from a2r.sim.rendering import material
 
 NUM_PAINTS = 10
 _HELD_OUT_PAINTS = np.isin(np.arange(NUM_PAINTS), (0, 1, 2, 3, 7, 9))
@@ -31,8 +33,8 @@ COLORS = {
 _OPPONENT = np.array([[0.17, 0.17, 0.17], [1, -1, 0], [0.5, 0.5, -1]])
 
 
-# What training and held-out worlds do not share: the lowest and the highest
-# value, and a band between them that only held-out worlds show. Azimuth is that
+# What training and held-out scenes do not share: the lowest and the highest
+# value, and a band between them that only held-out scenes show. Azimuth is that
 # of the camera from the table's front, to either side; distance, from the
 # camera to what it looks at, is more where it must see more; hue is in turns
 # (above 1 it comes round to red again), and things keep training's, so that
@@ -54,10 +56,10 @@ _SATURATION = {"train": 0.0, "held out": 0.45}
 
 
 def ranges(held_out):
-  """What a world's looks are drawn from.
+  """What a scene's looks are drawn from.
 
   Args:
-    held_out: `[]` 1 for a held-out world, 0 for one of training.
+    held_out: `[]` 1 for a held-out scene, 0 for one of training.
 
   Returns:
     Every name of `RANGES` with its two intervals `[2, 2]`, of which one may be
@@ -90,18 +92,54 @@ def from_span(rng, span, shape=()):
   )
 
 
-def sample_view(rng, spans):
+@struct.dataclass
+class View:
+  """Where a camera stands, relative to what it looks at.
+
+  Attributes:
+    azimuth, elevation: `[]` radians, from the table's front and from level.
+    distance: `[]` at least.
+    fovy: `[]` degrees.
+    roll: `[]` radians.
+  """
+
+  azimuth: jax.Array
+  elevation: jax.Array
+  distance: jax.Array
+  fovy: jax.Array
+  roll: jax.Array
+
+
+@struct.dataclass
+class Colors:
+  """Colors of a scene, RGB in [0, 1].
+
+  Attributes:
+    paint: `[10, 3]` of things and fixtures; see `SUBJECT_PAINTS`.
+    skin, table: `[3]`.
+    grain: `[]` strength of the pattern on table and floor.
+    table_half: `[2]` half sizes of the table.
+  """
+
+  paint: jax.Array
+  skin: jax.Array
+  table: jax.Array
+  grain: jax.Array
+  table_half: jax.Array
+
+
+def sample_view(rng, spans) -> View:
   """Angles of the camera, its distance and its field of view."""
   rngs = jax.random.split(rng, 6)
   left = jax.random.bernoulli(rngs[0])
   azimuth = from_span(rngs[1], spans["azimuth"])
-  return {
-    "azimuth": jnp.where(left, -azimuth, azimuth),
-    "elevation": from_span(rngs[2], spans["elevation"]),
-    "distance": from_span(rngs[3], spans["distance"]),
-    "fovy": from_span(rngs[4], spans["fovy"]),
-    "roll": within(rngs[5], (-0.08, 0.08)),
-  }
+  return View(
+    azimuth=jnp.where(left, -azimuth, azimuth),
+    elevation=from_span(rngs[2], spans["elevation"]),
+    distance=from_span(rngs[3], spans["distance"]),
+    fovy=from_span(rngs[4], spans["fovy"]),
+    roll=within(rngs[5], (-0.08, 0.08)),
+  )
 
 
 def sample_camera(rng, view, focus, extent):
@@ -113,9 +151,9 @@ def sample_camera(rng, view, focus, extent):
     focus: `[3]` middle of the subject.
     extent: `[]` its radius.
   """
-  angle, elevation = view["azimuth"], view["elevation"]
-  room = extent / jnp.tan(jnp.radians(view["fovy"]) / 2)
-  distance = jnp.maximum(view["distance"], room)
+  angle, elevation = view.azimuth, view.elevation
+  room = extent / jnp.tan(jnp.radians(view.fovy) / 2)
+  distance = jnp.maximum(view.distance, room)
   middle = jnp.array([0.0, 0.1, 0.04])
   share = jnp.clip(1.4 - 0.8 * distance, 0.5, 1.0)
   target = middle + share * (focus - middle)
@@ -128,11 +166,11 @@ def sample_camera(rng, view, focus, extent):
     ]
   )
   position = target + distance * direction
-  rotation = geometry.look_at(position, target, view["roll"])
-  return geometry.Camera(position, rotation, view["fovy"])
+  rotation = cameras.look_at(position, target, view.roll)
+  return cameras.Camera(position, rotation, view.fovy)
 
 
-def sample_colors(rng, spans):
+def sample_colors(rng, spans) -> Colors:
   """Paints, skin and table; the table's size is drawn along."""
   rngs = jax.random.split(rng, 8)
   train = ranges(jnp.zeros(()))
@@ -146,13 +184,13 @@ def sample_colors(rng, spans):
   grey = within(rngs[3], (0.2, 0.9)) * jnp.ones(3)
   wood = within(rngs[4], (0.4, 1.0)) * jnp.array([0.8, 0.58, 0.38])
   kind = jax.random.categorical(rngs[5], jnp.log(spans["tables"]))
-  return {
-    "paint": paint,
-    "skin": jnp.where(gloved, paint[8], skin),
-    "table": jnp.select([kind == 0, kind == 1], [wood, grey], paint[7]),
-    "grain": from_span(rngs[6], spans["grain"]),
-    "table_half": within(rngs[7], (0.45, 0.8), (2,)),
-  }
+  return Colors(
+    paint=paint,
+    skin=jnp.where(gloved, paint[8], skin),
+    table=jnp.select([kind == 0, kind == 1], [wood, grey], paint[7]),
+    grain=from_span(rngs[6], spans["grain"]),
+    table_half=within(rngs[7], (0.45, 0.8), (2,)),
+  )
 
 
 def _sample_paint(rng, spans):
@@ -183,7 +221,7 @@ def sample_light(rng):
   rngs = jax.random.split(rng, 5)
   slope = within(rngs[0], (-0.7, 0.7), (2,))
   direction = jnp.append(slope, -1.0)
-  return geometry.Light(
+  return material.Light(
     direction=direction / jnp.linalg.norm(direction),
     ambient=within(rngs[1], (0.35, 0.6)),
     headlight=within(rngs[2], (0.1, 0.4)),

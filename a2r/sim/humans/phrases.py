@@ -3,7 +3,7 @@
 `PHRASES`: below each SS-V2 template its paraphrases for training, then, after
 a star, those that only evaluations use; their words all occur in training.
 `{0}` and `{1}` are the caption's first and second noun. `NAMES`: below each
-noun, in the order of `human_templates.NOUNS`, likewise; its first name is the
+noun, in the order of `templates.NOUNS`, likewise; its first name is the
 caption's, and the words after the star never occur in training.
 """
 

@@ -1,7 +1,7 @@
 """States to pictures: joint positions, poses of the shapes, rendered frames.
 
 What stands still in an environment is drawn once, the rest over it; see
-`a2r.sim.rendering.overlay`. Letters: B batch, T frames, G moving shapes, H W
+`a2r.sim.rendering.raycast`. Letters: B batch, T frames, G moving shapes, H W
 image.
 """
 
@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import mujoco
 import numpy as np
 
-from a2r.sim.rendering import geometry, overlay, render
+from a2r.sim.rendering import geometry, raycast
 from a2r.sim.tabletop import scene, variants
 from a2r.sim.tabletop.engines import c_engine
 
@@ -27,7 +27,7 @@ _CHUNK = 512  # Elsewhere.
 _CALL = 64  # Pictures of one call of `draw_frames`.
 
 
-class Drawn(NamedTuple):
+class VisibleGeoms(NamedTuple):
   """Which shapes are drawn; the same in all environments.
 
   Attributes:
@@ -54,7 +54,7 @@ class Scenery:
     casters: the still shapes that throw shadows on moving ones.
   """
 
-  backdrop: overlay.Backdrop
+  backdrop: raycast.Backdrop
   size: jax.Array
   rgb: jax.Array
   shine: jax.Array
@@ -62,7 +62,7 @@ class Scenery:
 
 
 @functools.cache
-def drawn() -> Drawn:
+def visible_geoms() -> VisibleGeoms:
   """Which shapes of the tabletop are drawn."""
   model = scene.make_model()
   rows = np.flatnonzero(model.geom_group != scene.HIDDEN_GROUP)
@@ -70,7 +70,7 @@ def drawn() -> Drawn:
   moves = model.body_weldid[model.geom_bodyid[rows]] != 0
   casts = [variants.geom_role(model, row) in _CASTERS for row in rows]
   groups = rows[moves], rows[~moves], rows[~moves & np.array(casts)]
-  return Drawn(
+  return VisibleGeoms(
     *groups, *(tuple(map(int, model.geom_type[group])) for group in groups)
   )
 
@@ -90,44 +90,45 @@ def make_scenery(
     image_size: H = W in pixels.
     samples: rays per pixel in each direction.
   """
-  parts = drawn()
-  qpos = np.float64(model.qpos0)[None]
-  still = _geoms(model, qpos, parts.still)
-  pixels = image_size * samples
+  visible = visible_geoms()
   backdrop = _make_backdrop(
-    parts.still_types,
-    still,
+    visible.still_types,
+    _still_geoms(model, visible.still),
     variants.make_camera(variant),
     variants.make_light(model),
-    pixels,
+    image_size * samples,
   )
+  moving = _still_geoms(model, visible.moving)
   return Scenery(
     backdrop=backdrop,
-    size=jnp.asarray(model.geom_size[parts.moving], jnp.float32),
-    rgb=jnp.asarray(model.geom_rgba[parts.moving, :3], jnp.float32),
-    shine=_shine(model, parts.moving),
-    casters=_geoms(model, qpos, parts.casters),
+    size=moving.size,
+    rgb=moving.rgb,
+    shine=moving.shine,
+    casters=_still_geoms(model, visible.casters),
   )
 
 
-def trace(scenery: Scenery, position, rotation) -> render.Traced:
+def trace(scenery: Scenery, position, rotation) -> raycast.Traced:
   """What the camera sees of moving shapes at `[..., G, 3]`, `[..., G, 3, 3]`.
 
   Segments are rows of the model's geoms, -1 where nothing is hit.
   """
-  parts = drawn()
+  visible = visible_geoms()
   geoms = geometry.Geoms(
     jnp.asarray(position),
     jnp.asarray(rotation),
     scenery.size,
     scenery.rgb,
-    jnp.zeros(len(parts.types)),
-    scenery.shine,
+    shine=scenery.shine,
   )
-  traced = overlay.draw(
-    scenery.backdrop, parts.types, geoms, parts.caster_types, scenery.casters
+  traced = raycast.draw(
+    scenery.backdrop,
+    visible.types,
+    geoms,
+    visible.caster_types,
+    scenery.casters,
   )
-  rows = np.concatenate([[-1], parts.still, parts.moving[::-1]])
+  rows = np.concatenate([[-1], visible.still, visible.moving[::-1]])
   # Still shapes are 0, 1, ..., none is -1, moving shape g is -2 - g.
   segment = jnp.asarray(rows, jnp.int32)[traced.segment + 1]
   return traced.replace(segment=segment)
@@ -149,8 +150,8 @@ def draw(
     uint8 `[..., H, W, 3]`, stored as DVD stores it (flipped top to bottom).
   """
   traced = trace(scenery, position, rotation)
-  color = jnp.clip(traced.shade + traced.sun, 0.0, 1.0)
   size = (image_size, samples, image_size, samples)
+  color = traced.color
   color = color.reshape(*color.shape[:-1], *size).mean(axis=(-3, -1))
   image = jnp.round(color * 255.0).astype(jnp.uint8)
   return jnp.flip(jnp.moveaxis(image, 0, -1), axis=-3)
@@ -172,17 +173,12 @@ def draw_many(
   return images.reshape(-1, *images.shape[2:])[: len(position)]
 
 
-class Look:
-  """What is drawn of one environment, at any size.
-
-  Attributes:
-    geom_ids: `[G]` rows of the moving shapes in the model.
-  """
+class SceneRenderer:
+  """Keeps what is drawn of one environment, at any size."""
 
   def __init__(self, variant: variants.Variant, model: mujoco.MjModel):
     self._make = functools.partial(make_scenery, variant, model)
     self._sceneries: dict[tuple[int, int], Scenery] = {}
-    self.geom_ids = drawn().moving
 
   def scenery(self, image_size: int, samples: int = 1) -> Scenery:
     """The scenery of that size, drawn when it is first asked for."""
@@ -196,7 +192,7 @@ class Look:
 
 
 def draw_frames(
-  look: Look,
+  renderer: SceneRenderer,
   model: mujoco.MjModel,
   qpos: np.ndarray,
   *,
@@ -206,7 +202,7 @@ def draw_frames(
   """Pictures of many states.
 
   Args:
-    look: what is drawn.
+    renderer: of the environment.
     model: the model that `qpos` belongs to.
     qpos: `[..., nq]` joint positions.
     image_size: H = W in pixels.
@@ -219,10 +215,10 @@ def draw_frames(
   flat = qpos.reshape(-1, qpos.shape[-1])
   num_frames = len(flat)
   images = np.empty((num_frames, image_size, image_size, 3), np.uint8)
-  scenery = look.scenery(image_size, samples)
+  scenery = renderer.scenery(image_size, samples)
   for start in range(0, num_frames, _CALL):
     rows = np.arange(start, start + _CALL).clip(max=num_frames - 1)
-    poses = c_engine.geom_poses(model, flat[rows], look.geom_ids)
+    poses = c_engine.geom_poses(model, flat[rows], visible_geoms().moving)
     images[start : start + _CALL] = _draw_many(
       scenery, *poses, image_size=image_size, samples=samples
     )[: num_frames - start]
@@ -232,28 +228,24 @@ def draw_frames(
 _draw_many = jax.jit(draw_many, static_argnames=("image_size", "samples"))
 
 
-def _geoms(model, qpos, rows) -> geometry.Geoms:
-  """Shapes `rows` of the model at joint positions `qpos` `[1, nq]`."""
-  (position,), (rotation,) = c_engine.geom_poses(model, qpos, rows)
-  pattern = [variants.geom_pattern(model, row) for row in rows]
-  parts = (
+def _still_geoms(model, rows) -> geometry.Geoms:
+  """Shapes `rows` of the model before anything has moved."""
+  (position,), (rotation,) = c_engine.geom_poses(
+    model, np.float64(model.qpos0)[None], rows
+  )
+  columns = (
     position,
     rotation,
     model.geom_size[rows],
     model.geom_rgba[rows, :3],
-    pattern,
-    _shine(model, rows),
+    [variants.geom_pattern(model, row) for row in rows],
+    [variants.geom_shine(model, row) for row in rows],
   )
-  return geometry.Geoms(*(jnp.asarray(x, jnp.float32) for x in parts))
-
-
-def _shine(model, rows) -> jax.Array:
-  shine = [variants.geom_shine(model, row) for row in rows]
-  return jnp.asarray(shine, jnp.float32)
+  return geometry.Geoms(*(jnp.asarray(x, jnp.float32) for x in columns))
 
 
 @functools.partial(jax.jit, static_argnums=(0, 4))
 def _make_backdrop(types, geoms, camera, light, pixels):
-  return overlay.make_backdrop(
+  return raycast.make_backdrop(
     types, geoms, camera, light, height=pixels, width=pixels
   )

@@ -79,14 +79,14 @@ class Tabletop(base.Env):
     self.settings = settings
     self._model = model
     self._task = task
-    self._look = drawing.Look(model.variant, model.mj)
+    self._renderer = drawing.SceneRenderer(model.variant, model.mj)
     self._noise = noise
 
   @functools.cached_property
   def world(self) -> World:
     """This environment and task as arrays."""
     size = (self.settings.image_size, self.settings.samples)
-    scenery = self._look.scenery(*size)
+    scenery = self._renderer.scenery(*size)
     with jax.ensure_compile_time_eval():
       return World(
         fixtures=jnp.asarray(self._model.fixtures),
@@ -140,7 +140,7 @@ class Tabletop(base.Env):
   @property
   def geom_ids(self):
     """Rows `[G]` of the moving shapes in the model."""
-    return self._look.geom_ids
+    return drawing.visible_geoms().moving
 
   @property
   def task(self) -> tasks.Task:

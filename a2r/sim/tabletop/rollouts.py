@@ -107,7 +107,7 @@ def _play_mjx(settings, world, policy, rngs, num_steps, pixels_every):
 
   @jax.jit  # It is traced once.
   def paint(qpos):
-    ids = drawing.drawn().moving
+    ids = drawing.visible_geoms().moving
     poses = jax.vmap(lambda qpos: physics.geom_poses_mjx(fixtures, qpos, ids))
     return tabletop.draw(settings, world, *poses(qpos))
 
@@ -138,7 +138,9 @@ def _play_c(settings, world, policy, rngs, num_steps, pixels_every):
   def paint():
     if pixels_every:
       qpos = np.asarray(state.pipeline_state.qpos, np.float64)
-      poses = c_engine.geom_poses(model.mj, qpos, drawing.drawn().moving)
+      poses = c_engine.geom_poses(
+        model.mj, qpos, drawing.visible_geoms().moving
+      )
       frames.append(_draw(settings, world, *poses))
 
   paint()

@@ -17,7 +17,8 @@ import dataclasses
 import mujoco
 import numpy as np
 
-from a2r.sim.rendering import geometry
+from a2r.sim.rendering import camera as cameras
+from a2r.sim.rendering import material
 from a2r.sim.tabletop import scene
 
 
@@ -170,22 +171,22 @@ def geom_shine(model: mujoco.MjModel, index: int) -> float:
   return model.mat_specular[model.geom_matid[index]]
 
 
-def make_camera(variant: Variant) -> geometry.Camera:
+def make_camera(variant: Variant) -> cameras.Camera:
   """The camera of `variant` as the renderer takes it."""
   rotation = np.zeros(9)
   mujoco.mju_quat2Mat(rotation, _unit(variant.view.quaternion))
-  return geometry.Camera(
+  return cameras.Camera(
     position=np.float32(variant.view.position),
     rotation=np.float32(rotation.reshape(3, 3)),
     fovy=np.float32(variant.view.fovy),
   )
 
 
-def make_light(model: mujoco.MjModel) -> geometry.Light:
+def make_light(model: mujoco.MjModel) -> material.Light:
   """The lights of the scene as the renderer takes them."""
   direction = model.light_dir[0] / np.linalg.norm(model.light_dir[0])
   headlight = model.vis.headlight
-  return geometry.Light(
+  return material.Light(
     direction=np.float32(direction),
     ambient=np.float32(headlight.ambient[0]),
     headlight=np.float32(headlight.diffuse[0]),

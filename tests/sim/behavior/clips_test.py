@@ -143,11 +143,11 @@ class CollectTest(parameterized.TestCase):
 class DrawFramesTest(absltest.TestCase):
   def test_a_frame_does_not_depend_on_its_neighbors(self):
     model = physics.load("tabletop/test2")
-    look = drawing.Look(model.variant, model.mj)
+    renderer = drawing.SceneRenderer(model.variant, model.mj)
     actions = np.random.default_rng(0).uniform(-1, 1, (1, 40, 5))
     qpos = physics.rollout(model, actions, physics="c").qpos[0]
-    every = drawing.draw_frames(look, model.mj, qpos, image_size=8)
-    one = drawing.draw_frames(look, model.mj, qpos[35], image_size=8)
+    every = drawing.draw_frames(renderer, model.mj, qpos, image_size=8)
+    one = drawing.draw_frames(renderer, model.mj, qpos[35], image_size=8)
     self.assertEqual(every.shape, (41, 8, 8, 3))
     np.testing.assert_array_equal(every[35], one)
 

@@ -75,15 +75,15 @@ def test_templates_are_those_of_something_something_v2():
 
 
 @pytest.fixture(scope="module")
-def worlds():
-  """Rows, worlds and first, middle and last poses: `[C, 40, ...]`."""
+def drawn():
+  """Rows, scenes and first, middle and last poses: `[C, 40, ...]`."""
 
   def one(label, rng, held_out):
     row = scenes.row_of(label)
-    world = scenes.sample_world(rng, row, held_out)
+    scene = scenes.sample_scene(rng, row, held_out)
     times = jnp.array([0.0, 0.5, 1.0])
-    poses = jax.vmap(lambda time: motion.motion(row, world, time))(times)
-    return row, world, poses
+    poses = jax.vmap(lambda time: motion.motion(row, scene, time))(times)
+    return row, scene, poses
 
   over_keys = jax.vmap(one, in_axes=(None, 0, None))
   draw = jax.jit(jax.vmap(over_keys, in_axes=(0, None, None)))
@@ -91,9 +91,9 @@ def worlds():
   return [jax.device_get(draw(ALL, keys, jnp.array(flag))) for flag in (0, 1)]
 
 
-def _in_picture(world, points):
+def _in_picture(scene, points):
   """Points `[..., 3]` as the camera sees them: right, up, in half pictures."""
-  camera = world["camera"]
+  camera = scene.camera
   seen = np.einsum(
     "...i,...ij->...j", points - camera.position, camera.rotation
   )
@@ -112,57 +112,56 @@ def _in_picture(world, points):
     ("Moving something down", 1, -1),
   ],
 )
-def test_ways_are_meant_as_the_camera_sees_them(worlds, text, axis, sign):
-  for _, world, poses in worlds:
+def test_ways_are_meant_as_the_camera_sees_them(drawn, text, axis, sign):
+  for _, scene, poses in drawn:
     i = human_clips.TEMPLATES.index(text)
-    world = jax.tree.map(lambda x, i=i: x[i], world)
-    first, last = (
-      _in_picture(world, poses["center"][i, :, k, 0]) for k in (0, 2)
-    )
+    scene = jax.tree.map(lambda x, i=i: x[i], scene)
+    first, last = (_in_picture(scene, poses.center[i, :, k, 0]) for k in (0, 2))
     way = last - first
     assert (sign * way[:, axis] > 0).all()
     assert (np.abs(way[:, axis]) > np.abs(way[:, 1 - axis])).mean() > 0.9
 
 
-def test_subjects_are_in_the_picture(worlds):
-  for _, world, poses in worlds:
-    middle = poses["center"][:, :, 1, 0]
-    inside = np.abs(_in_picture(world, middle)).max(-1) < 1
+def test_subjects_are_in_the_picture(drawn):
+  for _, scene, poses in drawn:
+    middle = poses.center[:, :, 1, 0]
+    inside = np.abs(_in_picture(scene, middle)).max(-1) < 1
     rows = [r.subject == templates.THING for r in templates.ROWS]
     assert inside[np.array(rows)].mean() > 0.9
 
 
-def test_both_things_move_where_the_template_says_so(worlds):
-  row, _, poses = worlds[0]
-  partner = poses["center"][:, :, :, 1]
+def test_both_things_move_where_the_template_says_so(drawn):
+  row, _, poses = drawn[0]
+  partner = poses.center[:, :, :, 1]
   moved = np.linalg.norm(partner[:, :, 2] - partner[:, :, 0], axis=-1).max(-1)
-  np.testing.assert_array_equal(moved > 0.05, row["both"][:, 0] > 0)
+  np.testing.assert_array_equal(moved > 0.05, row.both[:, 0] > 0)
 
 
-def test_opposites_end_where_the_other_begins(worlds):
-  poses = worlds[0][2]
+def test_opposites_end_where_the_other_begins(drawn):
+  poses = drawn[0][2]
   for pair in human_clips.OPPOSITES:
     one, other = (human_clips.TEMPLATES.index(name) for name in pair)
     if templates.ROWS[one].tilt or templates.ROWS[one].state[0]:
       continue
     moved = [
-      poses["center"][i, :, 2, 0] - poses["center"][i, :, 0, 0]
-      for i in (one, other)
+      poses.center[i, :, 2, 0] - poses.center[i, :, 0, 0] for i in (one, other)
     ]
     along = np.einsum("bi,bi->b", *moved)
     assert (along < 0).mean() > 0.9, pair
 
 
-def test_held_out_worlds_are_never_drawn_in_training(worlds):
-  (_, train, _), (_, held_out, _) = worlds
+def test_held_out_scenes_are_never_drawn_in_training(drawn):
+  (_, train, _), (_, held_out, _) = drawn
   for name in ("azimuth", "elevation", "fovy", "width", "grain"):
     low, high = looks.RANGES[name][2]
-    for world, inside in ((train, False), (held_out, True)):
-      drawn = np.abs(world[name])
-      assert (((drawn > low) & (drawn < high)) == inside).all(), name
+    for scene, inside in ((train, False), (held_out, True)):
+      records = (scene.view, scene.arm, scene.colors)
+      (values,) = (getattr(r, name) for r in records if hasattr(r, name))
+      values = np.abs(values)
+      assert (((values > low) & (values < high)) == inside).all(), name
   low, high = np.array(looks.RANGES["hue"][2]) % 1.0
-  for world, inside in ((train, False), (held_out, True)):
-    paint = world["paint"][..., 0, :].reshape(-1, 3)
+  for scene, inside in ((train, False), (held_out, True)):
+    paint = scene.colors.paint[..., 0, :].reshape(-1, 3)
     vivid = paint.max(-1) - paint.min(-1) > 0.05
     hue = [colorsys.rgb_to_hsv(*rgb)[0] for rgb in paint[vivid]]
     middle, half = (low + high) / 2, (high - low) / 2
@@ -179,3 +178,14 @@ def test_colors_are_named_as_people_would():
     ((0.85, 0.85, 0.85), "white"),
   ):
     assert names[looks.name_color(jnp.array(rgb))] == name
+
+
+@pytest.mark.slow
+def test_the_subject_shifts_as_its_template_says():
+  names = ("Pushing something from left to right", "Moving something up")
+  labels = np.array([human_clips.TEMPLATES.index(name) for name in names])
+  clips = human_clips.sample_clips(
+    jax.random.key(2), np.repeat(labels, 6), num_frames=2, image_size=8
+  )
+  assert (np.abs(clips.start) < 1.5).all()
+  assert (clips.shift[:6, 0] > 0).all() and (clips.shift[6:, 1] > 0).all()

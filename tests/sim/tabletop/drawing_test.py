@@ -1,12 +1,8 @@
-"""Tests of how states become pictures: order, samples, sceneries."""
-
-import functools
-from unittest import mock
+"""How states become pictures: order, samples, sceneries."""
 
 import jax
 import numpy as np
 import pytest
-from absl.testing import absltest
 
 from a2r.sim.tabletop import drawing, physics
 from a2r.sim.tabletop.engines import c_engine
@@ -14,97 +10,90 @@ from a2r.sim.tabletop.engines import c_engine
 _SIZE = 8
 
 
-@functools.cache
-def _model():
+@pytest.fixture(scope="module")
+def model():
   return physics.load("tabletop/test2")
 
 
-@functools.cache
-def _look():
-  return drawing.Look(_model().variant, _model().mj)
+@pytest.fixture(scope="module")
+def renderer(model):
+  return drawing.SceneRenderer(model.variant, model.mj)
 
 
-@functools.cache
-def _qpos():
+@pytest.fixture(scope="module")
+def qpos(model):
   """A lively arm, `[2, 34, nq]`: more states than one call draws."""
   actions = np.random.default_rng(0).uniform(-1, 1, (2, 33, 5))
-  return physics.rollout(_model(), actions, physics="c").qpos
+  return physics.rollout(model, actions, physics="c").qpos
 
 
-def _draw(qpos, image_size=_SIZE, samples=1):
-  return drawing.draw_frames(
-    _look(), _model().mj, qpos, image_size=image_size, samples=samples
-  )
-
-
-class DrawFramesTest(absltest.TestCase):
-  def test_order_and_shape_of_what_does_not_fill_the_last_call(self):
-    qpos = _qpos()
-    frames = _draw(qpos)
-    self.assertEqual(frames.shape, (2, 34, _SIZE, _SIZE, 3))
-    self.assertEqual(frames.dtype, np.uint8)
-    flat = frames.reshape(-1, *frames.shape[2:])
-    self.assertTrue(np.diff(np.float32(flat), axis=0).any(axis=(1, 2, 3)).all())
-    again = _draw(qpos.reshape(68, -1)[::-1])
-    np.testing.assert_array_equal(again, flat[::-1])
-    few = _draw(qpos[1, 30:33])
-    np.testing.assert_array_equal(few, frames[1, 30:33])
-    np.testing.assert_array_equal(_draw(qpos[1, 31]), frames[1, 31])
-
-  def test_no_states_are_no_pictures(self):
-    self.assertEqual(_draw(_qpos()[:, :0]).shape, (2, 0, _SIZE, _SIZE, 3))
-
-  def test_chunks_of_any_number_are_the_same_pictures(self):
-    qpos = _qpos()[0, :11]
-    poses = c_engine.geom_poses(_model().mj, qpos, _look().geom_ids)
-    scenery = _look().scenery(_SIZE)
-    draw_many = jax.jit(drawing.draw_many, static_argnames="image_size")
-    many = draw_many(scenery, *poses, image_size=_SIZE)
-    np.testing.assert_array_equal(many, _draw(qpos))
-
-
-class SamplesTest(absltest.TestCase):
-  @pytest.mark.slow
-  def test_samples_are_the_mean_of_a_larger_picture(self):
-    qpos = _qpos()[0, ::4]
-    fine = _draw(qpos, samples=2)
-    large = np.float32(_draw(qpos, image_size=2 * _SIZE))
-    mean = large.reshape(-1, _SIZE, 2, _SIZE, 2, 3).mean(axis=(2, 4))
-    self.assertLessEqual(np.abs(fine - mean).max(), 1)
-    coarse = _draw(qpos)
-    self.assertEqual(coarse.shape, fine.shape)
-    rough, smooth = (
-      np.abs(np.diff(np.float32(frames), axis=2)).mean()
-      for frames in (coarse, fine)
+@pytest.fixture(scope="module")
+def draw(model, renderer):
+  def draw(qpos, image_size=_SIZE, samples=1):
+    return drawing.draw_frames(
+      renderer, model.mj, qpos, image_size=image_size, samples=samples
     )
-    self.assertLess(smooth, 0.95 * rough)
+
+  return draw
 
 
-class SceneryTest(absltest.TestCase):
-  def test_is_made_once_per_size_and_number_of_samples(self):
-    with mock.patch.object(
-      drawing, "make_scenery", side_effect=lambda *_, **size: object()
-    ) as make:
-      look = drawing.Look(_model().variant, _model().mj)
-      keys = ((8,), (16,), (8, 2))
-      first = [look.scenery(*key) for key in keys]
-      second = [look.scenery(*key) for key in keys]
-    self.assertEqual(make.call_count, 3)
-    self.assertLen(set(map(id, first)), 3)
-    for one, other in zip(first, second, strict=True):
-      self.assertIs(one, other)
-
-  def test_shapes_are_parted_into_what_moves_and_what_does_not(self):
-    parts, model = drawing.drawn(), _model().mj
-    self.assertEmpty(set(parts.moving) & set(parts.still))
-    self.assertContainsSubset(set(parts.casters), set(parts.still))
-    data = [
-      c_engine.geom_poses(model, q[None], parts.still) for q in _qpos()[0]
-    ]
-    for positions, rotations in data:
-      np.testing.assert_array_equal(positions, data[0][0])
-      np.testing.assert_array_equal(rotations, data[0][1])
+def test_order_and_shape_of_what_does_not_fill_the_last_call(qpos, draw):
+  frames = draw(qpos)
+  assert frames.shape == (2, 34, _SIZE, _SIZE, 3)
+  assert frames.dtype == np.uint8
+  flat = frames.reshape(-1, *frames.shape[2:])
+  assert np.diff(np.float32(flat), axis=0).any(axis=(1, 2, 3)).all()
+  again = draw(qpos.reshape(68, -1)[::-1])
+  np.testing.assert_array_equal(again, flat[::-1])
+  np.testing.assert_array_equal(draw(qpos[1, 30:33]), frames[1, 30:33])
+  np.testing.assert_array_equal(draw(qpos[1, 31]), frames[1, 31])
+  assert draw(qpos[:, :0]).shape == (2, 0, _SIZE, _SIZE, 3)
 
 
-if __name__ == "__main__":
-  absltest.main()
+def test_chunks_of_any_number_are_the_same_pictures(
+  model, renderer, qpos, draw
+):
+  few, visible = qpos[0, :11], drawing.visible_geoms()
+  poses = c_engine.geom_poses(model.mj, few, visible.moving)
+  draw_many = jax.jit(drawing.draw_many, static_argnames="image_size")
+  many = draw_many(renderer.scenery(_SIZE), *poses, image_size=_SIZE)
+  np.testing.assert_array_equal(many, draw(few))
+
+
+@pytest.mark.slow
+def test_samples_are_the_mean_of_a_larger_picture(qpos, draw):
+  qpos = qpos[0, ::4]
+  fine = draw(qpos, samples=2)
+  large = np.float32(draw(qpos, image_size=2 * _SIZE))
+  mean = large.reshape(-1, _SIZE, 2, _SIZE, 2, 3).mean(axis=(2, 4))
+  assert np.abs(fine - mean).max() <= 1
+  coarse = draw(qpos)
+  assert coarse.shape == fine.shape
+  rough, smooth = (
+    np.abs(np.diff(np.float32(frames), axis=2)).mean()
+    for frames in (coarse, fine)
+  )
+  assert smooth < 0.95 * rough
+
+
+def test_scenery_is_made_once_per_size_and_number_of_samples(
+  model, monkeypatch
+):
+  monkeypatch.setattr(drawing, "make_scenery", lambda *_, **size: object())
+  renderer = drawing.SceneRenderer(model.variant, model.mj)
+  keys = ((8,), (16,), (8, 2))
+  first, second = ([renderer.scenery(*key) for key in keys] for _ in range(2))
+  assert first == second
+  assert len(set(map(id, first))) == len(keys)
+
+
+def test_shapes_are_parted_into_what_moves_and_what_does_not(model, qpos):
+  visible = drawing.visible_geoms()
+  assert not set(visible.moving) & set(visible.still)
+  assert set(visible.casters) <= set(visible.still)
+  poses = [
+    c_engine.geom_poses(model.mj, q[None], visible.still) for q in qpos[0]
+  ]
+  for pose in poses:
+    np.testing.assert_array_equal(pose[0], poses[0][0])
+    np.testing.assert_array_equal(pose[1], poses[0][1])

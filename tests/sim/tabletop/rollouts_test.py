@@ -113,9 +113,9 @@ class PlayTest(parameterized.TestCase):
 
   def test_frames_show_every_nth_step(self):
     env, played = _env(), _played()
-    look = drawing.Look(env.model.variant, env.model.mj)
+    renderer = drawing.SceneRenderer(env.model.variant, env.model.mj)
     qpos = played.qpos[:, ::_EVERY]
-    frames = drawing.draw_frames(look, env.model.mj, qpos, image_size=_SIZE)
+    frames = drawing.draw_frames(renderer, env.model.mj, qpos, image_size=_SIZE)
     np.testing.assert_array_equal(played.frames, frames)
     self.assertTrue((frames[:, 1:] != frames[:, :-1]).any(axis=(2, 3, 4)).all())
 
