@@ -146,7 +146,7 @@ def _named(params, texts_of, video, labels, nouns, kind):
   right = np.zeros(len(labels), bool)
   for pair in np.unique(nouns, axis=0):
     rows = (nouns == pair).all(-1)
-    texts = [human_texts.caption(i, pair) for i in range(_NUM)]
+    texts = [human_clips.caption(i, pair) for i in range(_NUM)]
     if kind != "known":
       texts = human_texts.held_out_texts(kind, pair)
     scores = video[rows] @ texts_of(params, texts).T

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
-from a2r.core import text
+from a2r.core import checks, text
 from a2r.sim.humans import looks, templates
 from a2r.sim.humans import phrases as human_phrases
 
@@ -126,11 +126,6 @@ def corpus() -> list[str]:
   return [*phrases, *names, *COLORS]
 
 
-def caption(template: int, nouns) -> str:
-  """The text of template number `template` with its `nouns` filled in."""
-  return templates.caption(template, nouns)
-
-
 def held_out(kind: str) -> list[list[str]]:
   """Texts of every template that training never draws.
 
@@ -138,17 +133,13 @@ def held_out(kind: str) -> list[list[str]]:
     kind: 'paraphrase': other phrases, about 'object' and 'thing'; 'name': the
       template with every held-out name in all its places.
   """
-  _check(kind)
-  result = []
-  for i in range(len(templates.TEMPLATES)):
-    phrases, others = _phrases(i)
-    if kind == "paraphrase":
-      result.append([phrase.format("object", "thing") for phrase in others])
-    else:
-      nouns = range(len(templates.NOUNS))
-      names = [name for noun in nouns for name in _names(noun)[1]]
-      result.append([phrases[0].format(name, name) for name in names])
-  return result
+  checks.one_of("kind", kind, KINDS)
+  rows = [_phrases(i) for i in range(len(templates.TEMPLATES))]
+  if kind == "paraphrase":
+    return [[x.format("object", "thing") for x in kept] for _, kept in rows]
+  nouns = range(len(templates.NOUNS))
+  names = [name for noun in nouns for name in _names(noun)[1]]
+  return [[trained[0].format(x, x) for x in names] for trained, _ in rows]
 
 
 def held_out_texts(kind: str, nouns, index: int = 0) -> list[str]:
@@ -160,7 +151,7 @@ def held_out_texts(kind: str, nouns, index: int = 0) -> list[str]:
     nouns: two indices into `NOUNS`.
     index: which of the held-out phrases or names.
   """
-  _check(kind)
+  checks.one_of("kind", kind, KINDS)
   names = [_names(int(noun))[kind == "name"] for noun in nouns]
   result = []
   for i in range(len(templates.TEMPLATES)):
@@ -171,11 +162,6 @@ def held_out_texts(kind: str, nouns, index: int = 0) -> list[str]:
       phrase, chosen = phrases[0], [x[index % len(x)] for x in names]
     result.append(phrase.format(*chosen))
   return result
-
-
-def _check(kind):
-  if kind not in KINDS:
-    raise ValueError(f"unknown kind {kind!r}; known: {KINDS}")
 
 
 def _phrases(template):
