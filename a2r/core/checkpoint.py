@@ -8,6 +8,9 @@ is removed when the folder is opened next.
 
 Leaves are stored under their path in the tree (`params/dense/kernel`). A part
 is restored into a template, or without one as nested dicts.
+
+Of Orbax only what its version 1.0 keeps is used: `v1`, which is then the
+package itself. Checkpoints that its older interface wrote are read too.
 """
 
 import json
@@ -18,14 +21,15 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-import orbax.checkpoint as ocp
-from absl import logging
 from etils import epath
+from orbax.checkpoint import v1 as ocp
 
 from a2r.core import trees
 
 FOLDER = "checkpoints"
 _SCORE = "score"
+# Where Orbax's older interface wrote the score.
+_OLD_SCORE = "metrics"
 # Worse than all scores, and a number that JSON has.
 _UNSCORED = -1e300
 _DELETED = "deleted"
@@ -62,33 +66,10 @@ class Checkpoints:
     """
     self._folder = epath.Path(workdir).expanduser().resolve() / FOLDER
     self._read_only = read_only
-    self._sweep()
-    policy = ocp.checkpoint_managers.AnyPreservationPolicy(
-      [
-        ocp.checkpoint_managers.LatestN(1),
-        ocp.checkpoint_managers.BestN(
-          n=1,
-          get_metric_fn=lambda metrics: metrics[_SCORE],
-        ),
-      ]
-    )
-    options = ocp.CheckpointManagerOptions(
-      preservation_policy=policy,
-      best_fn=lambda metrics: metrics[_SCORE],
-      cleanup_tmp_directories=not read_only,
-      create=not read_only,
-      read_only=read_only,
-      save_interval_steps=0 if read_only else 1,
-      # A rename is all or nothing, a recursive removal is not.
-      todelete_subdir=None if read_only else _DELETED,
-    )
-    verbosity = logging.get_verbosity()
-    try:
-      # Orbax warns that a folder to be read only is read only.
-      logging.set_verbosity(logging.ERROR)
-      self._manager = ocp.CheckpointManager(self._folder, options=options)
-    finally:
-      logging.set_verbosity(verbosity)
+    self._saving = None
+    if not read_only:
+      self._folder.mkdir(parents=True, exist_ok=True)
+      self._prune()
 
   def __enter__(self) -> "Checkpoints":
     return self
@@ -98,24 +79,34 @@ class Checkpoints:
 
   def close(self):
     """Waits for the writing to end and lets go of the folder."""
-    self._manager.close()
-    self._sweep()
+    self.wait()
 
   def wait(self):
     """Returns when the last save is on disk; raises what went wrong there."""
-    self._manager.wait_until_finished()
+    saving, self._saving = self._saving, None
+    if saving is not None:
+      saving.result()
+      self._prune()
 
   def steps(self) -> list[int]:
-    """Steps of the whole checkpoints, in order."""
-    return sorted(self._manager.all_steps())
+    """Returns the steps of the whole checkpoints, in order."""
+    names = [path.name for path in self._folder.glob("*")]
+    # What is not whole, or set aside, has another name than its step.
+    return sorted(int(name) for name in names if name.isdigit())
 
   def newest_step(self) -> int | None:
-    """Step of the newest checkpoint, or None."""
-    return self._manager.latest_step()
+    """Returns the step of the newest checkpoint, or None."""
+    return max(self.steps(), default=None)
 
   def best_step(self) -> int | None:
-    """Step of the best checkpoint (the newest where none has a score)."""
-    scores = {k: self._manager.metrics(k)[_SCORE] for k in self.steps()}
+    """Returns that of the best checkpoint (the newest if none has a score)."""
+    scores = {}
+    for step in self.steps():
+      folder = self._folder / str(step)
+      path = folder / _SCORE / "data.json"
+      if not path.exists():
+        path = folder / _OLD_SCORE / "metrics"
+      scores[step] = json.loads(path.read_text())[_SCORE]
     return max(scores, key=lambda k: (scores[k], k), default=None)
 
   def save(
@@ -135,29 +126,24 @@ class Checkpoints:
       score: what the best checkpoint has most of; None and NaN: worse than
         all scores.
     """
-    if step in self._manager.all_steps():
+    self.wait()
+    if step in self.steps():
       return
-    self._manager.wait_until_finished()
-    self._sweep()
-    args = {}
+    if score is None or np.isnan(score):
+      score = _UNSCORED
+    stored = {_SCORE: {_SCORE: float(score)}}
     for name, tree in parts.items():
+      # A copy: it is written after this function has returned.
       nested = trees.nest(
         {k: np.array(v) for k, v in trees.flatten(tree).items()}
       )
       if nested:
-        args[name] = ocp.args.StandardSave(nested)
+        stored[name] = nested
     for name, value in (items or {}).items():
-      # A copy: it is written after this function has returned.
-      value = json.loads(json.dumps(value))
-      args[name] = ocp.args.JsonSave({"value": value})
-    if score is None or np.isnan(score):
-      score = _UNSCORED
-    self._manager.save(
-      step,
-      args=ocp.args.Composite(**args),
-      metrics={_SCORE: float(score)},
-      force=True,
-    )
+      stored[name] = {"value": json.loads(json.dumps(value))}
+    with _context(parts, stored):
+      path = self._folder / str(step)
+      self._saving = ocp.save_checkpointables_async(path, stored)
 
   def restore(
     self,
@@ -189,38 +175,55 @@ class Checkpoints:
     if not folder.exists():
       raise ValueError(f"no checkpoint of step {step}; known: {self.steps()}")
     stored = {path.name for path in folder.iterdir() if path.is_dir()}
-    args, restored = {}, {}
-    for name in (*templates, *parts):
+    wanted = []
+    for name in (*templates, *parts, *items):
       if name in stored:
-        args[name] = ocp.args.StandardRestore()
-      elif name in templates and not jax.tree.leaves(templates[name]):
-        continue
-      else:
+        wanted.append(name)
+      elif name not in templates or jax.tree.leaves(templates[name]):
         raise ValueError(self._missing(step, name, stored))
-    for name in items:
-      if name not in stored:
-        raise ValueError(self._missing(step, name, stored))
-      args[name] = ocp.args.JsonRestore()
-    if args:
-      restored = self._manager.restore(step, args=ocp.args.Composite(**args))
+    restored = {}
+    if wanted:
+      with _context((*templates, *parts), wanted):
+        restored = ocp.load_checkpointables(folder, dict.fromkeys(wanted))
     found = {name: restored[name] for name in parts}
     for name, template in templates.items():
-      tree = restored[name] if name in args else {}
+      tree = restored.get(name, {})
       found[name] = trees.fit(template, tree, f"{folder}: {name}")
     values = {name: restored[name]["value"] for name in items}
     return Checkpoint(step, found, values)
 
   def _missing(self, step: int, name: str, stored: set[str]) -> str:
-    known = ", ".join(sorted(stored - {"metrics"}))
+    known = ", ".join(sorted(stored - {_SCORE, _OLD_SCORE}))
     return (
       f"the checkpoint {self._folder / str(step)} has no {name!r}; it has:"
       f" {known}"
     )
 
-  def _sweep(self):
-    """Removes the checkpoints that were set aside for removal."""
-    if not self._read_only and jax.process_index() == 0:
-      shutil.rmtree(self._folder / _DELETED, ignore_errors=True)
+  def _prune(self):
+    """Removes all but the newest, the best, and what is being written."""
+    if self._read_only or jax.process_index() != 0:
+      return
+    keep = {str(self.newest_step()), str(self.best_step())}
+    for path in self._folder.iterdir():
+      if path.name not in keep:
+        # A rename is all or nothing, a recursive removal is not.
+        if path.name.isdigit():
+          path = path.rename(self._folder / f"{path.name}.{_DELETED}")
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _context(parts, names) -> ocp.Context:
+  """Returns who writes and reads what: parts are trees, the rest is JSON."""
+  registry = ocp.handlers.local_registry()
+  for name in names:
+    is_tree = name in parts
+    handler = (
+      ocp.handlers.PyTreeHandler if is_tree else ocp.handlers.JsonHandler
+    )
+    registry.add(handler, checkpointable_name=name)
+  context = ocp.Context()
+  context.checkpointables.registry = registry
+  return context
 
 
 def exists(workdir: str | pathlib.Path) -> bool:

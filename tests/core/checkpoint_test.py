@@ -1,6 +1,8 @@
 """Checkpoints: bit-equal, all or nothing, the newest and the best kept."""
 
 import os
+import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +15,8 @@ import optax
 import pytest
 
 from a2r.core import checkpoint
+
+GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 
 
 def _parts(seed=0):
@@ -77,6 +81,21 @@ def test_load_needs_no_template(tmp_path):
     checkpoint.load(tmp_path, items=("text",))
 
 
+def test_reads_what_older_versions_wrote(tmp_path):
+  # By orbax-checkpoint 0.12.8's CheckpointManager: StandardSave, JsonSave.
+  shutil.unpack_archive(GOLDEN / "checkpoint_orbax_v0.zip", tmp_path)
+  parts = ("params", "opt_state")
+  back = checkpoint.load(tmp_path, parts=parts, items=("config",))
+  assert back.step == 3 and back.items == {"config": {"x": [1, None, "é"]}}
+  a = {"b": np.arange(5.0), "c": np.ones(3, jnp.bfloat16)}
+  params, opt_state = {"a": a}, {"m": np.float32(2)}
+  _assert_equal(back.parts, {"params": params, "opt_state": opt_state})
+  with checkpoint.Checkpoints(tmp_path) as checkpoints:
+    checkpoints.save(4, {"params": params}, score=0.4)
+    checkpoints.save(5, {"params": params}, score=0.3)
+  assert checkpoints.steps() == [3, 5] and checkpoints.best_step() == 3
+
+
 @pytest.mark.parametrize(
   "scores, kept, best",
   [
@@ -132,7 +151,6 @@ def test_a_wrong_tree_is_told_leaf_by_leaf(tmp_path):
 _KILLED = """
   import os, signal, sys
   import numpy as np
-  from orbax.checkpoint import checkpoint_manager
   from a2r.core import checkpoint
   checkpoints = checkpoint.Checkpoints(sys.argv[1])
   checkpoints.save(1, {'params': {'a': np.ones(1000)}})
