@@ -38,6 +38,24 @@ WITHOUT_MUJOCO = (
   "a2r.reward",
 )
 
+# Imports inside functions: heavy, and of no use to most who call.
+OPTIONAL = {
+  ("a2r.models.convert.files", "torch"),
+  ("a2r.models.saved", "a2r.core.checkpoint"),
+  ("a2r.runs.players", "a2r.planning.video_model"),
+  ("a2r.runs.reproduction_steps", "a2r.runs.train"),
+  ("a2r.runs.reproduction_steps", "a2r.runs.train_video"),
+  ("a2r.runs.reproduction_steps", "configs.fitvid"),
+  ("a2r.sim.tabletop.physics", "a2r.sim.tabletop.engines.mjx_engine"),
+  ("data.folder", "data.records"),
+  ("data.folder", "data.store"),
+  ("data.lerobot", "data.records"),
+  ("data.lerobot", "data.store"),
+  ("data.rlds", "data.records"),
+  ("data.rlds", "data.store"),
+  ("data.rlds", "tensorflow_datasets"),
+}
+
 
 @functools.cache
 def modules():
@@ -77,6 +95,16 @@ def imports(name, into_functions=True):
       names.add(base)
       names |= {f"{base}.{alias.name}" for alias in node.names}
   return frozenset(names)
+
+
+def targets(name, into_functions=True):
+  """Modules that a module imports: of ours, or roots of others' packages."""
+  names = imports(name, into_functions)
+  ours = {imported for imported in names if imported in modules()}
+  # `from a import b` is an import of a.b alone where that is a module.
+  parents = {imported.rpartition(".")[0] for imported in ours}
+  others = {imported.partition(".")[0] for imported in names} - set(CODE)
+  return ours - parents | others
 
 
 def layer(name):
@@ -125,6 +153,30 @@ def test_imports_run_downward(package):
       assert other in allowed, f"{name} imports {imported}"
       assert (package, other) not in STRANGERS, f"{name} imports {imported}"
       assert (other, package) not in STRANGERS, f"{name} imports {imported}"
+
+
+def test_no_import_circle():
+  visited, path = set(), []
+
+  def visit(name):
+    assert name not in path, f"{path[path.index(name) :]} import in a circle"
+    if name in visited or name not in modules():
+      return
+    visited.add(name)
+    path.append(name)
+    for imported in targets(name):
+      visit(imported)
+    path.pop()
+
+  for name in modules():
+    visit(name)
+
+
+def test_imports_stand_at_the_top():
+  for name in modules():
+    inside = targets(name) - targets(name, into_functions=False)
+    inside -= {imported for importer, imported in OPTIONAL if importer == name}
+    assert not inside, f"a function of {name} imports {inside}"
 
 
 def test_only_data_imports_tensorflow():
