@@ -75,7 +75,6 @@ class SomethingSomethingV2(tfds.core.dataset_builder.FileReaderBuilder):
       ValueError: a selection that makes no sense.
     """
     self.chosen = chosen or Selection()
-    selection.check(self.chosen)
     self.layout = layouts.find(manual_dir)
     self.templates = selection.resolve(
       self.chosen.templates, self.layout.templates
@@ -112,11 +111,6 @@ class SomethingSomethingV2(tfds.core.dataset_builder.FileReaderBuilder):
   ) -> store.Stored:
     """Makes what is missing of one split; see `data.ssv2.store`.
 
-    Args:
-      split: such as 'train'.
-      num_workers: processes that read videos; 0 takes one for each core.
-      max_bad_share: share of the videos that may be bad; see `store.store`.
-
     Raises:
       ValueError: no videos, or too many bad ones.
     """
@@ -133,23 +127,16 @@ class SomethingSomethingV2(tfds.core.dataset_builder.FileReaderBuilder):
     return stored
 
   def download_and_prepare(
-    self,
-    *,
-    splits: Sequence[str] = ("train", "validation"),
-    num_workers: int = 0,
-    max_bad_share: float | None = None,
+    self, *, splits: Sequence[str] = ("train", "validation"), **options
   ) -> None:
     """Makes what is missing of some splits; nothing is downloaded.
 
     Args:
       splits: which; 'test' needs test-answers.csv in the download.
-      num_workers: see `prepare_split`.
-      max_bad_share: see `prepare_split`.
+      **options: of `prepare_split`.
     """
     for split in splits:
-      self.prepare_split(
-        split, num_workers=num_workers, max_bad_share=max_bad_share
-      )
+      self.prepare_split(split, **options)
 
   def _add_split(self, split: str, stored: store.Stored):
     """Writes the files that make the folder one of tensorflow-datasets."""
@@ -158,27 +145,24 @@ class SomethingSomethingV2(tfds.core.dataset_builder.FileReaderBuilder):
       if dataset_info.dataset_info_path(self.data_path).exists():
         self.info.read_from_directory(self.data_dir)
       known = self.info.splits.get(split)
-      if not known or known.shard_lengths != stored.shard_lengths:
-        self._write_info(split, stored)
-
-  def _write_info(self, split: str, stored: store.Stored):
-    """Writes the splits that are known and this one."""
-    template = tfds.core.ShardedFileTemplate(
-      data_dir=self.data_dir,
-      template=_TEMPLATE,
-      dataset_name=self.name,
-      split=split,
-      filetype_suffix="tfrecord",
-    )
-    info = tfds.core.SplitInfo(
-      name=split,
-      shard_lengths=stored.shard_lengths,
-      num_bytes=stored.num_bytes,
-      filename_template=template,
-    )
-    splits = dict(self.info.splits) | {split: info}
-    self.info.set_splits(tfds.core.SplitDict(list(splits.values())))
-    self.info.write_to_directory(self.data_dir)
+      if known and known.shard_lengths == stored.shard_lengths:
+        return
+      template = tfds.core.ShardedFileTemplate(
+        data_dir=self.data_dir,
+        template=_TEMPLATE,
+        dataset_name=self.name,
+        split=split,
+        filetype_suffix="tfrecord",
+      )
+      info = tfds.core.SplitInfo(
+        name=split,
+        shard_lengths=stored.shard_lengths,
+        num_bytes=stored.num_bytes,
+        filename_template=template,
+      )
+      splits = dict(self.info.splits) | {split: info}
+      self.info.set_splits(tfds.core.SplitDict(list(splits.values())))
+      self.info.write_to_directory(self.data_dir)
 
   def _build_data_dir(self, given_data_dir):
     spec = dataclasses.asdict(self.chosen) | {

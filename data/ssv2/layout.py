@@ -7,10 +7,11 @@ the folder `20bn-something-something-v2` of videos; today's has `train.json` and
 
 import csv
 import dataclasses
-import hashlib
 import json
 import os
 import pathlib
+
+from a2r.core import checks, files
 
 ENVIRONMENT = "ssv2"  # Of its clips.
 SPLITS = ("train", "validation", "test")
@@ -65,11 +66,10 @@ class Layout:
 
   def digest(self) -> str:
     """Hex digest of the annotations: other ones make another data set."""
-    digest = hashlib.sha256()
-    files = [self.annotations[s] for s in SPLITS if s in self.annotations]
-    for file in files + [f for f in [self.answers] if f is not None]:
-      digest.update(hashlib.sha256(file.read_bytes()).digest())
-    return digest.hexdigest()[:16]
+    paths = [self.annotations[s] for s in SPLITS if s in self.annotations]
+    paths += [self.answers] if self.answers is not None else []
+    digests = (bytes.fromhex(files.digest(path)) for path in paths)
+    return files.digest(*digests)[:16]
 
 
 def find(manual_dir) -> Layout:
@@ -110,8 +110,7 @@ def load_split(layout: Layout, split: str) -> list[Video]:
       video without one: a test split without answers has nothing to learn.
     FileNotFoundError: the split's file is not there.
   """
-  if split not in SPLITS:
-    raise ValueError(f"unknown split {split!r}; known: {', '.join(SPLITS)}")
+  checks.one_of("split", split, SPLITS)
   if split not in layout.annotations:
     raise FileNotFoundError(f"{layout.folder}: no annotations of {split!r}")
   file = layout.annotations[split]

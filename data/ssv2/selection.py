@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from a2r.core import checks
 from data.ssv2 import layout as layouts
 from data.ssv2.layout import Video
 
@@ -24,6 +25,9 @@ class Selection:
     num_frames: T, evenly spaced, the first and the last among them.
     image_size: S, the aspect is not kept.
     seed: of the choice where `per_template` leaves some out.
+
+  Raises:
+    ValueError: a field that makes no sense, by name.
   """
 
   templates: tuple[str, ...] = ()
@@ -32,6 +36,12 @@ class Selection:
   num_frames: int = 16
   image_size: int = 224
   seed: int = 0
+
+  def __post_init__(self):
+    checks.one_of("caption", self.caption, CAPTIONS)
+    checks.at_least("num_frames", self.num_frames, 1)
+    checks.at_least("image_size", self.image_size, 1)
+    checks.at_least("per_template", self.per_template, 0)
 
 
 def resolve(names: Sequence[str], templates: Sequence[str]) -> tuple[str, ...]:
@@ -86,24 +96,3 @@ def choose(
 def caption(video: Video, kind: str) -> str:
   """The instruction of a video."""
   return video.label if kind == "label" else layouts.plain(video.template)
-
-
-def check(selection: Selection):
-  """Fails where a selection makes no sense.
-
-  Raises:
-    ValueError: naming the field.
-  """
-  if selection.caption not in CAPTIONS:
-    raise ValueError(
-      f"unknown caption {selection.caption!r}; known: {', '.join(CAPTIONS)}"
-    )
-  for name, least in (
-    ("num_frames", 1),
-    ("image_size", 1),
-    ("per_template", 0),
-  ):
-    if getattr(selection, name) < least:
-      raise ValueError(
-        f"{name} must be {least} or more, got {getattr(selection, name)}"
-      )

@@ -1,8 +1,12 @@
 """The chosen videos of one split as shards, resumable shard by shard.
 
-Letters: T frames, S picture size.
+Beside the shards is a list of the videos that could not be read.
 """
 
+import collections
+import csv
+import dataclasses
+import io
 import math
 import pathlib
 import time
@@ -14,14 +18,35 @@ import numpy as np
 from a2r.core import files
 from data import records
 from data import store as shards
-from data.ssv2 import faults, reading, selection
 from data.ssv2 import layout as layouts
+from data.ssv2 import reading, selection
 from data.ssv2.layout import ENVIRONMENT, Layout, Video
 from data.ssv2.selection import Selection
 
 NAME = "human"  # Of the shards.
+FAULTS_FILE = "bad_videos.csv"
 _CLIPS_PER_SHARD = 512
 _BAD_SHARE = 0.01  # Of the videos of a split.
+_NUM_SHOWN = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Fault:
+  """A video that could not be read.
+
+  Attributes:
+    video: its number.
+    template: what it would have shown.
+    shard: which would have had it.
+    size: bytes of its file, -1 where there is none.
+    reason: in words.
+  """
+
+  video: str
+  template: str
+  shard: int
+  size: int
+  reason: str
 
 
 class Stored(NamedTuple):
@@ -38,7 +63,7 @@ class Stored(NamedTuple):
 
   folder: pathlib.Path
   asked: list[Video]
-  bad: list[faults.Fault]
+  bad: list[Fault]
   shard_lengths: list[int]
   num_bytes: int
   clips_per_second: float | None
@@ -88,9 +113,9 @@ def store(
       num_workers=num_workers,
       max_bad_share=_BAD_SHARE if max_bad_share is None else max_bad_share,
     )  # fmt: skip
-  bad = faults.load(folder)
+  bad = load_faults(folder)
   if max_bad_share is not None:
-    faults.check_share(folder, bad, len(videos), max_bad_share, finished=True)
+    _check_share(folder, bad, len(videos), max_bad_share, is_finished=True)
   lengths = np.diff(bounds) - np.bincount(
     [fault.shard for fault in bad], minlength=num_shards
   ).astype(int)
@@ -116,15 +141,13 @@ def _write(
     def make(shard):
       nonlocal num_made
       missing = shards.missing_shards(paths)
-      bad = [f for f in faults.load(folder) if f.shard not in missing]
+      bad = [f for f in load_faults(folder) if f.shard not in missing]
       videos = parts[shard]
       clips = map_fn(layout.path(video.name) for video in videos)
       for video, clip in zip(videos, clips, strict=True):
         if clip.fault:
-          size = faults.file_size(layout.path(video.name))
-          bad.append(
-            faults.Fault(video.name, video.template, shard, size, clip.fault)
-          )
+          size = _file_size(layout.path(video.name))
+          bad.append(Fault(video.name, video.template, shard, size, clip.fault))
           yield None
         else:
           yield records.Record(
@@ -136,8 +159,8 @@ def _write(
             seed=int(video.name),
           )
       # The list first: a shard that is there has its faults in it.
-      faults.save(folder, bad)
-      faults.check_share(folder, bad, sum(counts), max_bad_share)
+      _save_faults(folder, bad)
+      _check_share(folder, bad, sum(counts), max_bad_share)
       num_made += counts[shard]
 
     shards.write_shards(
@@ -151,13 +174,61 @@ def _write(
   return num_made / (time.monotonic() - began) if num_made else None
 
 
+def load_faults(folder: pathlib.Path) -> list[Fault]:
+  """Returns the faults of a data set, none where it has no list yet."""
+  file = folder / FAULTS_FILE
+  if not file.exists():
+    return []
+  with file.open(encoding="utf-8", newline="") as stream:
+    return [
+      Fault(**row | {"shard": int(row["shard"]), "size": int(row["size"])})
+      for row in csv.DictReader(stream)
+    ]
+
+
+def _save_faults(folder: pathlib.Path, faults: Sequence[Fault]):
+  """Writes the list in the order of the shards."""
+  stream = io.StringIO(newline="")
+  writer = csv.writer(stream, lineterminator="\n")
+  writer.writerow(field.name for field in dataclasses.fields(Fault))
+  for fault in sorted(faults, key=lambda fault: fault.shard):
+    writer.writerow(dataclasses.astuple(fault))
+  files.write_text(folder / FAULTS_FILE, stream.getvalue())
+
+
 def _mended(layout: Layout, folder: pathlib.Path) -> set[int]:
   """Shards with a bad video whose file is another one now."""
   return {
     fault.shard
-    for fault in faults.load(folder)
-    if faults.file_size(layout.path(fault.video)) != fault.size
+    for fault in load_faults(folder)
+    if _file_size(layout.path(fault.video)) != fault.size
   }
+
+
+def _file_size(path: pathlib.Path) -> int:
+  try:
+    return path.stat().st_size
+  except OSError:
+    return -1
+
+
+def _check_share(folder, bad, num_videos, max_bad_share, *, is_finished=False):
+  """Fails where more videos are bad than may be, and says how to go on."""
+  if len(bad) <= max_bad_share * num_videos:
+    return
+  shown = "; ".join(f"{f.video}: {f.reason}" for f in bad[:_NUM_SHOWN])
+  so_far = "" if is_finished else " so far"
+  mend = "mend them"
+  if is_finished:
+    mend += " and delete index.json there, so that they are read again"
+  kinds = collections.Counter("no such file" in f.reason for f in bad)
+  raise ValueError(
+    f"{len(bad)} of {num_videos} videos cannot be read{so_far} "
+    f"({len(bad) / num_videos:.1%}, {kinds[True]} of them are not there), "
+    f"max_bad_share allows {max_bad_share:.1%} ({shown}); they are listed in "
+    f"{folder / FAULTS_FILE}; {mend}, or allow more: `python -m launch.ssv2 "
+    "--max_bad_share=...` goes on with the shards that are made"
+  )
 
 
 def _spec(split, videos, chosen: Selection) -> dict[str, Any]:

@@ -62,10 +62,10 @@ def test_captions():
   "changes, message",
   [
     ({"caption": "text"}, "unknown caption 'text'; known: label, template"),
-    ({"num_frames": 0}, "num_frames must be 1 or more, got 0"),
-    ({"per_template": -1}, "per_template must be 0 or more, got -1"),
+    ({"num_frames": 0}, "num_frames must be at least 1, got 0"),
+    ({"per_template": -1}, "per_template must be at least 0, got -1"),
   ],
 )
 def test_mistakes_are_told(changes, message):
   with pytest.raises(ValueError, match=message):
-    selection.check(Selection(**changes))
+    Selection(**changes)

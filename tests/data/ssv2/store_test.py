@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from data import dataset, images, video
-from data.ssv2 import faults, layout, reading, store
+from data.ssv2 import layout, reading, store
 from data.ssv2.selection import Selection
 
 _CHOSEN = Selection(num_frames=3, image_size=16)
@@ -62,8 +62,8 @@ def test_bad_videos_are_listed(write, mini):
   assert reasons[empty] == "the file is empty (0 bytes)"
   assert reasons[missing] == "no such file"
   assert {f.video: f.size for f in stored.bad}[missing] == -1
-  assert str(mini[0]) not in (stored.folder / faults.FILE).read_text()
-  assert faults.load(stored.folder) == stored.bad
+  assert str(mini[0]) not in (stored.folder / store.FAULTS_FILE).read_text()
+  assert store.load_faults(stored.folder) == stored.bad
 
 
 def test_too_many_bad_videos_are_fatal_and_nothing_is_lost(write, tmp_path):
