@@ -265,10 +265,9 @@ def load_table(
   if is_whole and index["table"] and file.exists():
     if files.digest(file) == index["table"]["sha256"]:
       table = pyarrow.parquet.read_table(file)
-      return {
-        name: np.array(table[name].to_pylist()) for name in records.COLUMNS
-      }
-    logging.warning("%s is not used: it was damaged", file)
+      if table.column_names == list(records.COLUMNS):
+        return {k: np.array(table[k].to_pylist()) for k in records.COLUMNS}
+    logging.warning("%s is not used: it is not the one that was written", file)
   for path in paths:
     if shard_entry(path) != entries[path.name]:
       _raise_fault(path)
@@ -305,17 +304,9 @@ def _fill(
 ):  # fmt: skip
   """Makes the shards that are missing with progress shown, then the index.
 
-  Args:
-    folder: where.
-    spec: of the data set.
-    paths: of all shards.
-    counts: pieces in each.
-    write_fn: `write_fn(shard, partial, advance)` writes one to the file
-      `partial` and calls `advance` after each piece.
-    finish_fn: called with the shards' entries, writes the index.
-    what: name of the data set and of its pieces.
-    stale_fn: see `write_shards`.
-    hint: the same.
+  `write_fn(shard, partial, advance)` writes one to the file `partial` and calls
+  `advance` after each of its `counts[shard]` pieces; `finish_fn(entries)`
+  writes the index. `what` names the data set and its pieces.
   """
   if is_finished(folder, paths):
     check_spec(folder, spec)
