@@ -113,12 +113,12 @@ def _props(row, scene, time):
   )
   drawer, box = props.drawer(*place), props.lidded_box(*place)
   opener = [
-    props.shown(present[0], props.select(scene.things.is_drawer, *pair))
+    props.hide_unless(present[0], props.select(scene.things.is_drawer, *pair))
     for pair in zip(drawer[:2], box[:2], strict=True)
   ]
   faucet, tip = motion.faucet(scene, poses.faucet)
   things = [
-    props.shown(
+    props.hide_unless(
       present[2 + i],
       props.thing(
         scene.things.kinds[i],
@@ -145,8 +145,8 @@ def _props(row, scene, time):
     [jnp.where(scene.things.is_drawer, drawer[2], box[2]), tip],
     poses.center[0],
   )
-  arm = props.shown(row.hand > 0, arm)
-  return *opener, props.shown(present[1], faucet), things, arm, point
+  arm = props.hide_unless(row.hand > 0, arm)
+  return *opener, props.hide_unless(present[1], faucet), things, arm, point
 
 
 def _parts(row, scene, time):
@@ -162,10 +162,10 @@ def _parts(row, scene, time):
   )
   still = [
     *boxes[:4],
-    *props.shown(~is_opener, boxes[4:] + rods),
+    *props.hide_unless(~is_opener, boxes[4:] + rods),
     *faucet[:3],
-    *props.shown(~is_faucet, faucet[3:]),
-    *props.shown(~is_thing, things[0] + things[1]),
+    *props.hide_unless(~is_faucet, faucet[3:]),
+    *props.hide_unless(~is_thing, things[0] + things[1]),
     *things[2],
     *_furniture(row, scene),
   ]
@@ -173,10 +173,10 @@ def _parts(row, scene, time):
   shared = props.select(is_thing, flat + rounded, boxes[4:6] + rods[:2])
   first = props.select(is_faucet, faucet[3:], shared[2:3])
   moving = [
-    *props.shown(~is_faucet, shared[:2] + shared[3:]),
+    *props.hide_unless(~is_faucet, shared[:2] + shared[3:]),
     *first,
-    *props.shown(is_opener, boxes[6:] + rods[2:]),
-    *props.shown(is_thing, cylinders),
+    *props.hide_unless(is_opener, boxes[6:] + rods[2:]),
+    *props.hide_unless(is_thing, cylinders),
     *arm,
   ]
   return still, moving, point
@@ -213,7 +213,7 @@ def types():
     row = scenes.row_of(0)
     scene = scenes.sample_scene(rng, row)
     for parts in _parts(row, scene, 0.0)[:2]:
-      found.append(tuple(sorted(part[0] for part in parts)))
+      found.append(tuple(sorted(part.kind for part in parts)))
     return rng
 
   jax.eval_shape(trace, jax.random.key(0))

@@ -1,11 +1,14 @@
 """Props of the procedural human clips: drawer, lidded box, faucet, things, arm.
 
-Every builder returns parts, `(type, position, rotation, size, rgb, pattern)`,
-in world coordinates; `assemble` turns them into what the renderer takes. The
-number and the types of a builder's parts never depend on values, so that one
-compiled program draws every clip. Lengths are in meters.
+Every builder returns parts in world coordinates; `assemble` turns them into
+what the renderer takes. The number and types of a builder's parts never hang on
+values, so that one compiled program draws every clip. Lengths are in meters.
 """
 
+import functools
+from typing import NamedTuple
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -35,24 +38,28 @@ RADIUS = np.array([0.036, 0.045, 0.07, 0.03, 0.03, 0.04], np.float32)
 HALF_HEIGHT = np.array([0.045, 0.036, 0.013, 0.07, 0.05, 0.04], np.float32)
 
 
+class Part(NamedTuple):
+  """One shape.
+
+  Attributes:
+    kind: its static type.
+    geom: all else, `Geoms` without G.
+  """
+
+  kind: int
+  geom: geometry.Geoms
+
+
 def assemble(parts) -> tuple[tuple[int, ...], geometry.Geoms]:
-  """Static types and `Geoms` of `parts`, in the order the renderer wants."""
-  parts = sorted(parts, key=lambda part: part[0])
-  columns = [jnp.stack(column) for column in list(zip(*parts, strict=True))[1:]]
-  return tuple(part[0] for part in parts), geometry.Geoms(*columns)
+  """Returns static types and `Geoms` of `parts`, types ascending."""
+  kinds, geoms = zip(*sorted(parts, key=lambda part: part.kind), strict=True)
+  return kinds, jax.tree.map(lambda *rows: jnp.stack(rows), *geoms)
 
 
 def _part(kind, position, rotation, size, rgb, pattern=0.0):
-  size = jnp.stack([jnp.asarray(s, jnp.float32) for s in size])
-  pattern = jnp.asarray(pattern, jnp.float32)
-  return (
-    kind,
-    jnp.asarray(position, jnp.float32),
-    rotation,
-    size,
-    rgb,
-    pattern,
-  )
+  position, pattern = (jnp.asarray(x, jnp.float32) for x in (position, pattern))
+  size = jnp.stack([jnp.asarray(half, jnp.float32) for half in size])
+  return Part(kind, geometry.Geoms(position, rotation, size, rgb, pattern))
 
 
 def block(position, rotation, half_sizes, rgb, pattern=0.0):
@@ -77,18 +84,20 @@ def rod(start, end, radius, rgb):
   return _part(geometry.CAPSULE, start + half, rotation, size, rgb)
 
 
-def shown(visible, parts):
-  """`parts`, moved out of sight where `visible` `[]` is false."""
-  return [(p[0], jnp.where(visible, p[1], _GONE), *p[2:]) for p in parts]
+def hide_unless(visible, parts):
+  """Returns `parts`, moved out of sight where `visible` `[]` is false."""
+
+  def hide(geom):
+    return geom.replace(position=jnp.where(visible, geom.position, _GONE))
+
+  return [Part(kind, hide(geom)) for kind, geom in parts]
 
 
 def select(first_chosen, first, second):
-  """Parts of `first` where the flag is set, else those of `second`."""
+  """Returns parts of `first` where the flag is set, else those of `second`."""
+  choose = functools.partial(jnp.where, first_chosen)
   return [
-    (a[0],)
-    + tuple(
-      jnp.where(first_chosen, x, y) for x, y in zip(a[1:], b[1:], strict=True)
-    )
+    Part(a.kind, jax.tree.map(choose, a.geom, b.geom))
     for a, b in zip(first, second, strict=True)
   ]
 
@@ -171,7 +180,7 @@ def lidded_box(origin, rotation, scale, opening, rgb, lid_rgb):
     on_lid(-0.02, -0.185, 0.0), on_lid(0.02, -0.185, 0.0), 0.01 * scale, rgb
   )
   hidden = rod(edge, edge + 1e-3, 1e-3, rgb)
-  return walls, [knob, *shown(False, [hidden, hidden])], edge
+  return walls, [knob, *hide_unless(False, [hidden, hidden])], edge
 
 
 def faucet(origin, scale, angle, reach, rgb, handle_rgb):

@@ -21,7 +21,6 @@ KINDS = ("paraphrase", "name")
 _TEMPLATE_ONLY, _TEMPLATE_NAMED = 0.3, 0.35  # Else a paraphrase.
 _PLAIN_NAME, _COLORED = 0.5, 0.25
 _PLACE = re.compile(r"\{[01]\}")
-_NOWHERE = -1
 
 
 @struct.dataclass
@@ -58,15 +57,12 @@ def make_tables(tokenizer: text.Tokenizer, max_length: int) -> Tables:
   names = [*(_names(noun)[0] for noun in range(len(templates.NOUNS)))]
   names.append(["something"])
   most = max(map(len, phrases))
-  split = [
-    [_PLACE.split(phrase) for phrase in _filled(row, most)] for row in phrases
-  ]
+  padded = [_filled(row, most) for row in phrases]
+  parts = [[_filled(_PLACE.split(x), 3) for x in row] for row in padded]
   places = [
-    [[int(p[1]) for p in _PLACE.findall(x)] for x in _filled(row, most)]
-    for row in phrases
+    [_filled([int(p[1]) for p in _PLACE.findall(x)], 2, -1) for x in row]
+    for row in padded
   ]
-  places = [[_filled(x, 2, _NOWHERE) for x in row] for row in places]
-  parts = [[_filled(x, 3) for x in row] for row in split]
   most_names = max(map(len, names))
   begin, pad = tokenizer([""], 2)[0][0]
   return Tables(
