@@ -206,7 +206,7 @@ def _furniture(row, scene):
 
 @functools.cache
 def types():
-  """Static types of the parts that stand still and of those that may move."""
+  """Returns static types: of the still parts and of those that may move."""
   found = []
 
   def trace(rng):

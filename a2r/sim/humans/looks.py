@@ -56,7 +56,7 @@ _SATURATION = {"train": 0.0, "held out": 0.45}
 
 
 def ranges(held_out):
-  """What a scene's looks are drawn from.
+  """Returns what a scene's looks are drawn from.
 
   Args:
     held_out: `[]` 1 for a held-out scene, 0 for one of training.
@@ -79,12 +79,12 @@ def ranges(held_out):
 
 
 def within(rng, pair, shape=()):
-  """Uniform draws between the two values of `pair`."""
+  """Draws uniformly between the two values of `pair`."""
   return jax.random.uniform(rng, shape, minval=pair[0], maxval=pair[1])
 
 
 def from_span(rng, span, shape=()):
-  """Uniform draws from the two intervals `span` `[2, 2]`."""
+  """Draws uniformly from the two intervals `span` `[2, 2]`."""
   first, second = span[:, 1] - span[:, 0]
   place = jax.random.uniform(rng, shape) * (first + second)
   return jnp.where(
@@ -129,7 +129,7 @@ class Colors:
 
 
 def sample_view(rng, spans) -> View:
-  """Angles of the camera, its distance and its field of view."""
+  """Draws the camera's angles, its distance and its field of view."""
   rngs = jax.random.split(rng, 6)
   left = jax.random.bernoulli(rngs[0])
   azimuth = from_span(rngs[1], spans["azimuth"])
@@ -143,7 +143,7 @@ def sample_view(rng, spans) -> View:
 
 
 def sample_camera(rng, view, focus, extent):
-  """A camera from `sample_view` with its subject well in the picture.
+  """Draws a camera from its view, the subject well in the picture.
 
   Args:
     rng: typed key, consumed.
@@ -171,7 +171,7 @@ def sample_camera(rng, view, focus, extent):
 
 
 def sample_colors(rng, spans) -> Colors:
-  """Paints, skin and table; the table's size is drawn along."""
+  """Draws paints, skin and table, and the table's size along."""
   rngs = jax.random.split(rng, 8)
   train = ranges(jnp.zeros(()))
   paint = jnp.where(
@@ -210,14 +210,14 @@ def _sample_paint(rng, spans):
 
 
 def name_color(rgb):
-  """Index into `COLORS` of the name nearest to `rgb` `[3]`."""
+  """Returns the index into `COLORS` of the name nearest to `rgb` `[3]`."""
   names = jnp.array(tuple(COLORS.values())) @ _OPPONENT.T
   apart = names - _OPPONENT @ rgb
   return jnp.argmin((apart**2).sum(-1)).astype(jnp.int32)
 
 
 def sample_light(rng):
-  """One directional light from above, and the sky."""
+  """Draws one directional light from above, and the sky."""
   rngs = jax.random.split(rng, 5)
   slope = within(rngs[0], (-0.7, 0.7), (2,))
   direction = jnp.append(slope, -1.0)

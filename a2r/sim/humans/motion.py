@@ -65,7 +65,7 @@ def motion(row: scenes.Row, scene: scenes.Scene, time) -> Poses:
 
 
 def faucet(scene, turned):
-  """Parts of the faucet, `turned` radians, and the tip of its handle."""
+  """Returns the faucet's parts, `turned` radians, and its handle's tip."""
   return props.faucet(
     scene.layout.faucet_at,
     scene.things.fixture_scale[1],

@@ -63,12 +63,12 @@ def _part(kind, position, rotation, size, rgb, pattern=0.0):
 
 
 def block(position, rotation, half_sizes, rgb, pattern=0.0):
-  """One box."""
+  """Returns one box."""
   return _part(geometry.BOX, position, rotation, half_sizes, rgb, pattern)
 
 
 def floor(height, rgb, pattern):
-  """An endless plane at `height`."""
+  """Returns an endless plane at `height`."""
   position = jnp.array([0.0, 0.0, 1.0]) * height
   return _part(
     geometry.PLANE, position, jnp.eye(3), (0.0, 0.0, 1.0), rgb, pattern
@@ -76,7 +76,7 @@ def floor(height, rgb, pattern):
 
 
 def rod(start, end, radius, rgb):
-  """One capsule between two points `[3]`."""
+  """Returns one capsule between two points `[3]`."""
   half = (end - start) / 2
   length = jnp.linalg.norm(half)
   rotation = geometry.align_z(half)
@@ -103,7 +103,7 @@ def select(first_chosen, first, second):
 
 
 def drawer(origin, rotation, scale, opening, rgb, handle_rgb):
-  """Eight boxes and three rods of a drawer, and the middle of its handle.
+  """Returns a drawer's eight boxes, three rods and its handle's middle.
 
   Args:
     origin: `[3]` middle of its foot on the table.
@@ -146,7 +146,7 @@ def drawer(origin, rotation, scale, opening, rgb, handle_rgb):
 
 
 def lidded_box(origin, rotation, scale, opening, rgb, lid_rgb):
-  """Eight boxes and three rods of a box with a lid, and the lid's free edge."""
+  """Returns a lidded box's eight boxes, three rods and the lid's free edge."""
 
   def at(x, y, z):
     return origin + rotation @ (scale * jnp.array([x, y, z]))
@@ -184,7 +184,7 @@ def lidded_box(origin, rotation, scale, opening, rgb, lid_rgb):
 
 
 def faucet(origin, scale, angle, reach, rgb, handle_rgb):
-  """Parts of a faucet and the tip of its handle.
+  """Returns parts of a faucet and the tip of its handle.
 
   Args:
     origin: `[3]` middle of its foot.
@@ -213,7 +213,7 @@ def faucet(origin, scale, angle, reach, rgb, handle_rgb):
 
 
 def thing(kind, center, rotation, scale, rgb, trim_rgb):
-  """Parts of a movable thing, `kind` `[]` int an index into `THINGS`."""
+  """Returns parts of a movable thing, `kind` `[]` an index into `THINGS`."""
   radius, half = jnp.asarray(_CYLINDERS)[kind] * scale
   sides = jnp.asarray(_BOXES)[kind] * scale
   thick, length, x, z = jnp.asarray(_CAPSULES)[kind] * scale
@@ -238,7 +238,7 @@ def thing(kind, center, rotation, scale, rgb, trim_rgb):
 
 
 def arm(fingertip, root, width, spread, skin_rgb, sleeve_rgb):
-  """A forearm and a hand whose fingers end at `fingertip`.
+  """Returns a forearm and a hand whose fingers end at `fingertip`.
 
   Args:
     fingertip: `[3]`.

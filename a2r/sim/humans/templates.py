@@ -193,7 +193,7 @@ OPPOSITES = tuple(
 
 
 def caption(template: int, nouns) -> str:
-  """The text of template number `template` with its `nouns` filled in.
+  """Returns the text of template number `template` with its `nouns` filled in.
 
   Args:
     template: index into `TEMPLATES`.

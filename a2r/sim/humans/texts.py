@@ -52,7 +52,7 @@ class Tables:
 
 
 def make_tables(tokenizer: text.Tokenizer, max_length: int) -> Tables:
-  """Tables for `draw`, whose texts are cut after `max_length` tokens."""
+  """Makes tables for `draw`, whose texts are cut after `max_length` tokens."""
   phrases = [_phrases(i)[0] for i in range(len(templates.TEMPLATES))]
   names = [*(_names(noun)[0] for noun in range(len(templates.NOUNS)))]
   names.append(["something"])
@@ -79,7 +79,7 @@ def make_tables(tokenizer: text.Tokenizer, max_length: int) -> Tables:
 
 
 def draw(tables: Tables, rng, label, nouns, color):
-  """One training text of one clip.
+  """Draws one training text of one clip.
 
   Args:
     tables: from `make_tables`.
@@ -112,7 +112,7 @@ def draw(tables: Tables, rng, label, nouns, color):
 
 
 def corpus() -> list[str]:
-  """All words of training texts in all their phrases, for a vocabulary."""
+  """Returns all phrases and names of training texts, for a vocabulary."""
   names = [name for i in range(len(templates.NOUNS)) for name in _names(i)[0]]
   phrases = [
     phrase.format("something", "something")
@@ -123,7 +123,7 @@ def corpus() -> list[str]:
 
 
 def held_out(kind: str) -> list[list[str]]:
-  """Texts of every template that training never draws.
+  """Returns texts of every template that training never draws.
 
   Args:
     kind: 'paraphrase': other phrases, about 'object' and 'thing'; 'name': the
@@ -139,7 +139,7 @@ def held_out(kind: str) -> list[list[str]]:
 
 
 def held_out_texts(kind: str, nouns, index: int = 0) -> list[str]:
-  """C texts, one per template, for clips with these `nouns`.
+  """Returns C texts, one per template, for clips with these `nouns`.
 
   Args:
     kind: 'paraphrase': a held-out phrase with the captions' names; 'name': the

@@ -33,7 +33,7 @@ class Geoms:
 
 
 def align_z(axis: jax.Array) -> jax.Array:
-  """A rotation `[..., 3, 3]` whose third column is `axis` `[..., 3]`."""
+  """Returns rotations `[..., 3, 3]` whose third column is `axis` `[..., 3]`."""
   z = unit(axis)
   helper = jnp.where(
     jnp.abs(z[..., 2:]) > 0.9,
@@ -45,7 +45,7 @@ def align_z(axis: jax.Array) -> jax.Array:
 
 
 def rotation_about_z(angle: jax.Array) -> jax.Array:
-  """Rotations `[..., 3, 3]` by `angle` `[...]` radians about world z."""
+  """Returns rotations `[..., 3, 3]` by `angle` `[...]` radians about world z."""
   c, s = jnp.cos(angle), jnp.sin(angle)
   zero, one = jnp.zeros_like(c), jnp.ones_like(c)
   rows = [[c, -s, zero], [s, c, zero], [zero, zero, one]]
@@ -53,7 +53,7 @@ def rotation_about_z(angle: jax.Array) -> jax.Array:
 
 
 def rotation_about(axis: jax.Array, angle: jax.Array) -> jax.Array:
-  """Rotation `[3, 3]` by `angle` radians about the unit vector `axis` `[3]`."""
+  """Returns `[3, 3]`, by `angle` radians about the unit vector `axis` `[3]`."""
   x, y, z = axis
   cross = jnp.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
   return (
@@ -62,5 +62,5 @@ def rotation_about(axis: jax.Array, angle: jax.Array) -> jax.Array:
 
 
 def unit(vector: jax.Array, eps: float = 1e-9) -> jax.Array:
-  """`vector` `[..., 3]` at length 1."""
+  """Returns `vector` `[..., 3]` at length 1."""
   return vector / (jnp.linalg.norm(vector, axis=-1, keepdims=True) + eps)

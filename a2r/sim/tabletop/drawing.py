@@ -63,7 +63,7 @@ class Scenery:
 
 @functools.cache
 def visible_geoms() -> VisibleGeoms:
-  """Which shapes of the tabletop are drawn."""
+  """Returns which shapes of the tabletop are drawn."""
   model = scene.make_model()
   rows = np.flatnonzero(model.geom_group != scene.HIDDEN_GROUP)
   rows = rows[np.argsort(model.geom_type[rows], kind="stable")]
@@ -109,7 +109,7 @@ def make_scenery(
 
 
 def trace(scenery: Scenery, position, rotation) -> raycast.Traced:
-  """What the camera sees of moving shapes at `[..., G, 3]`, `[..., G, 3, 3]`.
+  """Traces moving shapes at `[..., G, 3]`, `[..., G, 3, 3]`.
 
   Segments are rows of the model's geoms, -1 where nothing is hit.
   """
@@ -137,7 +137,7 @@ def trace(scenery: Scenery, position, rotation) -> raycast.Traced:
 def draw(
   scenery: Scenery, position, rotation, *, image_size: int, samples: int = 1
 ) -> jax.Array:
-  """Pictures, pure; batch dimensions `...` or none.
+  """Draws pictures; pure; batch dimensions `...` or none.
 
   Args:
     scenery: of the same `image_size` and `samples`.
@@ -160,7 +160,7 @@ def draw(
 def draw_many(
   scenery: Scenery, position, rotation, *, image_size: int, samples: int = 1
 ) -> jax.Array:
-  """`draw` of `[N, G, ...]`, as many at a time as suits the device; pure."""
+  """Draws `[N, G, ...]`, as many at a time as suits the device; pure."""
   size = min(_CHUNKS.get(jax.default_backend(), _CHUNK), len(position))
   chunks = -(-len(position) // size)
   rows = np.arange(chunks * size).clip(max=len(position) - 1)
@@ -181,7 +181,7 @@ class SceneRenderer:
     self._sceneries: dict[tuple[int, int], Scenery] = {}
 
   def scenery(self, image_size: int, samples: int = 1) -> Scenery:
-    """The scenery of that size, drawn when it is first asked for."""
+    """Returns the scenery of that size, drawn when it is first asked for."""
     key = (image_size, samples)
     if key not in self._sceneries:
       with jax.ensure_compile_time_eval():
@@ -199,7 +199,7 @@ def draw_frames(
   image_size: int,
   samples: int = 1,
 ) -> np.ndarray:
-  """Pictures of many states.
+  """Draws many states.
 
   Args:
     renderer: of the environment.
