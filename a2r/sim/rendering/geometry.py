@@ -45,7 +45,7 @@ def align_z(axis: jax.Array) -> jax.Array:
 
 
 def rotation_about_z(angle: jax.Array) -> jax.Array:
-  """Returns rotations `[..., 3, 3]` by `angle` `[...]` radians about world z."""
+  """Returns rotations `[..., 3, 3]` by `angle` `[...]` radians about z."""
   c, s = jnp.cos(angle), jnp.sin(angle)
   zero, one = jnp.zeros_like(c), jnp.ones_like(c)
   rows = [[c, -s, zero], [s, c, zero], [zero, zero, one]]
