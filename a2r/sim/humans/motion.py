@@ -155,7 +155,7 @@ def _touch_thing(row, scene, pose):
   radius, half = scene.things.radius[0], scene.things.half_height[0]
   up = jnp.array([0.0, 0.0, 1.0])
   way = scene.action.path[1] - scene.action.path[0]
-  way = jnp.where(row.arm_line > 0, -jnp.append(scene.layout.line, 0.0), way)
+  way = jnp.where(row.toward_arm > 0, -jnp.append(scene.layout.line, 0.0), way)
   way = way.at[2].set(0.0)
   way /= jnp.linalg.norm(way) + 1e-6
   top = jnp.where(row.tilt == templates.FLIP, up, tilt @ up)

@@ -37,8 +37,7 @@ class Row:
     subject, grip, tilt, partner: `[]` one of the constants of `templates`.
     path: `[3, 4]` key poses.
     state: `[2]` of a fixture at the start and at the end.
-    both, carried, leaves, real, released, hand, edge: `[]` as in `Template`.
-    arm_line: `[]` whether the path's fourth coordinate follows the arm.
+    both, toward_arm, carried, leaves, real, released, hand, edge: `[]`.
     things: `[K]` bool, which of `props.THINGS` may be the subject.
   """
 
@@ -55,7 +54,7 @@ class Row:
   released: jax.Array
   hand: jax.Array
   edge: jax.Array
-  arm_line: jax.Array
+  toward_arm: jax.Array
   things: jax.Array
 
 
@@ -176,16 +175,9 @@ class Scene:
 
 def _column(name):
   """One field of all rows as an array."""
-  if name == "arm_line":
-    return np.float32([row.toward == "arm" for row in templates.ROWS])
-  if name == "things":
-    return np.array(
-      [
-        [thing in row.things for thing in props.THINGS]
-        for row in templates.ROWS
-      ]
-    )
   values = [getattr(row, name) for row in templates.ROWS]
+  if name == "things":
+    return np.array([[x in names for x in props.THINGS] for names in values])
   return np.float32([0.5 if value is None else value for value in values])
 
 
@@ -321,7 +313,7 @@ def _sample_layout(rng, row, things, arm):
   angle = looks.within(rngs[3], (-np.pi, np.pi))
   line = jnp.stack([jnp.cos(angle), jnp.sin(angle)])
   towards_arm = arm.root[:2] / jnp.linalg.norm(arm.root[:2])
-  line = jnp.where(row.arm_line > 0, towards_arm, line)
+  line = jnp.where(row.toward_arm > 0, towards_arm, line)
   gap = things.radius[0] + things.radius[1] + 0.015
   partner = row.partner
   onto, cover = partner == templates.ONTO, partner == templates.COVER

@@ -30,7 +30,7 @@ class Template:
     text: the SS-V2 template; 'something' stands for an object.
     subject: THING, OPENER or FAUCET.
     path: three key poses of a thing relative to its place, each
-      (right, away from the camera, up, along the line given by `toward`);
+      (right, away from the camera, up, along a line given by `toward_arm`);
       horizontal steps count in reaches, vertical ones in lifts.
     both: the partner goes the mirrored way.
     state: start and end of an opener (0 closed, 1 open) or of a faucet
@@ -42,7 +42,7 @@ class Template:
     partner: ALONE, BESIDE a second thing, ONTO it, over it so that it is not
       seen (COVER), or INTO the open box with the lid. What is covered is named
       before what covers it.
-    toward: what the fourth coordinate follows: 'any' direction, the 'arm'.
+    toward_arm: the fourth coordinate's line is the arm's, not any.
     carried: the hand holds the thing when the clip starts.
     leaves: whether the hand goes away at the end; None is left to chance.
     real: False if the hand goes through the motion and nothing follows.
@@ -61,7 +61,7 @@ class Template:
   grip: int = PUSH
   tilt: int = NO_TILT
   partner: int = ALONE
-  toward: str = "any"
+  toward_arm: bool = False
   carried: bool = False
   leaves: bool | None = None
   real: bool = True
@@ -101,9 +101,10 @@ ROWS = (
   Template("Poking something so lightly that it doesn't or almost doesn't move",
     grip=POKE, leaves=True),
   Template("Poking something so it slightly moves",
-    path=_line(_REST, (0, 0, 0, -0.35)), grip=POKE, toward="arm", leaves=True),
+    path=_line(_REST, (0, 0, 0, -0.35)), grip=POKE, toward_arm=True,
+    leaves=True),
   Template("Poking something so that it falls over", grip=POKE, tilt=TOPPLE,
-    toward="arm", leaves=True, things=_STANDING),
+    toward_arm=True, leaves=True, things=_STANDING),
   Template("Touching (without moving) part of something", FAUCET, leaves=False),
   Template("Moving something up", path=_line((0, 0, 0.3, 0), (0, 0, 1.7, 0)),
     grip=GRASP, carried=True, leaves=False, undone_by_next=True),
@@ -115,13 +116,13 @@ ROWS = (
     path=(_REST, (0, 0, 1.4, 0), _REST), grip=GRASP, released=True,
     leaves=False),
   Template("Picking something up",
-    path=(_REST, (0, 0, 0.9, 0), (0, 0, 2.5, 0.5)), grip=GRASP, toward="arm",
+    path=(_REST, (0, 0, 0.9, 0), (0, 0, 2.5, 0.5)), grip=GRASP, toward_arm=True,
     leaves=False),
   Template("Putting something on a surface",
-    path=(_AT_ARM, (0, 0, 0.4, 0.6), _REST), grip=GRASP, toward="arm",
+    path=(_AT_ARM, (0, 0, 0.4, 0.6), _REST), grip=GRASP, toward_arm=True,
     carried=True, leaves=True, undone_by_next=True),
   Template("Taking something from somewhere",
-    path=(_REST, (0, 0, 0.4, 0.6), _AT_ARM), grip=GRASP, toward="arm",
+    path=(_REST, (0, 0, 0.4, 0.6), _AT_ARM), grip=GRASP, toward_arm=True,
     leaves=False),
   Template("Pushing something so that it falls off the table",
     path=(_REST, (0, 0, 0, 0.8), (0, 0, -4, 1.4)), released=True, edge=True),
@@ -146,17 +147,17 @@ ROWS = (
     leaves=True),
   Template("Pretending to put something next to something",
     path=(_ABOVE_ARM, (0, 0, 0.2, 0.2), _ABOVE_ARM), grip=GRASP, partner=BESIDE,
-    toward="arm", carried=True, leaves=False),
+    toward_arm=True, carried=True, leaves=False),
   Template("Covering something with something",
-    path=(_ABOVE_ARM, _ABOVE, _REST), grip=GRASP, partner=COVER, toward="arm",
-    carried=True, things=("box", "cup"), undone_by_next=True),
+    path=(_ABOVE_ARM, _ABOVE, _REST), grip=GRASP, partner=COVER,
+    toward_arm=True, carried=True, things=("box", "cup"), undone_by_next=True),
   Template("Uncovering something", path=(_REST, _ABOVE, _ABOVE_ARM), grip=GRASP,
-    partner=COVER, toward="arm", leaves=False, things=("box", "cup")),
+    partner=COVER, toward_arm=True, leaves=False, things=("box", "cup")),
   Template("Putting something into something", path=(_ABOVE_ARM, _ABOVE, _REST),
-    grip=GRASP, partner=INTO, toward="arm", carried=True, leaves=True,
+    grip=GRASP, partner=INTO, toward_arm=True, carried=True, leaves=True,
     things=("cup", "can", "ball"), undone_by_next=True),
   Template("Taking something out of something",
-    path=(_REST, _ABOVE, _ABOVE_ARM), grip=GRASP, partner=INTO, toward="arm",
+    path=(_REST, _ABOVE, _ABOVE_ARM), grip=GRASP, partner=INTO, toward_arm=True,
     leaves=False, things=("cup", "can", "ball")),
   Template("Pulling something from left to right",
     path=_line((-0.7, 0, 0, 0), (0.5, 0, 0, 0)), grip=PULL,
