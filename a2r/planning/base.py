@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from a2r.sim.tabletop import physics
+from a2r.sim.tabletop import episodes, physics
 
 PyTree = Any
 METHODS = ("shooting", "cem", "mppi")
@@ -47,7 +47,7 @@ class PlanState(NamedTuple):
       pictures; zeros before the start.
   """
 
-  sim: physics.SimState
+  sim: episodes.SimState
   states: jax.Array
   clip: jax.Array
   context: PyTree

@@ -13,7 +13,7 @@ import numpy as np
 from a2r.core import images
 from a2r.models import scorer as scorer_lib
 from a2r.planning import base
-from a2r.sim.tabletop import env, physics, rewards, tasks
+from a2r.sim.tabletop import observation, physics, rewards, tasks
 
 _BONUS = 10.0  # For success; the dense rewards lie in [-2, 3].
 
@@ -102,7 +102,7 @@ def _true_values(fixtures, rows, future, timing, task):
   states = episode_states(rows, future, timing)
 
   def value(states, task):
-    landmarks = env.landmarks(fixtures, states[-1])
+    landmarks = observation.landmarks(fixtures, states[-1])
     dense = rewards.shaped_all(states[-1], states[0], *landmarks)[task]
     return dense + _BONUS * tasks.outcomes(states)[task]
 

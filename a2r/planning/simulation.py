@@ -18,7 +18,7 @@ import mujoco
 import numpy as np
 
 from a2r.planning import base
-from a2r.sim.tabletop import drawing, physics, scene
+from a2r.sim.tabletop import drawing, episodes, physics, scene
 from a2r.sim.tabletop.engines import c_engine, kinematics
 
 _POSES = 4096  # States whose hands are computed by one call.
@@ -70,8 +70,8 @@ def draw(environment: str, qpos: np.ndarray, image_size: int) -> np.ndarray:
 
 
 def play_c(
-  environment: str, state: physics.SimState, actions: np.ndarray
-) -> tuple[physics.SimState, np.ndarray]:
+  environment: str, state: episodes.SimState, actions: np.ndarray
+) -> tuple[episodes.SimState, np.ndarray]:
   """Steps states side by side on the host.
 
   Args:
@@ -84,45 +84,28 @@ def play_c(
     `[M, H+1, nq]` float64, row 0 those of `state`.
   """
   model = _contact_model(environment)
-  qpos, qvel = (np.asarray(x, np.float64) for x in (state.qpos, state.qvel))
-  mocap = np.asarray(state.mocap, np.float32)
-  path = np.empty((len(qpos), actions.shape[1] + 1, qpos.shape[1]))
-  path[:, 0] = qpos
-  for index, action in enumerate(np.moveaxis(np.asarray(actions), 1, 0)):
-    mocap = physics.move_mocap(mocap, action)
-    claws = physics.grip(action)
-    qpos, qvel = c_engine.advance(model, qpos, qvel, mocap, claws)
-    path[:, index + 1] = qpos
-  hand = c_engine.hand_positions(model, qpos)
-  return physics.SimState(qpos, qvel, mocap, hand), path
-
-
-def play_mjx(
-  fixtures: jax.Array, state: physics.SimState, actions: jax.Array
-) -> tuple[physics.SimState, jax.Array, jax.Array]:
-  """Steps states side by side on the device; pure.
-
-  Args:
-    fixtures: `[3, 3]`, `physics.Model.fixtures`.
-    state: `[M, ...]`.
-    actions: `[M, H, A]`.
-
-  Returns:
-    The last states, joint positions `[M, H+1, nq]` and DVD's states
-    `[M, H+1, 13]`, row 0 those of `state`.
-  """
-
-  def body(state, action):
-    state = physics.step_mjx(fixtures, state, action)
-    return state, (state.qpos, physics.low_dim_state(state))
-
-  first = state.qpos, physics.low_dim_state(state)
-  state, later = jax.lax.scan(body, state, jnp.swapaxes(actions, 0, 1))
-  path, states = (
-    jnp.swapaxes(jnp.concatenate([one[None], many]), 0, 1)
-    for one, many in zip(first, later, strict=True)
+  start = episodes.SimState(
+    *(np.asarray(x, np.float64) for x in (state.qpos, state.qvel)),
+    np.asarray(state.mocap, np.float32),
+    None,
   )
-  return state, path, states
+  actions = np.asarray(actions)
+
+  def step_fn(state, action):
+    mocap = physics.move_mocap(state.mocap, action)
+    claws = physics.grip(action)
+    qpos, qvel = c_engine.advance(model, state.qpos, state.qvel, mocap, claws)
+    return episodes.SimState(qpos, qvel, mocap, None)
+
+  last, path, _ = episodes.unroll(
+    step_fn,
+    start,
+    lambda _, index: actions[:, index],
+    actions.shape[1],
+    record_fn=lambda state: state.qpos,
+    on_host=True,
+  )
+  return last.replace(hand=c_engine.hand_positions(model, last.qpos)), path
 
 
 def low_dim_states(environment: str, path: np.ndarray) -> np.ndarray:
@@ -140,7 +123,7 @@ def low_dim_states(environment: str, path: np.ndarray) -> np.ndarray:
     found = np.asarray(_hands(places, flat[rows]))
     hands[start : start + size] = found[: len(flat) - start]
   states = np.concatenate([hands, flat[:, scene.MUG.start :]], axis=1)
-  return states.reshape(*path.shape[:-1], physics.LOW_DIM_SIZE)
+  return states.reshape(*path.shape[:-1], episodes.LOW_DIM_SIZE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -169,7 +152,7 @@ class _PredictMjx:
   def __call__(self, params, rows, actions, timing, keys) -> base.Future:
     del keys
     fixtures = params["fixtures"]
-    _, path, states = play_mjx(fixtures, rows.sim, actions)
+    _, path, states = physics.play_mjx(fixtures, rows.sim, actions)
     size = (self.image_size, self.image_size, 3)
     if not timing.offsets.shape[0]:
       frames = jnp.zeros((len(actions), 0, *size), jnp.uint8)

@@ -249,5 +249,5 @@ def _fold_in(rngs, index):
   return jax.vmap(lambda rng: jax.random.fold_in(rng, index))(rngs)
 
 
-_play_mjx = jax.jit(simulation.play_mjx)
+_play_mjx = jax.jit(physics.play_mjx)
 _outcomes = jax.jit(jax.vmap(tasks.outcomes))

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 from a2r.core import checkpoint
 from a2r.models.fitvid import fitvid
 from a2r.planning import base
-from a2r.sim.behavior import play
+from a2r.sim.tabletop import physics
 
 LATENTS = ("mean", "sample")
 
@@ -103,7 +103,7 @@ class _Prepare:
 
   def __call__(self, params, state):
     model = fitvid.FitVid(self.config)
-    past = fitvid.group(play.scaled(state.past), self.config.stride)
+    past = fitvid.group(physics.scale_actions(state.past), self.config.stride)
     video = state.context.astype(jnp.float32) / 255.0
     context = model.apply(params, video, past, method="start")
     return context, state.context[:, -1]
@@ -129,7 +129,7 @@ class _Predict:
         f"model's stride of {stride}"
       )
     context, now = rows.context
-    ticks = fitvid.group(play.scaled(actions), stride)
+    ticks = fitvid.group(physics.scale_actions(actions), stride)
     noise = None
     if self.samples:
       size = ticks.shape[1], self.config.latent_size

@@ -69,13 +69,13 @@ def train(
         raise signals.StopRequested(f"during {task}")
 
     result = stopping.train(task, report_fn=report, **settings)
-    judged = stopping.judge_everywhere(result.policy, task, seed)
+    judged = stopping.evaluate_everywhere(result.policy, task, seed)
   row = {
     "settings": settings,
     "env_steps": result.env_steps,
     "seconds": round(time.monotonic() - began),
-    "at_stop": result.judgment._asdict(),
-    "judged": {name: judgment._asdict() for name, judgment in judged.items()},
+    "at_stop": result.evaluation._asdict(),
+    "judged": {name: figures._asdict() for name, figures in judged.items()},
     "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
   }
   path.parent.mkdir(parents=True, exist_ok=True)

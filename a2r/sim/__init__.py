@@ -8,11 +8,11 @@ import importlib
 
 _HOME = {
   "make": "tabletop.env",
-  "make_gym": "tabletop.gym_env",
-  "register_gym": "tabletop.gym_env",
+  "make_gym": "tabletop.gym",
+  "register_gym": "tabletop.gym",
   "rollout": "tabletop.rollouts",
   "collect": "behavior.clips",
-  "Clips": "behavior.clips",
+  "Clips": "tabletop.episodes",
   "TARGETS": "tabletop.tasks",
   "TASKS": "tabletop.tasks",
   "ENVIRONMENTS": "tabletop.variants",

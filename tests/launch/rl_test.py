@@ -26,15 +26,15 @@ def trained(monkeypatch):
       biases=(weights[0],),
       noise=weights[0],
     )
-    return stopping.Stopped(
-      policy, num_steps, stopping.Judgment(stop_at, 0.5, 0.01 * seed)
+    return stopping.EarlyStopped(
+      policy, num_steps, stopping.Evaluation(stop_at, 0.5, 0.01 * seed)
     )
 
   monkeypatch.setattr(stopping, "train", train)
   monkeypatch.setattr(
     stopping,
-    "judge_everywhere",
-    lambda *_: {"tabletop/train": stopping.Judgment(0.5, 0.5, 0.02)},
+    "evaluate_everywhere",
+    lambda *_: {"tabletop/train": stopping.Evaluation(0.5, 0.5, 0.02)},
   )
   return names
 

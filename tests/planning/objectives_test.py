@@ -9,7 +9,7 @@ import pytest
 from a2r import sim
 from a2r.models import scorer as scorer_lib
 from a2r.planning import base, objectives, timing
-from a2r.sim.tabletop import physics, tasks
+from a2r.sim.tabletop import episodes, physics, tasks
 
 ENVIRONMENT = "tabletop/train"
 
@@ -23,7 +23,7 @@ def make_rows(states, clip=None):
 
 
 def start_state():
-  return np.asarray(physics.low_dim_state(physics.load(ENVIRONMENT).start()))
+  return np.asarray(episodes.low_dim_state(physics.load(ENVIRONMENT).start()))
 
 
 def held(states):

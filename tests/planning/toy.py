@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from a2r.planning import base
-from a2r.sim.tabletop import physics
+from a2r.sim.tabletop import episodes
 
 TRACES = []  # A row per trace of a toy's function, to count compilations.
 
@@ -81,7 +81,7 @@ def make_state(starts, num_frames=0):
   mocap = np.float32(starts)[:, None]
   shape = (size, num_frames, 2, 2, 3)
   return base.PlanState(
-    sim=physics.SimState(zeros, zeros, mocap, zeros),
+    sim=episodes.SimState(zeros, zeros, mocap, zeros),
     states=np.zeros((size, base.NUM_STATES, 13), np.float32),
     clip=np.zeros(shape, np.uint8),
     context=np.zeros((size, 0, 2, 2, 3), np.uint8),

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from a2r.planning import base, objectives, planner, simulation, timing, trials
-from a2r.sim.tabletop import physics, tasks
+from a2r.sim.tabletop import episodes, physics, tasks
 
 ENVIRONMENT = "tabletop/train"
 SIZE = 8
@@ -129,7 +129,7 @@ def test_plan_of_one_program_with_mjx_is_that_of_c(scorers):
   picture = simulation.draw(ENVIRONMENT, start.qpos, SIZE)
   state = base.PlanState(
     sim=jax.tree.map(lambda x: np.tile(x, (2, 1)), start),
-    states=np.tile(np.asarray(physics.low_dim_state(start)), (2, 61, 1)),
+    states=np.tile(np.asarray(episodes.low_dim_state(start)), (2, 61, 1)),
     clip=np.tile(picture, (2, 4, 1, 1, 1)),
     context=np.zeros((2, 0, SIZE, SIZE, 3), np.uint8),
     past=np.zeros((2, 0, 5), np.float32),

@@ -3,7 +3,6 @@
 import jax
 import numpy as np
 import pytest
-from absl.testing import absltest, parameterized
 
 from a2r import sim
 
@@ -32,116 +31,114 @@ def assert_finite(tree):
     assert np.isfinite(np.asarray(leaf)).all(), leaf
 
 
-class BraxTest(parameterized.TestCase):
-  @parameterized.parameters("sparse", "shaped")
-  def test_broken_actions_count_as_mended(self, reward):
-    env = sim.make(ENV, task="push_cup_left_to_right", reward=reward)
-    keys = jax.random.split(jax.random.key(0), ROWS)
-    broken = clean = jax.jit(jax.vmap(env.reset))(keys)
-    step = jax.jit(jax.vmap(env.step))
-    for actions in fuzzed_actions(0):
-      broken, clean = step(broken, actions), step(clean, mended(actions))
-      assert_finite((broken.obs, broken.reward, broken.info))
-      assert_finite((broken.pipeline_state, broken.metrics))
-    jax.tree.map(np.testing.assert_array_equal, broken, clean)
-    moved = np.abs(broken.info["low_dim_state"] - broken.info["start"])[:, :3]
-    self.assertGreater(moved.max(), 0.05)
-
-  @pytest.mark.slow
-  def test_pictures_after_broken_actions_are_pictures(self):
-    env = sim.make(ENV, image_size=8)
-    state = env.reset(jax.random.key(0))
-    start = np.asarray(env.render(state))
-    step = jax.jit(env.step)
-    for actions in fuzzed_actions(1)[:10]:
-      state = step(state, actions[0])
-    image = np.asarray(env.render(state))
-    self.assertGreater(image.std(), 0.5 * start.std())
-    self.assertLess(np.abs(np.mean(image) - np.mean(start)), 50)
-
-  @parameterized.parameters((), (4,), (6,), (1, 5), (5, 1))
-  def test_wrong_shapes_are_told(self, *shape):
-    env = sim.make(ENV)
-    state = env.reset(jax.random.key(0))
-    with self.assertRaisesRegex(ValueError, r"action.*5.*\(") as caught:
-      jax.jit(env.step)(state, np.zeros(shape, np.float32))
-    self.assertNotIn("\n", str(caught.exception))
-
-  @parameterized.parameters("int32", "float16")
-  def test_other_numbers_are_the_same_numbers(self, dtype):
-    env = sim.make(ENV)
-    state = env.reset(jax.random.key(0))
-    step = jax.jit(env.step)
-    action = np.array([1, 0, 1, 0, 1], np.float32)
-    expected = step(state, action)
-    actual = step(state, jax.numpy.asarray(action, dtype))
-    jax.tree.map(np.testing.assert_array_equal, actual, expected)
-    self.assertEqual(actual.obs.dtype, expected.obs.dtype)
-
-  def test_a_thousand_noisy_starts_are_sound(self):
-    env = sim.make(ENV, noise=NOISE)
-    keys = jax.random.split(jax.random.key(0), 1000)
-    state = jax.jit(jax.vmap(env.reset))(keys)
-    assert_finite(state)
-    exact = sim.make(ENV).reset(jax.random.key(0))
-    shift = np.asarray(
-      state.info["low_dim_state"] - exact.info["low_dim_state"]
-    )
-    self.assertLess(np.abs(np.delete(shift, [3, 4], axis=1)).max(), 1e-6)
-    for column in shift[:, 3:5].T:
-      self.assertBetween(column.min(), -NOISE, -0.9 * NOISE)
-      self.assertBetween(column.max(), 0.9 * NOISE, NOISE)
-    after = jax.jit(jax.vmap(env.step))(state, np.zeros((1000, 5), np.float32))
-    assert_finite(after)
-    slid = np.abs(after.info["low_dim_state"] - state.info["low_dim_state"])[
-      :, 3:6
-    ]
-    self.assertLess(slid.max(), 1e-3)
-    self.assertEqual(float(after.reward.sum()), 0)
+@pytest.mark.parametrize("reward", ["sparse", "shaped"])
+def test_broken_actions_count_as_mended(reward):
+  env = sim.make(ENV, task="push_cup_left_to_right", reward=reward)
+  keys = jax.random.split(jax.random.key(0), ROWS)
+  broken = clean = jax.jit(jax.vmap(env.reset))(keys)
+  step = jax.jit(jax.vmap(env.step))
+  for actions in fuzzed_actions(0):
+    broken, clean = step(broken, actions), step(clean, mended(actions))
+    assert_finite((broken.obs, broken.reward, broken.info))
+    assert_finite((broken.pipeline_state, broken.metrics))
+  jax.tree.map(np.testing.assert_array_equal, broken, clean)
+  moved = np.abs(broken.info["low_dim_state"] - broken.info["start"])[:, :3]
+  assert moved.max() > 0.05
 
 
-class GymTest(parameterized.TestCase):
-  def test_broken_actions_are_clipped_or_refused(self):
-    fuzzed = sim.make_gym(ENV, num_envs=ROWS, noise=NOISE)
-    clean = sim.make_gym(ENV, num_envs=ROWS, noise=NOISE)
-    fuzzed.reset(seed=0)
-    clean.reset(seed=0)
-    for actions in fuzzed_actions(2):
-      self.assertTrue(np.isnan(actions).any())
-      with self.assertRaisesRegex(ValueError, "NaN"):
-        fuzzed.step(actions)
-      actions = np.nan_to_num(actions, nan=0.5, posinf=np.inf, neginf=-np.inf)
-      left, right = fuzzed.step(actions), clean.step(np.clip(actions, -1, 1))
-      assert_finite(left)
-      jax.tree.map(np.testing.assert_array_equal, left, right)
-      self.assertIn(left[0], fuzzed.observation_space)
-
-  @parameterized.parameters(None, 3)
-  def test_wrong_shapes_and_types_are_refused(self, num_envs):
-    env = sim.make_gym(ENV, num_envs=num_envs)
-    env.reset(seed=0)
-    rng = np.random.default_rng(3)
-    right = env.action_space.shape
-    for _ in range(200):
-      shape = tuple(rng.integers(0, 7, rng.integers(0, 4)))
-      kind = rng.choice(["float32", "int8", "U3", "complex64", "object"])
-      action = np.zeros(shape, kind)
-      if shape != right or kind not in ("float32", "int8"):
-        with self.assertRaisesRegex(ValueError, "action must") as caught:
-          env.step(action)
-        self.assertNotIn("\n", str(caught.exception))
-    assert_finite(env.step(np.zeros(right))[0])
-
-  def test_noisy_restarts_stay_in_the_space(self):
-    env = sim.make_gym(ENV, num_envs=50, noise=NOISE)
-    mugs = set()
-    for _ in range(20):
-      obs, infos = env.reset()
-      assert_finite(infos)
-      self.assertIn(obs, env.observation_space)
-      mugs |= set(map(tuple, infos["low_dim_state"][:, 3:5]))
-    self.assertLen(mugs, 1000)
+@pytest.mark.slow
+def test_pictures_after_broken_actions_are_pictures():
+  env = sim.make(ENV, image_size=8)
+  state = env.reset(jax.random.key(0))
+  start = np.asarray(env.render(state))
+  step = jax.jit(env.step)
+  for actions in fuzzed_actions(1)[:10]:
+    state = step(state, actions[0])
+  image = np.asarray(env.render(state))
+  assert image.std() > 0.5 * start.std()
+  assert np.abs(np.mean(image) - np.mean(start)) < 50
 
 
-if __name__ == "__main__":
-  absltest.main()
+@pytest.mark.parametrize("shape", [(), (4,), (6,), (1, 5), (5, 1)])
+def test_wrong_shapes_are_told(*shape):
+  env = sim.make(ENV)
+  state = env.reset(jax.random.key(0))
+  with pytest.raises(ValueError, match=r"action.*5.*\(") as caught:
+    jax.jit(env.step)(state, np.zeros(shape, np.float32))
+  assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("dtype", ["int32", "float16"])
+def test_other_numbers_are_the_same_numbers(dtype):
+  env = sim.make(ENV)
+  state = env.reset(jax.random.key(0))
+  step = jax.jit(env.step)
+  action = np.array([1, 0, 1, 0, 1], np.float32)
+  expected = step(state, action)
+  actual = step(state, jax.numpy.asarray(action, dtype))
+  jax.tree.map(np.testing.assert_array_equal, actual, expected)
+  assert actual.obs.dtype == expected.obs.dtype
+
+
+def test_a_thousand_noisy_starts_are_sound():
+  env = sim.make(ENV, noise=NOISE)
+  keys = jax.random.split(jax.random.key(0), 1000)
+  state = jax.jit(jax.vmap(env.reset))(keys)
+  assert_finite(state)
+  exact = sim.make(ENV).reset(jax.random.key(0))
+  shift = np.asarray(state.info["low_dim_state"] - exact.info["low_dim_state"])
+  assert np.abs(np.delete(shift, [3, 4], axis=1)).max() < 1e-6
+  for column in shift[:, 3:5].T:
+    assert -NOISE <= column.min() <= -0.9 * NOISE
+    assert 0.9 * NOISE <= column.max() <= NOISE
+  after = jax.jit(jax.vmap(env.step))(state, np.zeros((1000, 5), np.float32))
+  assert_finite(after)
+  slid = np.abs(after.info["low_dim_state"] - state.info["low_dim_state"])[
+    :, 3:6
+  ]
+  assert slid.max() < 1e-3
+  assert float(after.reward.sum()) == 0
+
+
+def test_broken_actions_are_clipped_or_refused():
+  fuzzed = sim.make_gym(ENV, num_envs=ROWS, noise=NOISE)
+  clean = sim.make_gym(ENV, num_envs=ROWS, noise=NOISE)
+  fuzzed.reset(seed=0)
+  clean.reset(seed=0)
+  for actions in fuzzed_actions(2):
+    assert np.isnan(actions).any()
+    with pytest.raises(ValueError, match="NaN"):
+      fuzzed.step(actions)
+    actions = np.nan_to_num(actions, nan=0.5, posinf=np.inf, neginf=-np.inf)
+    left, right = fuzzed.step(actions), clean.step(np.clip(actions, -1, 1))
+    assert_finite(left)
+    jax.tree.map(np.testing.assert_array_equal, left, right)
+    assert left[0] in fuzzed.observation_space
+
+
+@pytest.mark.parametrize("num_envs", [None, 3])
+def test_wrong_shapes_and_types_are_refused(num_envs):
+  env = sim.make_gym(ENV, num_envs=num_envs)
+  env.reset(seed=0)
+  rng = np.random.default_rng(3)
+  right = env.action_space.shape
+  for _ in range(200):
+    shape = tuple(rng.integers(0, 7, rng.integers(0, 4)))
+    kind = rng.choice(["float32", "int8", "U3", "complex64", "object"])
+    action = np.zeros(shape, kind)
+    if shape != right or kind not in ("float32", "int8"):
+      with pytest.raises(ValueError, match="action must") as caught:
+        env.step(action)
+      assert "\n" not in str(caught.value)
+  assert_finite(env.step(np.zeros(right))[0])
+
+
+def test_noisy_restarts_stay_in_the_space():
+  env = sim.make_gym(ENV, num_envs=50, noise=NOISE)
+  mugs = set()
+  for _ in range(20):
+    obs, infos = env.reset()
+    assert_finite(infos)
+    assert obs in env.observation_space
+    mugs |= set(map(tuple, infos["low_dim_state"][:, 3:5]))
+  assert len(mugs) == 1000

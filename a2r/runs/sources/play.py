@@ -11,7 +11,7 @@ import numpy as np
 from a2r import sim
 from a2r.models.fitvid import fitvid
 from a2r.runs.sources import stores
-from a2r.sim.behavior import play
+from a2r.sim.behavior import clips
 from a2r.sim.tabletop import physics
 from data import store, windows
 
@@ -24,7 +24,7 @@ class Spec:
 
   Attributes:
     environments: such as 'tabletop/train'; episodes are shared evenly.
-    sources: name in `play.SOURCES` to its share of the episodes.
+    sources: name in `clips.PLAY_SOURCES` to its share of the episodes.
     episodes: N, of all environments.
     purpose: 'train', 'validation' or 'test': no two share a draw.
     seed: of the experiment.
@@ -46,7 +46,7 @@ class Spec:
   def __post_init__(self):
     environments = self.environments
     stores.check_names("data.environment", environments, sim.ENVIRONMENTS)
-    stores.check_names("data.sources", self.sources, play.SOURCES)
+    stores.check_names("data.sources", self.sources, clips.PLAY_SOURCES)
     shares = list(self.sources.values())
     if min(shares) < 0 or not np.isclose(sum(shares), 1):
       raise ValueError(
@@ -82,7 +82,7 @@ def open_episodes(spec: Spec, root) -> tuple[windows.Episodes, str]:
 
   def make(number):
     environment, source, first, count = parts[number]
-    episodes = play.collect(
+    episodes = clips.collect_play(
       environment,
       source,
       spec.seed * len(stores.PURPOSES) + stores.PURPOSES.index(spec.purpose),
@@ -97,10 +97,10 @@ def open_episodes(spec: Spec, root) -> tuple[windows.Episodes, str]:
     }
 
   shares = {k: float(v) for k, v in spec.sources.items()}
-  values = stores.identify(spec, "a2r.sim.behavior.play") | {"sources": shares}
+  values = stores.identify(spec, "a2r.sim.behavior.clips") | {"sources": shares}
   folder = store.write_arrays(root, "play", values, len(parts), make)
   arrays = store.load_arrays(folder)
-  actions = np.asarray(play.scaled(arrays["actions"]))
+  actions = np.asarray(physics.scale_actions(arrays["actions"]))
   ticks = fitvid.group(actions, spec.stride)
   return windows.Episodes(arrays["frames"], ticks), store.arrays_digest(folder)
 

@@ -1,39 +1,30 @@
-"""Labeled robot clips: behavior of some source, simulated, judged and drawn.
+"""Robot episodes, simulated and drawn: labeled clips, and play.
 
-Letters: N clips, B episodes of one call, T stored frames, H W image.
+Labeled clips are of some source of behavior and of one task, which judges them
+by their state. Play is to learn dynamics from: all is recorded, and nothing
+judged. DVD trains its video models on uniformly random actions. These hardly
+move an object, so hands that explore, and strokes that do or nearly do a task,
+can be mixed in.
+
+Letters: N episodes, B episodes of one call, T stored frames, H W image.
 """
 
 import functools
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import jax
 import numpy as np
 
-from a2r.core import images
+from a2r.core import checks, images
 from a2r.sim.behavior import policies
-from a2r.sim.tabletop import drawing, physics, tasks, variants
+from a2r.sim.tabletop import drawing, episodes, physics, tasks, variants
 
+# Uniformly random actions; such actions held for a while; and `policies`.
+PLAY_SOURCES = ("uniform", "held", *policies.SOURCES)
+_HOLDS = (2, 4, 5, 10, 20)  # Steps that 'held' holds an action, all episode.
 _BATCH = 32  # Episodes simulated by one call.
 # Given up: so many episodes per wanted one, after so many episodes.
 _MAX_DRAWS, _FEWEST_DRAWS = 400, 4000
-
-
-class Clips(NamedTuple):
-  """Clips of one environment, task and source.
-
-  Attributes:
-    frames: uint8 `[N, T, H, W, 3]`, evenly spaced, first and last included.
-    success: bool `[N]`, read off the state.
-    source: str `[N]`.
-    seeds: int `[N]`, the number of the draw; with the seed it names the clip.
-    states: float32 `[N, 61, 13]`, DVD's state at every control step.
-  """
-
-  frames: np.ndarray
-  success: np.ndarray
-  source: np.ndarray
-  seeds: np.ndarray
-  states: np.ndarray
 
 
 def collect(
@@ -47,8 +38,8 @@ def collect(
   image_size: int = 64,
   samples: int = 1,
   want: bool | None = None,
-  engine: str = "c",
-) -> Clips:
+  physics: str = "c",
+) -> episodes.Episodes:
   """Simulates and draws clips, labeled by their state and never by the script.
 
   Draw i depends on the other arguments and on i alone; clip n is the n-th draw
@@ -62,84 +53,150 @@ def collect(
       draw whose actions fail without it is left out.
     seed: of all randomness.
     num_clips: N.
-    num_frames: T.
+    num_frames: T, evenly spaced, first and last included.
     image_size: H = W in pixels.
     samples: rays per pixel in each direction, averaged: 2 or 3 smooth edges.
     want: keep only successes (True), only failures (False), or all (None).
-    engine: 'c', 'mjx' or 'auto', see `physics.rollout`; C by default, so that
-      every machine makes the same clips.
+    physics: as in `sim.make`; C by default, so that every machine makes the
+      same clips.
 
   Returns:
-    The clips.
+    Numpy arrays, all but `obs` and `reward`.
 
   Raises:
     KeyError: if a name is unknown, or the source is 'rl' and the task has no
       trained policy; the known are listed.
     ValueError: if wanted clips hardly ever come up.
   """
-  row = tasks.get(task)
-  model = physics.load(environment)
+  tasks.get(task)
+  variants.get(environment)
   keys = [
     seed,
     variants.ENVIRONMENTS.index(environment),
     list(tasks.TASKS).index(task),
+    policies.source_index(source),
   ]
-  kept = []
-  drawn = 0
-  while sum(len(batch[0]) for batch in kept) < num_clips or not kept:
-    _check_progress(kept, drawn, num_clips, (environment, task, source, want))
-    draws = np.arange(drawn, drawn + _BATCH)
-    drawn += _BATCH
-    kept.append(_simulate(model, row, source, keys, draws, want, engine))
-  draws, success, states, qpos = (
-    np.concatenate(column)[:num_clips] for column in zip(*kept, strict=True)
+  parts, num_found, num_drawn = [], 0, 0
+  while num_found < num_clips or not parts:
+    if num_drawn >= max(_FEWEST_DRAWS, _MAX_DRAWS * num_found):
+      raise ValueError(
+        f"only {num_found} of {num_clips} clips in {num_drawn} episodes for"
+        " (environment, task, source, want) ="
+        f" {(environment, task, source, want)}"
+      )
+    draws = np.arange(num_drawn, num_drawn + _BATCH)
+    parts.append(
+      _simulate(environment, task, source, keys, draws, want, physics)
+    )
+    num_found += len(parts[-1].seeds)
+    num_drawn += _BATCH
+  clips = jax.tree.map(lambda *x: np.concatenate(x)[:num_clips], *parts)
+  stored = images.frame_indices(clips.states.shape[1], num_frames, "ends")
+  return clips.replace(
+    frames=_draw(environment, clips.qpos[:, stored], image_size, samples),
+    source=np.full(len(clips.seeds), source),
   )
-  last = states.shape[1] - 1
-  stored = images.frame_indices(last + 1, num_frames, "ends")
-  renderer = drawing.SceneRenderer(model.variant, model.mj)
-  frames = drawing.draw_frames(
-    renderer,
-    model.mj,
-    qpos[:, stored],
-    image_size=image_size,
-    samples=samples,
-  )
-  source_names = np.full(len(draws), source)
-  return Clips(frames, success, source_names, draws, states)
 
 
-def _simulate(model, task, source, keys, draws, want, engine):
-  """Draw numbers, labels, states and joint positions of the wanted episodes."""
-  index = policies.source_index(source)
-  seeds = [[*keys, index, int(draw)] for draw in draws]
-  states, qpos, success = _play(model, task, source, seeds, engine)
-  wanted = np.ones_like(success) if want is None else success == want
-  rows = np.flatnonzero(wanted)
-  if source == "noise" and len(rows):
+def collect_play(
+  environment: str,
+  source: str,
+  seed: int,
+  draws: Sequence[int],
+  *,
+  stride: int,
+  image_size: int,
+  physics: str = "c",
+) -> episodes.Episodes:
+  """Plays and draws episodes; each depends on its draw, not on the others.
+
+  Args:
+    environment: a name of `sim.ENVIRONMENTS`.
+    source: of `PLAY_SOURCES`; those of `policies` play a random task.
+    seed: of all randomness.
+    draws: N numbers.
+    stride: control steps between two pictures, a divisor of 60.
+    image_size: H = W in pixels.
+    physics: as in `collect`.
+
+  Returns:
+    Numpy arrays `states`, `qpos`, `actions` and `frames`, the first included.
+
+  Raises:
+    KeyError: an unknown name; the known are listed.
+    ValueError: a stride that does not divide the episode.
+  """
+  checks.one_of("source", source, PLAY_SOURCES, KeyError)
+  if stride < 1 or _NUM_STEPS % stride:
+    raise ValueError(
+      f"stride must divide the {_NUM_STEPS} steps of an episode, got {stride}"
+    )
+  variants.get(environment)
+  place = variants.ENVIRONMENTS.index(environment)
+  number = PLAY_SOURCES.index(source)
+  actions = [
+    _play_actions(environment, source, [seed, place, number, int(draw)])
+    for draw in draws
+  ]
+  played = _roll_out(environment, np.concatenate(actions), physics)
+  shown = played.qpos[:, ::stride]
+  return played.replace(frames=_draw(environment, shown, image_size))
+
+
+_NUM_STEPS = physics.NUM_STEPS
+
+
+def _simulate(environment, task, source, keys, draws, want, engine):
+  """The wanted episodes of `draws`, their success read off the state."""
+  seeds = [[*keys, int(draw)] for draw in draws]
+  played = _play(environment, task, source, seeds, engine)
+  wanted = np.ones(len(draws), bool) if want is None else played.success == want
+  if source == "noise" and wanted.any():
     # The same seeds, thus the same actions without the noise. The batch keeps
     # its size, so that MJX compiles once.
-    _, _, clean = _play(model, task, "expert", seeds, engine)
-    rows = np.flatnonzero(wanted & clean)
-  return draws[rows], success[rows], states[rows], qpos[rows]
+    clean = _play(environment, task, "expert", seeds, engine)
+    wanted &= clean.success
+  return jax.tree.map(lambda x: x[wanted], played.replace(seeds=draws))
 
 
-def _play(model, task, source, seeds, engine):
-  """States `[B, 61, 13]`, joint positions and success `[B]` of the episodes."""
-  actions = policies.sample_batch(model, source, task.name, seeds)
-  trajectory = physics.rollout(model, actions, physics=engine)
-  success = np.asarray(_judge(task.success)(trajectory.states))
-  return np.asarray(trajectory.states), np.asarray(trajectory.qpos), success
+def _play(environment, task, source, seeds, engine):
+  """The episodes of `seeds`, B lists of integers, with their success."""
+  model = physics.load(environment)
+  actions = policies.sample_batch(model, source, task, seeds)
+  played = _roll_out(environment, actions, engine)
+  success = _success(tasks.get(task).success)(played.states)
+  return played.replace(success=np.asarray(success))
 
 
 @functools.cache
-def _judge(success):
-  return jax.jit(jax.vmap(success))
+def _success(success_fn):
+  return jax.jit(jax.vmap(success_fn))
 
 
-def _check_progress(kept, drawn, num_clips, asked):
-  found = sum(len(batch[0]) for batch in kept)
-  if drawn >= max(_FEWEST_DRAWS, _MAX_DRAWS * found):
-    raise ValueError(
-      f"only {found} of {num_clips} clips in {drawn} episodes for"
-      f" (environment, task, source, want) = {asked}"
-    )
+def _roll_out(environment, actions, engine):
+  model = physics.load(environment)
+  played = physics.rollout(model, actions, physics=engine)
+  return jax.tree.map(np.asarray, played)
+
+
+def _draw(environment, qpos, image_size, samples=1):
+  model = physics.load(environment)
+  renderer = drawing.SceneRenderer(model.variant, model.mj)
+  return drawing.draw_frames(
+    renderer, model.mj, qpos, image_size=image_size, samples=samples
+  )
+
+
+def _play_actions(environment, source, seed):
+  """Actions `[1, 60, 5]` of one episode; `seed` is a list of numbers."""
+  if source in policies.SOURCES:
+    # A stream of its own: the script's first draw must not follow the task.
+    task = np.random.default_rng([*seed, 1]).choice(list(tasks.TASKS))
+    model = physics.load(environment)
+    return policies.sample_batch(model, source, task, [seed])
+  rng = np.random.default_rng(seed)
+  actions = policies.uniform(rng)
+  if source == "held":
+    step = np.arange(physics.NUM_STEPS)
+    actions = actions[step // rng.choice(_HOLDS)]
+  return actions[None]

@@ -6,7 +6,7 @@ never assumed, it is read off the state afterwards. Experts, near-misses and
 noise share the distribution of pauses, speeds and gripper commands, so that
 timing tells nothing about success.
 
-An expert plays a `strokes.Stroke`: approach, touch, act, leave. The sources of
+An expert plays a `tasks.Stroke`: approach, touch, act, leave. The sources of
 failures are those of Adapt2Reward (https://arxiv.org/abs/2407.14872), random
 exploration and near-success:
 
@@ -28,7 +28,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from a2r.sim.behavior import stopped, strokes
+from a2r.core import checks
+from a2r.sim.behavior import stopped
 from a2r.sim.tabletop import physics, scene, tasks, variants
 
 SOURCES = ("expert", "near_miss", "noise", "rl", "random", "explore")
@@ -38,55 +39,15 @@ _START = np.array([0.0, 0.5, 0.02])
 _LOW, _HIGH = np.array(scene.HAND_LOW), np.array(scene.HAND_HIGH)
 _JITTER = 0.003  # Meters, per control step.
 _WIDEST = 1.5  # Deviations; wider noise would look like another motion.
-# Deviation in meters at which a third to a half of the noisy episodes fail.
-_TOLERANCES = {
-  "close_drawer": 0.06,
-  "move_cup_away": 0.05,
-  "move_faucet": 0.075,
-  "push_cup_left_to_right": 0.07,
-  "open_drawer": 0.03,
-  "push_cup_right_to_left": 0.07,
-  "poke_cup": 0.012,
-}
 _PLAN_ENDS = (20, 40, 60)  # Control steps, where DVD plans anew.
 _MISSES = ("short", "beside", "above", "other")
-# Whose good stroke is a near-miss: the other direction first.
-_OTHERS = {
-  "close_drawer": ("open_drawer", "move_cup_away", "move_faucet"),
-  "move_cup_away": (
-    "push_cup_left_to_right",
-    "push_cup_right_to_left",
-    "close_drawer",
-    "poke_cup",
-  ),
-  "move_faucet": ("push_cup_left_to_right", "move_cup_away", "close_drawer"),
-  "push_cup_left_to_right": (
-    "push_cup_right_to_left",
-    "move_cup_away",
-    "poke_cup",
-    "move_faucet",
-  ),
-  "open_drawer": ("close_drawer", "move_cup_away", "poke_cup"),
-  "push_cup_right_to_left": (
-    "push_cup_left_to_right",
-    "move_cup_away",
-    "poke_cup",
-    "close_drawer",
-  ),
-  "poke_cup": (
-    "move_cup_away",
-    "push_cup_left_to_right",
-    "push_cup_right_to_left",
-    "move_faucet",
-  ),
-}
 
 
 def expert(
   rng: np.random.Generator, task: str, variant: variants.Variant
 ) -> np.ndarray:
   """Actions `[60, 5]` that do the task; `rng` is consumed."""
-  return _play(rng, strokes.STROKES[task](rng, variant.layout))
+  return _play(rng, tasks.get(task).stroke(rng, variant.layout))
 
 
 def near_miss(
@@ -95,9 +56,9 @@ def near_miss(
   """Actions `[60, 5]` that almost do the task; `rng` is consumed."""
   kind = rng.choice(_MISSES)
   if kind == "other":
-    other = rng.choice(_OTHERS[task])
-    return _play(rng, strokes.STROKES[other](rng, variant.layout))
-  stroke = strokes.STROKES[task](rng, variant.layout)
+    other = rng.choice(tasks.get(task).others)
+    return _play(rng, tasks.get(other).stroke(rng, variant.layout))
+  stroke = tasks.get(task).stroke(rng, variant.layout)
   if kind == "short":
     back = stroke.ready - stroke.touch
     back /= np.linalg.norm(back)
@@ -120,7 +81,7 @@ def noise(
   deviation is drawn around one that the task often does not tolerate.
   """
   clean = expert(rng, task, variant)
-  deviation = rng.uniform(0.6, 1.4) * _TOLERANCES[task]
+  deviation = rng.uniform(0.6, 1.4) * tasks.get(task).tolerance
   num_knots = rng.integers(2, 6)
   knots = np.clip(rng.normal(0, 1, (num_knots, 3)), -_WIDEST, _WIDEST)
   knots = np.concatenate([np.zeros([1, 3]), deviation * knots])
@@ -138,7 +99,7 @@ def random(
   kind = rng.choice(["uniform", "goals", "waypoints", "waypoints"])
   if kind == "uniform":
     return uniform(rng)
-  gripper = rng.choice([strokes.OPEN, strokes.CLOSED])
+  gripper = rng.choice([tasks.OPEN, tasks.CLOSED])
   num_points = 3 if kind == "goals" else rng.integers(2, 6)
   points = rng.uniform(_LOW, _HIGH, (num_points, 3))
   if kind == "goals":
@@ -281,6 +242,5 @@ def source_index(source: str) -> int:
   Raises:
     KeyError: if it is unknown; the known are listed.
   """
-  if source not in SOURCES:
-    raise KeyError(f"unknown source {source!r}; known: {', '.join(SOURCES)}")
+  checks.one_of("source", source, SOURCES, KeyError)
   return SOURCES.index(source)

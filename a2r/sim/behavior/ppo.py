@@ -31,7 +31,7 @@ _OBS_VARIANCE = 1e-4  # Added: what hardly varies at first is not blown up.
 
 
 @dataclasses.dataclass(frozen=True)
-class Settings:
+class PPOConfig:
   """What training depends on.
 
   Attributes:
@@ -96,13 +96,13 @@ class Trainer(NamedTuple):
 
 
 def make_trainer(
-  envs: Sequence[base.Env], settings: Settings = Settings()
+  envs: Sequence[base.Env], config: PPOConfig = PPOConfig()
 ) -> Trainer:
   """Returns PPO on a mix of environments, as many rows in each.
 
   Args:
     envs: with one observation and one action size among them.
-    settings: see `Settings`.
+    config: see `PPOConfig`.
 
   Raises:
     ValueError: if sizes differ, or minibatches cannot be equal.
@@ -113,18 +113,18 @@ def make_trainer(
       "environments must agree in (observation, action) size, got"
       f" {sorted(sizes)}"
     )
-  if len(envs) * settings.num_envs % settings.num_minibatches:
+  if len(envs) * config.num_envs % config.num_minibatches:
     raise ValueError(
-      f"{len(envs)} x {settings.num_envs} rows are no multiple of"
-      f" {settings.num_minibatches} minibatches"
+      f"{len(envs)} x {config.num_envs} rows are no multiple of"
+      f" {config.num_minibatches} minibatches"
     )
   ((obs_size, action_size),) = sizes
-  networks = make_networks(obs_size, action_size, settings)
+  networks = make_networks(obs_size, action_size, config)
   optimizer = optax.chain(
-    optax.clip_by_global_norm(settings.max_grad_norm),
-    optax.adam(settings.learning_rate),
+    optax.clip_by_global_norm(config.max_grad_norm),
+    optax.adam(config.learning_rate),
   )
-  wrapped = [wrappers.wrap(env, settings.episode_length) for env in envs]
+  wrapped = [wrappers.wrap(env, config.episode_length) for env in envs]
   act = ppo_networks.make_inference_fn(networks)
 
   def make_policy(state, deterministic=False):
@@ -132,10 +132,10 @@ def make_trainer(
 
   def epoch(state, rng):
     body = functools.partial(
-      _iterate, wrapped, networks, optimizer, settings, make_policy
+      _iterate, wrapped, networks, optimizer, config, make_policy
     )
     state, metrics = jax.lax.scan(
-      body, state, jax.random.split(rng, settings.num_iterations)
+      body, state, jax.random.split(rng, config.num_iterations)
     )
     return state, jax.tree.map(jnp.mean, metrics)
 
@@ -144,7 +144,7 @@ def make_trainer(
 
 
 def make_networks(
-  obs_size: int, action_size: int, settings: Settings
+  obs_size: int, action_size: int, config: PPOConfig
 ) -> ppo_networks.PPONetworks:
   """Policy and value: ReLU layers; the policy's noise has one std per action.
 
@@ -156,12 +156,12 @@ def make_networks(
     preprocess_observations_fn=functools.partial(
       running_statistics.normalize, max_abs_value=OBS_LIMIT
     ),
-    policy_hidden_layer_sizes=settings.hidden,
-    value_hidden_layer_sizes=settings.hidden,
+    policy_hidden_layer_sizes=config.hidden,
+    value_hidden_layer_sizes=config.hidden,
     activation=jax.nn.relu,
     distribution_type="normal",
     noise_std_type="log",
-    init_noise_std=settings.init_std,
+    init_noise_std=config.init_std,
     mean_kernel_init_fn=functools.partial(
       jax.nn.initializers.variance_scaling, 0.01, "fan_in", "uniform"
     ),
@@ -185,18 +185,18 @@ def _init(networks, optimizer, obs_size, rng) -> TrainState:
   )
 
 
-def _iterate(envs, networks, optimizer, settings, make_policy, state, rng):
+def _iterate(envs, networks, optimizer, config, make_policy, state, rng):
   """Plays one episode per row, then learns from them."""
   rng_play, rng_learn = jax.random.split(rng)
-  data = _play(envs, make_policy(state), settings, rng_play)
+  data = _play(envs, make_policy(state), config, rng_play)
   normalizer = running_statistics.update(state.normalizer, data.observation)
   loss_fn = functools.partial(
     losses.compute_ppo_loss,
     ppo_network=networks,
-    entropy_cost=settings.entropy_cost,
-    discounting=settings.discounting,
-    gae_lambda=settings.gae_lambda,
-    clipping_epsilon=settings.clipping_epsilon,
+    entropy_cost=config.entropy_cost,
+    discounting=config.discounting,
+    gae_lambda=config.gae_lambda,
+    clipping_epsilon=config.clipping_epsilon,
   )
   update = gradients.gradient_update_fn(
     loss_fn, optimizer, pmap_axis_name=None, has_aux=True
@@ -212,7 +212,7 @@ def _iterate(envs, networks, optimizer, settings, make_policy, state, rng):
 
   def on_pass(carry, rng):
     rng_order, rng_loss = jax.random.split(rng)
-    num = settings.num_minibatches
+    num = config.num_minibatches
     order = jax.random.permutation(rng_order, data.reward.shape[0])
     parts = jax.tree.map(
       lambda x: x[order].reshape(num, -1, *x.shape[1:]), data
@@ -224,25 +224,25 @@ def _iterate(envs, networks, optimizer, settings, make_policy, state, rng):
   (params, opt_state), metrics = jax.lax.scan(
     on_pass,
     (state.params, state.opt_state),
-    jax.random.split(rng_learn, settings.num_passes),
+    jax.random.split(rng_learn, config.num_passes),
   )
   metrics["reward"] = data.reward.sum(axis=1).mean()
   env_steps = state.env_steps + data.reward.size
   return TrainState(params, normalizer, opt_state, env_steps), metrics
 
 
-def _play(envs, policy, settings, rng):
+def _play(envs, policy, config, rng):
   """Transitions of whole episodes, `[B, T, ...]`, of all environments."""
   parts = []
   for env, rng_env in zip(envs, jax.random.split(rng, len(envs)), strict=True):
     rng_reset, rng_unroll = jax.random.split(rng_env)
-    start = env.reset(jax.random.split(rng_reset, settings.num_envs))
+    start = env.reset(jax.random.split(rng_reset, config.num_envs))
     _, data = acting.generate_unroll(
       env,
       start,
       policy,
       rng_unroll,
-      settings.episode_length,
+      config.episode_length,
       extra_fields=("truncation",),
     )
     parts.append(data)

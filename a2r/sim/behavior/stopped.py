@@ -16,11 +16,10 @@ import importlib.resources
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import jax
 import numpy as np
 from safetensors import numpy as safetensors
 
-from a2r.sim.tabletop import physics, scene, tasks
+from a2r.sim.tabletop import episodes, observation, physics, tasks
 
 _FILE = "stopped_policies.safetensors"
 OBS_LIMIT = 5.0  # Normalized observations are clipped to as many deviations.
@@ -61,8 +60,9 @@ def play(
     KeyError: if the task is unknown, or no policy of it is shipped; the known
       are listed.
   """
+  tasks.get(task)
   policies = load()
-  if tasks.get(task).name not in policies:
+  if task not in policies:
     raise KeyError(
       f"no stopped policy of {task!r}; there are: {', '.join(policies)}"
     )
@@ -77,17 +77,22 @@ def play_policy(
   noise = np.zeros((len(seeds), *size))
   for row, seed in zip(noise, seeds, strict=True):
     row[:] = np.random.default_rng(seed).standard_normal(size)
-  sim = jax.tree.map(
-    lambda x: np.tile(np.asarray(x), (len(seeds), 1)), model.start()
-  )
-  first = _log(sim)
-  actions = np.zeros((len(seeds), *size), np.float32)
-  for step in range(physics.NUM_STEPS):
-    obs = observe(model, sim, first)
+  start = episodes.tile(model.start(), len(seeds))
+  first, fixtures = episodes.low_dim_state(start), np.float64(model.fixtures)
+
+  def policy_fn(state, step):
+    obs = observation.observe(fixtures, state, first)
     action = act(policy, obs) + noise[:, step] * policy.noise
-    action = np.float32(np.clip(action, -1.0, 1.0))
-    actions[:, step] = action
-    sim = physics.step_c(model, sim, action)
+    return np.float32(np.clip(action, -1.0, 1.0))
+
+  *_, actions = episodes.unroll(
+    functools.partial(physics.step_c, model),
+    start,
+    policy_fn,
+    physics.NUM_STEPS,
+    record_fn=lambda state: None,
+    on_host=True,
+  )
   return actions
 
 
@@ -102,46 +107,6 @@ def act(policy: Policy, obs: np.ndarray) -> np.ndarray:
     x = _dense(x, np.float64(kernel), np.float64(bias))
     x = x if index == last else np.maximum(x, 0.0)
   return x
-
-
-def observe(
-  model: physics.Model, sim: physics.SimState, first: np.ndarray
-) -> np.ndarray:
-  """What `env.Tabletop` observes, in numpy.
-
-  Args:
-    model: from `physics.load`.
-    sim: a batch of states, numpy.
-    first: `[B, 13]` DVD's state at the start.
-
-  Returns:
-    Float64 `[B, O]`.
-  """
-  states = _log(sim)
-  handle, tip = landmarks(model, states)
-  mug = states[:, tasks.MUG]
-  moved = (states - first)[:, tasks.MUG.start :]
-  parts = [sim.qpos, sim.qvel, sim.hand, sim.mocap, moved]
-  parts += [point - sim.hand for point in (handle, mug, tip)]
-  return np.concatenate(parts, axis=1)
-
-
-def landmarks(
-  model: physics.Model, states: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-  """The drawer's handle and the faucet handle's tip, `[..., 3]` each.
-
-  Args:
-    model: from `physics.load`.
-    states: `[..., 13]` DVD's states.
-  """
-  drawer, _, faucet = np.float64(model.fixtures)
-  slide, angle = states[..., tasks.DRAWER], states[..., tasks.FAUCET]
-  zero = np.zeros_like(slide)
-  handle = drawer + scene.HANDLE + np.stack([zero, slide, zero], axis=-1)
-  across, height = scene.FAUCET_REACH, scene.FAUCET_HEIGHT
-  arm = [across * np.sin(angle), -across * np.cos(angle), zero + height]
-  return handle, faucet + np.stack(arm, axis=-1)
 
 
 @functools.cache
@@ -178,11 +143,6 @@ def from_arrays(arrays: Mapping[str, np.ndarray]) -> dict[str, Policy]:
       noise=arrays[f"{task}/noise"],
     )
   return policies
-
-
-def _log(sim):
-  """DVD's state `[B, 13]` of a batch of states."""
-  return np.concatenate([sim.hand, sim.qpos[:, scene.MUG.start :]], axis=1)
 
 
 def _dense(x, kernel, bias):

@@ -15,18 +15,18 @@ import numpy as np
 
 from a2r import sim
 from a2r.sim.behavior import policies, ppo, stopped
-from a2r.sim.tabletop import physics, rewards, tasks
+from a2r.sim.tabletop import observation, physics, rewards, tasks
 
 LAYOUTS = ("tabletop/train", "tabletop/test3")  # One of either layout.
 _BELOW = 0.1  # So far below the aim training stops.
 _NEARER = 0.1  # Reward of a timestep by which failures beat random ones.
 _LEAST = 0.0  # Reward of a timestep of failures: not the wrong way, mostly.
 _DONE = 0.9  # A success from which there is no way back to failures.
-_NUM_JUDGED = 100
-_SETTINGS = ppo.Settings(num_iterations=1, init_std=0.3, learning_rate=5e-4)
+_NUM_EPISODES = 100
+_CONFIG = ppo.PPOConfig(num_iterations=1, init_std=0.3, learning_rate=5e-4)
 
 
-class Judgment(NamedTuple):
+class Evaluation(NamedTuple):
   """How a policy does in one environment.
 
   Attributes:
@@ -40,18 +40,18 @@ class Judgment(NamedTuple):
   approach: float
 
 
-class Stopped(NamedTuple):
+class EarlyStopped(NamedTuple):
   """A policy at its stop.
 
   Attributes:
     policy: its weights.
     env_steps: played in training.
-    judgment: in the first of `LAYOUTS`.
+    evaluation: in the first of `LAYOUTS`.
   """
 
   policy: stopped.Policy
   env_steps: int
-  judgment: Judgment
+  evaluation: Evaluation
 
 
 def train(
@@ -61,8 +61,8 @@ def train(
   stop_at: float,
   num_steps: int,
   report_fn: Callable[[int, dict[str, float]], None] = lambda *_: None,
-  settings: ppo.Settings = _SETTINGS,
-) -> Stopped:
+  config: ppo.PPOConfig = _CONFIG,
+) -> EarlyStopped:
   """Trains until the policy goes to the object and sometimes succeeds.
 
   Args:
@@ -74,46 +74,49 @@ def train(
     num_steps: timesteps after which training ends anyway.
     report_fn: called after every epoch with the timesteps and figures; what it
       raises ends the training.
-    settings: of the training.
+    config: of the training.
 
   Returns:
     The policy.
   """
   envs = [sim.make(name, task=task, reward="shaped") for name in LAYOUTS]
-  trainer = ppo.make_trainer(envs, settings)
+  trainer = ppo.make_trainer(envs, config)
   rng_init, rng_epochs = jax.random.split(jax.random.PRNGKey(seed))
   state, epoch, results = trainer.init(rng_init), 0, []
-  random = judge_random(LAYOUTS[0], task, seed=seed)
+  random = evaluate_random(LAYOUTS[0], task, seed=seed)
   near = max(random.failing + _NEARER, _LEAST)
   while int(state.env_steps) < num_steps:
     state, metrics = trainer.epoch(state, jax.random.fold_in(rng_epochs, epoch))
     epoch += 1
     policy = export(state)
-    judgment = judge(policy, LAYOUTS[0], task, seed=seed)
-    now = Stopped(policy, int(state.env_steps), judgment)
+    evaluation = evaluate(policy, LAYOUTS[0], task, seed=seed)
+    now = EarlyStopped(policy, int(state.env_steps), evaluation)
     report_fn(
-      now.env_steps, {"reward": float(metrics["reward"]), **judgment._asdict()}
+      now.env_steps,
+      {"reward": float(metrics["reward"]), **evaluation._asdict()},
     )
     results.append(now)
-    nearly = judgment.success >= stop_at - _BELOW and judgment.failing >= near
-    if nearly or judgment.success >= max(_DONE, stop_at):
+    nearly = (
+      evaluation.success >= stop_at - _BELOW and evaluation.failing >= near
+    )
+    if nearly or evaluation.success >= max(_DONE, stop_at):
       break
 
   def miss(result):
-    success, failing, _ = result.judgment
+    success, failing, _ = result.evaluation
     return abs(success - stop_at) + max(near - failing, 0.0)
 
   return min(results, key=miss)
 
 
-def judge(
+def evaluate(
   policy: stopped.Policy,
   environment: str,
   task: str,
   *,
   seed: int = 0,
-  num_episodes: int = _NUM_JUDGED,
-) -> Judgment:
+  num_episodes: int = _NUM_EPISODES,
+) -> Evaluation:
   """Plays a policy with its noise and reads success off the state.
 
   Args:
@@ -125,34 +128,36 @@ def judge(
   """
   model = physics.load(environment)
   seeds = [[seed, index] for index in range(num_episodes)]
-  return _judge(model, task, stopped.play_policy(policy, model, seeds))
+  return _evaluate(model, task, stopped.play_policy(policy, model, seeds))
 
 
-def judge_random(environment: str, task: str, *, seed: int) -> Judgment:
-  """As `judge`, of random exploration."""
+def evaluate_random(environment: str, task: str, *, seed: int) -> Evaluation:
+  """As `evaluate`, of random exploration."""
   model = physics.load(environment)
-  seeds = [[seed, index] for index in range(_NUM_JUDGED)]
+  seeds = [[seed, index] for index in range(_NUM_EPISODES)]
   actions = policies.sample_batch(model, "random", task, seeds)
-  return _judge(model, task, actions)
+  return _evaluate(model, task, actions)
 
 
-def judge_everywhere(
+def evaluate_everywhere(
   policy: stopped.Policy, task: str, seed: int
-) -> dict[str, Judgment]:
-  """Judges in every environment, by other noise than at the stop."""
+) -> dict[str, Evaluation]:
+  """Evaluates in every environment, by other noise than at the stop."""
   return {
-    name: judge(policy, name, task, seed=seed + 1) for name in sim.ENVIRONMENTS
+    name: evaluate(policy, name, task, seed=seed + 1)
+    for name in sim.ENVIRONMENTS
   }
 
 
-def _judge(model, task, actions):
+def _evaluate(model, task, actions):
   states = physics.rollout(model, actions, physics="c").states
   start = np.broadcast_to(states[:, :1], states.shape)
+  points = observation.landmarks(np.float64(model.fixtures), states)
   success, reward, distance = _figures(task)(
-    states, start, *map(np.float32, stopped.landmarks(model, states))
+    states, start, *map(np.float32, points)
   )
   failing = np.asarray(reward)[~np.asarray(success)]
-  return Judgment(
+  return Evaluation(
     success=float(success.mean()),
     failing=float(failing.mean()) if failing.size else 0.0,
     approach=float(distance.min(axis=1).mean()),

@@ -6,7 +6,7 @@ _DRAWER_LATCH = 0.003  # As good as closed.
 _MUG_SLOWEST, _MUG_FASTEST = (1.0, 1.0, 1.0), (1.0, 1.0, 0.2)  # m/s.
 
 
-def tidy(qpos, qvel, xp):
+def stabilize(qpos, qvel, xp):
   """Ends a control step; `xp` is numpy or jax.numpy.
 
   The mug is set upright, as DVD does; its spin is dropped and its speed

@@ -1,15 +1,14 @@
 """The tabletop as a Brax environment.
 
-Observation `[62]`: joint positions, joint velocities, hand and mocap position,
-how far the mug, the drawer and the faucet are from where they started, and
-where the drawer's handle, the mug and the tip of the faucet's handle are from
-the hand. Action `[5]` as in `a2r.sim.tabletop.physics`. The reward is 1 in
-every state in which the task, judged between the start and that state, is done,
-else 0; or the dense one of `a2r.sim.tabletop.rewards`. There is no end of an
-episode here: DVD's is 60 steps, by Brax's `EpisodeWrapper`.
+What is observed is `a2r.sim.tabletop.observation`. Action `[5]` as in
+`a2r.sim.tabletop.physics`. The reward is 1 in every state in which the task,
+judged between the start and that state, is done, else 0; or the dense one of
+`a2r.sim.tabletop.rewards`. There is no end of an episode here: DVD's is 60
+steps, by Brax's `EpisodeWrapper`.
 
-What distinguishes environments and tasks is a `World`, arrays alone, so one
-compiled program serves them all.
+What distinguishes environments and tasks is `EnvParams`, arrays alone, so one
+compiled program serves them all. Functions whose names end in `_many` take N
+states side by side and are compiled already.
 """
 
 import contextlib
@@ -20,18 +19,29 @@ import io
 import flax
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-with contextlib.redirect_stdout(io.StringIO()):  # It tells that Warp is absent.
+# It prints that Warp is absent.
+with contextlib.redirect_stdout(io.StringIO()):
   from brax.envs import base
 
-from a2r.sim.tabletop import drawing, physics, rewards, scene, tasks
+from a2r.core import checks
+from a2r.sim.tabletop import (
+  drawing,
+  episodes,
+  observation,
+  physics,
+  rewards,
+  scene,
+  tasks,
+)
+from a2r.sim.tabletop.engines import c_engine
 
 REWARDS = ("sparse", "shaped")
-_OBSERVATION_SIZE = scene.NQ + scene.NV + 3 + 3 + physics.LOW_DIM_SIZE - 3 + 9
 
 
 @flax.struct.dataclass
-class World:
+class EnvParams:
   """An environment and a task as arrays.
 
   Attributes:
@@ -43,14 +53,14 @@ class World:
   """
 
   fixtures: jax.Array
-  start: physics.SimState
+  start: episodes.SimState
   noise: jax.Array
   task: jax.Array
   scenery: drawing.Scenery
 
 
 @dataclasses.dataclass(frozen=True)
-class Settings:
+class EnvConfig:
   """What a compiled program depends on.
 
   Attributes:
@@ -71,34 +81,40 @@ class Settings:
 class Tabletop(base.Env):
   """One task in one environment; `reset` and `step` are pure.
 
-  `State.pipeline_state` is a `physics.SimState`; `State.info` holds DVD's 13-D
-  state now (`low_dim_state`) and at the start (`start`).
+  `State.pipeline_state` is an `episodes.SimState`; `State.info` holds DVD's
+  13-D state now (`low_dim_state`) and at the start (`start`).
+
+  Attributes:
+    config: what its compiled programs depend on.
+    model: the placed tabletop.
+    task: the task that is rewarded.
   """
 
-  def __init__(self, settings: Settings, model: physics.Model, task, noise):
-    self.settings = settings
-    self._model = model
-    self._task = task
-    self._renderer = drawing.SceneRenderer(model.variant, model.mj)
+  def __init__(
+    self, config: EnvConfig, model: physics.Model, task: tasks.Task, noise
+  ):
+    self.config, self.model, self.task = config, model, task
     self._noise = noise
+    self._renderer = drawing.SceneRenderer(model.variant, model.mj)
 
   @functools.cached_property
-  def world(self) -> World:
+  def params(self) -> EnvParams:
     """This environment and task as arrays."""
-    size = (self.settings.image_size, self.settings.samples)
-    scenery = self._renderer.scenery(*size)
+    scenery = self._renderer.scenery(
+      self.config.image_size, self.config.samples
+    )
     with jax.ensure_compile_time_eval():
-      return World(
-        fixtures=jnp.asarray(self._model.fixtures),
-        start=self._model.start(),
+      return EnvParams(
+        fixtures=jnp.asarray(self.model.fixtures),
+        start=self.model.start(),
         noise=jnp.asarray(self._noise, jnp.float32),
-        task=jnp.asarray(tuple(tasks.TASKS).index(self._task.name)),
+        task=jnp.asarray(tuple(tasks.TASKS).index(self.task.name)),
         scenery=scenery,
       )
 
   def reset(self, rng: jax.Array) -> base.State:
     """The start; `rng` moves the mug if the environment has noise."""
-    return reset(self.settings, self.world, rng)
+    return reset(self.params, rng)
 
   def step(self, state: base.State, action: jax.Array) -> base.State:
     """The state after one control step.
@@ -110,52 +126,33 @@ class Tabletop(base.Env):
     Raises:
       ValueError: if the action has another shape.
     """
-    action = check_action(action)
     sim = physics.step(
-      self._model, state.pipeline_state, action, physics=self.settings.engine
+      self.model,
+      state.pipeline_state,
+      check_action(action),
+      engine=self.config.engine,
     )
-    return self.advance(state, sim)
-
-  def advance(self, state: base.State, sim: physics.SimState) -> base.State:
-    """The state after `state` when the physics went on to `sim`."""
-    return advance(self.settings, self.world, state, sim)
+    return advance(self.config, self.params, state, sim)
 
   def render(self, state: base.State) -> jax.Array:
     """The picture of an unbatched state, uint8 `[H, W, 3]`; works under jit."""
-    return self.draw(*self.poses(state))
-
-  def poses(self, state: base.State) -> tuple[jax.Array, jax.Array]:
-    """Poses `[G, 3]`, `[G, 3, 3]` of the moving shapes, unbatched."""
-    return physics.geom_poses(
-      self._model,
+    poses = physics.geom_poses(
+      self.model,
       state.pipeline_state.qpos,
-      self.geom_ids,
-      physics=self.settings.engine,
+      drawing.visible_geoms().moving,
+      engine=self.config.engine,
     )
-
-  def draw(self, position: jax.Array, rotation: jax.Array) -> jax.Array:
-    """Pictures of moving shapes at `[..., G, 3]`, `[..., G, 3, 3]`."""
-    return draw(self.settings, self.world, position, rotation)
-
-  @property
-  def geom_ids(self):
-    """Rows `[G]` of the moving shapes in the model."""
-    return drawing.visible_geoms().moving
-
-  @property
-  def task(self) -> tasks.Task:
-    """The task that is rewarded."""
-    return self._task
-
-  @property
-  def model(self) -> physics.Model:
-    """The placed tabletop."""
-    return self._model
+    return drawing.draw(
+      self.params.scenery,
+      *poses,
+      image_size=self.config.image_size,
+      samples=self.config.samples,
+    )
 
   @property
   def observation_size(self) -> int:
     """Length of the observation."""
-    return _OBSERVATION_SIZE
+    return observation.SIZE
 
   @property
   def action_size(self) -> int:
@@ -165,7 +162,7 @@ class Tabletop(base.Env):
   @property
   def backend(self) -> str:
     """The physics engine, 'c' or 'mjx'."""
-    return self.settings.engine
+    return self.config.engine
 
 
 def make(
@@ -196,24 +193,24 @@ def make(
     ValueError: if another argument makes no sense.
   """
   model = _load(name)
-  if reward not in REWARDS:
-    raise ValueError(f"unknown reward {reward!r}; known: {', '.join(REWARDS)}")
+  checks.one_of("reward", reward, REWARDS)
   if image_size < 1 or samples < 1 or not 0 <= noise <= 0.1:
     raise ValueError(
       "need image_size >= 1, samples >= 1 and noise in [0, 0.1], got"
       f" {image_size}, {samples} and {noise}"
     )
   engine = _resolve(physics)
-  settings = Settings(
+  config = EnvConfig(
     engine=engine,
     model=model if engine == "c" else None,
     image_size=image_size,
     samples=samples,
     reward=reward,
   )
-  return Tabletop(settings, model, tasks.get(task), noise)
+  return Tabletop(config, model, tasks.get(task), noise)
 
 
+# The argument `physics` of `make` hides the module.
 _load, _resolve = physics.load, physics.resolve
 
 
@@ -231,16 +228,15 @@ def check_action(action: jax.Array) -> jax.Array:
   return action
 
 
-def reset(settings: Settings, world: World, rng: jax.Array) -> base.State:
+def reset(params: EnvParams, rng: jax.Array) -> base.State:
   """The start of an episode, unbatched."""
-  del settings
-  offset = jax.random.uniform(rng, (2,), minval=-1.0) * world.noise
-  mug = scene.MUG.start
-  sim = world.start.replace(qpos=world.start.qpos.at[mug : mug + 2].add(offset))
-  low_dim = physics.low_dim_state(sim)
+  offset = jax.random.uniform(rng, (2,), minval=-1.0) * params.noise
+  x, start = scene.MUG.start, params.start
+  sim = start.replace(qpos=start.qpos.at[x : x + 2].add(offset))
+  low_dim = episodes.low_dim_state(sim)
   return base.State(
     pipeline_state=sim,
-    obs=_observe(world, sim, low_dim, low_dim),
+    obs=observation.observe(params.fixtures, sim, low_dim),
     reward=jnp.zeros(()),
     done=jnp.zeros(()),
     metrics={"success": jnp.zeros(())},
@@ -249,51 +245,91 @@ def reset(settings: Settings, world: World, rng: jax.Array) -> base.State:
 
 
 def advance(
-  settings: Settings, world: World, state: base.State, sim: physics.SimState
+  config: EnvConfig,
+  params: EnvParams,
+  state: base.State,
+  sim: episodes.SimState,
 ) -> base.State:
   """The state after `state` when the physics went on to `sim`, unbatched."""
-  low_dim = physics.low_dim_state(sim)
-  start = state.info["start"]
-  done = tasks.outcomes(jnp.stack([start, low_dim]))[world.task]
+  low_dim, start = episodes.low_dim_state(sim), state.info["start"]
+  done = tasks.outcomes(jnp.stack([start, low_dim]))[params.task]
   success = done.astype(jnp.float32)
   reward = success
-  if settings.reward == "shaped":
-    points = landmarks(world.fixtures, low_dim)
-    reward = rewards.shaped_all(low_dim, start, *points)[world.task]
+  if config.reward == "shaped":
+    points = observation.landmarks(params.fixtures, low_dim)
+    reward = rewards.shaped_all(low_dim, start, *points)[params.task]
   return state.replace(
     pipeline_state=sim,
-    obs=_observe(world, sim, low_dim, start),
+    obs=observation.observe(params.fixtures, sim, start),
     reward=reward,
     metrics=state.metrics | {"success": success},
     info=state.info | {"low_dim_state": low_dim},
   )
 
 
-def draw(settings: Settings, world: World, position, rotation) -> jax.Array:
-  """Pictures of moving shapes at `[..., G, 3]`, `...` nothing or one number."""
-  draw_fn = drawing.draw if jnp.ndim(position) == 2 else drawing.draw_many
-  return draw_fn(
-    world.scenery,
+@jax.jit
+def reset_many(params: EnvParams, rngs: jax.Array) -> base.State:
+  """The starts of N episodes; `rngs` `[N]` typed keys."""
+  return jax.vmap(functools.partial(reset, params))(rngs)
+
+
+def step_many(
+  config: EnvConfig, params: EnvParams, state: base.State, actions
+) -> base.State:
+  """The states `[N, ...]` after one control step with `actions` `[N, 5]`.
+
+  With C it is a call on the host, outside of XLA, which starts sooner and runs
+  faster than a program that calls back; the rest is one program for all
+  environments.
+  """
+  if config.engine == "mjx":
+    return _step_mjx(config, params, state, actions)
+  sim = jax.tree.map(np.asarray, state.pipeline_state)
+  sim = physics.step_c(config.model, sim, np.asarray(actions))
+  return _advance_many(_portable(config), params, state, sim)
+
+
+def draw_many(config: EnvConfig, params: EnvParams, qpos) -> jax.Array:
+  """Pictures uint8 `[M, H, W, 3]` of joint positions `[M, nq]`."""
+  if config.engine == "mjx":
+    return _draw_mjx(config, params, qpos)
+  qpos = np.asarray(qpos, np.float64)
+  ids = drawing.visible_geoms().moving
+  poses = c_engine.geom_poses(config.model.mj, qpos, ids)
+  return _draw_poses(_portable(config), params, *poses)
+
+
+def _portable(config: EnvConfig) -> EnvConfig:
+  """`config` without the model, so that a program serves all environments."""
+  return dataclasses.replace(config, model=None)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _advance_many(config, params, state, sim):
+  advance_fn = functools.partial(advance, config, params)
+  return jax.vmap(advance_fn)(state, sim)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _step_mjx(config, params, state, actions):
+  sim = physics.step_mjx(params.fixtures, state.pipeline_state, actions)
+  return _advance_many(config, params, state, sim)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _draw_poses(config, params, position, rotation):
+  return drawing.draw_many(
+    params.scenery,
     position,
     rotation,
-    image_size=settings.image_size,
-    samples=settings.samples,
+    image_size=config.image_size,
+    samples=config.samples,
   )
 
 
-def _observe(world, sim, low_dim, start):
-  handle, tip = landmarks(world.fixtures, low_dim)
-  moved = (low_dim - start)[tasks.MUG.start :]
-  parts = [sim.qpos, sim.qvel, low_dim[:3], sim.mocap, moved]
-  parts += [point - low_dim[:3] for point in (handle, low_dim[tasks.MUG], tip)]
-  return jnp.concatenate(parts)
-
-
-def landmarks(fixtures: jax.Array, low_dim: jax.Array):
-  """The drawer's handle and the tip of the faucet's handle, `[3]` each."""
-  drawer, _, faucet = fixtures
-  slide, angle = low_dim[tasks.DRAWER], low_dim[tasks.FAUCET]
-  handle = drawer + jnp.array(scene.HANDLE) + slide * jnp.array([0.0, 1.0, 0.0])
-  across, height = scene.FAUCET_REACH, scene.FAUCET_HEIGHT
-  arm = [across * jnp.sin(angle), -across * jnp.cos(angle), height]
-  return handle, faucet + jnp.stack(arm)
+@functools.partial(jax.jit, static_argnums=0)
+def _draw_mjx(config, params, qpos):
+  ids = drawing.visible_geoms().moving
+  pose_fn = functools.partial(physics.geom_poses_mjx, params.fixtures)
+  poses = jax.vmap(lambda qpos: pose_fn(qpos, ids))(qpos)
+  return _draw_poses(config, params, *poses)

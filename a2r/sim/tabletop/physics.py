@@ -12,15 +12,14 @@ the gripper is the target of the claws, -1 open and 1 closed.
 
 import dataclasses
 import functools
-from typing import NamedTuple
 
-import flax
 import jax
 import jax.numpy as jnp
 import mujoco
 import numpy as np
 
-from a2r.sim.tabletop import scene, variants
+from a2r.core import checks
+from a2r.sim.tabletop import episodes, scene, variants
 from a2r.sim.tabletop.engines import c_engine
 
 ACTION_SIZE = 5
@@ -28,42 +27,11 @@ ACTION_LOW = np.array([-1, -1, -1, -np.pi, -1], np.float32)
 ACTION_HIGH = -ACTION_LOW
 ACTION_SCALE = 1 / 20
 NUM_STEPS = 60
-LOW_DIM_SIZE = 13
 PHYSICS = ("auto", "c", "mjx")
 _START_MOCAP = np.array([0.0, 0.5, 0.02], np.float32)
 _START_DRAWER = -0.07
 _START_ARM = (0.1916, -0.53, 2.6142, 2.5618, -2.0943, 1.4821, -2.9768)
 _SETTLE_STEPS = 100
-
-
-class Trajectory(NamedTuple):
-  """What a rollout leaves behind; row 0 is the start.
-
-  Attributes:
-    qpos: `[B, T+1, nq]` float32 joint positions.
-    states: `[B, T+1, 13]` float32, DVD's low-dimensional state: hand xyz, mug
-      xyz, mug quaternion, drawer, coffee button, faucet.
-  """
-
-  qpos: np.ndarray | jax.Array
-  states: np.ndarray | jax.Array
-
-
-@flax.struct.dataclass
-class SimState:
-  """All that a control step reads and changes.
-
-  Attributes:
-    qpos: `[nq]` joint positions.
-    qvel: `[nv]` joint velocities.
-    mocap: `[3]` position of the mocap body.
-    hand: `[3]` position of the hand, a function of `qpos`.
-  """
-
-  qpos: jax.Array
-  qvel: jax.Array
-  mocap: jax.Array
-  hand: jax.Array
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -88,10 +56,10 @@ class Model:
     ids = [self.mj.body(name).id for name in scene.FIXTURES]
     return np.float32(self.mj.body_pos[ids])
 
-  def start(self) -> SimState:
+  def start(self) -> episodes.SimState:
     """The state that every episode starts from."""
     parts = (self.qpos, self.qvel, _START_MOCAP, self.hand)
-    return SimState(*map(jnp.asarray, parts))
+    return episodes.SimState(*map(jnp.asarray, parts))
 
 
 @functools.cache
@@ -121,7 +89,7 @@ def load(name: str) -> Model:
 
 def rollout(
   model: Model, actions: np.ndarray | jax.Array, *, physics: str = "auto"
-) -> Trajectory:
+) -> episodes.Episodes:
   """Plays action sequences from the start.
 
   Args:
@@ -131,7 +99,7 @@ def rollout(
       MJX. MJX compiles once per (B, T), for all environments.
 
   Returns:
-    A trajectory, numpy arrays from C and JAX arrays from MJX.
+    `states`, `qpos` and `actions`, numpy arrays from C and JAX arrays from MJX.
 
   Raises:
     ValueError: if `physics` is unknown or `actions` has a wrong shape.
@@ -139,20 +107,57 @@ def rollout(
   shape = np.shape(actions)
   if len(shape) != 3 or shape[-1] != ACTION_SIZE:
     raise ValueError(f"actions must be [batch, steps, 5], got {shape}")
-  if resolve(physics) == "c":
-    return _rollout_c(model, np.asarray(actions, np.float32))
-  actions = jnp.asarray(actions, jnp.float32)
-  return _rollout_mjx(model.fixtures, model.start(), actions)
+  if resolve(physics) == "mjx":
+    actions = jnp.asarray(actions, jnp.float32)
+    return _rollout_mjx(model.fixtures, model.start(), actions)
+  actions = np.asarray(actions, np.float32)
+  _, (qpos, states), _ = episodes.unroll(
+    functools.partial(step_c, model),
+    episodes.tile(model.start(), len(actions)),
+    lambda _, index: actions[:, index],
+    actions.shape[1],
+    record_fn=lambda state: (state.qpos, episodes.low_dim_state(state)),
+    on_host=True,
+  )
+  return episodes.Episodes(np.float32(states), np.float32(qpos), actions)
+
+
+@jax.jit
+def _rollout_mjx(fixtures, start, actions):
+  size = len(actions)
+  start = jax.tree.map(lambda x: jnp.broadcast_to(x, (size, *x.shape)), start)
+  _, qpos, states = play_mjx(fixtures, start, actions)
+  return episodes.Episodes(states, qpos, actions)
+
+
+def play_mjx(
+  fixtures: jax.Array, state: episodes.SimState, actions: jax.Array
+) -> tuple[episodes.SimState, jax.Array, jax.Array]:
+  """Plays action sequences from any states, in MJX; pure.
+
+  Args:
+    fixtures: `[3, 3]`, `Model.fixtures`.
+    state: `[B, ...]`.
+    actions: `[B, T, 5]`.
+
+  Returns:
+    The last states, joint positions `[B, T+1, nq]` and DVD's states
+    `[B, T+1, 13]`, row 0 those of `state`.
+  """
+  state, (qpos, states), _ = episodes.unroll(
+    functools.partial(step_mjx, fixtures),
+    state,
+    lambda _, index: actions[:, index],
+    actions.shape[1],
+    record_fn=lambda state: (state.qpos, episodes.low_dim_state(state)),
+  )
+  return state, qpos, states
 
 
 def step(
-  model: Model,
-  state: SimState,
-  action: jax.Array,
-  *,
-  physics: str = "auto",
-) -> SimState:
-  """The state after one control step; unbatched, works under jit and vmap.
+  model: Model, state: episodes.SimState, action: jax.Array, *, engine: str
+) -> episodes.SimState:
+  """Returns the state after one control step; unbatched, for jit and vmap.
 
   With C the step is a host callback that takes a whole batch at once.
 
@@ -160,9 +165,9 @@ def step(
     model: from `load`.
     state: before.
     action: `[5]`, clipped to the action box; NaN counts as 0.
-    physics: as in `rollout`.
+    engine: 'c' or 'mjx'.
   """
-  if resolve(physics) == "mjx":
+  if engine == "mjx":
     batch = jax.tree.map(lambda x: x[None], (state, action))
     return jax.tree.map(lambda x: x[0], step_mjx(model.fixtures, *batch))
   mocap, gripper = move_mocap(state.mocap, action, jnp), grip(action, jnp)
@@ -170,13 +175,13 @@ def step(
   like = (state.qpos, state.qvel, state.hand)
   args = (state.qpos, state.qvel, mocap, gripper)
   qpos, qvel, hand = c_engine.call(function, args, like)
-  return SimState(qpos, qvel, mocap, hand)
+  return episodes.SimState(qpos, qvel, mocap, hand)
 
 
 def step_mjx(
-  fixtures: jax.Array, state: SimState, action: jax.Array
-) -> SimState:
-  """The states after one control step of MJX, batched.
+  fixtures: jax.Array, state: episodes.SimState, action: jax.Array
+) -> episodes.SimState:
+  """Returns the states after one control step of MJX, batched.
 
   Args:
     fixtures: `[3, 3]`, `Model.fixtures`.
@@ -187,11 +192,13 @@ def step_mjx(
   mocap, gripper = move_mocap(state.mocap, action, jnp), grip(action, jnp)
   places = engine.place(fixtures)
   qpos, qvel, hand = engine.step(places, state.qpos, state.qvel, mocap, gripper)
-  return SimState(qpos, qvel, mocap, hand)
+  return episodes.SimState(qpos, qvel, mocap, hand)
 
 
-def step_c(model: Model, state: SimState, action: np.ndarray) -> SimState:
-  """The states after one control step of C, on the host, float64.
+def step_c(
+  model: Model, state: episodes.SimState, action: np.ndarray
+) -> episodes.SimState:
+  """Returns the states after one control step of C, on the host, float64.
 
   Args:
     model: from `load`.
@@ -201,18 +208,12 @@ def step_c(model: Model, state: SimState, action: np.ndarray) -> SimState:
   mocap, gripper = move_mocap(state.mocap, action), grip(action)
   args = (state.qpos, state.qvel, mocap, gripper)
   qpos, qvel, hand = c_engine.step(model.mj, *args)
-  return SimState(qpos, qvel, mocap, hand)
+  return episodes.SimState(qpos, qvel, mocap, hand)
 
 
-def low_dim_state(state: SimState) -> jax.Array:
-  """DVD's state `[..., 13]` of `state`."""
-  parts = (state.hand, state.qpos[..., scene.MUG.start :])
-  return jnp.concatenate(parts, axis=-1)
-
-
-def geom_poses(model: Model, qpos: jax.Array, geom_ids, *, physics="auto"):
+def geom_poses(model: Model, qpos: jax.Array, geom_ids, *, engine: str):
   """Poses `[G, 3]`, `[G, 3, 3]` of `qpos` `[nq]`; works under jit and vmap."""
-  if resolve(physics) == "mjx":
+  if engine == "mjx":
     return geom_poses_mjx(model.fixtures, qpos, geom_ids)
   size = len(geom_ids)
   like = (jnp.zeros((size, 3)), jnp.zeros((size, 3, 3)))
@@ -232,12 +233,15 @@ def resolve(physics: str) -> str:
   Raises:
     ValueError: if `physics` is unknown.
   """
-  if physics not in PHYSICS:
-    known = ", ".join(PHYSICS)
-    raise ValueError(f"unknown physics {physics!r}; known: {known}")
+  checks.one_of("physics", physics, PHYSICS, error=ValueError)
   if physics == "auto":
     return "c" if jax.default_backend() == "cpu" else "mjx"
   return physics
+
+
+def scale_actions(actions: jax.Array) -> jax.Array:
+  """Actions `[..., 5]` in the unit box; what is outside is clipped to it."""
+  return jnp.clip(actions / ACTION_HIGH, -1.0, 1.0)
 
 
 def move_mocap(mocap, action, xp=np):
@@ -264,34 +268,6 @@ def _place_objects(variant, data):
   data.qpos[scene.BUTTON] = 0.0
   data.qpos[scene.FAUCET] = 0.0
   data.qvel[scene.MUG_SPEED.start :] = 0.0
-
-
-def _rollout_c(model: Model, actions: np.ndarray) -> Trajectory:
-  start = (model.qpos, model.qvel, _START_MOCAP, model.hand)
-  state = SimState(*(np.tile(x, (len(actions), 1)) for x in start))
-  path, hands = [state.qpos], [state.hand]
-  for action in np.moveaxis(actions, 1, 0):
-    state = step_c(model, state, action)
-    path.append(state.qpos)
-    hands.append(state.hand)
-  path, hands = (np.stack(x, axis=1) for x in (path, hands))
-  states = np.concatenate([hands, path[..., scene.MUG.start :]], axis=-1)
-  return Trajectory(np.float32(path), np.float32(states))
-
-
-@jax.jit
-def _rollout_mjx(fixtures, start, actions):
-  size = len(actions)
-  start = jax.tree.map(lambda x: jnp.broadcast_to(x, (size, *x.shape)), start)
-
-  def body(state, action):
-    state = step_mjx(fixtures, state, action)
-    return state, (state.qpos, low_dim_state(state))
-
-  _, (path, states) = jax.lax.scan(body, start, jnp.swapaxes(actions, 0, 1))
-  path = jnp.concatenate([start.qpos[None], path])
-  states = jnp.concatenate([low_dim_state(start)[None], states])
-  return Trajectory(jnp.swapaxes(path, 0, 1), jnp.swapaxes(states, 0, 1))
 
 
 def _mjx_engine():

@@ -1,51 +1,24 @@
-"""Whole episodes of a policy, many at once: one compiled scan, with pictures.
+"""Whole episodes of a policy, many at once, with pictures.
 
-With MJX everything is one program: physics, observation, reward, policy and,
-every n-th step, pictures; nothing goes through the host. Environments, tasks
-and a policy's parameters are data, so the program is compiled once. With C
-physics (the default on a CPU, where it is ten times faster) the same episode
-is played by a loop on the host, and no physics is compiled.
+With MJX everything is one program: physics, observation, reward, policy and
+pictures; nothing goes through the host. Environments, tasks and a policy's
+parameters are data, so the program is compiled once. With C physics (the
+default on a CPU, where it is ten times faster) the same episode is played by a
+loop on the host, and no physics is compiled.
 
-Letters: N episodes, T control steps, F pictures, O observation size, H W image.
+Letters: N episodes, T control steps, O observation size.
 """
 
-import dataclasses
 import functools
 from collections.abc import Callable
 
-import flax
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from a2r.sim.tabletop import drawing, physics
 from a2r.sim.tabletop import env as tabletop
-from a2r.sim.tabletop.engines import c_engine
+from a2r.sim.tabletop import episodes, physics, tasks
 
 Policy = Callable[[jax.Array, jax.Array], jax.Array]
-
-
-@flax.struct.dataclass
-class Rollout:
-  """What N episodes leave behind; index 0 in time is the start.
-
-  Attributes:
-    states: `[N, T+1, 13]` DVD's state.
-    qpos: `[N, T+1, nq]` joint positions.
-    obs: `[N, T+1, O]`.
-    actions: `[N, T, 5]` as the policy gave them.
-    reward: `[N, T]`.
-    success: `[N]` bool, the task's judgment of the whole episode.
-    frames: uint8 `[N, F, H, W, 3]` of steps 0, n, 2n, ...; None without.
-  """
-
-  states: jax.Array
-  qpos: jax.Array
-  obs: jax.Array
-  actions: jax.Array
-  reward: jax.Array
-  success: jax.Array
-  frames: jax.Array | None
 
 
 def rollout(
@@ -56,7 +29,7 @@ def rollout(
   *,
   num_steps: int = physics.NUM_STEPS,
   pixels_every: int = 0,
-) -> Rollout:
+) -> episodes.Episodes:
   """Plays `num_envs` episodes of a policy.
 
   Episode n depends on `rng` and n alone, not on `num_envs`.
@@ -69,10 +42,11 @@ def rollout(
     rng: a typed key; consumed.
     num_envs: N.
     num_steps: T.
-    pixels_every: n, a picture every n-th step; 0 for none.
+    pixels_every: n, for `frames` of steps 0, n, 2n, ...; 0 for none.
 
   Returns:
-    JAX arrays.
+    `states`, `qpos`, `obs`, `actions`, `reward`, `success` and `frames`, JAX
+    arrays.
 
   Raises:
     ValueError: if a number makes no sense.
@@ -87,121 +61,58 @@ def rollout(
     )
   if not isinstance(policy, jax.tree_util.Partial):
     policy = jax.tree_util.Partial(policy)
-  rngs = jax.vmap(functools.partial(jax.random.fold_in, rng))(
-    jnp.arange(num_envs)
-  )
-  play = _play_c if env.backend == "c" else _play_mjx
-  return play(env.settings, env.world, policy, rngs, num_steps, pixels_every)
-
-
-@functools.partial(jax.jit, static_argnums=(0, 4, 5))
-def _play_mjx(settings, world, policy, rngs, num_steps, pixels_every):
-  """The whole as one program."""
-  fixtures = world.fixtures
-
-  def step(state, index):
-    actions = _act(policy, rngs, state.obs, index)
-    sim = physics.step_mjx(fixtures, state.pipeline_state, actions)
-    state = _advance(settings, world, state, sim)
-    return state, (_seen(state), actions, state.reward)
-
-  @jax.jit  # It is traced once.
-  def paint(qpos):
-    ids = drawing.visible_geoms().moving
-    poses = jax.vmap(lambda qpos: physics.geom_poses_mjx(fixtures, qpos, ids))
-    return tabletop.draw(settings, world, *poses(qpos))
-
-  def frame(state):
-    return paint(state.pipeline_state.qpos) if pixels_every else None
-
-  def stretch(state, indices):
-    state, seen = jax.lax.scan(step, state, indices)
-    return state, (seen, frame(state))
-
-  start = _reset(settings, world, rngs)
-  indices = jnp.arange(num_steps).reshape(-1, pixels_every or num_steps)
-  _, (seen, frames) = jax.lax.scan(stretch, start, indices)
-  seen = jax.tree.map(lambda x: x.reshape(num_steps, *x.shape[2:]), seen)
-  first = frame(start)
-  if frames is not None:
-    frames = jnp.moveaxis(jnp.concatenate([first[None], frames]), 0, 1)
-  return _collect(world, _seen(start), seen, frames)
-
-
-def _play_c(settings, world, policy, rngs, num_steps, pixels_every):
-  """The same in a loop on the host around C physics."""
-  model = settings.model
-  settings = dataclasses.replace(settings, model=None)  # One compilation.
-  state = _reset_jit(settings, world, rngs)
-  first, seen, frames = _seen(state), [], []
-
-  def paint():
-    if pixels_every:
-      qpos = np.asarray(state.pipeline_state.qpos, np.float64)
-      poses = c_engine.geom_poses(
-        model.mj, qpos, drawing.visible_geoms().moving
-      )
-      frames.append(_draw(settings, world, *poses))
-
-  paint()
-  for index in range(num_steps):
-    actions = _act_jit(policy, rngs, state.obs, index)
-    sim = jax.tree.map(np.asarray, state.pipeline_state)
-    sim = physics.step_c(model, sim, np.asarray(actions))
-    state = _advance_jit(settings, world, state, sim)
-    seen.append((_seen(state), actions, state.reward))
-    if pixels_every and (index + 1) % pixels_every == 0:
-      paint()
-  seen = jax.tree.map(lambda *x: jnp.stack(x), *seen)
-  frames = jnp.stack(frames, axis=1) if pixels_every else None
-  return _collect(world, first, seen, frames)
-
-
-def _reset(settings, world, rngs):
-  start = functools.partial(tabletop.reset, settings, world)
-  return jax.vmap(lambda rng: start(jax.random.fold_in(rng, 0)))(rngs)
-
-
-def _act(policy, rngs, obs, index):
-  """Actions `[N, 5]` at observations `[N, O]` of timestep `index`."""
-
-  def act(rng, obs):
-    rng = jax.random.fold_in(rng, index + 1)
-    return tabletop.check_action(policy(rng, obs))
-
-  return jax.vmap(act)(rngs, obs)
-
-
-def _advance(settings, world, state, sim):
-  return jax.vmap(functools.partial(tabletop.advance, settings, world))(
-    state, sim
+  play = _play if env.backend == "c" else _play_jit
+  return play(
+    env.config,
+    env.params,
+    policy,
+    _fold_in(rng, jnp.arange(num_envs)),
+    num_steps,
+    pixels_every,
   )
 
 
-def _seen(state):
-  return state.info["low_dim_state"], state.pipeline_state.qpos, state.obs
-
-
-def _collect(world, first, seen, frames) -> Rollout:
-  """`seen` in time order; time becomes the second axis."""
-  later, actions, reward = seen
-  states, qpos, obs = (
-    jnp.moveaxis(jnp.concatenate([one[None], many]), 0, 1)
-    for one, many in zip(first, later, strict=True)
+def _play(config, params, policy, rngs, num_steps, pixels_every):
+  _, (states, qpos, obs, reward), actions = episodes.unroll(
+    functools.partial(tabletop.step_many, config, params),
+    tabletop.reset_many(params, _fold_in_each(rngs, 0)),
+    lambda state, index: _act(policy, rngs, state.obs, index),
+    num_steps,
+    record_fn=lambda state: (
+      state.info["low_dim_state"],
+      state.pipeline_state.qpos,
+      state.obs,
+      state.reward,
+    ),
+    on_host=config.engine == "c",
   )
-  success = jax.vmap(tabletop.tasks.outcomes)(states)[:, world.task]
-  return Rollout(
+  frames = None
+  if pixels_every:
+    shown = qpos[:, ::pixels_every]
+    flat = shown.reshape(-1, shown.shape[-1])
+    frames = tabletop.draw_many(config, params, flat)
+    frames = frames.reshape(*shown.shape[:2], *frames.shape[1:])
+  played = episodes.Episodes(
     states=states,
     qpos=qpos,
+    actions=actions,
     obs=obs,
-    actions=jnp.moveaxis(actions, 0, 1),
-    reward=jnp.moveaxis(reward, 0, 1),
-    success=success,
+    reward=reward[:, 1:],
+    success=_outcomes(states)[:, params.task],
     frames=frames,
   )
+  return jax.tree.map(jnp.asarray, played)
 
 
-_reset_jit = jax.jit(_reset, static_argnums=0)
-_act_jit = jax.jit(_act)
-_advance_jit = jax.jit(_advance, static_argnums=0)
-_draw = jax.jit(tabletop.draw, static_argnums=0)
+_play_jit = jax.jit(_play, static_argnums=(0, 4, 5))
+_outcomes = jax.jit(jax.vmap(tasks.outcomes))
+_fold_in = jax.vmap(jax.random.fold_in, in_axes=(None, 0))
+_fold_in_each = jax.jit(jax.vmap(jax.random.fold_in, in_axes=(0, None)))
+
+
+@jax.jit
+def _act(policy, rngs, obs, index):
+  """Actions `[N, 5]` at observations `[N, O]` of timestep `index`."""
+  return jax.vmap(lambda rng, obs: tabletop.check_action(policy(rng, obs)))(
+    _fold_in_each(rngs, index + 1), obs
+  )

@@ -1,37 +1,83 @@
-"""The tabletop's tasks: an instruction, and success as a function of the state.
+"""The tabletop's tasks: each is one row of `TASKS`, and the row is all of it.
+
+A row says what the task is called, when it succeeded, what earns a dense reward
+on the way (`a2r.sim.tabletop.rewards` has the formula), how a hand does it and
+what looks nearly like it (`a2r.sim.behavior.policies` plays both). To add a
+task, add a row; the functions it needs stand above, task by task.
 
 A trajectory is DVD's 13-D state over time, `[T+1, 13]`, row 0 the start: hand
 xyz, mug xyz, mug quaternion, drawer, coffee button, faucet. Thresholds are
 those of DVD's released analysis where it has the task (3 cm for the cup, 5 cm
 for the drawer, 0.01 rad for the faucet); pictures are mirrored, so left to
-right in the picture is the world's -x.
-
-To add a task, add one row to `TASKS`, a stroke to `a2r.sim.behavior.strokes`,
-what spoils it to `a2r.sim.behavior.policies` and a dense reward to
-`a2r.sim.tabletop.rewards`.
+right in the picture is the world's -x. Lengths are in meters.
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from a2r.sim.tabletop import scene
+from a2r.core import checks
+from a2r.sim.tabletop import scene, variants
 
 HAND, MUG = slice(0, 3), slice(3, 6)
 DRAWER, BUTTON, FAUCET = 10, 11, 12
+OPEN, CLOSED = -1.0, 1.0  # The gripper.
 
-_CUP_MOVED = 0.03
-_CUP_STRAYED = 0.05
-_CUP_UNMOVED = 0.01
-_DRAWER_START = 0.07
-_DRAWER_CLOSED = 0.05
-_DRAWER_OPENED = 2 * _DRAWER_START - _DRAWER_CLOSED
-_FAUCET_MOVED = 0.01
-_POKE_GAP = 0.005
-_POKE_HEIGHT = 0.08
 CUP_TARGET_REACHED = 0.075
+_CUP_MOVED = 0.03
+_HALF_WIDTH = {OPEN: 0.062, CLOSED: 0.022}  # Hand center to finger's side.
+_TIP = scene.FINGER_REACH + scene.FINGER_RADIUS  # Hand center to fingertip.
+_BAR_RADIUS = 0.009  # Of the drawer's handle.
+_EPS = 1e-12  # Square meters: the gradient of a length is finite at zero.
+
+
+@dataclasses.dataclass
+class Stroke:
+  """One deliberate motion of the hand; points are `[3]` in meters.
+
+  Attributes:
+    via: points passed on the way.
+    ready: where the act begins, clear of the object.
+    touch: where the fingers meet the object.
+    end: where the act ends.
+    leave: displacement with which the hand clears the object afterwards.
+    gripper: -1 open or 1 closed.
+    aside: displacement that makes the stroke miss sideways.
+  """
+
+  via: list
+  ready: np.ndarray
+  touch: np.ndarray
+  end: np.ndarray
+  leave: np.ndarray
+  gripper: float
+  aside: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Shaping:
+  """What earns in one task.
+
+  Attributes:
+    landmark: what is touched: 'handle' of the drawer, 'mug', or 'tip' of the
+      faucet's handle.
+    touch: hand minus landmark where the hand would touch it, meters.
+    slack: half of the box around `touch` that is as good, meters.
+    progress: (now `[13]`, at the start `[13]`) to meters or radians.
+    goal: the progress that earns all, in its unit.
+    mirrored: the other side of the landmark in x is as good.
+  """
+
+  landmark: str
+  touch: tuple[float, float, float]
+  slack: tuple[float, float, float]
+  progress: Callable[[jax.Array, jax.Array], jax.Array]
+  goal: float
+  mirrored: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,12 +89,22 @@ class Task:
     instruction: the template filled with the object, lower case.
     template: the Something-Something-V2 label.
     success: `[T+1, 13]` to a boolean scalar; pure, works under jit and vmap.
+    shaping: what earns a dense reward.
+    stroke: (numpy generator, layout) to the motion that does it, wherever the
+      object stands; the generator is consumed.
+    others: whose good stroke nearly looks like it, the other direction first.
+    tolerance: deviation of the hand's path in meters at which a third to a half
+      of the episodes fail.
   """
 
   name: str
   instruction: str
   template: str
   success: Callable[[jax.Array], jax.Array]
+  shaping: Shaping
+  stroke: Callable[[np.random.Generator, variants.Layout], Stroke]
+  others: tuple[str, ...]
+  tolerance: float
 
 
 def _moved(trajectory, column):
@@ -56,36 +112,138 @@ def _moved(trajectory, column):
   return trajectory[:, column] - trajectory[0, column]
 
 
-def _close_drawer(trajectory):
+def length(vector):
+  """Returns the length of a vector; its gradient is finite at zero."""
+  return jnp.sqrt(jnp.sum(vector**2) + _EPS)
+
+
+def _point(x, y, z):
+  return np.array([x, y, z])
+
+
+def _handle(layout):
+  """Center of the drawer's handle at the start."""
+  return _point(layout.drawer[0], layout.drawer[1] - 0.23, 0.09)
+
+
+_DRAWER_START = 0.07
+_DRAWER_CLOSED = 0.05
+_DRAWER_OPENED = 2 * _DRAWER_START - _DRAWER_CLOSED
+
+
+def _is_drawer_closed(trajectory):
   return jnp.abs(trajectory[-1, DRAWER]) < _DRAWER_CLOSED
 
 
-def _open_drawer(trajectory):
+def _close_drawer(rng, layout):
+  """Pushes the handle home with the fingertips."""
+  gripper = rng.choice([OPEN, CLOSED])
+  touch = _handle(layout) - _point(0, _TIP + _BAR_RADIUS, 0)
+  touch += rng.uniform([-0.025, 0, -0.009], [0.025, 0, -0.001])
+  ready = touch - _point(0, rng.uniform(0.02, 0.05), 0)
+  end = touch + _point(0, rng.uniform(0.055, 0.07), 0)
+  via = [_point(ready[0] * rng.uniform(0.4, 0.7), rng.uniform(0.43, 0.48), 0.1)]
+  leave = rng.choice([0, 1]) * _point(0, -rng.uniform(0.03, 0.08), 0.05)
+  aside = _point(-rng.uniform(0.16, 0.19), 0, 0)
+  return Stroke(via, ready, touch, end, leave, gripper, aside)
+
+
+def _is_drawer_opened(trajectory):
   """As far open at the end as closing asks for in the other direction."""
   return trajectory[-1, DRAWER] < -_DRAWER_OPENED
 
 
-def _move_cup_away(trajectory):
+def _open_drawer(rng, layout):
+  """Presses the fingers on the handle from above and drags it back."""
+  gripper = rng.choice([OPEN, CLOSED])
+  over = _handle(layout) + rng.uniform([-0.01, -0.014, 0], [0.03, -0.007, 0])
+  if gripper == OPEN:
+    over[0] += 0.04
+  ready = over + _point(0, 0, rng.uniform(0.04, 0.06))
+  touch = over + _point(0, 0, _BAR_RADIUS + scene.FINGER_RADIUS)
+  press = over - _point(0, 0, rng.uniform(0.01, 0.018))
+  end = press - _point(0, rng.uniform(0.075, 0.1), 0)
+  # From close by, so that a hand on its way does not push the drawer closed.
+  near = over[1] - rng.uniform(0.06, 0.09)
+  via = [_point(ready[0] * 0.7, near, rng.uniform(0.15, 0.18)), ready]
+  leave = _point(0, 0, rng.uniform(0.05, 0.09))
+  aside = _point(-rng.uniform(0.16, 0.19), 0, 0)
+  return Stroke(via, press, touch, end, leave, gripper, aside)
+
+
+_CUP_STRAYED = 0.05
+_STRAY = 0.02  # Meters a cup pushed straight may stray for nothing.
+
+
+def _is_cup_moved_away(trajectory):
   """DVD's forward criterion, which bounds drift towards +x only."""
   drift = jnp.max(_moved(trajectory, MUG.start))
   forward = jnp.max(_moved(trajectory, MUG.start + 1))
   return (forward > _CUP_MOVED) & (jnp.abs(drift) < _CUP_STRAYED)
 
 
-def _push_cup_left_to_right(trajectory):
+def _mug_away(state, start):
+  """Along +y, less what it strayed sideways."""
+  x, y, _ = (state - start)[MUG]
+  return y - jnp.maximum(jnp.abs(x) - _STRAY, 0.0)
+
+
+def _move_cup_away(rng, layout):
+  """Forward, with closed fingertips or with the rail between open fingers."""
+  gripper = rng.choice([OPEN, CLOSED])
+  x, y = layout.mug
+  # Closed fingers meet a little left of the hand's center.
+  x += rng.uniform(-0.004, 0.004) + (0.007 if gripper == CLOSED else 0.0)
+  back = scene.MUG_RADIUS + (_TIP if gripper == CLOSED else -0.04)
+  far = 0.11 if gripper == CLOSED else 0.08
+  z = rng.uniform(0.025, 0.045)
+  touch = _point(x, y - back, z)
+  ready = _point(x, touch[1] - rng.uniform(0.02, 0.05), z)
+  if gripper == CLOSED:
+    ready[1] = rng.uniform(0.44, 0.5)
+  end = touch + _point(0, rng.uniform(0.065, far), 0)
+  via = [_point(x + rng.uniform(-0.04, 0.04), rng.uniform(0.42, 0.47), z)]
+  leave = rng.choice([0, 1]) * _point(
+    0, -rng.uniform(0.04, 0.1), rng.uniform(0, 0.03)
+  )
+  aside = _point(rng.choice([-1, 1]) * rng.uniform(0.13, 0.16), 0, 0)
+  return Stroke(via, ready, touch, end, leave, gripper, aside)
+
+
+def _is_cup_pushed_right(trajectory):
   return jnp.max(-_moved(trajectory, MUG.start)) > _CUP_MOVED
 
 
-def _push_cup_right_to_left(trajectory):
+def _is_cup_pushed_left(trajectory):
   return jnp.max(_moved(trajectory, MUG.start)) > _CUP_MOVED
 
 
-def _move_faucet(trajectory):
-  """Turned to either side at any moment."""
-  return jnp.max(jnp.abs(_moved(trajectory, FAUCET))) > _FAUCET_MOVED
+def _push_cup(rng, layout, side):
+  """Sideways with the flank of a finger; `side` is the sign of the motion."""
+  gripper = rng.choice([OPEN, CLOSED])
+  x, y = layout.mug
+  reach = _HALF_WIDTH[gripper] + scene.MUG_RADIUS
+  y += rng.uniform(-0.02, 0.01)
+  z = rng.uniform(0.025, 0.045)
+  far = 0.15 if side < 0 else 0.105
+  touch = _point(x - side * reach, y, z)
+  ready = touch - _point(side * rng.uniform(0.015, 0.04), 0, 0)
+  end = touch + _point(side * rng.uniform(0.08, far), 0, 0)
+  via = [_point(ready[0], rng.uniform(0.47, 0.51), rng.uniform(0.03, 0.06))]
+  leave = rng.choice([0, 1]) * _point(
+    -side * rng.uniform(0.03, 0.08), 0, rng.uniform(0, 0.05)
+  )
+  aside = _point(0, -rng.uniform(0.1, 0.13), 0)
+  return Stroke(via, ready, touch, end, leave, gripper, aside)
 
 
-def _poke_cup(trajectory):
+_CUP_UNMOVED = 0.01
+_POKE_GAP = 0.005
+_POKE_HEIGHT = 0.08
+_STIR = 0.004  # Meters a poked cup may move for nothing.
+
+
+def _is_cup_poked(trajectory):
   """The closed gripper came within 5 mm of the cup, which moved under 1 cm."""
   moved = jnp.linalg.norm(trajectory[:, MUG] - trajectory[0, MUG], axis=-1)
   low = trajectory[:, HAND.start + 2] < _POKE_HEIGHT
@@ -102,40 +260,207 @@ def gripper_gap(trajectory: jax.Array) -> jax.Array:
   return distance - scene.FINGER_RADIUS - scene.MUG_RADIUS
 
 
+def _mug_still(state, start):
+  return -jnp.maximum(length((state - start)[MUG]) - _STIR, 0.0)
+
+
+def _poke_cup(rng, layout):
+  """From behind or from either side with closed fingers, then away."""
+  x, y = layout.mug
+  z = rng.uniform(0.025, 0.045)
+  depth = rng.uniform(0.002, 0.006)
+  side = rng.choice([-1, 0, 0, 1])
+  if side == 0:
+    touch = _point(
+      x + rng.uniform(-0.006, 0.006), y - scene.MUG_RADIUS - _TIP, z
+    )
+    inward = _point(0, 1.0, 0)
+    via = [_point(x + rng.uniform(-0.08, 0.08), rng.uniform(0.42, 0.46), z)]
+    aside = _point(rng.choice([-1, 1]) * rng.uniform(0.09, 0.12), 0, 0)
+  else:
+    reach = _HALF_WIDTH[CLOSED] + scene.MUG_RADIUS
+    touch = _point(x - side * reach, y - rng.uniform(0.0, 0.02), z)
+    inward = _point(side, 0, 0)
+    via = [_point(touch[0] - side * 0.04, rng.uniform(0.47, 0.5), z)]
+    aside = _point(0, -rng.uniform(0.09, 0.12), 0)
+  ready = touch - inward * rng.uniform(0.03, 0.06)
+  end = touch + inward * depth
+  leave = -inward * rng.uniform(0.04, 0.08)
+  return Stroke(via, ready, touch, end, leave, CLOSED, aside)
+
+
+_FAUCET_MOVED = 0.01
+_FAUCET_RADIUS = 0.017
+
+
+def _is_faucet_moved(trajectory):
+  """Turned to either side at any moment."""
+  return jnp.max(jnp.abs(_moved(trajectory, FAUCET))) > _FAUCET_MOVED
+
+
+def _move_faucet(rng, layout):
+  """Turns the handle with the flank of a finger, mostly from the near side."""
+  gripper = rng.choice([OPEN, CLOSED])
+  x, y = layout.faucet
+  side = rng.choice([-1, 1], p=[0.75, 0.25])
+  reach = _HALF_WIDTH[gripper] + _FAUCET_RADIUS
+  touch = _point(
+    x - side * reach, y - rng.uniform(0.155, 0.18), rng.uniform(0.115, 0.13)
+  )
+  ready = touch - _point(side * rng.uniform(0.02, 0.04), 0, 0)
+  end = touch + _point(side * rng.uniform(0.08, 0.14), 0, 0)
+  via = [_point(ready[0], max(0.41, y - 0.3), touch[2])]
+  leave = rng.choice([0, 1]) * _point(-side * rng.uniform(0.03, 0.08), 0, 0)
+  aside = _point(0, -rng.uniform(0.09, 0.12), -0.02)
+  return Stroke(via, ready, touch, end, leave, gripper, aside)
+
+
+_BEHIND_MUG = -(_TIP + scene.MUG_RADIUS)
 TASKS = {
   task.name: task
   for task in (
-    Task("close_drawer", "closing drawer", "Closing something", _close_drawer),
     Task(
-      "move_cup_away",
-      "moving cup away from the camera",
-      "Moving something away from the camera",
-      _move_cup_away,
+      name="close_drawer",
+      instruction="closing drawer",
+      template="Closing something",
+      success=_is_drawer_closed,
+      # With the fingertips against the bar.
+      shaping=Shaping(
+        landmark="handle",
+        touch=(0.0, -(_TIP + _BAR_RADIUS), 0.0),
+        slack=(0.03, 0.005, 0.008),
+        progress=lambda state, start: (state - start)[DRAWER],
+        goal=0.04,
+      ),
+      stroke=_close_drawer,
+      others=("open_drawer", "move_cup_away", "move_faucet"),
+      tolerance=0.06,
     ),
     Task(
-      "move_faucet",
-      "moving part of faucet",
-      "Moving part of something",
-      _move_faucet,
+      name="move_cup_away",
+      instruction="moving cup away from the camera",
+      template="Moving something away from the camera",
+      success=_is_cup_moved_away,
+      # With the fingertips behind the mug.
+      shaping=Shaping(
+        landmark="mug",
+        touch=(0.0, _BEHIND_MUG, 0.035),
+        slack=(0.01, 0.005, 0.01),
+        progress=_mug_away,
+        goal=0.06,
+      ),
+      stroke=_move_cup_away,
+      others=(
+        "push_cup_left_to_right",
+        "push_cup_right_to_left",
+        "close_drawer",
+        "poke_cup",
+      ),
+      tolerance=0.05,
     ),
     Task(
-      "push_cup_left_to_right",
-      "pushing cup from left to right",
-      "Pushing something from left to right",
-      _push_cup_left_to_right,
+      name="move_faucet",
+      instruction="moving part of faucet",
+      template="Moving part of something",
+      success=_is_faucet_moved,
+      # With the flank of a finger, open or closed, on either side of the bar.
+      shaping=Shaping(
+        landmark="tip",
+        touch=(0.06, -0.01, 0.0),
+        slack=(0.02, 0.03, 0.012),
+        progress=lambda state, start: jnp.abs(state - start)[FAUCET],
+        goal=0.2,
+        mirrored=True,
+      ),
+      stroke=_move_faucet,
+      others=("push_cup_left_to_right", "move_cup_away", "close_drawer"),
+      tolerance=0.075,
     ),
-    Task("open_drawer", "opening drawer", "Opening something", _open_drawer),
     Task(
-      "push_cup_right_to_left",
-      "pushing cup from right to left",
-      "Pushing something from right to left",
-      _push_cup_right_to_left,
+      name="push_cup_left_to_right",
+      instruction="pushing cup from left to right",
+      template="Pushing something from left to right",
+      success=_is_cup_pushed_right,
+      # With the flank of a finger, open or closed.
+      shaping=Shaping(
+        landmark="mug",
+        touch=(0.07, -0.01, 0.035),
+        slack=(0.02, 0.02, 0.01),
+        progress=lambda state, start: (start - state)[MUG.start],
+        goal=0.06,
+      ),
+      stroke=functools.partial(_push_cup, side=-1),
+      others=(
+        "push_cup_right_to_left",
+        "move_cup_away",
+        "poke_cup",
+        "move_faucet",
+      ),
+      tolerance=0.07,
     ),
     Task(
-      "poke_cup",
-      "poking cup so lightly that it doesn't or almost doesn't move",
-      "Poking something so lightly that it doesn't or almost doesn't move",
-      _poke_cup,
+      name="open_drawer",
+      instruction="opening drawer",
+      template="Opening something",
+      success=_is_drawer_opened,
+      # With the fingers pressed on the bar from above.
+      shaping=Shaping(
+        landmark="handle",
+        touch=(0.01, -0.012, _BAR_RADIUS + scene.FINGER_RADIUS),
+        slack=(0.03, 0.005, 0.003),
+        progress=lambda state, start: (start - state)[DRAWER],
+        goal=0.04,
+      ),
+      stroke=_open_drawer,
+      others=("close_drawer", "move_cup_away", "poke_cup"),
+      tolerance=0.03,
+    ),
+    Task(
+      name="push_cup_right_to_left",
+      instruction="pushing cup from right to left",
+      template="Pushing something from right to left",
+      success=_is_cup_pushed_left,
+      # With the flank of a finger, open or closed.
+      shaping=Shaping(
+        landmark="mug",
+        touch=(-0.07, -0.01, 0.035),
+        slack=(0.02, 0.02, 0.01),
+        progress=lambda state, start: (state - start)[MUG.start],
+        goal=0.06,
+      ),
+      stroke=functools.partial(_push_cup, side=1),
+      others=(
+        "push_cup_left_to_right",
+        "move_cup_away",
+        "poke_cup",
+        "close_drawer",
+      ),
+      tolerance=0.07,
+    ),
+    Task(
+      name="poke_cup",
+      instruction="poking cup so lightly that it doesn't or almost doesn't"
+      " move",
+      template="Poking something so lightly that it doesn't or almost doesn't"
+      " move",
+      success=_is_cup_poked,
+      # With the fingertips at the mug, which must not move: p is never
+      # positive.
+      shaping=Shaping(
+        landmark="mug",
+        touch=(0.0, _BEHIND_MUG, 0.035),
+        slack=(0.01, 0.003, 0.02),
+        progress=_mug_still,
+        goal=0.02,
+      ),
+      stroke=_poke_cup,
+      others=(
+        "move_cup_away",
+        "push_cup_left_to_right",
+        "push_cup_right_to_left",
+        "move_faucet",
+      ),
+      tolerance=0.012,
     ),
   )
 }
@@ -173,6 +498,5 @@ def get(name: str) -> Task:
   Raises:
     KeyError: if there is none; the message lists the known.
   """
-  if name not in TASKS:
-    raise KeyError(f"unknown task {name!r}; known: {', '.join(TASKS)}")
+  checks.one_of("task", name, TASKS, KeyError)
   return TASKS[name]

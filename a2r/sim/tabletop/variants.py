@@ -17,6 +17,7 @@ import dataclasses
 import mujoco
 import numpy as np
 
+from a2r.core import checks
 from a2r.sim.rendering import camera as cameras
 from a2r.sim.rendering import material
 from a2r.sim.tabletop import scene
@@ -128,10 +129,7 @@ def get(name: str) -> Variant:
   Raises:
     KeyError: if there is none; the message lists the known.
   """
-  if name not in VARIANTS:
-    raise KeyError(
-      f"unknown environment {name!r}; known: {', '.join(ENVIRONMENTS)}"
-    )
+  checks.one_of("environment", name, VARIANTS, KeyError)
   return VARIANTS[name]
 
 

@@ -6,7 +6,6 @@ import itertools
 import jax
 import numpy as np
 import pytest
-from absl.testing import absltest, parameterized
 
 from a2r.sim.behavior import policies
 from a2r.sim.tabletop import physics, tasks, variants
@@ -29,88 +28,96 @@ def _play(environment, task, source, num_episodes, seed=3):
   return np.asarray(_judge(task)(states)), states
 
 
-class PoliciesTest(parameterized.TestCase):
-  @parameterized.parameters(*_ALL)
-  def test_expert_succeeds_and_near_miss_fails(self, environment, task):
-    success, _ = _play(environment, task, "expert", 16)
-    self.assertGreaterEqual(success.mean(), 0.9)
-    success, _ = _play(environment, task, "near_miss", 16)
-    self.assertLessEqual(success.mean(), 0.25)
+@pytest.mark.parametrize(("environment", "task"), _ALL)
+def test_expert_succeeds_and_near_miss_fails(environment, task):
+  success, _ = _play(environment, task, "expert", 16)
+  assert success.mean() >= 0.9
+  success, _ = _play(environment, task, "near_miss", 16)
+  assert success.mean() <= 0.25
 
-  @parameterized.parameters(*tasks.TASKS)
-  def test_random_play_rarely_succeeds(self, task):
-    success, _ = _play("tabletop/train", task, "random", 32)
-    self.assertLess(success.mean(), 0.6)
 
-  def test_experts_move_things_visibly(self):
-    for task, column, least in (
-      ("push_cup_left_to_right", 3, 0.07),
-      ("push_cup_right_to_left", 3, 0.07),
-      ("move_cup_away", 4, 0.055),
-      ("close_drawer", 10, 0.05),
-      ("open_drawer", 10, 0.02),
-      ("move_faucet", 12, 0.3),
-    ):
-      _, states = _play("tabletop/train", task, "expert", 16)
-      moved = np.abs(states[:, -1, column] - states[:, 0, column])
-      self.assertGreater(np.percentile(moved, 10), least, task)
+@pytest.mark.parametrize("task", tasks.TASKS)
+def test_random_play_rarely_succeeds(task):
+  success, _ = _play("tabletop/train", task, "random", 32)
+  assert success.mean() < 0.6
 
-  @parameterized.parameters(*tasks.TASKS)
-  def test_noise_fails_often_and_not_always(self, task):
-    success, _ = _play("tabletop/test3", task, "noise", 48)
-    self.assertBetween(success.mean(), 0.2, 0.85)
 
-  @parameterized.parameters(*tasks.TASKS)
-  def test_noise_resembles_its_expert(self, task):
-    _, clean = _play("tabletop/train", task, "expert", 16)
-    _, noisy = _play("tabletop/train", task, "noise", 16)
-    np.testing.assert_array_equal(clean[:, 0], noisy[:, 0])
-    apart = np.linalg.norm(clean[:, :, :3] - noisy[:, :, :3], axis=-1)
-    others = np.linalg.norm(clean[::-1, :, :3] - noisy[:, :, :3], axis=-1)
-    self.assertGreater(apart.max(1).min(), 0.003)
-    self.assertLess(apart.mean(), 0.08)
-    if task == "poke_cup":
-      self.assertLess(apart.mean(), 0.5 * others.mean())
+def test_experts_move_things_visibly():
+  for task, column, least in (
+    ("push_cup_left_to_right", 3, 0.07),
+    ("push_cup_right_to_left", 3, 0.07),
+    ("move_cup_away", 4, 0.055),
+    ("close_drawer", 10, 0.05),
+    ("open_drawer", 10, 0.02),
+    ("move_faucet", 12, 0.3),
+  ):
+    _, states = _play("tabletop/train", task, "expert", 16)
+    moved = np.abs(states[:, -1, column] - states[:, 0, column])
+    assert np.percentile(moved, 10) > least, task
 
-  def test_noise_keeps_the_expert_s_gripper(self):
-    variant = variants.get("tabletop/train")
-    for seed in range(8):
-      clean, noisy = (
-        policy(np.random.default_rng(seed), "close_drawer", variant)
-        for policy in (policies.expert, policies.noise)
-      )
-      np.testing.assert_array_equal(clean[:, 4], noisy[:, 4])
 
-  def test_a_row_of_a_batch_depends_on_its_seed_alone(self):
-    model = physics.load("tabletop/train")
-    play = functools.partial(
-      policies.sample_batch, model, "noise", "close_drawer"
+@pytest.mark.parametrize("task", tasks.TASKS)
+def test_noise_fails_often_and_not_always(task):
+  success, _ = _play("tabletop/test3", task, "noise", 48)
+  assert 0.2 <= success.mean() <= 0.85
+
+
+@pytest.mark.parametrize("task", tasks.TASKS)
+def test_noise_resembles_its_expert(task):
+  _, clean = _play("tabletop/train", task, "expert", 16)
+  _, noisy = _play("tabletop/train", task, "noise", 16)
+  np.testing.assert_array_equal(clean[:, 0], noisy[:, 0])
+  apart = np.linalg.norm(clean[:, :, :3] - noisy[:, :, :3], axis=-1)
+  others = np.linalg.norm(clean[::-1, :, :3] - noisy[:, :, :3], axis=-1)
+  assert apart.max(1).min() > 0.003
+  assert apart.mean() < 0.08
+  if task == "poke_cup":
+    assert apart.mean() < 0.5 * others.mean()
+
+
+def test_noise_keeps_the_expert_s_gripper():
+  variant = variants.get("tabletop/train")
+  for seed in range(8):
+    clean, noisy = (
+      policy(np.random.default_rng(seed), "close_drawer", variant)
+      for policy in (policies.expert, policies.noise)
     )
-    np.testing.assert_array_equal(play([[1, 2], [3, 4]])[1:], play([[3, 4]]))
+    np.testing.assert_array_equal(clean[:, 4], noisy[:, 4])
 
-  @parameterized.product(source=_SCRIPTS, task=tuple(tasks.TASKS))
-  def test_actions_are_in_the_box_and_repeatable(self, source, task):
-    variant = variants.get("tabletop/test3")
-    one, two, other = (
-      policies.sample(np.random.default_rng(seed), source, task, variant)
-      for seed in (1, 1, 2)
-    )
-    self.assertEqual(one.shape, (physics.NUM_STEPS, physics.ACTION_SIZE))
-    self.assertEqual(one.dtype, np.float32)
-    self.assertTrue((one >= physics.ACTION_LOW - 1e-6).all())
-    self.assertTrue((one <= physics.ACTION_HIGH + 1e-6).all())
-    np.testing.assert_array_equal(one, two)
-    self.assertTrue((one != other).any())
 
-  def test_unknown_names_list_the_known(self):
-    variant = variants.get("tabletop/train")
-    rng = np.random.default_rng(0)
-    with self.assertRaisesRegex(KeyError, "'oracle'.*expert, near_miss"):
-      policies.sample(rng, "oracle", "close_drawer", variant)
-    with self.assertRaisesRegex(KeyError, "'juggle'.*close_drawer"):
-      policies.sample(rng, "expert", "juggle", variant)
-    with self.assertRaisesRegex(ValueError, "'rl'.*sample_batch"):
-      policies.sample(rng, "rl", "close_drawer", variant)
+def test_a_row_of_a_batch_depends_on_its_seed_alone():
+  model = physics.load("tabletop/train")
+  play = functools.partial(
+    policies.sample_batch, model, "noise", "close_drawer"
+  )
+  np.testing.assert_array_equal(play([[1, 2], [3, 4]])[1:], play([[3, 4]]))
+
+
+@pytest.mark.parametrize("source", _SCRIPTS)
+@pytest.mark.parametrize("task", tuple(tasks.TASKS))
+def test_actions_are_in_the_box_and_repeatable(source, task):
+  variant = variants.get("tabletop/test3")
+  one, two, other = (
+    policies.sample(np.random.default_rng(seed), source, task, variant)
+    for seed in (1, 1, 2)
+  )
+  assert one.shape == (physics.NUM_STEPS, physics.ACTION_SIZE)
+  assert one.dtype == np.float32
+  assert (one >= physics.ACTION_LOW - 1e-6).all()
+  assert (one <= physics.ACTION_HIGH + 1e-6).all()
+  np.testing.assert_array_equal(one, two)
+  assert (one != other).any()
+
+
+def test_unknown_names_list_the_known():
+  variant = variants.get("tabletop/train")
+  rng = np.random.default_rng(0)
+  with pytest.raises(KeyError, match="'oracle'.*expert, near_miss"):
+    policies.sample(rng, "oracle", "close_drawer", variant)
+  with pytest.raises(KeyError, match="'juggle'.*close_drawer"):
+    policies.sample(rng, "expert", "juggle", variant)
+  with pytest.raises(ValueError, match="'rl'.*sample_batch"):
+    policies.sample(rng, "rl", "close_drawer", variant)
 
 
 @pytest.mark.slow
@@ -119,7 +126,3 @@ def test_expert_over_many_episodes(environment, task):
   success, _ = _play(environment, task, "expert", 200, seed=17)
   print(f"{environment} {task}: {success.mean():.3f}")
   assert success.mean() >= 0.95
-
-
-if __name__ == "__main__":
-  absltest.main()

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from absl.testing import absltest
+import pytest
 from brax.envs import base
 
 from a2r.sim.behavior import ppo
@@ -43,7 +43,7 @@ class Walk(base.Env):
     return "none"
 
 
-_SETTINGS = ppo.Settings(
+_CONFIG = ppo.PPOConfig(
   num_envs=32,
   episode_length=10,
   num_iterations=10,
@@ -54,43 +54,40 @@ _SETTINGS = ppo.Settings(
 )
 
 
-class PpoTest(absltest.TestCase):
-  def test_reaches_the_known_reward_compiles_once_and_repeats(self):
-    walks = [Walk((0.8, 0.0)), Walk((-0.8, 0.0))]
-    trainer = ppo.make_trainer(walks, _SETTINGS)
-    runs = []
-    for _ in range(2):
-      state, rewards = trainer.init(jax.random.PRNGKey(0)), []
-      for index in range(8):
-        rng = jax.random.fold_in(jax.random.PRNGKey(1), index)
-        state, metrics = trainer.epoch(state, rng)
-        rewards.append(float(metrics["reward"]))
-      runs.append((state.params, rewards))
-    self.assertLess(rewards[0], -4.0)
-    self.assertGreater(rewards[-1], -2.5)
-    self.assertEqual(trainer.epoch._cache_size(), 1)
-    self.assertEqual(int(state.env_steps), 8 * 10 * 64 * 10)
-    jax.tree.map(np.testing.assert_array_equal, *runs)
-    for goal in (0.8, -0.8):
-      place = self._last_place(trainer.make_policy(state, True), goal)
-      np.testing.assert_allclose(place, [goal, 0.0], atol=0.15)
-
-  def _last_place(self, policy, goal):
-    env = Walk((goal, 0.0))
-    state = env.reset(None)
-    for _ in range(10):
-      action, _ = policy(state.obs, jax.random.PRNGKey(0))
-      state = env.step(state, action)
-    return state.obs[:2]
-
-  def test_bad_settings_say_what_is_wrong(self):
-    wide = Walk()
-    wide.__class__ = type("Wide", (Walk,), {"observation_size": 5})
-    with self.assertRaisesRegex(ValueError, r"agree.*\(4, 2\), \(5, 2\)"):
-      ppo.make_trainer([Walk(), wide])
-    with self.assertRaisesRegex(ValueError, "64 rows.*7 minibatches"):
-      ppo.make_trainer([Walk()], ppo.Settings(num_minibatches=7))
+def test_reaches_the_known_reward_compiles_once_and_repeats():
+  walks = [Walk((0.8, 0.0)), Walk((-0.8, 0.0))]
+  trainer = ppo.make_trainer(walks, _CONFIG)
+  runs = []
+  for _ in range(2):
+    state, rewards = trainer.init(jax.random.PRNGKey(0)), []
+    for index in range(8):
+      rng = jax.random.fold_in(jax.random.PRNGKey(1), index)
+      state, metrics = trainer.epoch(state, rng)
+      rewards.append(float(metrics["reward"]))
+    runs.append((state.params, rewards))
+  assert rewards[0] < -4.0
+  assert rewards[-1] > -2.5
+  assert trainer.epoch._cache_size() == 1
+  assert int(state.env_steps) == 8 * 10 * 64 * 10
+  jax.tree.map(np.testing.assert_array_equal, *runs)
+  for goal in (0.8, -0.8):
+    place = _last_place(trainer.make_policy(state, True), goal)
+    np.testing.assert_allclose(place, [goal, 0.0], atol=0.15)
 
 
-if __name__ == "__main__":
-  absltest.main()
+def _last_place(policy, goal):
+  env = Walk((goal, 0.0))
+  state = env.reset(None)
+  for _ in range(10):
+    action, _ = policy(state.obs, jax.random.PRNGKey(0))
+    state = env.step(state, action)
+  return state.obs[:2]
+
+
+def test_bad_configs_say_what_is_wrong():
+  wide = Walk()
+  wide.__class__ = type("Wide", (Walk,), {"observation_size": 5})
+  with pytest.raises(ValueError, match=r"agree.*\(4, 2\), \(5, 2\)"):
+    ppo.make_trainer([Walk(), wide])
+  with pytest.raises(ValueError, match="64 rows.*7 minibatches"):
+    ppo.make_trainer([Walk()], ppo.PPOConfig(num_minibatches=7))

@@ -6,7 +6,7 @@ from unittest import mock
 import jax
 import jax.numpy as jnp
 import numpy as np
-from absl.testing import absltest, parameterized
+import pytest
 
 from a2r.sim.behavior import ppo, stopped, stopping
 
@@ -23,67 +23,74 @@ def _trainer(num_steps):
   return ppo.Trainer(init, epoch, None)
 
 
-class StoppingTest(parameterized.TestCase):
-  @parameterized.named_parameters(
-    ("at_the_aim", [(0.1, 0.9), (0.45, 0.9), (0.9, 0.9)], 2, 2),
-    ("not_while_failures_are_far", [(0.5, 0.1), (0.6, 0.5)], 2, 2),
-    ("before_it_was_too_good", [(0.3, 0.9), (0.95, 0.9)], 1, 2),
-    ("at_the_end", [(0.1, 0.5), (0.2, 0.5), (0.0, 0.5), (0.0, 0.5)], 2, 4),
+@pytest.mark.parametrize(
+  (
+    "evaluations",
+    "kept",
+    "ended",
+  ),
+  [
+    pytest.param([(0.1, 0.9), (0.45, 0.9), (0.9, 0.9)], 2, 2, id="at_the_aim"),
+    pytest.param(
+      [(0.5, 0.1), (0.6, 0.5)], 2, 2, id="not_while_failures_are_far"
+    ),
+    pytest.param([(0.3, 0.9), (0.95, 0.9)], 1, 2, id="before_it_was_too_good"),
+    pytest.param(
+      [(0.1, 0.5), (0.2, 0.5), (0.0, 0.5), (0.0, 0.5)], 2, 4, id="at_the_end"
+    ),
+  ],
+)
+def test_stops(evaluations, kept, ended):
+  reported = []
+  with (
+    mock.patch.object(ppo, "make_trainer", lambda *_: _trainer(100)),
+    mock.patch.object(stopping.sim, "make", lambda *_, **__: None),
+    mock.patch.object(stopping, "export", lambda state: state.env_steps),
+    mock.patch.object(
+      stopping,
+      "evaluate",
+      side_effect=[stopping.Evaluation(*row, 0.1) for row in evaluations],
+    ),
+    mock.patch.object(
+      stopping,
+      "evaluate_random",
+      lambda *_, **__: stopping.Evaluation(0.2, 0.3, 0.2),
+    ),
+  ):
+    result = stopping.train(
+      "poke_cup",
+      seed=0,
+      stop_at=0.5,
+      num_steps=400,
+      report_fn=lambda steps, figures: reported.append(steps),
+    )
+  assert result.env_steps == 100 * kept
+  assert result.policy == 100 * kept
+  assert reported == ([100 * (i + 1) for i in range(ended)])
+
+
+def test_the_exported_policy_acts_as_the_trained_one():
+  config = ppo.PPOConfig(hidden=(8, 8), init_std=0.4)
+  env = types.SimpleNamespace(observation_size=6, action_size=5)
+  with mock.patch.object(ppo.wrappers, "wrap"):
+    trainer = ppo.make_trainer([env], config)
+  state = trainer.init(jax.random.key(0))
+  draw = iter(jax.random.split(jax.random.key(1), 20))
+  state = state.replace(
+    params=jax.tree.map(
+      lambda x: x + 0.3 * jax.random.normal(next(draw), x.shape), state.params
+    ),
+    normalizer=state.normalizer.replace(
+      mean=jnp.arange(6.0), std=jnp.linspace(0.1, 3.0, 6)
+    ),
   )
-  def test_stops(self, judgments, kept, ended):
-    reported = []
-    with (
-      mock.patch.object(ppo, "make_trainer", lambda *_: _trainer(100)),
-      mock.patch.object(stopping.sim, "make", lambda *_, **__: None),
-      mock.patch.object(stopping, "export", lambda state: state.env_steps),
-      mock.patch.object(
-        stopping,
-        "judge",
-        side_effect=[stopping.Judgment(*row, 0.1) for row in judgments],
-      ),
-      mock.patch.object(
-        stopping,
-        "judge_random",
-        lambda *_, **__: stopping.Judgment(0.2, 0.3, 0.2),
-      ),
-    ):
-      result = stopping.train(
-        "poke_cup",
-        seed=0,
-        stop_at=0.5,
-        num_steps=400,
-        report_fn=lambda steps, figures: reported.append(steps),
-      )
-    self.assertEqual(result.env_steps, 100 * kept)
-    self.assertEqual(result.policy, 100 * kept)
-    self.assertEqual(reported, [100 * (i + 1) for i in range(ended)])
-
-  def test_the_exported_policy_acts_as_the_trained_one(self):
-    settings = ppo.Settings(hidden=(8, 8), init_std=0.4)
-    env = types.SimpleNamespace(observation_size=6, action_size=5)
-    with mock.patch.object(ppo.wrappers, "wrap"):
-      trainer = ppo.make_trainer([env], settings)
-    state = trainer.init(jax.random.key(0))
-    draw = iter(jax.random.split(jax.random.key(1), 20))
-    state = state.replace(
-      params=jax.tree.map(
-        lambda x: x + 0.3 * jax.random.normal(next(draw), x.shape), state.params
-      ),
-      normalizer=state.normalizer.replace(
-        mean=jnp.arange(6.0), std=jnp.linspace(0.1, 3.0, 6)
-      ),
-    )
-    obs = 4 * jax.random.normal(jax.random.key(2), (3, 6))
-    expected, _ = trainer.make_policy(state, True)(obs, None)
-    policy = stopping.export(state)
-    action = stopped.act(policy, np.asarray(obs))
-    np.testing.assert_allclose(action, expected, rtol=1e-4, atol=1e-4)
-    _, extras = trainer.make_policy(state)(obs, jax.random.key(3))
-    _, std = extras["distribution_params"]
-    np.testing.assert_allclose(
-      np.broadcast_to(policy.noise, std.shape), std, rtol=1e-6
-    )
-
-
-if __name__ == "__main__":
-  absltest.main()
+  obs = 4 * jax.random.normal(jax.random.key(2), (3, 6))
+  expected, _ = trainer.make_policy(state, True)(obs, None)
+  policy = stopping.export(state)
+  action = stopped.act(policy, np.asarray(obs))
+  np.testing.assert_allclose(action, expected, rtol=1e-4, atol=1e-4)
+  _, extras = trainer.make_policy(state)(obs, jax.random.key(3))
+  _, std = extras["distribution_params"]
+  np.testing.assert_allclose(
+    np.broadcast_to(policy.noise, std.shape), std, rtol=1e-6
+  )

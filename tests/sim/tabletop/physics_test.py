@@ -1,7 +1,7 @@
 """Tests of the tabletop's dynamics: C, MJX and the two together."""
 
 import numpy as np
-from absl.testing import absltest, parameterized
+import pytest
 
 from a2r.sim.behavior import policies
 from a2r.sim.tabletop import physics, scene, tasks, variants
@@ -24,103 +24,105 @@ def _hasty_experts(variant):
   return actions.reshape(len(actions), 30, 2, 5).sum(axis=2)[:, :20]
 
 
-class StartTest(parameterized.TestCase):
-  @parameterized.parameters(*variants.ENVIRONMENTS)
-  def test_hand_and_objects_are_where_dvd_puts_them(self, name):
-    model = physics.load(name)
-    states = physics.rollout(model, np.zeros((1, 1, 5)), physics="c").states[
-      0, 0
-    ]
-    np.testing.assert_allclose(states[:3], [0.0, 0.5, 0.02], atol=2e-3)
-    np.testing.assert_allclose(states[3:6], [*model.variant.layout.mug, 0.0])
-    np.testing.assert_allclose(states[6:10], [1, 0, 0, 0])
-    np.testing.assert_allclose(states[10:], [-0.07, 0.0, 0.0])
-
-  def test_unknown_environment_lists_the_known(self):
-    with self.assertRaisesRegex(KeyError, "tabletop/train.*tabletop/test3"):
-      physics.load("tabletop/kitchen")
+@pytest.mark.parametrize("name", variants.ENVIRONMENTS)
+def test_hand_and_objects_are_where_dvd_puts_them(name):
+  model = physics.load(name)
+  states = physics.rollout(model, np.zeros((1, 1, 5)), physics="c").states[0, 0]
+  np.testing.assert_allclose(states[:3], [0.0, 0.5, 0.02], atol=2e-3)
+  np.testing.assert_allclose(states[3:6], [*model.variant.layout.mug, 0.0])
+  np.testing.assert_allclose(states[6:10], [1, 0, 0, 0])
+  np.testing.assert_allclose(states[10:], [-0.07, 0.0, 0.0])
 
 
-class RolloutTest(parameterized.TestCase):
-  def test_doing_nothing_moves_nothing(self):
-    model = physics.load("tabletop/train")
-    trajectory = physics.rollout(model, np.zeros((1, 60, 5)), physics="c")
-    np.testing.assert_allclose(
-      trajectory.states[0, -1], trajectory.states[0, 0], atol=2e-3
-    )
-
-  def test_hand_follows_and_clips_the_mocap(self):
-    actions = np.zeros((1, 40, 5))
-    actions[:, :, :3] = (10.0, 0.0, 10.0)
-    trajectory = physics.rollout(
-      physics.load("tabletop/test3"), actions, physics="c"
-    )
-    hand = trajectory.states[0, -1, :3]
-    np.testing.assert_allclose(hand, [0.4, 0.5, 0.2], atol=0.02)
-
-  def test_a_row_does_not_depend_on_its_batch(self):
-    model = physics.load("tabletop/train")
-    actions = _random_actions(5, 10)
-    whole = physics.rollout(model, actions, physics="c")
-    again = physics.rollout(model, actions, physics="c")
-    alone = physics.rollout(model, actions[3:4], physics="c")
-    np.testing.assert_array_equal(whole.qpos, again.qpos)
-    np.testing.assert_array_equal(whole.states[3], alone.states[0])
-
-  @parameterized.parameters(*variants.ENVIRONMENTS)
-  def test_random_play_stays_sane(self, name):
-    trajectory = physics.rollout(
-      physics.load(name), _random_actions(16, 60), physics="c"
-    )
-    self.assertTrue(np.isfinite(trajectory.qpos).all())
-    np.testing.assert_array_equal(
-      trajectory.qpos[:, :, scene.MUG_QUAT] - [1, 0, 0, 0], 0
-    )
-    drawer = trajectory.states[:, :, 10]
-    self.assertGreaterEqual(drawer.min(), scene.DRAWER_RANGE[0] - 1e-6)
-    self.assertLessEqual(drawer.max(), scene.DRAWER_RANGE[1])
-    mug = trajectory.states[:, :, 3:6] - trajectory.states[:, :1, 3:6]
-    self.assertLess(np.abs(mug[..., :2]).max(), 0.8)
-    self.assertGreater(mug[..., 2].min(), -0.03)
-
-  def test_mistakes_are_named(self):
-    model = physics.load("tabletop/train")
-    with self.assertRaisesRegex(ValueError, "unknown physics 'warp'.*mjx"):
-      physics.rollout(model, np.zeros((1, 1, 5)), physics="warp")
-    with self.assertRaisesRegex(ValueError, r"\[batch, steps, 5\]"):
-      physics.rollout(model, np.zeros((3, 5)))
+def test_unknown_environment_lists_the_known():
+  with pytest.raises(KeyError, match="tabletop/train.*tabletop/test3"):
+    physics.load("tabletop/kitchen")
 
 
-class EnginesTest(parameterized.TestCase):
-  """Random play and scripted contact; one compilation serves both layouts.
-
-  Contacts are chaotic: a mug squeezed between hand and wall may part, so the
-  bounds hold for most episodes, and the shares are printed.
-  """
-
-  @parameterized.parameters("tabletop/train", "tabletop/test3")
-  def test_mjx_agrees_with_c(self, name):
-    model = physics.load(name)
-    actions = np.concatenate(
-      [_random_actions(9, 20), _hasty_experts(model.variant)]
-    )
-    ours = physics.rollout(model, actions, physics="mjx")
-    theirs = physics.rollout(model, actions, physics="c")
-    error = np.abs(np.asarray(ours.states) - theirs.states).max(axis=1)
-    objects = error[:, 3:6].max(axis=1)
-    for label, value in (
-      ("hand", error[:, :3].max(axis=1)),
-      ("mug", objects),
-      ("drawer", error[:, 10]),
-      ("faucet", error[:, 12]),
-    ):
-      shares = np.percentile(value, [50, 75, 90, 100])
-      print(f"{name} {label}: p50 p75 p90 max", shares)
-    self.assertLess(np.percentile(error[:, :3].max(axis=1), 90), 1e-3)
-    self.assertLess(np.percentile(objects, 90), 2e-3)
-    self.assertLess(np.percentile(error[:, 10], 90), 2e-3)
-    self.assertLess(np.percentile(error[:, 12], 90), 2e-2)
+def test_doing_nothing_moves_nothing():
+  model = physics.load("tabletop/train")
+  trajectory = physics.rollout(model, np.zeros((1, 60, 5)), physics="c")
+  np.testing.assert_allclose(
+    trajectory.states[0, -1], trajectory.states[0, 0], atol=2e-3
+  )
 
 
-if __name__ == "__main__":
-  absltest.main()
+def test_hand_follows_and_clips_the_mocap():
+  actions = np.zeros((1, 40, 5))
+  actions[:, :, :3] = (10.0, 0.0, 10.0)
+  trajectory = physics.rollout(
+    physics.load("tabletop/test3"), actions, physics="c"
+  )
+  hand = trajectory.states[0, -1, :3]
+  np.testing.assert_allclose(hand, [0.4, 0.5, 0.2], atol=0.02)
+
+
+def test_a_row_does_not_depend_on_its_batch():
+  model = physics.load("tabletop/train")
+  actions = _random_actions(5, 10)
+  whole = physics.rollout(model, actions, physics="c")
+  again = physics.rollout(model, actions, physics="c")
+  alone = physics.rollout(model, actions[3:4], physics="c")
+  np.testing.assert_array_equal(whole.qpos, again.qpos)
+  np.testing.assert_array_equal(whole.states[3], alone.states[0])
+
+
+@pytest.mark.parametrize("name", variants.ENVIRONMENTS)
+def test_random_play_stays_sane(name):
+  trajectory = physics.rollout(
+    physics.load(name), _random_actions(16, 60), physics="c"
+  )
+  assert np.isfinite(trajectory.qpos).all()
+  np.testing.assert_array_equal(
+    trajectory.qpos[:, :, scene.MUG_QUAT] - [1, 0, 0, 0], 0
+  )
+  drawer = trajectory.states[:, :, 10]
+  assert drawer.min() >= scene.DRAWER_RANGE[0] - 1e-6
+  assert drawer.max() <= scene.DRAWER_RANGE[1]
+  mug = trajectory.states[:, :, 3:6] - trajectory.states[:, :1, 3:6]
+  assert np.abs(mug[..., :2]).max() < 0.8
+  assert mug[..., 2].min() > -0.03
+
+
+def test_scaled_actions_lie_in_the_unit_box():
+  scaled = physics.scale_actions(np.array([1.0, -2.0, 0.5, -np.pi / 2, 9.0]))
+  np.testing.assert_allclose(scaled, [1, -1, 0.5, -0.5, 1], rtol=1e-6)
+
+
+def test_mistakes_are_named():
+  model = physics.load("tabletop/train")
+  with pytest.raises(ValueError, match="unknown physics 'warp'.*mjx"):
+    physics.rollout(model, np.zeros((1, 1, 5)), physics="warp")
+  with pytest.raises(ValueError, match=r"\[batch, steps, 5\]"):
+    physics.rollout(model, np.zeros((3, 5)))
+
+
+"""Random play and scripted contact; one compilation serves both layouts.
+
+Contacts are chaotic: a mug squeezed between hand and wall may part, so the
+bounds hold for most episodes, and the shares are printed.
+"""
+
+
+@pytest.mark.parametrize("name", ["tabletop/train", "tabletop/test3"])
+def test_mjx_agrees_with_c(name):
+  model = physics.load(name)
+  actions = np.concatenate(
+    [_random_actions(9, 20), _hasty_experts(model.variant)]
+  )
+  ours = physics.rollout(model, actions, physics="mjx")
+  theirs = physics.rollout(model, actions, physics="c")
+  error = np.abs(np.asarray(ours.states) - theirs.states).max(axis=1)
+  objects = error[:, 3:6].max(axis=1)
+  for label, value in (
+    ("hand", error[:, :3].max(axis=1)),
+    ("mug", objects),
+    ("drawer", error[:, 10]),
+    ("faucet", error[:, 12]),
+  ):
+    shares = np.percentile(value, [50, 75, 90, 100])
+    print(f"{name} {label}: p50 p75 p90 max", shares)
+  assert np.percentile(error[:, :3].max(axis=1), 90) < 1e-3
+  assert np.percentile(objects, 90) < 2e-3
+  assert np.percentile(error[:, 10], 90) < 2e-3
+  assert np.percentile(error[:, 12], 90) < 2e-2

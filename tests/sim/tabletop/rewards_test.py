@@ -5,11 +5,11 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
-from absl.testing import absltest, parameterized
+import pytest
 
 from a2r import sim
-from a2r.sim.behavior import policies, stopped
-from a2r.sim.tabletop import physics, rewards
+from a2r.sim.behavior import policies
+from a2r.sim.tabletop import observation, physics, rewards
 
 _HANDLE, _TIP = np.array([0.25, 0.52, 0.09]), np.array([-0.25, 0.525, 0.124])
 _EPISODES = 6
@@ -21,7 +21,7 @@ def _state(task, *, away=0.0, **moved):
   state[3:6], state[6], state[10] = (0, 0.6, 0), 1, -0.07
   for name, offset in moved.items():
     state[{"mug_x": 3, "mug_y": 4, "drawer": 10, "faucet": 12}[name]] += offset
-  row = rewards.SHAPINGS[task]
+  row = sim.TASKS[task].shaping
   landmark = {"handle": _HANDLE, "mug": state[3:6], "tip": _TIP}[row.landmark]
   state[:3] = landmark + np.array(row.touch) - (0, 0, away)
   return state
@@ -67,76 +67,74 @@ def _play(source):
     ]
 
   start = np.broadcast_to(states[:, :, :1], states.shape)
-  earned = totals(states, start, *stopped.landmarks(model, states))
+  earned = totals(
+    states, start, *observation.landmarks(np.float64(model.fixtures), states)
+  )
   return dict(zip(sim.TASKS, map(np.asarray, earned), strict=True))
 
 
-class RewardsTest(parameterized.TestCase):
-  def test_every_task_has_a_reward(self):
-    self.assertEqual(set(rewards.SHAPINGS), set(sim.TASKS))
+@pytest.mark.parametrize("task", sim.TASKS)
+def test_nearness_earns_up_to_one(task):
+  reward = rewards.shaped(task)
+  start = _state(task)
+  earned = [
+    float(reward(_state(task, away=away), start, _HANDLE, _TIP))
+    for away in (0.0, 0.05, 0.1, 0.5)
+  ]
+  assert earned[0] == pytest.approx(1.0, abs=1e-3)
+  assert earned == sorted(earned, reverse=True)
+  assert earned[-1] < 0.05
 
-  @parameterized.parameters(*sim.TASKS)
-  def test_nearness_earns_up_to_one(self, task):
-    reward = rewards.shaped(task)
-    start = _state(task)
-    earned = [
-      float(reward(_state(task, away=away), start, _HANDLE, _TIP))
-      for away in (0.0, 0.05, 0.1, 0.5)
-    ]
-    self.assertAlmostEqual(earned[0], 1.0, places=3)
-    self.assertEqual(earned, sorted(earned, reverse=True))
-    self.assertLess(earned[-1], 0.05)
 
-  @parameterized.parameters(*_PROGRESS)
-  def test_progress_earns_twice_its_share_of_the_goal(self, task, moved, share):
-    start, now = _state(task), _state(task, **moved)
-    reward = rewards.shaped(task)(now, start, _HANDLE, _TIP)
-    self.assertAlmostEqual(float(reward), 1 + 2 * share, places=3)
+@pytest.mark.parametrize(("task", "moved", "share"), _PROGRESS)
+def test_progress_earns_twice_its_share_of_the_goal(task, moved, share):
+  start, now = _state(task), _state(task, **moved)
+  reward = rewards.shaped(task)(now, start, _HANDLE, _TIP)
+  assert float(reward) == pytest.approx(1 + 2 * share, abs=1e-3)
 
-  def test_either_side_of_the_faucet_is_as_good(self):
-    state = _state("move_faucet", away=0.1)
-    other = state.copy()
-    other[0] = 2 * _TIP[0] - state[0]
-    distance = rewards.approach("move_faucet")
-    self.assertAlmostEqual(
-      float(distance(state, _HANDLE, _TIP)),
-      float(distance(other, _HANDLE, _TIP)),
-      places=6,
+
+def test_either_side_of_the_faucet_is_as_good():
+  state = _state("move_faucet", away=0.1)
+  other = state.copy()
+  other[0] = 2 * _TIP[0] - state[0]
+  distance = rewards.approach("move_faucet")
+  assert float(distance(state, _HANDLE, _TIP)) == pytest.approx(
+    float(distance(other, _HANDLE, _TIP)), abs=1e-6
+  )
+
+
+def test_the_slack_is_free_and_beyond_it_meters_count():
+  state = _state("close_drawer")
+  distance = rewards.approach("close_drawer")
+  for x, expected in ((0.03, 0.0), (0.05, 0.02), (-0.13, 0.1)):
+    moved = state + np.eye(13)[0] * x
+    assert float(distance(moved, _HANDLE, _TIP)) == pytest.approx(
+      expected, abs=1e-5
     )
 
-  def test_the_slack_is_free_and_beyond_it_meters_count(self):
-    state = _state("close_drawer")
-    distance = rewards.approach("close_drawer")
-    for x, expected in ((0.03, 0.0), (0.05, 0.02), (-0.13, 0.1)):
-      moved = state + np.eye(13)[0] * x
-      self.assertAlmostEqual(
-        float(distance(moved, _HANDLE, _TIP)), expected, places=5
-      )
 
-  @parameterized.parameters(*sim.TASKS)
-  def test_experts_earn_more_than_random_play(self, task):
-    expert, random = (_play(source)[task] for source in ("expert", "random"))
-    self.assertTrue(np.isfinite(expert).all() and np.isfinite(random).all())
-    self.assertGreater(expert.mean(), random.mean() + 10)
-    self.assertGreater(np.median(expert), random.max() - 20)
-
-  def test_gradients_are_finite_at_the_touch(self):
-    states = {task: jnp.asarray(_state(task)) for task in sim.TASKS}
-
-    @jax.jit
-    def gradients(states):
-      return {
-        task: jax.grad(rewards.shaped(task))(start, start, _HANDLE, _TIP)
-        for task, start in states.items()
-      }
-
-    for task, gradient in gradients(states).items():
-      self.assertTrue(jnp.isfinite(gradient).all(), task)
-
-  def test_unknown_tasks_list_the_known(self):
-    with self.assertRaisesRegex(KeyError, "'juggle'.*close_drawer"):
-      rewards.shaped("juggle")
+@pytest.mark.parametrize("task", sim.TASKS)
+def test_experts_earn_more_than_random_play(task):
+  expert, random = (_play(source)[task] for source in ("expert", "random"))
+  assert np.isfinite(expert).all() and np.isfinite(random).all()
+  assert expert.mean() > random.mean() + 10
+  assert np.median(expert) > random.max() - 20
 
 
-if __name__ == "__main__":
-  absltest.main()
+def test_gradients_are_finite_at_the_touch():
+  states = {task: jnp.asarray(_state(task)) for task in sim.TASKS}
+
+  @jax.jit
+  def gradients(states):
+    return {
+      task: jax.grad(rewards.shaped(task))(start, start, _HANDLE, _TIP)
+      for task, start in states.items()
+    }
+
+  for task, gradient in gradients(states).items():
+    assert jnp.isfinite(gradient).all(), task
+
+
+def test_unknown_tasks_list_the_known():
+  with pytest.raises(KeyError, match="'juggle'.*close_drawer"):
+    rewards.shaped("juggle")

@@ -7,10 +7,10 @@ import jax.extend
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from absl.testing import absltest, parameterized
 
 from a2r import sim
 from a2r.sim.tabletop import drawing, physics, rollouts
+from a2r.sim.tabletop import env as tabletop
 
 _STEPS, _EVERY, _SIZE = 12, 4, 8
 _JAXPRS = (jax.extend.core.Jaxpr, jax.extend.core.ClosedJaxpr)
@@ -71,119 +71,129 @@ def _assert_same(left, right):
   jax.tree.map(np.testing.assert_array_equal, left, right)
 
 
-class ProgramTest(absltest.TestCase):
-  def test_mjx_never_asks_the_host(self):
-    env = _env(physics="mjx")
-    jaxpr = jax.make_jaxpr(
-      lambda rng: sim.rollout(env, _POLICY, rng, 2, num_steps=2, pixels_every=1)
-    )(jax.random.key(0))
-    # Physics and pictures are in it.
-    self.assertContainsSubset({"scan", "while"}, _primitives(jaxpr))
-    self.assertEmpty(_through_the_host(jaxpr))
-
-  def test_what_asks_the_host_is_found(self):
-    env = _env()
-    state = env.reset(jax.random.key(0))
-    jaxpr = jax.make_jaxpr(
-      lambda state: jax.lax.scan(
-        lambda state, _: (jax.jit(env.step)(state, jnp.zeros(5)), None),
-        state,
-        length=2,
-      )
-    )(state)
-    self.assertEqual(_through_the_host(jaxpr), ["pure_callback"])
+def test_mjx_never_asks_the_host():
+  env = _env(physics="mjx")
+  jaxpr = jax.make_jaxpr(
+    lambda rng: sim.rollout(env, _POLICY, rng, 2, num_steps=2, pixels_every=1)
+  )(jax.random.key(0))
+  # Physics and pictures are in it.
+  assert {"scan", "while"} <= _primitives(jaxpr)
+  assert not _through_the_host(jaxpr)
 
 
-class PlayTest(parameterized.TestCase):
-  def test_shapes_and_types(self):
-    played = _played()
-    size = _env().observation_size
-    times = _STEPS + 1
-    for name, shape, dtype in (
-      ("states", (3, times, 13), np.float32),
-      ("qpos", (3, times, 19), np.float32),
-      ("obs", (3, times, size), np.float32),
-      ("actions", (3, _STEPS, 5), np.float32),
-      ("reward", (3, _STEPS), np.float32),
-      ("success", (3,), np.bool_),
-      ("frames", (3, _STEPS // _EVERY + 1, _SIZE, _SIZE, 3), np.uint8),
-    ):
-      value = getattr(played, name)
-      self.assertEqual((value.shape, value.dtype), (shape, dtype), name)
+def test_what_asks_the_host_is_found():
+  env = _env()
+  state = env.reset(jax.random.key(0))
+  jaxpr = jax.make_jaxpr(
+    lambda state: jax.lax.scan(
+      lambda state, _: (jax.jit(env.step)(state, jnp.zeros(5)), None),
+      state,
+      length=2,
+    )
+  )(state)
+  assert _through_the_host(jaxpr) == ["pure_callback"]
 
-  def test_frames_show_every_nth_step(self):
-    env, played = _env(), _played()
-    renderer = drawing.SceneRenderer(env.model.variant, env.model.mj)
-    qpos = played.qpos[:, ::_EVERY]
-    frames = drawing.draw_frames(renderer, env.model.mj, qpos, image_size=_SIZE)
-    np.testing.assert_array_equal(played.frames, frames)
-    self.assertTrue((frames[:, 1:] != frames[:, :-1]).any(axis=(2, 3, 4)).all())
 
-  def test_success_and_reward_are_the_task_s(self):
-    env, played = _env(), _played()
-    success = [env.task.success(states) for states in played.states]
-    np.testing.assert_array_equal(played.success, success)
-    self.assertTrue(any(success))
-    pairs = np.stack([np.stack([played.states[:, 0]] * _STEPS, 1)] * 2, 2)
-    pairs[:, :, 1] = played.states[:, 1:]
-    reward = jax.vmap(jax.vmap(env.task.success))(pairs)
-    np.testing.assert_array_equal(played.reward, reward)
-    other = _play(_env(task="close_drawer"))
-    np.testing.assert_array_equal(other.states, played.states)
-    self.assertFalse(other.success.any())
+def test_shapes_and_types():
+  played = _played()
+  size = _env().observation_size
+  times = _STEPS + 1
+  for name, shape, dtype in (
+    ("states", (3, times, 13), np.float32),
+    ("qpos", (3, times, 19), np.float32),
+    ("obs", (3, times, size), np.float32),
+    ("actions", (3, _STEPS, 5), np.float32),
+    ("reward", (3, _STEPS), np.float32),
+    ("success", (3,), np.bool_),
+    ("frames", (3, _STEPS // _EVERY + 1, _SIZE, _SIZE, 3), np.uint8),
+  ):
+    value = getattr(played, name)
+    assert (value.shape, value.dtype) == (shape, dtype), name
 
-  def test_follows_the_physics_of_the_same_actions(self):
-    env = sim.make("tabletop/train", image_size=_SIZE)
-    played = sim.rollout(env, _POLICY, jax.random.key(0), 3, num_steps=_STEPS)
-    self.assertIsNone(played.frames)
-    wanted = physics.rollout(env.model, played.actions)
-    np.testing.assert_allclose(played.states, wanted.states, atol=1e-4)
-    np.testing.assert_allclose(played.qpos, wanted.qpos, atol=1e-4)
-    np.testing.assert_array_equal(played.states[:, 0], wanted.states[:, 0])
 
-  @pytest.mark.slow
-  def test_an_episode_does_not_depend_on_how_many_there_are(self):
-    few, many = _played(), _play(_env(), 5)
-    _assert_same(few, jax.tree.map(lambda x: x[:3], many))
-    self.assertTrue((few.states[0] != few.states[1]).any())
+def test_frames_show_every_nth_step():
+  env, played = _env(), _played()
+  renderer = drawing.SceneRenderer(env.model.variant, env.model.mj)
+  qpos = played.qpos[:, ::_EVERY]
+  frames = drawing.draw_frames(renderer, env.model.mj, qpos, image_size=_SIZE)
+  np.testing.assert_array_equal(played.frames, frames)
+  assert (frames[:, 1:] != frames[:, :-1]).any(axis=(2, 3, 4)).all()
 
-  def test_the_key_is_the_seed(self):
-    first, again = _played(), _play(_env())
-    _assert_same(first, again)
-    other = _play(_env(), seed=1)
-    self.assertTrue((other.states[0] != first.states[0]).any())
-    self.assertTrue((other.qpos[0, 0] != first.qpos[0, 0]).any())  # The noise.
 
-  def test_parameters_of_a_policy_are_data(self):
-    _played()
-    programs = (rollouts._reset_jit, rollouts._act_jit, rollouts._advance_jit)
-    before = [program._cache_size() for program in programs]
-    weak = _play(_env(), policy=jax.tree_util.Partial(_reach, 1.0))
-    _play(_env("tabletop/train", "move_faucet"))
-    self.assertEqual([program._cache_size() for program in programs], before)
-    self.assertTrue((weak.actions != _played().actions).any())
-    function = _play(_env(), policy=functools.partial(_reach, 20.0))
-    np.testing.assert_allclose(function.states, _played().states, atol=1e-5)
+def test_success_and_reward_are_the_task_s():
+  env, played = _env(), _played()
+  success = [env.task.success(states) for states in played.states]
+  np.testing.assert_array_equal(played.success, success)
+  assert any(success)
+  pairs = np.stack([np.stack([played.states[:, 0]] * _STEPS, 1)] * 2, 2)
+  pairs[:, :, 1] = played.states[:, 1:]
+  reward = jax.vmap(jax.vmap(env.task.success))(pairs)
+  np.testing.assert_array_equal(played.reward, reward)
+  other = _play(_env(task="close_drawer"))
+  np.testing.assert_array_equal(other.states, played.states)
+  assert not other.success.any()
 
-  @parameterized.parameters(
+
+def test_follows_the_physics_of_the_same_actions():
+  env = sim.make("tabletop/train", image_size=_SIZE)
+  played = sim.rollout(env, _POLICY, jax.random.key(0), 3, num_steps=_STEPS)
+  assert played.frames is None
+  wanted = physics.rollout(env.model, played.actions)
+  np.testing.assert_allclose(played.states, wanted.states, atol=1e-4)
+  np.testing.assert_allclose(played.qpos, wanted.qpos, atol=1e-4)
+  np.testing.assert_array_equal(played.states[:, 0], wanted.states[:, 0])
+
+
+@pytest.mark.slow
+def test_an_episode_does_not_depend_on_how_many_there_are():
+  few, many = _played(), _play(_env(), 5)
+  _assert_same(few, jax.tree.map(lambda x: x[:3], many))
+  assert (few.states[0] != few.states[1]).any()
+
+
+def test_the_key_is_the_seed():
+  first, again = _played(), _play(_env())
+  _assert_same(first, again)
+  other = _play(_env(), seed=1)
+  assert (other.states[0] != first.states[0]).any()
+  assert (other.qpos[0, 0] != first.qpos[0, 0]).any()  # The noise.
+
+
+def test_parameters_of_a_policy_are_data():
+  _played()
+  programs = (tabletop.reset_many, tabletop._advance_many, rollouts._act)
+  before = [program._cache_size() for program in programs]
+  weak = _play(_env(), policy=jax.tree_util.Partial(_reach, 1.0))
+  _play(_env("tabletop/train", "move_faucet"))
+  assert ([program._cache_size() for program in programs]) == before
+  assert (weak.actions != _played().actions).any()
+  function = _play(_env(), policy=functools.partial(_reach, 20.0))
+  np.testing.assert_allclose(function.states, _played().states, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+  ("numbers", "message"),
+  [
     (dict(num_envs=0), "one episode and step, got 0 and 4"),
     (dict(num_steps=0), "one episode and step, got 2 and 0"),
     (dict(pixels_every=3), "divide 4 steps, got 3"),
     (dict(pixels_every=-1), "divide 4 steps, got -1"),
-  )
-  def test_wrong_numbers_are_told(self, numbers, message):
-    numbers = dict(num_envs=2, num_steps=4) | numbers
-    with self.assertRaisesRegex(ValueError, message):
-      sim.rollout(_env(), _POLICY, jax.random.key(0), **numbers)
+  ],
+)
+def test_wrong_numbers_are_told(numbers, message):
+  numbers = dict(num_envs=2, num_steps=4) | numbers
+  with pytest.raises(ValueError, match=message):
+    sim.rollout(_env(), _POLICY, jax.random.key(0), **numbers)
 
-  def test_wrong_actions_are_told(self):
-    with self.assertRaisesRegex(ValueError, r"shape \(5,\), got \(4,\)"):
-      _play(_env(), policy=lambda rng, obs: obs[:4])
+
+def test_wrong_actions_are_told():
+  with pytest.raises(ValueError, match=r"shape \(5,\), got \(4,\)"):
+    _play(_env(), policy=lambda rng, obs: obs[:4])
 
 
 @pytest.mark.slow
 def test_one_mjx_program_serves_all_environments_and_tasks():
-  before = rollouts._play_mjx._cache_size()
+  before = rollouts._play_jit._cache_size()
   for name in ("tabletop/train", "tabletop/test3"):
     logs = []
     for task in ("close_drawer", "move_faucet"):
@@ -205,8 +215,4 @@ def test_one_mjx_program_serves_all_environments_and_tasks():
       assert differs.mean() < 0.02
       logs.append(played.states)
     np.testing.assert_array_equal(*logs)
-  assert rollouts._play_mjx._cache_size() == before + 1
-
-
-if __name__ == "__main__":
-  absltest.main()
+  assert rollouts._play_jit._cache_size() == before + 1

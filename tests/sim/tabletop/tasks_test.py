@@ -2,7 +2,7 @@
 
 import jax
 import numpy as np
-from absl.testing import absltest, parameterized
+import pytest
 
 from a2r import sim
 from a2r.sim.tabletop import tasks
@@ -58,47 +58,44 @@ _CASES = (
 )
 
 
-class TasksTest(parameterized.TestCase):
-  @parameterized.parameters(*_CASES)
-  def test_success(self, name, changes, expected):
-    success = sim.TASKS[name].success(_trajectory(**changes))
-    self.assertEqual(bool(success), expected)
-
-  @parameterized.parameters(*tasks.TASKS)
-  def test_doing_nothing_is_a_failure(self, name):
-    self.assertFalse(sim.TASKS[name].success(_trajectory()))
-
-  @parameterized.parameters(*tasks.TASKS)
-  def test_success_is_pure(self, name):
-    batch = np.stack([_trajectory(), _trajectory(cup_x=0.1, faucet=1.0)])
-    success = jax.jit(jax.vmap(sim.TASKS[name].success))(batch)
-    alone = [sim.TASKS[name].success(row) for row in batch]
-    np.testing.assert_array_equal(success, alone)
-
-  @parameterized.parameters(*tasks.TASKS)
-  def test_instruction_fills_the_template(self, name):
-    task = sim.TASKS[name]
-    self.assertEqual(task.name, name)
-    self.assertEqual(task.instruction, task.instruction.lower())
-    objects = {"drawer", "cup", "faucet"} & set(task.instruction.split())
-    filled = task.template.lower().replace("something", objects.pop())
-    self.assertEqual(task.instruction, filled)
-
-  def test_targets_come_first(self):
-    self.assertEqual(
-      sim.TARGETS,
-      (
-        "close_drawer",
-        "move_cup_away",
-        "move_faucet",
-        "push_cup_left_to_right",
-      ),
-    )
-
-  def test_unknown_task_lists_the_known(self):
-    with self.assertRaisesRegex(KeyError, "'juggle'.*close_drawer.*poke_cup"):
-      tasks.get("juggle")
+@pytest.mark.parametrize(("name", "changes", "expected"), _CASES)
+def test_success(name, changes, expected):
+  success = sim.TASKS[name].success(_trajectory(**changes))
+  assert bool(success) == expected
 
 
-if __name__ == "__main__":
-  absltest.main()
+@pytest.mark.parametrize("name", tasks.TASKS)
+def test_doing_nothing_is_a_failure(name):
+  assert not sim.TASKS[name].success(_trajectory())
+
+
+@pytest.mark.parametrize("name", tasks.TASKS)
+def test_success_is_pure(name):
+  batch = np.stack([_trajectory(), _trajectory(cup_x=0.1, faucet=1.0)])
+  success = jax.jit(jax.vmap(sim.TASKS[name].success))(batch)
+  alone = [sim.TASKS[name].success(row) for row in batch]
+  np.testing.assert_array_equal(success, alone)
+
+
+@pytest.mark.parametrize("name", tasks.TASKS)
+def test_instruction_fills_the_template(name):
+  task = sim.TASKS[name]
+  assert task.name == name
+  assert task.instruction == task.instruction.lower()
+  objects = {"drawer", "cup", "faucet"} & set(task.instruction.split())
+  filled = task.template.lower().replace("something", objects.pop())
+  assert task.instruction == filled
+
+
+def test_targets_come_first():
+  assert sim.TARGETS == (
+    "close_drawer",
+    "move_cup_away",
+    "move_faucet",
+    "push_cup_left_to_right",
+  )
+
+
+def test_unknown_task_lists_the_known():
+  with pytest.raises(KeyError, match="'juggle'.*close_drawer.*poke_cup"):
+    tasks.get("juggle")

@@ -31,7 +31,7 @@ def step(
   mocap: np.ndarray,
   gripper: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-  """One control step of each state: five substeps, then `control.tidy`.
+  """One control step of each state: five substeps, then `control.stabilize`.
 
   Args:
     model: the model.
@@ -67,7 +67,7 @@ def advance(
     )
   last = states[:, -1]
   qpos, qvel = last[:, 1 : 1 + nq], last[:, 1 + nq : 1 + nq + nv]
-  return control.tidy(qpos, qvel, np)
+  return control.stabilize(qpos, qvel, np)
 
 
 def hand_positions(model: mujoco.MjModel, qpos: np.ndarray) -> np.ndarray:

@@ -44,7 +44,7 @@ def step(
   mocap: jax.Array,
   gripper: jax.Array,
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-  """One control step: five substeps, then `control.tidy`.
+  """One control step: five substeps, then `control.stabilize`.
 
   Batched inside of its loop, which traces several times faster than a
   `jax.vmap` around it.
@@ -65,7 +65,7 @@ def step(
     (qpos, qvel, jnp.zeros_like(qvel)),
     length=scene.FRAME_SKIP,
   )
-  qpos, qvel = control.tidy(qpos, qvel, jnp)
+  qpos, qvel = control.stabilize(qpos, qvel, jnp)
   poses = jax.vmap(functools.partial(_poses, places))(qpos, mocap)
   return qpos, qvel, poses.position[:, _hand_id()]
 

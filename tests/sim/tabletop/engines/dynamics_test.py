@@ -3,7 +3,7 @@
 import jax
 import mujoco
 import numpy as np
-from absl.testing import absltest, parameterized
+import pytest
 
 from a2r.sim.tabletop import physics, scene, variants
 from a2r.sim.tabletop.engines import dynamics, kinematics
@@ -58,44 +58,39 @@ def _forward(model, qpos, qvel, mocap):
   )
 
 
-class SmoothTest(parameterized.TestCase):
-  @parameterized.parameters(*variants.ENVIRONMENTS)
-  def test_agrees_with_c(self, name):
-    model = physics.load(name).mj
-    states = _states(model, np.random.default_rng(0))
-    smooth = _smooth(model.body_pos, *states)._asdict()
-    weighs = model.body_subtreemass > 0
-    self.assertGreater(weighs.sum(), 10)
-    for index, state in enumerate(zip(*states, strict=True)):
-      for field, theirs in _forward(model, *state).items():
-        ours = smooth[field][index]
-        if field == "center":  # That of nothing is anywhere.
-          ours, theirs = ours[weighs], theirs[weighs]
-        scale = max(1.0, np.abs(theirs).max())
-        np.testing.assert_allclose(
-          ours / scale, theirs / scale, atol=2e-6, err_msg=field
-        )
-
-  def test_inertia_is_symmetric_and_positive(self):
-    model = physics.load("tabletop/train").mj
-    states = _states(model, np.random.default_rng(1))
-    inertia = np.asarray(_smooth(model.body_pos, *states).inertia)
-    np.testing.assert_array_equal(inertia, inertia.swapaxes(-1, -2))
-    self.assertGreater(np.linalg.eigvalsh(np.float64(inertia)).min(), 0)
+@pytest.mark.parametrize("name", variants.ENVIRONMENTS)
+def test_smooth_dynamics_agree_with_c(name):
+  model = physics.load(name).mj
+  states = _states(model, np.random.default_rng(0))
+  smooth = _smooth(model.body_pos, *states)._asdict()
+  weighs = model.body_subtreemass > 0
+  assert weighs.sum() > 10
+  for index, state in enumerate(zip(*states, strict=True)):
+    for field, theirs in _forward(model, *state).items():
+      ours = smooth[field][index]
+      if field == "center":  # That of nothing is anywhere.
+        ours, theirs = ours[weighs], theirs[weighs]
+      scale = max(1.0, np.abs(theirs).max())
+      np.testing.assert_allclose(
+        ours / scale, theirs / scale, atol=2e-6, err_msg=field
+      )
 
 
-class IntegrateTest(absltest.TestCase):
-  def test_agrees_with_c(self):
-    model = scene.make_model()
-    qpos, qvel, _ = _states(model, np.random.default_rng(0))
-    qvel[0] = 0  # The limit of no spin.
-    qvel[1] *= 200  # Half a turn of the mug within a timestep, or more.
-    ours = _integrate(qpos, qvel)
-    for index in range(_NUM_STATES):
-      theirs = qpos[index].copy()
-      mujoco.mj_integratePos(model, theirs, qvel[index], model.opt.timestep)
-      np.testing.assert_allclose(ours[index], theirs, atol=2e-6)
+def test_inertia_is_symmetric_and_positive():
+  model = physics.load("tabletop/train").mj
+  states = _states(model, np.random.default_rng(1))
+  inertia = np.asarray(_smooth(model.body_pos, *states).inertia)
+  np.testing.assert_array_equal(inertia, inertia.swapaxes(-1, -2))
+  assert np.linalg.eigvalsh(np.float64(inertia)).min() > 0
 
 
-if __name__ == "__main__":
-  absltest.main()
+def test_integration_agrees_with_c():
+  model = scene.make_model()
+  qpos, qvel, _ = _states(model, np.random.default_rng(0))
+  qvel[0] = 0  # The limit of no spin.
+  qvel[1] *= 200  # Half a turn of the mug within a timestep, or more.
+  ours = _integrate(qpos, qvel)
+  for index in range(_NUM_STATES):
+    theirs = qpos[index].copy()
+    mujoco.mj_integratePos(model, theirs, qvel[index], model.opt.timestep)
+    np.testing.assert_allclose(ours[index], theirs, atol=2e-6)

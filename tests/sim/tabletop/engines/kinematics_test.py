@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import mujoco
 import numpy as np
-from absl.testing import absltest, parameterized
+import pytest
 
 from a2r.sim.tabletop import physics, scene, variants
 from a2r.sim.tabletop.engines import kinematics
@@ -49,90 +49,89 @@ def _matrices(quaternions):
   return matrices.reshape(-1, 3, 3)
 
 
-class PosesTest(parameterized.TestCase):
-  @parameterized.parameters(*variants.ENVIRONMENTS)
-  def test_bodies_joints_and_geoms_are_where_c_has_them(self, name):
-    model = physics.load(name).mj
-    rng = np.random.default_rng(0)
-    qpos = np.stack([_random_qpos(model, rng) for _ in range(_NUM_STATES)])
-    mocap = rng.uniform(-0.5, 0.5, (_NUM_STATES, 3))
-    poses, geoms = _poses(model.body_pos, qpos, mocap)
-    ours = dict(zip(("geom_xpos", "geom_xmat"), geoms, strict=True))
-    ours |= {"xpos": poses.position, "xmat": poses.rotation}
-    ours |= {"xanchor": poses.anchor, "xaxis": poses.axis}
-    data = mujoco.MjData(model)
-    for index in range(_NUM_STATES):
-      data.qpos[:] = qpos[index]
-      data.mocap_pos[0], data.mocap_quat[0] = mocap[index], scene.HAND_QUAT
-      mujoco.mj_kinematics(model, data)
-      for field, values in ours.items():
-        theirs = getattr(data, field)
-        np.testing.assert_allclose(
-          values[index].reshape(theirs.shape), theirs, atol=1e-5, err_msg=field
-        )
-
-  def test_fixtures_are_data(self):
-    rows = []
-    for name in ("tabletop/train", "tabletop/test3"):
-      model = physics.load(name).mj
-      qpos = np.tile(model.qpos0, (_NUM_STATES, 1))
-      poses, _ = _poses(model.body_pos, qpos, np.zeros((_NUM_STATES, 3)))
-      rows.append(poses.position[0, model.body("drawer_slide").id])
-    layouts = [variants.get(f"tabletop/{n}").layout for n in ("train", "test3")]
-    moved = np.subtract(*[layout.drawer for layout in layouts])
-    np.testing.assert_allclose((rows[0] - rows[1])[:2], moved, atol=1e-6)
-
-  def test_joints_are_counted_from_their_reference(self):
-    model = mujoco.MjModel.from_xml_string(
-      '<mujoco><worldbody><body><joint type="hinge" axis="1 2 3" ref="20"/>'
-      '<joint type="slide" axis="0 1 1" ref="0.5"/><geom size="1"/></body>'
-      "</worldbody></mujoco>"
-    )
-    data = mujoco.MjData(model)
-    data.qpos[:] = (0.7, 0.2)
+@pytest.mark.parametrize("name", variants.ENVIRONMENTS)
+def test_bodies_joints_and_geoms_are_where_c_has_them(name):
+  model = physics.load(name).mj
+  rng = np.random.default_rng(0)
+  qpos = np.stack([_random_qpos(model, rng) for _ in range(_NUM_STATES)])
+  mocap = rng.uniform(-0.5, 0.5, (_NUM_STATES, 3))
+  poses, geoms = _poses(model.body_pos, qpos, mocap)
+  ours = dict(zip(("geom_xpos", "geom_xmat"), geoms, strict=True))
+  ours |= {"xpos": poses.position, "xmat": poses.rotation}
+  ours |= {"xanchor": poses.anchor, "xaxis": poses.axis}
+  data = mujoco.MjData(model)
+  for index in range(_NUM_STATES):
+    data.qpos[:] = qpos[index]
+    data.mocap_pos[0], data.mocap_quat[0] = mocap[index], scene.HAND_QUAT
     mujoco.mj_kinematics(model, data)
-    tree = kinematics.make_tree(model)
-    places, qpos = jnp.asarray(model.body_pos), jnp.asarray(data.qpos)
-    poses = kinematics.body_poses(tree, places, qpos, jnp.zeros(3))
-    np.testing.assert_allclose(poses.position, data.xpos, atol=1e-6)
-    rotation = poses.rotation.reshape(-1, 9)
-    np.testing.assert_allclose(rotation, data.xmat, atol=1e-6)
+    for field, values in ours.items():
+      theirs = getattr(data, field)
+      np.testing.assert_allclose(
+        values[index].reshape(theirs.shape), theirs, atol=1e-5, err_msg=field
+      )
 
 
-class QuaternionTest(absltest.TestCase):
-  def test_inverts_rotations_up_to_sign(self):
-    halves = np.eye(4)[1:]  # By 180 degrees about x, y and z.
-    slanted = [[0, 0.6, 0.8, 0], [0, 0.6, 0, -0.8], [0, 0.48, 0.6, 0.64]]
-    almost = [[1e-4, 1, 0, 0], [-1e-4, 0, 1, 0], [1e-4, 0, 0, 1]]
-    random = _random_quaternions(np.random.default_rng(0), 200)
-    wanted = np.concatenate([np.eye(4)[:1], halves, slanted, almost, random])
-    got = np.asarray(_quaternions(_matrices(wanted)))
-    np.testing.assert_allclose(np.linalg.norm(got, axis=-1), 1, atol=1e-6)
-    sign = np.sign(np.sum(got * wanted, axis=-1, keepdims=True))
-    np.testing.assert_allclose(sign * got, wanted, atol=1e-6)
-
-  def test_multiplies_as_rotations_do(self):
-    rng = np.random.default_rng(0)
-    one, two = (_random_quaternions(rng, 20) for _ in range(2))
-    product = np.asarray(_multiply(jnp.asarray(one), jnp.asarray(two)))
-    np.testing.assert_allclose(
-      _matrices(product), _matrices(one) @ _matrices(two), atol=1e-6
-    )
+def test_fixtures_are_data():
+  rows = []
+  for name in ("tabletop/train", "tabletop/test3"):
+    model = physics.load(name).mj
+    qpos = np.tile(model.qpos0, (_NUM_STATES, 1))
+    poses, _ = _poses(model.body_pos, qpos, np.zeros((_NUM_STATES, 3)))
+    rows.append(poses.position[0, model.body("drawer_slide").id])
+  layouts = [variants.get(f"tabletop/{n}").layout for n in ("train", "test3")]
+  moved = np.subtract(*[layout.drawer for layout in layouts])
+  np.testing.assert_allclose((rows[0] - rows[1])[:2], moved, atol=1e-6)
 
 
-class MakeTreeTest(parameterized.TestCase):
-  @parameterized.named_parameters(
-    ("ball", '<joint type="ball"/>'),
-    ("off_the_origin", '<joint type="hinge" pos="0.1 0 0"/>'),
+def test_joints_are_counted_from_their_reference():
+  model = mujoco.MjModel.from_xml_string(
+    '<mujoco><worldbody><body><joint type="hinge" axis="1 2 3" ref="20"/>'
+    '<joint type="slide" axis="0 1 1" ref="0.5"/><geom size="1"/></body>'
+    "</worldbody></mujoco>"
   )
-  def test_refuses_other_joints(self, joint):
-    model = mujoco.MjModel.from_xml_string(
-      f'<mujoco><worldbody><body>{joint}<geom size="1"/></body></worldbody>'
-      "</mujoco>"
-    )
-    with self.assertRaisesRegex(ValueError, "^joints must be free, slide or"):
-      kinematics.make_tree(model)
+  data = mujoco.MjData(model)
+  data.qpos[:] = (0.7, 0.2)
+  mujoco.mj_kinematics(model, data)
+  tree = kinematics.make_tree(model)
+  places, qpos = jnp.asarray(model.body_pos), jnp.asarray(data.qpos)
+  poses = kinematics.body_poses(tree, places, qpos, jnp.zeros(3))
+  np.testing.assert_allclose(poses.position, data.xpos, atol=1e-6)
+  rotation = poses.rotation.reshape(-1, 9)
+  np.testing.assert_allclose(rotation, data.xmat, atol=1e-6)
 
 
-if __name__ == "__main__":
-  absltest.main()
+def test_inverts_rotations_up_to_sign():
+  halves = np.eye(4)[1:]  # By 180 degrees about x, y and z.
+  slanted = [[0, 0.6, 0.8, 0], [0, 0.6, 0, -0.8], [0, 0.48, 0.6, 0.64]]
+  almost = [[1e-4, 1, 0, 0], [-1e-4, 0, 1, 0], [1e-4, 0, 0, 1]]
+  random = _random_quaternions(np.random.default_rng(0), 200)
+  wanted = np.concatenate([np.eye(4)[:1], halves, slanted, almost, random])
+  got = np.asarray(_quaternions(_matrices(wanted)))
+  np.testing.assert_allclose(np.linalg.norm(got, axis=-1), 1, atol=1e-6)
+  sign = np.sign(np.sum(got * wanted, axis=-1, keepdims=True))
+  np.testing.assert_allclose(sign * got, wanted, atol=1e-6)
+
+
+def test_multiplies_as_rotations_do():
+  rng = np.random.default_rng(0)
+  one, two = (_random_quaternions(rng, 20) for _ in range(2))
+  product = np.asarray(_multiply(jnp.asarray(one), jnp.asarray(two)))
+  np.testing.assert_allclose(
+    _matrices(product), _matrices(one) @ _matrices(two), atol=1e-6
+  )
+
+
+@pytest.mark.parametrize(
+  ("joint",),
+  [
+    pytest.param('<joint type="ball"/>', id="ball"),
+    pytest.param('<joint type="hinge" pos="0.1 0 0"/>', id="off_the_origin"),
+  ],
+)
+def test_refuses_other_joints(joint):
+  model = mujoco.MjModel.from_xml_string(
+    f'<mujoco><worldbody><body>{joint}<geom size="1"/></body></worldbody>'
+    "</mujoco>"
+  )
+  with pytest.raises(ValueError, match="^joints must be free, slide or"):
+    kinematics.make_tree(model)

@@ -1,0 +1,385 @@
+"""The tabletop as Gymnasium environments, as torch users know them.
+
+They wrap the Brax environment: the same observations, rewards and pictures, as
+new numpy arrays. An action `[5]` is that of `a2r.sim.tabletop.physics` with
+every entry in [-1, 1]; its rotation has no effect. An episode never terminates,
+success included: it is truncated after DVD's 60 steps. `info` holds `success`,
+whether the task is done in this state, and `low_dim_state`, DVD's 13-D state.
+
+Letters: N environments, S entries of an observed state, H W image.
+"""
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import gymnasium
+import jax
+import jax.numpy as jnp
+import numpy as np
+from gymnasium import spaces
+from gymnasium.envs import registration
+from gymnasium.utils import seeding
+from gymnasium.vector import AutoresetMode
+from gymnasium.vector import utils as vector_utils
+
+from a2r.core import checks
+from a2r.sim.tabletop import env as tabletop
+from a2r.sim.tabletop import tasks, variants
+from a2r.sim.tabletop.physics import NUM_STEPS
+
+OBSERVATIONS = ("state", "pixels", "both")
+RENDER_MODES = (None, "rgb_array")
+_METADATA = {"render_modes": ["rgb_array"], "render_fps": 12}
+# Gymnasium asks for a finite box; no joint comes near these.
+_STATE_BOUND = 1000.0
+
+
+class TabletopVectorEnv(gymnasium.vector.VectorEnv):
+  """N tabletops in one call of the physics; arguments as in `make_gym`.
+
+  A row that was truncated is reset by the next `step`, which disregards its
+  action and returns reward 0 (`AutoresetMode.NEXT_STEP`). Row n with seed s is
+  the single environment with seed s + n, as in `SyncVectorEnv`.
+  """
+
+  def __init__(
+    self,
+    name: str,
+    num_envs: int = 1,
+    *,
+    obs: str = "state",
+    render_mode: str | None = None,
+    max_episode_steps: int | None = NUM_STEPS,
+    autoreset_mode: AutoresetMode = AutoresetMode.NEXT_STEP,
+    **options,
+  ):
+    checks.one_of("obs", obs, OBSERVATIONS)
+    checks.one_of("render_mode", render_mode, RENDER_MODES)
+    _check_count("num_envs", num_envs)
+    if max_episode_steps is not None:
+      _check_count("max_episode_steps", max_episode_steps)
+    self.metadata = _METADATA | {"autoreset_mode": autoreset_mode}
+    self.num_envs, self.render_mode = num_envs, render_mode
+    self._env = _make(name, **options)
+    self._obs, self._max_episode_steps = obs, max_episode_steps
+    size, image_size = self._env.observation_size, self._env.config.image_size
+    box = {
+      "state": spaces.Box(-_STATE_BOUND, _STATE_BOUND, (size,), np.float32),
+      "pixels": spaces.Box(0, 255, (image_size, image_size, 3), np.uint8),
+    }
+    self.single_observation_space = box[obs] if obs in box else spaces.Dict(box)
+    self.single_action_space = spaces.Box(
+      -1.0, 1.0, (self._env.action_size,), np.float32
+    )
+    self.observation_space, self.action_space = (
+      vector_utils.batch_space(space, num_envs)
+      for space in (self.single_observation_space, self.single_action_space)
+    )
+    self._random = [seeding.np_random() for _ in range(num_envs)]
+    self._state = None
+    self._num_steps = np.zeros(num_envs, int)
+    self._ended = np.zeros(num_envs, bool)  # To be reset by the next step.
+
+  def reset(
+    self,
+    *,
+    seed: int | Sequence[int | None] | None = None,
+    options: dict[str, Any] | None = None,
+  ):
+    """The starts as (observations, infos).
+
+    Args:
+      seed: of row 0, the others follow; or one for each row; None goes on with
+        the row's random numbers.
+      options: `reset_mask`, bool `[N]`, names the rows to reset; all else is
+        not used.
+
+    Raises:
+      ValueError: if `seed` or the mask has a wrong length.
+      ResetNeeded: if the first reset has a mask that leaves rows out.
+    """
+    size = self.num_envs
+    if seed is None or isinstance(seed, (int, np.integer)):
+      seed = [None if seed is None else int(seed) + n for n in range(size)]
+    mask = np.asarray((options or {}).get("reset_mask", np.ones(size, bool)))
+    if len(seed) != size:
+      raise ValueError(f"expected {size} seeds, got {len(seed)}")
+    if mask.shape != (size,) or mask.dtype != bool:
+      raise ValueError(
+        f"reset_mask must be bool [{size}], got {mask.dtype} {mask.shape}"
+      )
+    for row in np.flatnonzero(mask):
+      if seed[row] is not None:
+        self._random[row] = seeding.np_random(seed[row])
+    self._restart(mask)
+    self._ended &= ~mask
+    return self._observe(), self._infos(mask)
+
+  def step(self, actions):
+    """(observations, rewards, terminated, truncated, infos), all `[N, ...]`.
+
+    Args:
+      actions: `[N, 5]`.
+
+    Raises:
+      ValueError: if `actions` are not [N, 5] numbers or have a NaN.
+      ResetNeeded: before the first reset.
+    """
+    actions = _check_action(actions, self.action_space)
+    env = self._env
+    self._state = tabletop.step_many(
+      env.config, env.params, self._started(), actions
+    )
+    self._num_steps += 1
+    rewards = np.where(self._ended, 0.0, np.float64(self._state.reward))
+    if self._ended.any():
+      self._restart(self._ended)
+    never = np.zeros(self.num_envs, bool)
+    truncated = never.copy()
+    if self._max_episode_steps is not None:
+      truncated = self._num_steps >= self._max_episode_steps
+    if self.metadata["autoreset_mode"] == AutoresetMode.NEXT_STEP:
+      self._ended = truncated.copy()
+    return self._observe(), rewards, never, truncated, self._infos(~never)
+
+  def render(self):
+    """N pictures uint8 `[H, W, 3]`; None, and a warning, without a mode."""
+    if self.render_mode is None:
+      gymnasium.logger.warn("render() has no render_mode; try 'rgb_array'")
+      return None
+    return tuple(self._draw())
+
+  @property
+  def np_random(self) -> tuple[np.random.Generator, ...]:
+    """The random numbers of each row."""
+    return tuple(rng for rng, _ in self._random)
+
+  @property
+  def np_random_seed(self) -> tuple[int, ...]:
+    """The seed of each row's random numbers."""
+    return tuple(seed for _, seed in self._random)
+
+  def _started(self):
+    if self._state is None:
+      raise gymnasium.error.ResetNeeded("call reset() first, of all rows")
+    return self._state
+
+  def _restart(self, mask):
+    """Starts the rows of `mask`, bool `[N]`; only their numbers are used."""
+    seeds = np.zeros(self.num_envs, np.uint32)
+    for row in np.flatnonzero(mask):
+      seeds[row] = self._random[row][0].integers(2**32, dtype=np.uint32)
+    fresh = tabletop.reset_many(self._env.params, _keys(seeds))
+    if not mask.all():
+      fresh = jax.tree.map(
+        lambda new, old: jnp.where(
+          mask.reshape(-1, *[1] * (new.ndim - 1)), new, old
+        ),
+        fresh,
+        self._started(),
+      )
+    self._state = fresh
+    self._num_steps[mask] = 0
+
+  def _observe(self):
+    if self._obs == "pixels":
+      return self._draw()
+    state = np.asarray(self._state.obs).clip(-_STATE_BOUND, _STATE_BOUND)
+    if self._obs == "state":
+      return state
+    return {"state": state, "pixels": self._draw()}
+
+  def _draw(self):
+    qpos = self._started().pipeline_state.qpos
+    env = self._env
+    return np.array(tabletop.draw_many(env.config, env.params, qpos))
+
+  def _infos(self, mask):
+    """Each entry with `_<its name>`, the rows that have it."""
+    info = {
+      "success": np.asarray(self._state.metrics["success"]) > 0,
+      "low_dim_state": np.array(self._state.info["low_dim_state"]),
+    }
+    return info | {f"_{name}": mask.copy() for name in info}
+
+
+class TabletopEnv(gymnasium.Env):
+  """One tabletop; arguments as in `make_gym`, `options` those of `sim.make`.
+
+  It is row 0 of a `TabletopVectorEnv` that nobody resets but its user.
+  """
+
+  metadata = _METADATA
+
+  def __init__(
+    self,
+    name: str,
+    *,
+    render_mode: str | None = None,
+    max_episode_steps: int | None = None,
+    **options,
+  ):
+    self._row = TabletopVectorEnv(
+      name,
+      render_mode=render_mode,
+      max_episode_steps=max_episode_steps,
+      autoreset_mode=AutoresetMode.DISABLED,
+      **options,
+    )
+    self.render_mode = render_mode
+    self.observation_space = self._row.single_observation_space
+    self.action_space = self._row.single_action_space
+
+  def reset(self, *, seed=None, options=None):
+    """The start as (observation, info); `options` is not used."""
+    super().reset(seed=seed)
+    del options
+    # One generator, which the row draws from and a user may look at.
+    self._row._random[0] = (self.np_random, self.np_random_seed)
+    return self._first(*self._row.reset())
+
+  def step(self, action):
+    """(observation, reward, terminated, truncated, info) after `action` `[5]`.
+
+    Raises:
+      ValueError: if `action` is not five numbers or has a NaN.
+    """
+    action = _check_action(action, self.action_space)
+    obs, rewards, terminated, truncated, infos = self._row.step(action[None])
+    obs, info = self._first(obs, infos)
+    ends = bool(terminated[0]), bool(truncated[0])
+    return obs, float(rewards[0]), *ends, info
+
+  def render(self):
+    """The picture uint8 `[H, W, 3]`; None without a `render_mode`."""
+    frames = self._row.render()
+    return frames and frames[0]
+
+  def _first(self, obs, infos):
+    """The row's observation and info."""
+    info = {"success": bool(infos["success"][0])}
+    info["low_dim_state"] = infos["low_dim_state"][0]
+    return jax.tree.map(lambda x: x[0], obs), info
+
+
+def make_gym(
+  name: str,
+  *,
+  task: str = "close_drawer",
+  num_envs: int | None = None,
+  obs: str = "state",
+  image_size: int = 64,
+  render_mode: str | None = None,
+  max_episode_steps: int = NUM_STEPS,
+  reward: str = "sparse",
+  noise: float = 0.0,
+  physics: str = "auto",
+) -> TabletopEnv | TabletopVectorEnv:
+  """Returns the environment of that name for Gymnasium.
+
+  Args:
+    name: one of `sim.ENVIRONMENTS`.
+    task: one of `sim.TASKS`.
+    num_envs: None for a `gymnasium.Env`, N for a `gymnasium.vector.VectorEnv`
+      whose rows are stepped together.
+    obs: 'state' for float32 `[S]`, 'pixels' for uint8 `[H, W, 3]`, or 'both'
+      for a dict of the two.
+    image_size: H = W of pictures.
+    render_mode: None or 'rgb_array'.
+    max_episode_steps: steps until an episode is truncated.
+    reward, noise, physics: as in `sim.make`.
+
+  Raises:
+    KeyError: if a name is unknown; the known are listed.
+    ValueError: if another argument is; the known are listed.
+  """
+  options = dict(
+    task=task,
+    obs=obs,
+    image_size=image_size,
+    render_mode=render_mode,
+    max_episode_steps=max_episode_steps,
+    reward=reward,
+    noise=noise,
+    physics=physics,
+  )
+  if num_envs is not None:
+    return TabletopVectorEnv(name, num_envs, **options)
+  env = TabletopEnv(name, **options)
+  env.spec = registration.EnvSpec(
+    _id(name, task),
+    entry_point=_ENTRY_POINT,
+    order_enforce=False,
+    disable_env_checker=True,
+    kwargs={"name": name} | options,
+  )
+  return env
+
+
+def register_gym() -> list[str]:
+  """Makes all environments known to `gymnasium.make` and `make_vec`.
+
+  Returns:
+    Their ids, 'a2r/tabletop-test2-close_drawer-v0' and so on. `gymnasium.make`
+    and `make_vec` take the other arguments of `make_gym`.
+  """
+  ids = []
+  for name in variants.ENVIRONMENTS:
+    for task in tasks.TASKS:
+      ids.append(_id(name, task))
+      if ids[-1] not in gymnasium.registry:
+        gymnasium.register(
+          ids[-1],
+          entry_point=_ENTRY_POINT,
+          vector_entry_point=f"{__name__}:TabletopVectorEnv",
+          max_episode_steps=NUM_STEPS,
+          kwargs={"name": name, "task": task},
+        )
+  return ids
+
+
+_ENTRY_POINT = f"{__name__}:TabletopEnv"
+
+
+def _id(name, task):
+  return f"a2r/{name.replace('/', '-')}-{task}-v0"
+
+
+def _check_action(action, space: spaces.Box) -> np.ndarray:
+  """Returns `action` as float32, clipped to `space`.
+
+  Raises:
+    ValueError: if it is not numbers of that shape or has a NaN.
+  """
+  try:
+    numbers = np.asarray(action)
+    if numbers.dtype.kind in "OSUcmM":
+      raise TypeError(f"dtype {numbers.dtype}")
+    numbers = numbers.astype(np.float64)
+  except (TypeError, ValueError, RuntimeError) as error:
+    raise ValueError(
+      f"action must be numbers of shape {space.shape}: {error}"
+    ) from error
+  if numbers.shape != space.shape:
+    raise ValueError(
+      f"action must have shape {space.shape}, got {numbers.shape}"
+    )
+  if np.isnan(numbers).any():
+    where = np.argwhere(np.isnan(numbers))[0].tolist()
+    raise ValueError(f"action has a NaN, the first at {where}")
+  return np.clip(numbers, space.low, space.high).astype(np.float32)
+
+
+def _check_count(what, value):
+  if not isinstance(value, (int, np.integer)) or value < 1:
+    raise ValueError(f"{what} must be a whole number above 0, got {value!r}")
+
+
+@functools.cache
+def _make(name, **options) -> tabletop.Tabletop:
+  """Shared by all environments of these arguments."""
+  return tabletop.make(name, **options)
+
+
+_keys = jax.jit(jax.vmap(jax.random.key))

@@ -1,0 +1,289 @@
+"""Tests of the Gymnasium environments: their API, rows, seeds and errors."""
+
+import warnings
+
+import gymnasium
+import jax
+import numpy as np
+import pytest
+from gymnasium.utils import env_checker
+
+from a2r import sim
+from a2r.sim.behavior import policies
+from a2r.sim.tabletop import physics
+
+ENV = "tabletop/test2"
+SIZE = 8
+
+
+def expert(task, *, name=ENV, seed=0):
+  """Actions `[60, 5]` of a scripted success."""
+  variant = physics.load(name).variant
+  return policies.sample(np.random.default_rng(seed), "expert", task, variant)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("obs", ["state", "both"])
+def test_passes_gymnasiums_checker_without_a_warning(obs):
+  env = sim.make_gym(
+    ENV, obs=obs, image_size=SIZE, render_mode="rgb_array", physics="c"
+  )
+  with warnings.catch_warnings():
+    warnings.simplefilter("error")
+    env_checker.check_env(env)
+
+
+def test_is_the_brax_environment():
+  env = sim.make_gym(ENV, task="close_drawer", physics="c")
+  brax_env = sim.make(ENV, task="close_drawer", physics="c")
+  obs, info = env.reset(seed=0)
+  state = brax_env.reset(jax.random.key(0))
+  step = jax.jit(brax_env.step)
+  assert obs.shape == (brax_env.observation_size,)
+  np.testing.assert_allclose(obs, state.obs, atol=1e-6)
+  actions = expert("close_drawer")
+  for time, action in enumerate(actions, start=1):
+    obs, reward, terminated, truncated, info = env.step(action)
+    state = step(state, action)
+    np.testing.assert_allclose(obs, state.obs, atol=1e-5)
+    np.testing.assert_allclose(
+      info["low_dim_state"], state.info["low_dim_state"], atol=1e-5
+    )
+    assert reward == state.reward
+    assert info["success"] == (state.metrics["success"] == 1)
+    assert terminated is False
+    assert truncated is (time == 60)
+  assert info["success"]
+  assert reward == 1.0
+
+
+def test_pixels_are_what_render_returns():
+  env = sim.make_gym(
+    ENV, obs="both", image_size=SIZE, render_mode="rgb_array", physics="c"
+  )
+  start, _ = env.reset()
+  obs, *_ = env.step(np.ones(5))
+  frame = env.render()
+  assert (frame.shape, frame.dtype) == ((SIZE, SIZE, 3), np.uint8)
+  np.testing.assert_array_equal(obs["pixels"], frame)
+  assert (start["pixels"] != frame).any()
+  frame[:] = 0
+  assert env.render().any()
+
+
+def test_renders_nothing_without_a_mode():
+  env = sim.make_gym(ENV, physics="c")
+  env.reset()
+  with pytest.warns(UserWarning, match="render_mode"):
+    assert env.render() is None
+  env.close()
+  env.close()
+
+
+def test_wants_a_reset_first():
+  env = sim.make_gym(ENV, physics="c", render_mode="rgb_array")
+  with pytest.raises(gymnasium.error.ResetNeeded):
+    env.step(np.zeros(5))
+  with pytest.raises(gymnasium.error.ResetNeeded):
+    env.render()
+
+
+def test_seeds_name_noisy_starts():
+  env = sim.make_gym(ENV, noise=0.02, physics="c")
+  first, second, third = (env.reset(seed=s)[0] for s in (1, 2, 1))
+  after = env.reset()[0]
+  np.testing.assert_array_equal(first, third)
+  for other in (second, after):
+    assert (first != other).any()
+    np.testing.assert_allclose(first, other, atol=0.05)
+  assert (env.reset(seed=1)[0] == first).all()
+  np.testing.assert_array_equal(env.reset()[0], after)
+
+
+def test_shaped_reward_tells_more_than_success():
+  env = sim.make_gym(ENV, reward="shaped", physics="c")
+  env.reset()
+  rewards = [env.step(a)[1] for a in expert("close_drawer")[:20]]
+  assert len(set(rewards)) > 10
+
+
+@pytest.mark.parametrize(
+  ("action", "message"),
+  [
+    ([0.0] * 4, r"shape \(5,\), got \(4,\)"),
+    ([[0.0] * 5], r"shape \(5,\), got \(1, 5\)"),
+    ([0, 0, float("nan"), 0, 0], r"NaN.*\[2\]"),
+    (["a"] * 5, r"numbers of shape \(5,\)"),
+    (None, r"numbers of shape \(5,\)"),
+    ([1j] * 5, r"numbers of shape \(5,\)"),
+    ([[0.0], [0.0, 0.0]], r"numbers of shape \(5,\)"),
+  ],
+)
+def test_wrong_actions_are_told_in_one_line(action, message):
+  env = sim.make_gym(ENV, physics="c")
+  env.reset()
+  with pytest.raises(ValueError, match=message) as caught:
+    env.step(action)
+  assert "\n" not in str(caught.value)
+
+
+def test_huge_actions_are_clipped():
+  results = []
+  for size in (1.0, 1e300, np.inf):
+    env = sim.make_gym(ENV, physics="c")
+    env.reset()
+    results.append(env.step(np.array([-size, size, size, size, -size]))[0])
+  np.testing.assert_array_equal(results[0], results[1])
+  np.testing.assert_array_equal(results[0], results[2])
+
+
+@pytest.mark.parametrize(
+  ("arguments", "message"),
+  [
+    (dict(obs="image"), "unknown obs 'image'; known: state"),
+    (dict(render_mode="human"), "unknown render_mode 'human'"),
+    (dict(max_episode_steps=0), "max_episode_steps.*got 0"),
+    (dict(num_envs=0), "num_envs.*got 0"),
+    (dict(num_envs=2.0), "num_envs.*got 2.0"),
+    (dict(physics="warp"), "'warp'.*auto, c, mjx"),
+  ],
+)
+def test_wrong_arguments_are_told(arguments, message):
+  with pytest.raises(ValueError, match=message):
+    sim.make_gym(ENV, **arguments)
+
+
+def test_unknown_names_list_the_known():
+  with pytest.raises(KeyError, match="'tabletop/test9'.*tabletop/train"):
+    sim.make_gym("tabletop/test9")
+  with pytest.raises(KeyError, match="'juggle'.*close_drawer"):
+    sim.make_gym(ENV, task="juggle")
+
+
+def test_rows_are_single_environments():
+  options = dict(noise=0.02, max_episode_steps=3, physics="c")
+  batch = sim.make_gym(ENV, num_envs=3, **options)
+  rows = gymnasium.vector.SyncVectorEnv(
+    [lambda: sim.make_gym(ENV, **options)] * 3
+  )
+  assert batch.observation_space == rows.observation_space
+  assert batch.action_space == rows.action_space
+  for mode in ("single_observation_space", "single_action_space"):
+    assert getattr(batch, mode) == getattr(rows, mode)
+  assert batch.metadata["autoreset_mode"] is rows.metadata["autoreset_mode"]
+  _assert_same(batch.reset(seed=7), rows.reset(seed=7))
+  rng = np.random.default_rng(0)
+  truncated = []
+  for _ in range(9):
+    actions = rng.uniform(-1, 1, (3, 5))
+    left, right = batch.step(actions), rows.step(actions)
+    _assert_same(left, right)
+    assert left[0] in batch.observation_space
+    truncated.append(bool(left[3].all()))
+  assert truncated == [False, False, True, False] * 2 + [False]
+
+
+def test_reset_mask_restarts_its_rows_alone():
+  env = sim.make_gym(ENV, num_envs=3, noise=0.02, physics="c")
+  start, _ = env.reset(seed=0)
+  moved = env.step(np.ones((3, 5)))[0]
+  mask = np.array([True, False, True])
+  obs, infos = env.reset(seed=0, options={"reset_mask": mask})
+  np.testing.assert_array_equal(obs[mask], start[mask])
+  np.testing.assert_array_equal(obs[~mask], moved[~mask])
+  np.testing.assert_array_equal(infos["_low_dim_state"], mask)
+
+
+def test_rows_may_end_at_different_times():
+  env = sim.make_gym(ENV, num_envs=2, max_episode_steps=3, physics="c")
+  start, _ = env.reset()
+  actions = np.ones((2, 5))
+  env.step(actions)
+  env.reset(options={"reset_mask": np.array([False, True])})
+  ends = [env.step(actions)[3].tolist() for _ in range(2)]
+  assert ends == [[False, False], [True, False]]
+  obs, _, _, truncated, _ = env.step(actions)
+  assert truncated.tolist() == [False, True]
+  np.testing.assert_array_equal(obs[0], start[0])
+  assert (obs[1] != start[1]).any()
+
+
+@pytest.mark.slow
+def test_pixels_and_pictures_of_every_row():
+  options = dict(image_size=SIZE, render_mode="rgb_array", physics="c")
+  env = sim.make_gym(ENV, num_envs=2, obs="pixels", **options)
+  obs, _ = env.reset()
+  assert (obs.shape, obs.dtype) == ((2, SIZE, SIZE, 3), np.uint8)
+  frames = env.render()
+  assert isinstance(frames, tuple)
+  np.testing.assert_array_equal(frames, obs)
+  env.close()
+
+
+def test_wrong_calls_are_told():
+  env = sim.make_gym(ENV, num_envs=2, physics="c")
+  with pytest.raises(gymnasium.error.ResetNeeded):
+    env.reset(options={"reset_mask": np.array([True, False])})
+  env.reset()
+  with pytest.raises(ValueError, match=r"shape \(2, 5\), got \(5,\)"):
+    env.step(np.zeros(5))
+  with pytest.raises(ValueError, match=r"NaN.*\[1, 0\]"):
+    env.step([[0.0] * 5, [np.nan] * 5])
+  with pytest.raises(ValueError, match="2 seeds, got 3"):
+    env.reset(seed=[1, 2, 3])
+  with pytest.raises(ValueError, match=r"bool \[2\], got int"):
+    env.reset(options={"reset_mask": np.array([1, 0])})
+
+
+def _assert_same(left, right):
+  """Two results of `reset` or `step`, entry by entry."""
+  assert len(left) == len(right)
+  *left, left_infos = left
+  *right, right_infos = right
+  assert left_infos.keys() == right_infos.keys()
+  left += [left_infos[key] for key in left_infos]
+  right += [right_infos[key] for key in left_infos]
+  for a, b in zip(left, right, strict=True):
+    assert a.dtype == b.dtype
+    np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+def test_gymnasium_makes_the_registered():
+  ids = sim.register_gym()
+  assert sim.register_gym() == ids
+  assert len(ids) == len(sim.ENVIRONMENTS) * len(sim.TASKS)
+  name = "a2r/tabletop-test2-close_drawer-v0"
+  env = gymnasium.make(name, physics="c")
+  env.reset(seed=0)
+  ends = [env.step(env.action_space.sample())[3] for _ in range(60)]
+  assert ends == [False] * 59 + [True]
+  long = gymnasium.make(name, physics="c", max_episode_steps=61)
+  long.reset()
+  ends = [long.step(np.zeros(5, np.float32))[3] for _ in range(61)]
+  assert ends == [False] * 60 + [True]
+
+
+@pytest.mark.slow
+def test_gymnasium_makes_vectors():
+  sim.register_gym()
+  name = "a2r/tabletop-test2-close_drawer-v0"
+  for mode in ("vector_entry_point", "sync"):
+    env = gymnasium.make_vec(
+      name, 2, vectorization_mode=mode, max_episode_steps=2, physics="c"
+    )
+    env = gymnasium.wrappers.vector.RecordEpisodeStatistics(env)
+    env.reset(seed=0)
+    infos = [env.step(env.action_space.sample())[-1] for _ in range(2)]
+    assert "episode" not in infos[0]
+    np.testing.assert_array_equal(infos[1]["episode"]["l"], [2, 2])
+
+
+@pytest.mark.slow
+def test_mjx_rows_follow_c():
+  logs = []
+  for engine in ("c", "mjx"):
+    env = sim.make_gym(ENV, num_envs=2, physics=engine)
+    env.reset(seed=0)
+    actions = np.tile([0.5, 0.5, 0.5, 0.0, -1.0], (2, 1))
+    logs.append(env.step(actions)[-1]["low_dim_state"])
+  np.testing.assert_allclose(logs[0], logs[1], atol=1e-5)
