@@ -60,7 +60,7 @@ def test_pictures_after_broken_actions_are_pictures():
 
 
 @pytest.mark.parametrize("shape", [(), (4,), (6,), (1, 5), (5, 1)])
-def test_wrong_shapes_are_told(*shape):
+def test_wrong_shapes_are_told(shape):
   env = sim.make(ENV)
   state = env.reset(jax.random.key(0))
   with pytest.raises(ValueError, match=r"action.*5.*\(") as caught:
