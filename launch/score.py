@@ -18,7 +18,7 @@ from launch import app
 
 with epy.lazy_imports():
   from a2r.core import files, text
-  from a2r.evaluation import description, examples, figures, judge
+  from a2r.evaluation import figures, over_time, scoring
   from data import video
 
 _RUN = flags.DEFINE_string("run", None, "Run folder, or an exported reward.")
@@ -42,23 +42,23 @@ def main():
   instruction = app.required(_INSTRUCTION)
   if not text.pre_text(instruction):
     raise ValueError(f"the instruction is empty: {instruction!r}")
-  model = judge.load(run, _CHECKPOINT.value)
+  model = scoring.load(run, _CHECKPOINT.value)
   clip = video.load_video(path, num_frames=model.num_frames)
-  print(description.describe(model, clip, instruction))
+  print(scoring.describe(model, clip, instruction))
   if _FIGURE.value:
     draw(model, instruction)
 
 
-def draw(model: "judge.Model", instruction: str):
+def draw(model: "scoring.Model", instruction: str):
   """Draws the video's frames and its reward over time."""
   clip = video.load_video(_VIDEO.value, num_frames=_FIGURE_FRAMES)
   known = model.read(instruction)
-  example = examples.Example(
+  example = over_time.Example(
     environment=pathlib.Path(_VIDEO.value).name,
     instruction=known,
     kinds=("video",),
     frames=(clip,),
-    curves=(examples.reward_curve(model, model.form, clip, known),),
+    curves=(over_time.reward_curve(model, model.form, clip, known),),
   )
   picture = figures.filmstrips([example], form=model.form)
   files.write_bytes(pathlib.Path(_FIGURE.value), picture)

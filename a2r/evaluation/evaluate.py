@@ -1,4 +1,4 @@
-"""Figures of a reward on labeled clips: can it tell success from failure?
+"""Measures a reward on labeled clips: can it tell success from failure?
 
 What a program calls at the end of a training run:
 
@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from a2r.evaluation import examples, metrics
+from a2r.evaluation import metrics, over_time
 from a2r.evaluation.labeled import LabeledClips
 from a2r.models import adapt2reward as net
 
@@ -47,7 +47,7 @@ class Report:
   validation: dict[str, float]
   rows: list[dict]
   summary: list[dict]
-  examples: list[examples.Example]
+  examples: list[over_time.Example]
   instructions: list[str]
   clips: list[dict] = dataclasses.field(default_factory=list)
   notes: list[str] = dataclasses.field(default_factory=list)
@@ -62,7 +62,7 @@ def evaluate_run(
   num_resamples: int = 1000,
   seed: int = 0,
 ) -> Report:
-  """Scores the clips in every form and returns all figures.
+  """Returns all figures of the clips, scored in every form.
 
   Args:
     model: an `a2r.reward.Reward` (see the module's docstring for less).
@@ -95,8 +95,8 @@ def evaluate_run(
     num_validation = [int(clips.success.sum()), int((~clips.success).sum())]
     scores = model.form_scores(clips.frames, instructions)
     form, validation = choose_form(scores, clips, instructions)
-    shown = set(clips.instruction) & set(test.instruction)
-    if not shown and net.UNSEEN in scores:
+    common = set(clips.instruction) & set(test.instruction)
+    if not common and net.UNSEEN in scores:
       form = net.UNSEEN
   scores = model.form_scores(test.frames, instructions)
   rows, summary = [], []
@@ -108,22 +108,24 @@ def evaluate_run(
         values, test, instructions, num_resamples=num_resamples, seed=seed
       )
     ]
-  shown = examples.make_examples(model, form, scores[form], test, instructions)
+  examples = over_time.typical_clips(
+    model, form, scores[form], test, instructions
+  )
   return Report(
     form,
     validation,
     rows,
     summary,
-    shown,
+    examples,
     instructions,
-    clips=examples.clip_rows(scores[form], test, instructions),
+    clips=clip_rows(scores[form], test, instructions),
     notes=list(notes),
     num_validation=num_validation,
   )
 
 
-def nothing(model, notes: Sequence[str]) -> Report:
-  """The report of a run that there are no clips to judge on."""
+def empty_report(model, notes: Sequence[str]) -> Report:
+  """Returns the report of a run without clips to evaluate it on."""
   known = list(model.instructions)
   return Report(model.form, {}, [], [], [], known, notes=list(notes))
 
@@ -133,7 +135,7 @@ def choose_form(
   clips: LabeledClips,
   instructions: Sequence[str],
 ) -> tuple[str, dict[str, float]]:
-  """The form with the highest AUROC, averaged over environments and tasks.
+  """Returns the form of the highest AUROC, the mean over all tasks.
 
   Args:
     scores: per form `[N, L]`, the reward of each clip for each instruction.
@@ -147,7 +149,7 @@ def choose_form(
     ValueError: no task has both successes and failures.
   """
   figures = {
-    form: _mean([r["auroc"] for r in task_rows(values, clips, instructions)])
+    form: mean([r["auroc"] for r in task_rows(values, clips, instructions)])
     for form, values in scores.items()
   }
   if None in figures.values():
@@ -155,18 +157,18 @@ def choose_form(
       "the form of the reward cannot be chosen: no task of the validation "
       "clips has both successes and failures"
     )
-  return best(figures), figures
+  return best_form(figures), figures
 
 
-def best(figures: Mapping[str, float]) -> str:
-  """The form with the highest figure, the first among equals."""
+def best_form(figures: Mapping[str, float]) -> str:
+  """Returns the form with the highest figure, the first among equals."""
   return max(figures, key=figures.get)
 
 
 def task_rows(
   scores: np.ndarray, clips: LabeledClips, instructions: Sequence[str]
 ) -> list[dict]:
-  """The figures of one form, one dict per environment and task, in order.
+  """Returns the figures of one form by environment and task, in order.
 
   A figure is None where the clips it needs are not there. `auroc` sets the
   successes against all failures, `auroc_near_miss` against those of the sources
@@ -182,17 +184,13 @@ def task_rows(
     clips: N clips.
     instructions: L texts.
   """
-  position = {text: i for i, text in enumerate(instructions)}
-  own_text = np.array([position[text] for text in clips.instruction])
+  own_text = clips.text_index(instructions)
   evaluated = np.unique(own_text)
-  rows = []
-  for environment in dict.fromkeys(clips.environment):
-    here = clips.environment == environment
-    for task in dict.fromkeys(clips.task[here]):
-      at = np.flatnonzero(here & (clips.task == task))
-      figures = _task_figures(scores[at], own_text[at[0]], evaluated, clips[at])
-      rows.append({"environment": environment, "task": task, **figures})
-  return rows
+  return [
+    {"environment": environment, "task": task}
+    | _task_figures(scores[at], own_text[at[0]], evaluated, clips[at])
+    for environment, task, at in clips.groups()
+  ]
 
 
 def _task_figures(scores, own_text, evaluated, clips) -> dict:
@@ -215,13 +213,30 @@ def _task_figures(scores, own_text, evaluated, clips) -> dict:
   figures["retrieval_tasks"] = _retrieval(
     good[:, evaluated], np.searchsorted(evaluated, own_text)
   )
-  figures["reward_success"] = _mean(own[success])
-  figures["reward_other_text"] = _mean(good[:, others])
-  figures["reward_failure"] = _mean(own[~success])
+  figures["reward_success"] = mean(own[success])
+  figures["reward_other_text"] = mean(good[:, others])
+  figures["reward_failure"] = mean(own[~success])
   figures |= {
-    f"reward{kind}": _mean(own[mask]) for kind, mask in failures.items() if kind
+    f"reward{kind}": mean(own[mask]) for kind, mask in failures.items() if kind
   }
   return figures
+
+
+def mean_rows(rows: Sequence[dict]) -> list[dict]:
+  """Returns means over the tasks of each environment; `num_*` are sums.
+
+  Args:
+    rows: one dict per environment and task, all with the same figures.
+  """
+  result = []
+  for environment in dict.fromkeys(row["environment"] for row in rows):
+    tasks = [row for row in rows if row["environment"] == environment]
+    means = {"environment": environment, "num_tasks": len(tasks)}
+    for key in (k for k in tasks[0] if k not in ("environment", "task")):
+      values = [row[key] for row in tasks]
+      means[key] = sum(values) if key.startswith("num_") else mean(values)
+    result.append(means)
+  return result
 
 
 def environment_rows(
@@ -232,29 +247,44 @@ def environment_rows(
   num_resamples: int = 1000,
   seed: int = 0,
 ) -> list[dict]:
-  """Means of `task_rows` over the tasks of each environment.
+  """Returns `mean_rows` of `task_rows`, with `auroc_interval`.
 
-  `num_*` are sums. `auroc_interval` is the 2.5 % and 97.5 % points of the mean
-  AUROC when successes and failures are resampled within each task: the
-  uncertainty that comes from the clips, not from the training run.
+  That is the 2.5 % and 97.5 % points of the mean AUROC when successes and
+  failures are resampled within each task: the uncertainty that comes from the
+  clips, not from the training run.
   """
-  position = {text: i for i, text in enumerate(instructions)}
-  rows = task_rows(scores, clips, instructions)
-  own_text = np.array([position[text] for text in clips.instruction])
-  own = scores[np.arange(len(clips)), own_text]
-  result = []
-  for environment in dict.fromkeys(clips.environment):
-    tasks = [r for r in rows if r["environment"] == environment]
-    row = {"environment": environment, "num_tasks": len(tasks)}
-    for key in (k for k in tasks[0] if k not in ("environment", "task")):
-      values = [r[key] for r in tasks]
-      row[key] = sum(values) if key.startswith("num_") else _mean(values)
-    here = clips.environment == environment
+  own = scores[np.arange(len(clips)), clips.text_index(instructions)]
+  rows = mean_rows(task_rows(scores, clips, instructions))
+  for row in rows:
+    here = clips.environment == row["environment"]
     row["auroc_interval"] = _auroc_interval(
       own[here], clips.success[here], clips.task[here], num_resamples, seed
     )
-    result.append(row)
-  return result
+  return rows
+
+
+def clip_rows(
+  scores: np.ndarray, clips: LabeledClips, instructions: Sequence[str]
+) -> list[dict]:
+  """Returns the reward of each clip with a name, highest first per instruction.
+
+  Args:
+    scores: `[N, L]` the reward of each clip for each instruction.
+    clips: N clips.
+    instructions: L texts.
+  """
+  own_text = clips.text_index(instructions)
+  own = scores[np.arange(len(clips)), own_text]
+  return [
+    {
+      "name": str(clips.name[row]),
+      "instruction": str(clips.instruction[row]),
+      "success": bool(clips.success[row]),
+      "score": float(own[row]),
+    }
+    for row in np.lexsort((-own, own_text))
+    if clips.name[row]
+  ]
 
 
 def _auroc_interval(scores, success, task, num_resamples, seed):
@@ -292,8 +322,8 @@ def _retrieval(scores: np.ndarray, own_text: int) -> float | None:
   return metrics.retrieval_accuracy(scores, np.full(len(scores), own_text))
 
 
-def _mean(values) -> float | None:
-  """Mean of the values that are not None, or None where there are none."""
+def mean(values) -> float | None:
+  """Returns the mean of the values that are not None, or None without any."""
   values = [
     v for v in np.asarray(values, dtype=object).ravel() if v is not None
   ]

@@ -13,7 +13,7 @@ from matplotlib import figure as figures
 from matplotlib import lines, patches
 
 from a2r.evaluation import paper
-from a2r.evaluation.examples import Example
+from a2r.evaluation.over_time import Example
 from a2r.evaluation.video_prediction import Result
 
 # Okabe and Ito's palette, told apart by all kinds of color vision.
@@ -61,7 +61,7 @@ def filmstrips(
   """Returns a PNG: per example its clips' frames and their reward curves.
 
   The point of a curve under a frame is the reward of the clip up to it
-  (`examples.prefixes`). All curves share one scale.
+  (`over_time.prefixes`). All curves share one scale.
 
   Args:
     examples: what to show, two side by side, each with as many clips as the

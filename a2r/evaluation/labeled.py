@@ -1,10 +1,10 @@
 """Clips with labels: what an evaluation scores.
 
-Letters: N clips, T frames.
+Letters: N clips, T frames, L instructions.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -40,12 +40,11 @@ class LabeledClips:
   name: np.ndarray = ""
 
   def __post_init__(self):
-    for field in _fields():
-      value = getattr(self, field.name)
+    for name, value in vars(self).items():
       if isinstance(value, str):
         value = np.full(len(self.frames), value, object)
-      object.__setattr__(self, field.name, np.asarray(value))
-    sizes = {f.name: len(getattr(self, f.name)) for f in _fields()}
+      object.__setattr__(self, name, np.asarray(value))
+    sizes = {name: len(value) for name, value in vars(self).items()}
     if len(set(sizes.values())) != 1:
       raise ValueError(f"labeled clips differ in number: {sizes}")
 
@@ -62,16 +61,29 @@ class LabeledClips:
     """`[N]` bool: failures of a source that explores at random."""
     return ~self.success & np.isin(self.source.astype(str), RANDOM_SOURCES)
 
+  @property
+  def near_misses_or_failures(self) -> np.ndarray:
+    """`[N]` bool: near-misses, or all failures where none is a near-miss."""
+    return self.near_miss if self.near_miss.any() else ~self.success
+
+  def text_index(self, texts: Sequence[str]) -> np.ndarray:
+    """Returns `[N]` int, where each clip's own instruction is in `texts`."""
+    position = {text: i for i, text in enumerate(texts)}
+    return np.array([position[text] for text in self.instruction], int)
+
+  def groups(self) -> Iterator[tuple[str, str, np.ndarray]]:
+    """Yields environment, task and the indices of their clips, in order."""
+    for environment in dict.fromkeys(self.environment):
+      here = self.environment == environment
+      for task in dict.fromkeys(self.task[here]):
+        yield environment, task, np.flatnonzero(here & (self.task == task))
+
   def __getitem__(self, index) -> "LabeledClips":
-    """The clips at `index`, a mask or an array of integers."""
-    return LabeledClips(*(getattr(self, f.name)[index] for f in _fields()))
-
-
-def _fields():
-  return dataclasses.fields(LabeledClips)
+    """Returns the clips at `index`, a mask or an array of integers."""
+    return LabeledClips(*(value[index] for value in vars(self).values()))
 
 
 def concatenate(parts: Sequence[LabeledClips]) -> LabeledClips:
-  """All clips of `parts`, in order."""
-  columns = ([getattr(p, f.name) for p in parts] for f in _fields())
-  return LabeledClips(*(np.concatenate(column) for column in columns))
+  """Returns all clips of `parts`, in order."""
+  columns = zip(*(vars(part).values() for part in parts), strict=True)
+  return LabeledClips(*map(np.concatenate, columns))

@@ -4,19 +4,39 @@ Letters: N clips, T frames, L instructions, P points in time, M clips with a
 curve.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from a2r.core import images
-from a2r.evaluation import examples
+from a2r.core import batching, images
 from a2r.evaluation.labeled import LabeledClips
 from a2r.models import scorer as scorer_lib
 
 # Prefixes in memory at once, a multiple of what is scored at once.
 _CHUNK = 240
 _CLOCK = "clock"
+
+
+@dataclasses.dataclass(frozen=True)
+class Example:
+  """A success and a near-miss of one environment, with rewards over time.
+
+  Attributes:
+    environment: where.
+    instruction: the text both clips are scored with.
+    kinds: a name per clip: ('success', 'near-miss'), or 'failure' for the
+      second where no clip is known as a near-miss.
+    frames: per clip `[T, H, W, 3]` uint8.
+    curves: per clip `[T]`, the reward of the clip up to each frame.
+  """
+
+  environment: str
+  instruction: str
+  kinds: tuple[str, ...]
+  frames: tuple[np.ndarray, ...]
+  curves: tuple[np.ndarray, ...]
 
 
 class Curves(NamedTuple):
@@ -33,7 +53,83 @@ class Curves(NamedTuple):
   values: np.ndarray
 
 
-def rewards(
+def prefixes(clip: np.ndarray) -> np.ndarray:
+  """Returns the clip up to each of its frames, the rest filled with that frame.
+
+  Prefix t is frames 0..t followed by frame t held still until the clip's own
+  length: what a camera sees if the robot stops at t. Speed stays that of the
+  training clips, which stretching the prefix would change.
+
+  Args:
+    clip: `[T, H, W, 3]`.
+
+  Returns:
+    `[T, T, H, W, 3]`, the last of which is the clip itself.
+  """
+  steps = np.arange(len(clip))
+  return clip[np.minimum(steps[None], steps[:, None])]
+
+
+def reward_curve(model, form: str, clip: np.ndarray, instruction: str):
+  """Returns `[T]` rewards of the clip up to each frame (see `prefixes`)."""
+  scores = model.form_scores(prefixes(clip), [instruction])
+  return np.asarray(scores[form])[:, 0]
+
+
+def typical_clips(
+  model,
+  form: str,
+  scores: np.ndarray,
+  clips: LabeledClips,
+  instructions: Sequence[str],
+) -> list[Example]:
+  """Returns a success and a near-miss per environment, tasks taking turns.
+
+  Typical is the clip whose reward is the median of its kind (the lower one of
+  two), so the picture shows neither the best nor the worst case. Environments
+  in which no task has both kinds are left out.
+
+  Args:
+    model: see `evaluate.evaluate_run`.
+    form: form of the reward.
+    scores: `[N, L]` rewards in that form.
+    clips: N clips.
+    instructions: L texts.
+  """
+  own = scores[np.arange(len(clips)), clips.text_index(instructions)]
+  missed = clips.near_misses_or_failures
+  groups = {}
+  for environment, _, at in clips.groups():
+    groups.setdefault(environment, []).append(at)
+  result = []
+  for turn, (environment, tasks) in enumerate(groups.items()):
+    turn %= len(tasks)
+    for at in tasks[turn:] + tasks[:turn]:
+      kinds = at[clips.success[at]], at[missed[at]]
+      if all(map(len, kinds)):
+        break
+    else:
+      continue
+    text = clips.instruction[at[0]]
+    medians = [
+      kind[np.argsort(own[kind], kind="stable")[(len(kind) - 1) // 2]]
+      for kind in kinds
+    ]
+    result.append(
+      Example(
+        environment=environment,
+        instruction=text,
+        kinds=("success", "near-miss" if clips.near_miss.any() else "failure"),
+        frames=tuple(clips.frames[i] for i in medians),
+        curves=tuple(
+          reward_curve(model, form, clips.frames[i], text) for i in medians
+        ),
+      )
+    )
+  return result
+
+
+def sample_curves(
   scorer: Any,
   clips: LabeledClips,
   texts: Sequence[str],
@@ -41,61 +137,53 @@ def rewards(
   max_prefix_clips: int,
   seed: int,
 ) -> Curves:
-  """Rewards over time of drawn successes and failures of every task.
+  """Returns rewards over time of drawn successes and failures of every task.
 
-  The reward of a clip up to a frame is that of `examples.prefixes`: the rest of
-  the clip is filled with that frame, so that all prefixes are as long as the
-  clip. The curve of the scorer named 'clock' is the time.
+  The reward of a clip up to a frame is that of `prefixes`. The curve of the
+  scorer named 'clock' is the time.
 
   Args:
     scorer: see `quality.quality`.
     clips: N clips.
     texts: L texts.
     num_times: P, at most one per frame.
-    max_prefix_clips: per environment.
+    max_prefix_clips: per environment; at least one success and one failure of
+      each task are drawn.
     seed: of the draw.
   """
   num_frames = clips.frames.shape[1]
   num_times = min(num_times, num_frames)
   times = images.frame_indices(num_frames, num_times, "ends")
-  rng = np.random.default_rng(seed)
-  index = _draw(clips, max_prefix_clips // num_times, rng)
+  index = _sample(clips, max_prefix_clips // num_times, seed)
   if getattr(scorer, "name", None) == _CLOCK:
     return clock(Curves(index, times, np.zeros((len(index), num_times))))
-  size = max(1, min(_CHUNK // num_times, len(index)))
-  # Whole chunks: every program is compiled for one number of clips.
-  padded = np.resize(index, -(-len(index) // size) * size)
-  values = [np.zeros((0, num_times))]
-  for rows in padded.reshape(-1, size):
-    parts = np.concatenate(
-      [examples.prefixes(clips.frames[row])[times] for row in rows]
-    )
-    own = [texts.index(clips.instruction[row]) for row in rows]
-    found = scores(scorer, parts, texts).reshape(size, num_times, len(texts))
-    values.append(found[np.arange(size), :, own])
-  return Curves(index, times, np.concatenate(values)[: len(index)])
+  own_text = clips.text_index(texts)
+
+  def score(rows):
+    parts = [prefixes(clips.frames[row])[times] for row in rows]
+    values = scores(scorer, np.concatenate(parts), texts)
+    values = values.reshape(len(rows), num_times, len(texts))
+    return values[np.arange(len(rows)), :, own_text[rows]].astype(np.float64)
+
+  size = max(1, _CHUNK // num_times)
+  return Curves(index, times, batching.map_chunks(score, size, index))
 
 
 def clock(curves: Curves) -> Curves:
-  """The same curves of a reward that is the time."""
+  """Returns the same curves of a reward that is the time."""
   time = np.broadcast_to(curves.frames.astype(float), curves.values.shape)
   return curves._replace(values=time)
 
 
 def scores(scorer: Any, frames: np.ndarray, texts: Sequence[str]) -> np.ndarray:
-  """`[N, L]` rewards by a `Scorer`, or by what has `scores(clips, texts)`."""
+  """Returns `[N, L]` rewards by a scorer, see `quality.quality`."""
   if isinstance(scorer, scorer_lib.Scorer):
     return scorer_lib.scores(scorer, frames, texts)
   return np.asarray(scorer.scores(frames, texts))
 
 
-def missed(clips: LabeledClips) -> np.ndarray:
-  """`[N]` bool: near-misses, or all failures where none are told apart."""
-  return clips.near_miss if clips.near_miss.any() else ~clips.success
-
-
-def means(curves: Curves, clips: LabeledClips) -> dict[str, dict]:
-  """Mean rewards over time, per environment and task.
+def mean_curves(curves: Curves, clips: LabeledClips) -> dict[str, dict]:
+  """Returns mean rewards over time, per environment and task.
 
   Returns:
     environment -> task -> `times`, the shares of the clip that were seen;
@@ -104,39 +192,36 @@ def means(curves: Curves, clips: LabeledClips) -> dict[str, dict]:
     are no such clips.
   """
   last = max(clips.frames.shape[1] - 1, 1)
-  kinds = {"success": clips.success, "failure": ~clips.success}
   result = {}
-  environments = clips.environment[curves.index]
-  tasks = clips.task[curves.index]
-  for environment, task in dict.fromkeys(
-    zip(environments.tolist(), tasks.tolist(), strict=True)
-  ):
-    mine = (environments == environment) & (tasks == task)
-    entry = {"times": (curves.frames / last).tolist()}
-    for kind, mask in kinds.items():
+  for environment, task, at in clips.groups():
+    mine = np.isin(curves.index, at)
+    if not mine.any():
+      continue
+    means = {"times": (curves.frames / last).tolist()}
+    for kind, mask in {
+      "success": clips.success,
+      "failure": ~clips.success,
+    }.items():
       values = curves.values[mine & mask[curves.index]]
       if len(values):
-        entry[kind] = values.mean(0).tolist()
-        entry[f"{kind}_std"] = values.std(0).tolist()
-    result.setdefault(environment, {})[task] = entry
+        means[kind] = values.mean(0).tolist()
+        means[f"{kind}_std"] = values.std(0).tolist()
+    result.setdefault(environment, {})[task] = means
   return result
 
 
-def _draw(clips: LabeledClips, num_clips: int, rng) -> np.ndarray:
-  """`[M]` clips, at most `num_clips` per environment, evenly over tasks.
-
-  At least one success and one failure of each task.
-  """
+def _sample(clips: LabeledClips, num_clips: int, seed: int) -> np.ndarray:
+  """`[M]` clips, at most `num_clips` per environment, evenly over tasks."""
+  rng = np.random.default_rng(seed)
+  missed = clips.near_misses_or_failures
+  groups = {}
+  for environment, _, at in clips.groups():
+    kinds = [at[clips.success[at]], at[missed[at]]]
+    groups[environment] = groups.get(environment, []) + kinds
   index = []
-  for environment in dict.fromkeys(clips.environment):
-    here = clips.environment == environment
-    groups = [
-      np.flatnonzero(here & (clips.task == task) & kind)
-      for task in dict.fromkeys(clips.task[here])
-      for kind in (clips.success, missed(clips))
-    ]
-    size = max(1, num_clips // len(groups))
-    for group in groups:
-      drawn = rng.choice(group, min(size, len(group)), replace=False)
+  for kinds in groups.values():
+    size = max(1, num_clips // len(kinds))
+    for kind in kinds:
+      drawn = rng.choice(kind, min(size, len(kind)), replace=False)
       index += sorted(drawn.tolist())
   return np.array(index, int)

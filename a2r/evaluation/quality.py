@@ -1,4 +1,4 @@
-"""How good a reward is apart from the success rate of a planner that uses it.
+"""Measures how good a reward is apart from a planner that uses it.
 
   result = quality.quality(scorer, clips, texts)
   result["summary"]    # One dict per environment, means over its tasks.
@@ -41,7 +41,7 @@ def quality(
   max_prefix_clips: int = 1000,
   seed: int = 0,
 ) -> dict:
-  """All figures of one reward, plain values for JSON.
+  """Returns all figures of one reward, plain values for JSON.
 
   Args:
     scorer: an `a2r.models.scorer.Scorer`, or anything with `scores(clips,
@@ -72,7 +72,7 @@ def quality(
     what = f"instructions {unknown}" if unknown else "no clips"
     raise ValueError(f"got {what}; expected clips of the texts {texts}")
   scores = over_time.scores(scorer, clips.frames, texts)
-  curves = over_time.rewards(
+  curves = over_time.sample_curves(
     scorer, clips, texts, num_times, max_prefix_clips, seed
   )
   rows = task_rows(scores, curves, clips, texts)
@@ -83,10 +83,10 @@ def quality(
   return {
     "texts": texts,
     "rows": rows,
-    "summary": _summary(rows),
-    "clock": _summary(clock),
+    "summary": evaluate.mean_rows(rows),
+    "clock": evaluate.mean_rows(clock),
     "confusion": confusion(scores, clips, texts),
-    "curves": over_time.means(curves, clips),
+    "curves": over_time.mean_curves(curves, clips),
     "num_prefix_clips": {
       name: counted.count(name) * len(curves.frames)
       for name in dict.fromkeys(counted)
@@ -110,7 +110,7 @@ def task_rows(
   clips: LabeledClips,
   texts: Sequence[str],
 ) -> list[dict]:
-  """`evaluate.task_rows` with the figures that the module's docstring adds.
+  """Returns `evaluate.task_rows` with the figures of the module's docstring.
 
   `wrong_text_margin` is the mean, over successes, of the own instruction's
   reward less the best wrong one's; `wrong_text_higher` the share of them where
@@ -124,22 +124,19 @@ def task_rows(
     texts: L texts.
   """
   rows = evaluate.task_rows(scores, clips, texts)
-  for row in rows:
-    mine = (clips.environment == row["environment"]) & (
-      clips.task == row["task"]
-    )
-    at = np.flatnonzero(mine)
-    own = list(texts).index(clips.instruction[at[0]])
+  own_text = clips.text_index(texts)
+  for row, (_, _, at) in zip(rows, clips.groups(), strict=True):
+    own = own_text[at[0]]
     row |= _text_figures(scores[at], own, clips.success[at])
-    row["somers_d"] = _somers_d(scores[at, own], clips[at])
-    row |= _order_figures(curves, mine, clips)
+    row["somers_d"] = _somers_d(scores[at, own], clips, at)
+    row |= _order_figures(curves, at, clips)
   return rows
 
 
 def confusion(
   scores: np.ndarray, clips: LabeledClips, texts: Sequence[str]
 ) -> dict[str, dict]:
-  """Which text scores highest for the successes of each task.
+  """Returns which text scores highest for the successes of each task.
 
   Args:
     scores: `[N, L]`.
@@ -152,16 +149,16 @@ def confusion(
   """
   best = scores == scores.max(axis=1, keepdims=True)
   best = best / best.sum(axis=1, keepdims=True)
-  result = {}
-  for environment in dict.fromkeys(clips.environment):
-    here = (clips.environment == environment) & clips.success
-    tasks = list(dict.fromkeys(clips.task[here]))
-    masks = [here & (clips.task == task) for task in tasks]
-    result[environment] = {
-      "tasks": tasks,
-      "instructions": [str(clips.instruction[m][0]) for m in masks],
-      "share": [best[mask].mean(0).tolist() for mask in masks],
-    }
+  result = {
+    environment: {"tasks": [], "instructions": [], "share": []}
+    for environment in dict.fromkeys(clips.environment)
+  }
+  for environment, task, at in clips.groups():
+    at = at[clips.success[at]]
+    if len(at):
+      result[environment]["tasks"].append(task)
+      result[environment]["instructions"].append(str(clips.instruction[at[0]]))
+      result[environment]["share"].append(best[at].mean(0).tolist())
   return result
 
 
@@ -182,44 +179,28 @@ def _text_figures(scores, own: int, success) -> dict:
   return figures
 
 
-def _somers_d(own: np.ndarray, clips: LabeledClips) -> float | None:
+def _somers_d(own: np.ndarray, clips: LabeledClips, at) -> float | None:
   """Somers' D over success > near-miss > random, None without pairs."""
   levels = np.select(
     [clips.success, clips.near_miss, clips.explored], [2, 1, 0], -1
-  )
+  )[at]
   known = levels >= 0
   if len(np.unique(levels[known])) < 2:
     return None
   return metrics.somers_d(own[known], levels[known])
 
 
-def _order_figures(curves: over_time.Curves, mine, clips: LabeledClips) -> dict:
-  """Value-order correlations of one task's clips, means over clips."""
-  kinds = {"": clips.success, "_failure": over_time.missed(clips)}
+def _order_figures(curves: over_time.Curves, at, clips: LabeledClips) -> dict:
+  """Value-order correlations of the clips `at`, means over clips."""
+  kinds = {"": clips.success, "_failure": clips.near_misses_or_failures}
   figures = {}
   for kind, mask in kinds.items():
     orders = [
       metrics.value_order(values)
       for row, values in zip(curves.index, curves.values, strict=True)
-      if mine[row] and mask[row] and len(values) > 1
+      if row in at and mask[row] and len(values) > 1
     ]
     means = np.mean(orders, axis=0).tolist() if orders else (None, None)
     figures[f"voc_spearman{kind}"], figures[f"voc_pearson{kind}"] = means
     figures[f"num_curves{kind}"] = len(orders)
   return figures
-
-
-def _summary(rows: Sequence[dict]) -> list[dict]:
-  """Means over the tasks of each environment; `num_*` are sums."""
-  result = []
-  for environment in dict.fromkeys(row["environment"] for row in rows):
-    tasks = [row for row in rows if row["environment"] == environment]
-    summary = {"environment": environment, "num_tasks": len(tasks)}
-    for key in (k for k in tasks[0] if k not in ("environment", "task")):
-      values = [row[key] for row in tasks if row[key] is not None]
-      if key.startswith("num_"):
-        summary[key] = sum(values)
-      else:
-        summary[key] = float(np.mean(values)) if values else None
-    result.append(summary)
-  return result

@@ -71,7 +71,7 @@ def chosen(rows: Sequence[dict], form: str) -> list[dict]:
 def form_line(result: Report) -> str:
   """Which form the reward has, and why."""
   why = "the first one; there were no clips, or too few, to choose on"
-  if result.validation and result.form != evaluate.best(result.validation):
+  if result.validation and result.form != evaluate.best_form(result.validation):
     why = "no validation clip shows the instructions judged"
   elif result.validation:
     figure = tables.format_cell(result.validation[result.form])

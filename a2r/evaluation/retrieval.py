@@ -1,4 +1,4 @@
-"""How well clips find their captions and captions their clips.
+"""Measures how well clips find their captions and captions their clips.
 
 Lei et al. (Singularity, https://arxiv.org/abs/2206.03428): the cosines rank all
 pairs; then the matching head, which looks at a clip and a text together, ranks
@@ -13,10 +13,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from a2r.core import images
+from a2r.core import batching, images
 from a2r.models.singularity import singularity
 
 RANKS = (1, 5, 10)
@@ -47,7 +46,7 @@ def evaluate(
   num_reranked: int = 0,
   chunk_size: int = 16,
 ) -> dict[str, float]:
-  """Shares of queries with a right answer among the best.
+  """Returns shares of queries with a right answer among the best.
 
   Args:
     model: the backbone.
@@ -65,45 +64,48 @@ def evaluate(
     `matched/video_to_text/...`; with classes `top1` and `top5`.
   """
   params = jax.device_put(params)
-  keep = num_reranked > 0
-  parts = []
-  for chunk in _chunks(frames, chunk_size):
+  reranks = num_reranked > 0
+
+  def encode_clips(chunk):
     tokens, clip = _encode_clips(model, params, chunk)
     # The tokens of all clips are large: only the matching head wants them.
-    parts.append((tokens if keep else tokens[:, :0], clip))
-  tokens, clip = (
-    jnp.concatenate(part)[: len(frames)] for part in zip(*parts, strict=True)
-  )
-  del parts
-  words, caption = _encode_texts(model, params, captions, chunk_size)
+    return tokens if reranks else None, clip
+
+  def encode_texts(texts):
+    return batching.map_chunks(
+      lambda chunk: _encode_texts(model, params, *chunk),
+      chunk_size,
+      (texts.input_ids, texts.attention_mask),
+    )
+
+  tokens, clip = batching.map_chunks(encode_clips, chunk_size, frames)
+  words, caption = encode_texts(captions)
   cosines = _cosines(clip, caption)
   own = captions.own[:, None] == np.arange(len(captions.input_ids))
   result = _both_ways(cosines, cosines.T, own)
-  if keep:
-    by_clip, by_text = (
-      _best(cosines, num_reranked),
-      _best(cosines.T, num_reranked).T,
-    )
-    scores = _match_pairs(
-      functools.partial(_match, model, params),
-      (tokens, words, captions.attention_mask),
-      np.argwhere(by_clip | by_text),
-      8 * chunk_size,
+  if reranks:
+    by_clip = _best(cosines, num_reranked)
+    by_text = _best(cosines.T, num_reranked).T
+    pairs = np.argwhere(by_clip | by_text)
+    known = jax.device_put((tokens, words, captions.attention_mask))
+    scores = np.zeros(cosines.shape, np.float32)
+    scores[tuple(pairs.T)] = batching.map_chunks(
+      lambda chunk: _match(model, params, known, chunk), 8 * chunk_size, pairs
     )
     to_text = np.where(by_clip, scores, _UNSCORED)
     to_video = np.where(by_text, scores, _UNSCORED).T
     matched = _both_ways(to_text, to_video, own)
     result |= {f"matched/{name}": value for name, value in matched.items()}
   if classes is not None:
-    _, label = _encode_texts(model, params, classes, chunk_size)
+    _, label = encode_texts(classes)
     right = classes.own[:, None] == np.arange(len(classes.input_ids))
-    found = recalls(_cosines(clip, label), right)
-    result |= {"top1": found["r1"], "top5": found["r5"]}
+    rates = recalls(_cosines(clip, label), right)
+    result |= {"top1": rates["r1"], "top5": rates["r5"]}
   return result
 
 
 def recalls(scores: np.ndarray, right: np.ndarray) -> dict[str, float]:
-  """Shares of queries with a right answer among the best 1, 5 and 10.
+  """Returns shares of queries with a right answer in the best 1, 5 and 10.
 
   A wrong answer that scores the same as the right one comes before it: a
   constant score finds nothing.
@@ -118,11 +120,11 @@ def recalls(scores: np.ndarray, right: np.ndarray) -> dict[str, float]:
 
 
 def _both_ways(to_text, to_video, own) -> Mapping[str, float]:
-  found = {
+  ways = {
     "text_to_video": recalls(to_video, own.T),
     "video_to_text": recalls(to_text, own),
   }
-  return {f"{way}/{k}": v for way, r in found.items() for k, v in r.items()}
+  return {f"{way}/{k}": v for way, r in ways.items() for k, v in r.items()}
 
 
 def _best(scores: np.ndarray, num: int) -> np.ndarray:
@@ -145,28 +147,13 @@ def _encode_clips(model, params, frames):
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _encode_text_chunk(model, params, input_ids, mask):
+def _encode_texts(model, params, input_ids, mask):
+  """Tokens `[B, L, D]` and features `[B, E]` of texts."""
   return model.apply({"params": params}, input_ids, mask, method="encode_text")
-
-
-def _encode_texts(model, params, texts, chunk_size):
-  """Tokens `[N, L, D]` and features `[N, E]`."""
-  ids, mask = (
-    _chunks(x, chunk_size) for x in (texts.input_ids, texts.attention_mask)
-  )
-  parts = [
-    _encode_text_chunk(model, params, *chunk)
-    for chunk in zip(ids, mask, strict=True)
-  ]
-  return [
-    jnp.concatenate(part)[: len(texts.input_ids)]
-    for part in zip(*parts, strict=True)
-  ]
 
 
 def _cosines(clip, caption):
   """`[V, N]` mean over frames of the cosines."""
-  clip, caption = np.asarray(clip), np.asarray(caption)
   return np.einsum("vte,ne->vn", clip, caption, optimize=True) / clip.shape[1]
 
 
@@ -179,20 +166,3 @@ def _match(model, params, known, pairs):
     {"params": params}, tokens[clip], words[text], mask[text], method="match"
   )
   return logits[:, 1]
-
-
-def _match_pairs(match_fn, known, pairs, chunk_size):
-  """`[V, N]` scores of the pairs `[P, 2]`; zero elsewhere."""
-  scores = np.zeros((len(known[0]), len(known[1])), np.float32)
-  found = [match_fn(known, chunk) for chunk in _chunks(pairs, chunk_size)]
-  scores[tuple(pairs.T)] = np.concatenate(found)[: len(pairs)]
-  return scores
-
-
-def _chunks(rows: np.ndarray, size: int) -> list[np.ndarray]:
-  """Pieces of one size; the last is filled up with the last row."""
-  rows = np.asarray(rows)
-  size = min(size, len(rows))
-  padding = np.repeat(rows[-1:], -len(rows) % size, axis=0)
-  rows = np.concatenate([rows, padding])
-  return np.split(rows, len(rows) // size)

@@ -1,7 +1,7 @@
-"""How well a video model foresees held-out windows, horizon by horizon.
+"""Measures how well a video model foresees held-out windows, by horizon.
 
 It is compared with copying the last picture, which is hard to beat where
-little moves: so the error over the pixels that change is told too.
+little moves: so the error over the pixels that change is reported too.
 
 Letters: N windows, T predicted frames, H W picture, A numbers in an action.
 """
@@ -13,7 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from a2r.evaluation import video_metrics
+from a2r.core import batching
+from a2r.evaluation import tables, video_metrics
 from a2r.models.fitvid import fitvid
 
 # A pixel has changed if one of its colors differs by more from now.
@@ -76,14 +77,14 @@ def make_predict_fn(
     return fitvid.predict(model, variables, context, late, noise[1])
 
   def predict_fn(variables, frames, actions):
-    parts = []
-    for start in range(0, len(frames), _CHUNK):
-      rows = np.arange(start, start + _CHUNK).clip(max=len(frames) - 1)
-      rng = jax.random.key(start)
-      past = frames[rows][:, :num_past]
-      part = predict(variables, past, actions[rows], rng)
-      parts.append(np.asarray(part)[: len(frames) - start])
-    return np.concatenate(parts)
+    def predict_chunk(rows):
+      at = rows.clip(max=len(frames) - 1)
+      rng = jax.random.key(int(rows[0]))
+      return predict(variables, frames[at][:, :num_past], actions[at], rng)
+
+    # Whole chunks: one program for any number of windows.
+    rows = np.arange(-(-len(frames) // _CHUNK) * _CHUNK)
+    return batching.map_chunks(predict_chunk, _CHUNK, rows)[: len(frames)]
 
   return predict_fn
 
@@ -94,7 +95,7 @@ def evaluate(
   variables: Any,
   batch: Mapping[str, np.ndarray],
 ) -> Result:
-  """Compares predictions with the truth.
+  """Returns the figures of predictions, compared with the truth.
 
   Args:
     config: of the model.
@@ -104,82 +105,71 @@ def evaluate(
   """
   frames = batch["frames"]
   predicted = predict_fn(variables, frames, batch["actions"])
-  sums = []
-  for start in range(0, len(frames), _CHUNK):
-    # The last window fills the last chunk, and counts nothing there.
-    rows = np.arange(start, start + _CHUNK)
-    counts = np.float32(rows < len(frames))
-    rows = rows.clip(max=len(frames) - 1)
-    past, future = np.split(frames[rows], [config.num_past], axis=1)
-    sums.append(_sums(past[:, -1:], future, predicted[rows], counts))
-  parts = jax.tree.map(lambda *x: np.stack(x), *sums)
-  per_window = parts.pop("window_psnr").reshape(-1)[: len(frames)]
-  totals = jax.tree.map(lambda x: np.float64(x).sum(axis=0), parts)
-  changed = totals.pop("changed")
-  pixels = len(frames) * np.prod(frames.shape[2:4])
+  past, future = np.split(frames, [config.num_past], axis=1)
+  sums = batching.map_chunks(
+    lambda rows: _measure(*rows), _CHUNK, (past[:, -1:], future, predicted)
+  )
+  num_moved = sums.pop("num_moved").sum(axis=0, dtype=np.float64)
   figures = {
     name: {
-      "psnr": part["psnr"] / len(frames),
-      "ssim": part["ssim"] / len(frames),
+      "psnr": one["psnr"].mean(axis=0, dtype=np.float64),
+      "ssim": one["ssim"].mean(axis=0, dtype=np.float64),
       "psnr_moved": np.asarray(
-        video_metrics.mse_to_psnr(part["error"] / np.maximum(changed, 1.0))
+        video_metrics.mse_to_psnr(
+          one["error"].sum(axis=0, dtype=np.float64) / num_moved.clip(min=1.0)
+        )
       ),
     }
-    for name, part in totals.items()
+    for name, one in sums.items()
   }
   return Result(
     horizons=config.stride * np.arange(1, predicted.shape[1] + 1),
-    moved=changed / pixels,
-    window_psnr=per_window,
+    moved=num_moved / (len(frames) * np.prod(frames.shape[2:4])),
+    window_psnr=sums["model"]["psnr"].mean(axis=1),
     **figures,
   )
 
 
 @jax.jit
-def _sums(last, future, predicted, counts):
-  """Sums over windows, `[T]` each; `counts` `[N]` says which are counted."""
+def _measure(last, future, predicted):
+  """Figures `[N, T]` of both predictions; `error` is summed over what moved."""
   last, future = (x.astype(jnp.float32) / 255.0 for x in (last, future))
   moved = jnp.abs(future - last).max(axis=-1) > MOVED
-  weight = counts[:, None]
 
-  def judge(frames):
+  def measure(frames):
     error = jnp.square(frames - future).mean(axis=-1)
-    psnr = video_metrics.psnr(frames, future)
-    sums = {
-      "psnr": psnr,
+    return {
+      "psnr": video_metrics.psnr(frames, future),
       "ssim": video_metrics.ssim(frames, future),
       "error": (error * moved).sum(axis=(-2, -1)),
     }
-    return psnr, {name: (x * weight).sum(axis=0) for name, x in sums.items()}
 
-  psnr, model = judge(predicted)
-  _, copy_last = judge(jnp.broadcast_to(last, future.shape))
   return {
-    "model": model,
-    "copy_last": copy_last,
-    "changed": (moved.sum(axis=(-2, -1)) * weight).sum(axis=0),
-    "window_psnr": psnr.mean(axis=1),
+    "model": measure(predicted),
+    "copy_last": measure(jnp.broadcast_to(last, future.shape)),
+    "num_moved": moved.sum(axis=(-2, -1)),
   }
 
 
-def table(result: Result) -> str:
-  """The figures as text, a line per horizon."""
-  head = f"{'steps':>5}  {'moved':>6}" + "".join(
-    f"  {name:>10}  {'copy':>6}" for name in METRICS
-  )
-  lines = [head]
-  for t, steps in enumerate(result.horizons):
-    line = f"{steps:>5}  {result.moved[t]:>6.1%}"
-    for name in METRICS:
-      digits = 3 if name == "ssim" else 2
-      line += f"  {result.model[name][t]:>10.{digits}f}"
-      line += f"  {result.copy_last[name][t]:>6.{digits}f}"
-    lines.append(line)
-  return "\n".join(lines)
+def table(result: Result) -> tables.Table:
+  """Returns the figures, a row per horizon."""
+  header = ["steps", "moved"]
+  rows = [
+    [steps, f"{moved:.1%}"]
+    for steps, moved in zip(result.horizons, result.moved, strict=True)
+  ]
+  for name in METRICS:
+    header += [name, "copy"]
+    digits = 3 if name == "ssim" else 2
+    for row, *pair in zip(
+      rows, result.model[name], result.copy_last[name], strict=True
+    ):
+      row += [f"{value:.{digits}f}" for value in pair]
+  return tables.Table("", header, rows)
 
 
 def typical(result: Result, num: int) -> np.ndarray:
-  """Windows `[num]` spread evenly from the worst to the best predicted."""
+  """Returns windows `[num]`, evenly from the worst to the best predicted."""
   order = np.argsort(result.window_psnr, kind="stable")
   places = (np.arange(num) + 0.5) / num * len(order)
   return order[places.astype(int)]

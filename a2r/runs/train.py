@@ -11,7 +11,7 @@ import numpy as np
 
 from a2r import reward
 from a2r.core import files, optim, signals, text
-from a2r.evaluation import evaluate, judge, report
+from a2r.evaluation import evaluate, report, scoring
 from a2r.learners import adapt2reward, loop
 from a2r.runs import (
   baselines,
@@ -276,11 +276,11 @@ def _evaluate(config, workdir, data, start):
       is_held_out=test is None,
       selected=data.use_for_selection,
     )
-  model = judge.load(workdir)
+  model = scoring.load(workdir)
   if len(datasets["test"]):
     result = evaluate.evaluate_run(model, datasets, notes=notes)
   else:
-    result = evaluate.nothing(model, notes)
+    result = evaluate.empty_report(model, notes)
   if config.method not in methods.PARTS:
     _write_spec(workdir, config, data, form=result.form)
   report.write(

@@ -186,5 +186,5 @@ def _evaluate(config, workdir, sizes, predict_fn):
     f"checkpoint of step {saved.step}. PSNR in dB (of all pixels, and of those "
     "that change) and SSIM, beside those of copying the picture of now:"
   )
-  print(video_prediction.table(result))
+  print(video_prediction.table(result).text())
   print(f"\nReport: {workdir / report.JSON_FILE}, {workdir / report.PNG_FILE}")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from absl.testing import absltest, parameterized
 
-from a2r.evaluation import evaluate, examples, labeled, report
+from a2r.evaluation import evaluate, labeled, over_time, report
 from a2r.sim.behavior import policies
 
 TEXTS = ["closing drawer", "moving cup", "opening box"]
@@ -217,7 +217,7 @@ class ExamplesTest(absltest.TestCase):
     clip = np.arange(3, dtype=np.uint8).reshape(3, 1, 1, 1) * np.ones(
       (1, 1, 1, 3), np.uint8
     )
-    held = examples.prefixes(clip)[..., 0, 0, 0]
+    held = over_time.prefixes(clip)[..., 0, 0, 0]
     np.testing.assert_array_equal(held, [[0, 0, 0], [0, 1, 1], [0, 1, 2]])
 
   def test_median_clips_and_their_curves(self):

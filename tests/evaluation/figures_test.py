@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from a2r.evaluation import examples, figures
+from a2r.evaluation import figures, over_time
 
 
 def make_example(num_frames=4, **changes):
@@ -21,7 +21,7 @@ def make_example(num_frames=4, **changes):
     "frames": (green, purple),
     "curves": (np.linspace(0, 1, num_frames), np.zeros(num_frames)),
   }
-  return examples.Example(**fields | changes)
+  return over_time.Example(**fields | changes)
 
 
 def _share(pixels, color):

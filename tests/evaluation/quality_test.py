@@ -114,11 +114,11 @@ def test_all_random_exploration_is_alike():
 
 
 def test_curves_are_of_prefixes_held_still():
-  curves = over_time.rewards(Exact(), make_clips(1), TEXTS, 3, 1000, 0)
+  curves = over_time.sample_curves(Exact(), make_clips(1), TEXTS, 3, 1000, 0)
   assert curves.frames.tolist() == [0, 2, 4]
   # A success ends at 200: 0, half and all of it, and 1.
   np.testing.assert_allclose(curves.values[0], [1, 101, 201])
-  entry = over_time.means(curves, make_clips(1))["train"]["task0"]
+  entry = over_time.mean_curves(curves, make_clips(1))["train"]["task0"]
   assert entry["times"] == [0, 0.5, 1]
   assert entry["success"] == [1, 101, 201]
   assert entry["failure"] == [1, 61, 121]
@@ -135,16 +135,16 @@ def test_prefixes_are_bounded_and_drawn_by_the_seed():
   assert exact.calls == len(clips) + 80
   assert result["summary"][0]["num_curves"] == 4
   draws = [
-    over_time.rewards(exact, clips, TEXTS, 5, 40, seed).index.tolist()
+    over_time.sample_curves(exact, clips, TEXTS, 5, 40, seed).index.tolist()
     for seed in (0, 0, 1)
   ]
   assert draws[0] == draws[1] != draws[2]
 
 
 def test_several_chunks_are_one(monkeypatch):
-  whole = over_time.rewards(Exact(), make_clips(), TEXTS, 5, 1000, 0)
+  whole = over_time.sample_curves(Exact(), make_clips(), TEXTS, 5, 1000, 0)
   monkeypatch.setattr(over_time, "_CHUNK", 15)
-  parts = over_time.rewards(Exact(), make_clips(), TEXTS, 5, 1000, 0)
+  parts = over_time.sample_curves(Exact(), make_clips(), TEXTS, 5, 1000, 0)
   np.testing.assert_array_equal(whole.values, parts.values)
 
 

@@ -58,8 +58,10 @@ def test_typical_windows_go_from_worst_to_best(frames):
 
 def test_table_and_picture(frames):
   found = evaluate(frames, frames[:, 2:] / 255)
-  lines = video_prediction.table(found).splitlines()
-  assert [line.split()[0] for line in lines] == ["steps", "4", "8"]
+  table = video_prediction.table(found)
+  assert table.header[:4] == ["steps", "moved", "psnr", "copy"]
+  assert [row[:2] for row in table.rows] == [[4, "25.0%"], [8, "25.0%"]]
+  assert [row[-4] for row in table.rows] == ["1.000"] * 2
   picture = figures.foresight(
     frames, frames[:, 2:] / 255, found, labels=["a"] * WINDOWS, title="t"
   )

@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from a2r.evaluation import description
+from a2r.evaluation import scoring
 from tests import tiny
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -33,7 +33,7 @@ def clip(num_frames=4):
 
 def test_description():
   model, _ = tiny.make_fake("softmax")
-  text = description.describe(model, clip(), "Close the drawer")
+  text = scoring.describe(model, clip(), "Close the drawer")
   lines = text.splitlines()
   assert lines[:2] == [
     "Instruction: Close the drawer",
@@ -47,7 +47,7 @@ def test_description():
 
 def test_description_of_a_new_instruction():
   model, _ = tiny.make_fake()
-  text = description.describe(model, clip(), "juggling")
+  text = scoring.describe(model, clip(), "juggling")
   assert "not known to the run" in text
   assert "> juggling" in text
   assert "failure mode" not in text

@@ -8,7 +8,7 @@ import pytest
 
 from a2r import reward
 from a2r.core import checkpoint
-from a2r.evaluation import description, judge
+from a2r.evaluation import scoring
 from a2r.learners import encoding, registry, run_files
 from a2r.models import adapt2reward as net
 from a2r.models import heads, scorer
@@ -112,9 +112,9 @@ def test_a_text_that_cannot_be_judged_is_an_error(folders, method):
 
 @pytest.mark.parametrize("method", registry.METHODS)
 def test_every_method_is_described(folders, clips, method):
-  model = judge.load(folders[method])
+  model = scoring.load(folders[method])
   assert model.instructions == KNOWN
-  words = description.describe(model, clips[0], "Close the drawer")
+  words = scoring.describe(model, clips[0], "Close the drawer")
   assert "read as: closing drawer" in words
   assert "opening box" in words
   score = model.form_scores(clips[:1], KNOWN)[model.form][0, 0]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from a2r.core import checkpoint
-from a2r.evaluation import judge
+from a2r.evaluation import scoring
 from a2r.runs import methods, train
 from configs import envgen, taskgen
 
@@ -83,7 +83,7 @@ def test_a_run_becomes_a_scorer(own, method, tmp_path):
   report = json.loads((tmp_path / "report.json").read_text())
   assert report["report"]["form"] == "score"
   assert report["config"]["method"] == method
-  model = judge.load(tmp_path)
+  model = scoring.load(tmp_path)
   assert model.scorer.name == method
   clips = np.zeros((2, 4, 16, 16, 3), np.uint8)
   scores = model.form_scores(clips, model.instructions)["score"]

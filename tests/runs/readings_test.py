@@ -5,7 +5,7 @@ import types
 import pytest
 
 from a2r import sim
-from a2r.evaluation import judge
+from a2r.evaluation import scoring
 from a2r.runs import baselines, methods, readings
 from a2r.sim.humans import human_clips
 from configs import envgen, taskgen
@@ -92,11 +92,11 @@ def test_a_task_is_one_instruction():
 def test_other_texts_of_a_task_are_read_as_its_instruction():
   config, data = _taskgen_data()
   found = readings.list_instructions(config, data, data.labels)
-  model = judge.Judge(None, found, 3, readings.find(data, data.labels))
+  model = scoring.MethodReward(None, found, 3, readings.find(data, data.labels))
   assert model.read("Close the drawer") == "closing drawer"
   assert model.read("closing something") == "closing drawer"
   assert model.read("closing box") == "closing box"
-  plain = judge.Judge(None, found)
+  plain = scoring.MethodReward(None, found)
   assert plain.read("closing something") == "closing something"
 
 
