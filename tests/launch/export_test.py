@@ -52,36 +52,24 @@ def test_the_cards_code_in_the_folder(run, tmp_path):
   assert 0 < float(score.strip("[]")) < 1
 
 
-def test_export_and_mistakes(run, tmp_path):
+def test_export_and_mistakes(launch, run, tmp_path):
   (tmp_path / "thesis").mkdir()
   (tmp_path / "thesis" / "thesis.tex").write_text("years")
   mine = tmp_path / "mine"
-  mistakes = [
-    # The first, as flags stay set in one process.
-    ([f"--run={run}"], "--to is missing; see --help"),
-    (["--run=runs/none", f"--to={mine}"], "no trained run: runs/none is not"),
-    ([f"--run={run}", f"--to={tmp_path / 'thesis'}"], "holds something else"),
+  for arguments, name in (
+    ([f"--run={run}"], "--to"),
+    (["--run=runs/none", f"--to={mine}"], "runs/none"),
+    ([f"--run={run}", f"--to={tmp_path / 'thesis'}"], "thesis"),
     ([f"--run={run}", f"--to={mine}", "--dtype=int8"], "float32|bfloat16"),
-  ]
-  lines = [["export", *arguments] for arguments, _ in mistakes]
-  last = ["export", f"--run={run}", f"--to={mine}", "--dtype=bfloat16"]
-  # One process for all: most of its time is importing.
-  code = (
-    "import sys\nfrom launch import app, export\n"
-    f"for sys.argv in {lines}:\n"
-    "  try:\n    app.run(export.main)\n"
-    "  except SystemExit as error:\n    assert error.code == 2\n"
-    "  else:\n    raise AssertionError(sys.argv)\n"
-    f"sys.argv = {last}\napp.run(export.main)\n"
-  )
-  done = python("-c", code)
-  assert done.returncode == 0, done.stderr
-  told = done.stderr.strip().splitlines()
-  assert len(told) == len(mistakes), done.stderr
-  for line, (_, message) in zip(told, mistakes, strict=True):
-    assert message in line
-  assert re.search(r"mine \(0\.\d MB, bfloat16\)", done.stdout)
-  assert f"launch.score --run={mine} --video=" in done.stdout
+  ):
+    done = launch("export", *arguments)
+    assert (done.code, done.out) == (2, "")
+    (line,) = done.err.splitlines()
+    assert name in line
+  done = launch("export", f"--run={run}", f"--to={mine}", "--dtype=bfloat16")
+  assert (done.code, done.err) == (0, "")
+  assert re.search(r"mine \(0\.\d MB, bfloat16\)", done.out)
+  assert f"launch.score --run={mine} --video=" in done.out
   assert {path.name for path in tmp_path.iterdir()} == {"mine", "thesis"}
 
 

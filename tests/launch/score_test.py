@@ -1,9 +1,4 @@
-"""Tests of the score and report commands, as their user meets them."""
-
-import os
-import pathlib
-import subprocess
-import sys
+"""The score and report commands, as their user meets them."""
 
 import av
 import numpy as np
@@ -11,20 +6,6 @@ import pytest
 
 from a2r.evaluation import scoring
 from tests import tiny
-
-ROOT = pathlib.Path(__file__).parents[2]
-
-
-def python(*arguments):
-  """Runs Python on one CPU device."""
-  env = os.environ | {"XLA_FLAGS": "", "PYTHONPATH": str(ROOT)}
-  return subprocess.run(
-    [sys.executable, *map(str, arguments)],
-    capture_output=True,
-    text=True,
-    cwd=ROOT,
-    env=env,
-  )
 
 
 def clip(num_frames=4):
@@ -68,66 +49,47 @@ def run(tmp_path_factory):
   return folder
 
 
-def test_score_prints_and_draws(run, tmp_path):
+def test_score_prints_and_draws(launch, run, tmp_path):
   picture = tmp_path / "clip.png"
-  done = python(
-    "-m",
-    "launch.score",
+  done = launch(
+    "score",
     f"--run={run}",
     f"--video={run.parent / 'clip.mp4'}",
     "--instruction=close the drawer",
     f"--figure={picture}",
   )
-  assert done.returncode == 0, done.stderr
-  assert "read as: closing drawer" in done.stdout
-  assert "failure mode 2" in done.stdout
-  assert "opening box" in done.stdout
+  assert (done.code, done.err) == (0, "")
+  for text in ("read as: closing drawer", "failure mode 2", "opening box"):
+    assert text in done.out
   assert picture.stat().st_size > 1000
-  assert done.stderr == ""
 
 
-def test_mistakes_are_one_line(run, tmp_path):
-  corrupt = tmp_path / "corrupt.mp4"
-  corrupt.write_bytes(b"not a video" * 100)
-  good = run.parent / "clip.mp4"
-  mistakes = [
-    ((run, corrupt, "closing drawer"), "corrupt.mp4: not a readable video"),
-    ((run.parent / "none", good, "closing drawer"), "no trained run"),
-    ((run, good, " "), "the instruction is empty"),
-  ]
-  names = ("run", "video", "instruction")
-  lines = [
-    ["score", *(f"--{n}={v}" for n, v in zip(names, values, strict=True))]
-    for values, _ in mistakes
-  ]
-  # One process for all: most of its time is importing.
-  code = (
-    "import sys\nfrom launch import app, score\n"
-    f"for sys.argv in {lines}:\n"
-    "  try:\n    app.run(score.main)\n"
-    "  except SystemExit as error:\n    assert error.code == 2\n"
-    "  else:\n    raise AssertionError(sys.argv)\n"
-  )
-  done = python("-c", code)
-  assert done.returncode == 0, done.stderr
-  assert done.stdout == ""
-  told = done.stderr.strip().splitlines()
-  assert len(told) == len(mistakes), done.stderr
-  for line, (_, message) in zip(told, mistakes, strict=True):
-    assert message in line
+@pytest.mark.parametrize(
+  "changes, name",
+  [
+    ({"video": "corrupt.mp4"}, "corrupt.mp4"),
+    ({"run": "none"}, "no trained run"),
+    ({"instruction": " "}, "instruction"),
+  ],
+)
+def test_mistakes_are_one_line(
+  launch, run, tmp_path, monkeypatch, changes, name
+):
+  monkeypatch.chdir(tmp_path)
+  (tmp_path / "corrupt.mp4").write_bytes(b"not a video" * 100)
+  values = {
+    "run": run,
+    "video": run.parent / "clip.mp4",
+    "instruction": "closing drawer",
+  } | changes
+  done = launch("score", *(f"--{k}={v}" for k, v in values.items()))
+  assert (done.code, done.out) == (2, "")
+  (line,) = done.err.splitlines()
+  assert name in line
 
 
-def test_start_is_light():
-  code = (
-    "import sys, launch.score; heavy = {'tensorflow', 'mujoco', 'matplotlib',"
-    " 'brax'} & set(sys.modules); sys.exit(', '.join(heavy) or 0)"
-  )
-  done = python("-c", code)
-  assert done.returncode == 0, done.stderr
-
-
-def test_report_writes_a_page(tmp_path):
+def test_report_writes_a_page(launch, tmp_path):
   (tmp_path / "metrics.jsonl").write_text('{"step": 1, "loss": 1.0}\n')
-  done = python("-m", "launch.report", f"--run={tmp_path}")
-  assert done.returncode == 0, done.stderr
+  done = launch("report", f"--run={tmp_path}")
+  assert (done.code, done.err) == (0, "")
   assert "<html" in (tmp_path / "report.html").read_text()
