@@ -1,9 +1,10 @@
-"""What an evaluation leaves behind: its tables, report.json and report.png.
+"""Reports an evaluation: tables, report.json and report.png in the run folder.
 
 Near-misses are the failures of all sources that nearly succeed, see
 `labeled.NEAR_SOURCES`.
 """
 
+import contextlib
 import dataclasses
 import datetime
 import importlib.metadata
@@ -34,13 +35,14 @@ _PACKAGES = (
   "mujoco-mjx",
   "tensorflow-cpu",
 )
+_OUTCOMES = {True: "success", False: "failure"}
 _FEW = 10  # Of either outcome: a figure on fewer clips says how few.
 _SHOWN_CLIPS = 40  # On a terminal; report.json has all.
 
 
 def summary(result: Report) -> str:
-  """What a run prints at its end: the chosen form, per environment."""
-  rows = chosen(result.summary, result.form)
+  """Returns what a run prints at its end: the chosen form, by environment."""
+  rows = rows_of_form(result.summary, result.form)
   parts = [form_line(result)]
   if rows:
     parts += [environments(rows).text(), rewards(rows).text()]
@@ -52,24 +54,24 @@ def summary(result: Report) -> str:
 
 
 def all_tables(result: Report) -> list[tables.Table]:
-  """All that a page shows."""
-  rows = chosen(result.summary, result.form)
+  """Returns all tables that a page shows."""
+  rows = rows_of_form(result.summary, result.form)
   return [
     environments(rows),
     rewards(rows),
-    tasks(chosen(result.rows, result.form)),
+    tasks(rows_of_form(result.rows, result.form)),
     forms(result),
     *([clips(result.clips)] if result.clips else []),
   ]
 
 
-def chosen(rows: Sequence[dict], form: str) -> list[dict]:
-  """The rows of one form."""
+def rows_of_form(rows: Sequence[dict], form: str) -> list[dict]:
+  """Returns the rows of one form."""
   return [row for row in rows if row["form"] == form]
 
 
 def form_line(result: Report) -> str:
-  """Which form the reward has, and why."""
+  """Returns which form the reward has, and why."""
   why = "the first one; there were no clips, or too few, to choose on"
   if result.validation and result.form != evaluate.best_form(result.validation):
     why = "no validation clip shows the instructions judged"
@@ -82,7 +84,7 @@ def form_line(result: Report) -> str:
 
 
 def environments(rows: Sequence[dict]) -> tables.Table:
-  """AUROC per environment, from rows of `Report.summary`."""
+  """Returns AUROC by environment, from rows of `Report.summary`."""
   kinds = _kinds(rows, "auroc")
   return tables.Table(
     "AUROC of successes against failures: mean over tasks, 95 % interval over "
@@ -101,7 +103,7 @@ def environments(rows: Sequence[dict]) -> tables.Table:
 
 
 def rewards(rows: Sequence[dict]) -> tables.Table:
-  """Mean rewards and retrieval, from rows of `Report.summary`."""
+  """Returns mean rewards and retrieval, from rows of `Report.summary`."""
   columns = {
     "environment": "environment",
     "success": "reward_success",
@@ -119,7 +121,7 @@ def rewards(rows: Sequence[dict]) -> tables.Table:
 
 
 def tasks(rows: Sequence[dict]) -> tables.Table:
-  """AUROC per environment and task, from rows of one form."""
+  """Returns AUROC by environment and task, from rows of one form."""
   kinds = _kinds(rows, "auroc")
   return tables.Table(
     "AUROC per task",
@@ -138,31 +140,26 @@ def tasks(rows: Sequence[dict]) -> tables.Table:
 
 
 def clips(rows: Sequence[dict]) -> tables.Table:
-  """The reward of each clip, from `Report.clips`."""
+  """Returns the reward of each clip, from `Report.clips`."""
   return tables.Table(
     "Reward of each clip; the successes of an instruction should stand first",
     ["clip", "instruction", "it is a", "reward"],
     [
-      [
-        r["name"],
-        r["instruction"],
-        "success" if r["success"] else "failure",
-        r["score"],
-      ]
+      [r["name"], r["instruction"], _OUTCOMES[r["success"]], r["score"]]
       for r in rows
     ],
   )
 
 
 def forms(result: Report) -> tables.Table:
-  """Mean AUROC of each form: on validation, then per environment."""
+  """Returns mean AUROC of each form: on validation, then by environment."""
   names = list(dict.fromkeys(r["environment"] for r in result.summary))
-  found = {(r["form"], r["environment"]): r["auroc"] for r in result.summary}
+  aurocs = {(r["form"], r["environment"]): r["auroc"] for r in result.summary}
   return tables.Table(
     "AUROC of every form of the reward",
     ["form", "validation", *names],
     [
-      [form, result.validation.get(form), *(found[form, n] for n in names)]
+      [form, result.validation.get(form), *(aurocs[form, n] for n in names)]
       for form in dict.fromkeys(r["form"] for r in result.summary)
     ],
   )
@@ -184,18 +181,11 @@ def _few(row: dict) -> bool:
 
 
 def _kinds(rows: Sequence[dict], figure: str) -> dict[str, str]:
-  """Columns of the two kinds of failure, none where no clip is told apart."""
-  names = (
-    ("near-misses", "random")
-    if figure == "auroc"
-    else (
-      "near-miss",
-      "random",
-    )
-  )
-  keys = (f"{figure}_near_miss", f"{figure}_random")
-  told = any(row[key] is not None for row in rows for key in keys)
-  return dict(zip(names, keys, strict=True)) if told else {}
+  """Columns of the two kinds of failure, none where no clip is known as one."""
+  near = "near-misses" if figure == "auroc" else "near-miss"
+  kinds = {near: f"{figure}_near_miss", "random": f"{figure}_random"}
+  is_known = any(row[key] is not None for row in rows for key in kinds.values())
+  return kinds if is_known else {}
 
 
 def _interval(bounds: Sequence[float] | None) -> str | None:
@@ -229,12 +219,10 @@ def write(
     title: headline of the picture; None: the run folder's name.
   """
   workdir = pathlib.Path(workdir)
-  figures_of_report = dataclasses.asdict(
-    dataclasses.replace(result, examples=[])
-  )
-  del figures_of_report["examples"]
+  plain = dataclasses.asdict(dataclasses.replace(result, examples=[]))
+  del plain["examples"]
   record = {
-    "report": figures_of_report,
+    "report": plain,
     "command": command,
     "seed": config["seed"],
     **provenance(),
@@ -252,7 +240,7 @@ def write(
 
 
 def read(workdir: str | pathlib.Path) -> tuple[Report, dict] | None:
-  """The report of a run and what made it, or None if it has none yet.
+  """Returns the report of a run and what made it, None if it has none yet.
 
   Returns:
     The report without its examples, and the other fields of report.json.
@@ -268,47 +256,42 @@ def read(workdir: str | pathlib.Path) -> tuple[Report, dict] | None:
 
 
 def provenance() -> dict[str, Any]:
-  """When and by what figures were made: date, commit, versions, machine."""
+  """Returns when and by what figures were made.
+
+  Returns:
+    `date`, `commit`, `versions` of the packages that bear on figures, and
+    `machine`, the devices and the processor.
+  """
+  versions = {"python": platform.python_version()}
+  for name in _PACKAGES:
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+      versions[name] = importlib.metadata.version(name)
+  device = jax.devices()[0]
   return {
     "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     "commit": _commit(),
-    "versions": _versions(),
-    "machine": _machine(),
-  }
-
-
-def _versions() -> dict[str, str]:
-  """Installed versions of the packages that bear on the figures."""
-  versions = {"python": platform.python_version()}
-  for name in _PACKAGES:
-    try:
-      versions[name] = importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-      continue
-  return versions
-
-
-def _machine() -> dict[str, Any]:
-  """The devices and the processor."""
-  device = jax.devices()[0]
-  return {
-    "platform": platform.platform(),
-    "num_cpus": os.cpu_count(),
-    "device": device.device_kind,
-    "backend": device.platform,
-    "num_devices": jax.device_count(),
-    "xla_flags": os.environ.get("XLA_FLAGS", ""),
+    "versions": versions,
+    "machine": {
+      "platform": platform.platform(),
+      "num_cpus": os.cpu_count(),
+      "device": device.device_kind,
+      "backend": device.platform,
+      "num_devices": jax.device_count(),
+      "xla_flags": os.environ.get("XLA_FLAGS", ""),
+    },
   }
 
 
 def _commit() -> str | None:
   """The commit of this source tree, `-dirty` if changed; None outside git."""
-  folder = pathlib.Path(__file__).parent
-  command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
   try:
-    found = subprocess.run(
-      command, cwd=folder, capture_output=True, text=True, timeout=10
-    )
-  except (OSError, subprocess.TimeoutExpired):
+    return subprocess.run(
+      ["git", "describe", "--always", "--dirty", "--abbrev=12"],
+      cwd=pathlib.Path(__file__).parent,
+      capture_output=True,
+      check=True,
+      text=True,
+      timeout=10,
+    ).stdout.strip()
+  except (OSError, subprocess.SubprocessError):
     return None
-  return found.stdout.strip() or None if found.returncode == 0 else None
