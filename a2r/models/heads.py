@@ -92,9 +92,8 @@ class Stills(nn.Module):
       `[B, T, E]` float32.
     """
     config = self.config
-    whole_clip = config.stem == "conv" and config.stem_window == "clip"
     clips = frames.reshape(-1, 1, *frames.shape[2:])
-    if whole_clip:
+    if config.stem == "conv":
       clips = jnp.repeat(clips, config.num_frames, axis=1)
     _, feature = self.backbone.encode_video(clips, deterministic)
     feature = layers.l2_normalize(feature.mean(axis=1))

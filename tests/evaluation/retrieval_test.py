@@ -23,7 +23,7 @@ CONFIG = singularity.Config(
   embed_dim=8,
   dropout=0.0,
   drop_path=0.0,
-  pooling="mean",
+  pooling="flat",
 )
 
 

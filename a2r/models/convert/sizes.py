@@ -31,7 +31,7 @@ _PARTS = {
   "mlm": "mlm_head/",
 }
 _STEMS = {
-  "patch": {"stem_features", "stem_patch", "stem_window"},
+  "patch": {"stem_features", "stem_patch"},
   "conv": {"patch_size"},
 }
 _TABLE = "/relative_position_table"
@@ -84,8 +84,8 @@ def fixed(old: Config, new: Config) -> list[str]:
   if old.stem == new.stem:
     free |= _STEMS[new.stem]
   if "flat" not in (old.pooling, new.pooling):
-    free |= {"pooling", "image_size"}
-  if (new.stem, new.stem_window) != ("conv", "clip"):
+    free.add("image_size")
+  if new.stem != "conv":
     free.add("num_frames")
   free |= {field for field in _PARTS if getattr(old, field)}
   names = [field.name for field in dataclasses.fields(Config)]

@@ -2,10 +2,13 @@
 
 import dataclasses
 
-_STEMS = ("patch", "conv")
-_WINDOWS = ("frame", "clip")
-_POOLINGS = ("cls", "mean", "flat")
-_DTYPES = ("float32", "bfloat16")
+from a2r.core import checks
+
+_CHOICES = {
+  "stem": ("patch", "conv"),
+  "pooling": ("cls", "flat"),
+  "dtype": ("float32", "bfloat16"),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,9 +21,9 @@ class Config:
     num_frames: frames of a clip that the temporal embeddings are made for.
     stem: 'patch' as published, or 'conv' (see `stems.ConvStem`).
     stem_features: channels of the layers of the stem 'conv'.
-    stem_patch: side of the squares that its first layer takes; 0 is a 5x5
-      convolution.
-    stem_window: what the stem 'conv' sees at once: 'frame' or 'clip'.
+    stem_patch: side of the squares that its first layer takes.
+    stem_window: not a field: stored settings have it, and 'clip', what the stem
+      'conv' sees at once, is all there is.
     width: size D of every token.
     num_heads: attention heads, in all encoders.
     mlp_width: hidden size of every MLP.
@@ -38,9 +41,9 @@ class Config:
     temporal_feature: whether the contrastive feature has gone through the
       temporal encoder. The published models say no, and cannot see order.
     pooling: how a frame's and a text's tokens become one feature: 'cls' as
-      published; 'mean' over patches and over words; 'flat' the same for words
-      and a dense layer over all places of the frame. Trained from nothing,
-      the CLS tokens of all texts start out nearly equal and stay so for long.
+      published; 'flat' a dense layer over all places of the frame, and the
+      mean over words. Trained from nothing, the CLS tokens of all texts start
+      out nearly equal and stay so for long.
     temporal_embeddings: whether frame embeddings are added.
     itm: whether the fusion layers and the matching head are built.
     mlm: whether the fusion layers and the masked-language head are built.
@@ -55,8 +58,8 @@ class Config:
   num_frames: int = 4
   stem: str = "patch"
   stem_features: tuple[int, ...] = (32, 64, 128, 128)
-  stem_patch: int = 0
-  stem_window: str = "frame"
+  stem_patch: int = 4
+  stem_window: dataclasses.InitVar[str | None] = None
   width: int = 768
   num_heads: int = 12
   mlp_width: int = 3072
@@ -78,23 +81,18 @@ class Config:
   remat: bool = False
   dtype: str = "float32"
 
-  def __post_init__(self):
+  def __post_init__(self, stem_window: str | None):
     # Config files and JSON give lists; a module's fields must hash.
     object.__setattr__(self, "stem_features", tuple(self.stem_features))
-    for name, known in (
-      ("stem", _STEMS),
-      ("stem_window", _WINDOWS),
-      ("pooling", _POOLINGS),
-      ("dtype", _DTYPES),
-    ):
-      value = getattr(self, name)
-      if value not in known:
-        raise ValueError(f"unknown {name} {value!r}; known: {list(known)}")
+    for name, known in _CHOICES.items():
+      checks.one_of(name, getattr(self, name), known)
+    if self.stem == "conv":
+      checks.one_of("stem_window", stem_window, ("clip", None))
+      checks.at_least("stem_patch", self.stem_patch, 1)
     for field in dataclasses.fields(self):
-      value = getattr(self, field.name)
-      least = 0 if field.name.endswith(("_layers", "stem_patch")) else 1
-      if field.type is int and field.name != "fusion_layer" and value < least:
-        raise ValueError(f"{field.name} must be at least {least}, got {value}")
+      if field.type is int and field.name not in ("fusion_layer", "stem_patch"):
+        least = 0 if field.name.endswith("_layers") else 1
+        checks.at_least(field.name, getattr(self, field.name), least)
     for name in ("dropout", "drop_path"):
       value = getattr(self, name)
       if not 0 <= value < 1:
@@ -126,8 +124,7 @@ class Config:
   def _stride(self) -> int:
     if self.stem == "patch":
       return self.patch_size
-    first = self.stem_patch or 2
-    return first * 2 ** (len(self.stem_features) - 1)
+    return self.stem_patch * 2 ** (len(self.stem_features) - 1)
 
   @property
   def grid(self) -> int:
@@ -150,8 +147,7 @@ class Config:
       raise ValueError(
         f"frames must be [B, T, {size}, {size}, 3], got {list(shape)}"
       )
-    whole_clip = self.stem == "conv" and self.stem_window == "clip"
-    if whole_clip and shape[1] != self.num_frames:
+    if self.stem == "conv" and shape[1] != self.num_frames:
       raise ValueError(
-        f"stem_window 'clip' takes {self.num_frames} frames, got {shape[1]}"
+        f"the stem 'conv' takes {self.num_frames} frames, got {shape[1]}"
       )

@@ -57,7 +57,7 @@ class Singularity(nn.Module):
       self.stem = stems.PatchStem(c.width, c.patch_size, c.dtype)
     else:
       self.stem = stems.ConvStem(
-        c.width, c.stem_features, c.stem_patch, c.stem_window, c.dtype
+        c.width, c.stem_features, c.stem_patch, c.dtype
       )
     self.vision = beit.Beit(
       c.vision_layers,
@@ -86,8 +86,7 @@ class Singularity(nn.Module):
     sizes = (c.num_heads, c.mlp_width, c.dropout)
     layer = layers.maybe_remat(bert.Layer, c.remat, 4)
     self.text = [layer(*sizes, dtype=c.dtype) for _ in range(c.fusion_layer)]
-    if c.pooling == "flat":
-      self.pooler = _FlatPooler(c.width)
+    self.pooler = _FlatPooler(c.width) if c.pooling == "flat" else None
     self.vision_proj = layers.torch_dense(c.embed_dim)
     self.text_proj = layers.torch_dense(c.embed_dim)
     self.temp = self.param("temp", nn.initializers.constant(0.07), ())
@@ -162,7 +161,7 @@ class Singularity(nn.Module):
     x = self.temporal(x, deterministic)
     pooled = pooled.reshape(batch, num_frames, -1)
     if self.config.uses_temporal(num_frames):
-      pooled = self._pool_frames(x)
+      pooled = x[:, :, 0] if not self.pooler else self.pooler(x[:, :, 1:])
     feature = self.vision_proj(pooled.astype(jnp.float32))
     tokens = x.reshape(batch, -1, x.shape[-1]).astype(jnp.float32)
     return tokens, layers.l2_normalize(feature)
@@ -202,12 +201,6 @@ class Singularity(nn.Module):
       weight = attention_mask[..., None] / attention_mask.sum(-1)[:, None, None]
       pooled = jnp.sum(x * weight, axis=1)
     return x, layers.l2_normalize(self.text_proj(pooled))
-
-  def _pool_frames(self, x: jax.Array) -> jax.Array:
-    """`[B, T, S, D]` tokens -> `[B, T, D]`."""
-    if self.config.pooling == "flat":
-      return self.pooler(x[:, :, 1:])
-    return x[:, :, 0] if self.config.pooling == "cls" else x[:, :, 1:].mean(2)
 
   def match(
     self,

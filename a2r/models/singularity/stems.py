@@ -1,8 +1,8 @@
 """From normalized frames to patch embeddings.
 
 `PatchStem` is BEiT's; `ConvStem` is for training a small model from little:
-convolutions over each frame and its differences to the frame before and to
-the first frame, which show motion directly.
+convolutions over the first frame and the differences of all, which show motion
+directly.
 
 Letters: B clips, T frames, H W picture, g side of the grid, D width.
 """
@@ -38,21 +38,6 @@ class PatchStem(nn.Module):
     return x.reshape(x.shape[0], -1, self.width)
 
 
-def with_differences(frames: jax.Array) -> jax.Array:
-  """Frames with their differences to the frame before and to the first.
-
-  Args:
-    frames: `[B, T, H, W, 3]`.
-
-  Returns:
-    `[B, T, H, W, 9]`: x_t, x_t - x_{t-1}, x_t - x_0; zero where there is no
-    frame before.
-  """
-  first = frames[:, :1]
-  previous = jnp.concatenate([first, frames[:, :-1]], axis=1)
-  return jnp.concatenate([frames, frames - previous, frames - first], axis=-1)
-
-
 def as_motion(frames: jax.Array) -> jax.Array:
   """A whole clip as one picture: where it starts and how it changes.
 
@@ -71,74 +56,54 @@ def as_motion(frames: jax.Array) -> jax.Array:
 
 
 class ConvStem(nn.Module):
-  """Convolutions of stride two over frames and their differences.
+  """Convolutions of stride two over a whole clip at once (`as_motion`).
 
-  A first layer, then a 3x3 convolution of stride 2 for every further entry of
-  `features`, each with LayerNorm over channels and gelu after it, then a 1x1
-  to D. The first layer is a 5x5 convolution of stride 2, or a linear map of
-  squares as in ConvNeXt (https://arxiv.org/abs/2201.03545), whose gradient is
-  one matrix product: g = H / (2 or patch) / 2**(len(features) - 1).
+  One trunk per clip, whose last layer makes the tokens of every frame: about T
+  times cheaper than one per frame, for a fixed T. The first layer is a linear
+  map of squares as in ConvNeXt (https://arxiv.org/abs/2201.03545), whose
+  gradient is one matrix product; then a 3x3 convolution of stride 2 for every
+  further entry of `features`, each with LayerNorm over channels and gelu after
+  it, then a 1x1 to D: g = H / patch / 2**(len(features) - 1).
 
   Attributes:
     width: D.
     features: channels of the layers.
-    patch: side of the first layer's squares; 0 is the 5x5 convolution.
-    window: 'frame' sees one frame with its differences; 'clip' sees the whole
-      clip at once (`as_motion`), one trunk per clip, and its last layer makes
-      the tokens of every frame: about T times cheaper, for a fixed T.
+    patch: side of the first layer's squares.
     dtype: compute type.
   """
 
   width: int
   features: tuple[int, ...]
   patch: int
-  window: str
   dtype: str
 
   @nn.compact
   def __call__(self, frames: jax.Array) -> jax.Array:
     """`[B, T, H, W, 3]` -> `[B * T, g * g, D]`, patches row by row."""
     batch, num_frames = frames.shape[:2]
-    if self.window == "clip":
-      x = as_motion(frames)
-    else:
-      x = with_differences(frames)
-      x = x.reshape(-1, *x.shape[2:])
-    x = x.astype(self.dtype)
+    x = _squares(as_motion(frames).astype(self.dtype), self.patch)
     for i, features in enumerate(self.features):
-      x = self._layer(i, features)(x)
+      if i == 0:
+        layer = nn.Dense(features, dtype=self.dtype, name="conv_0")
+      else:
+        layer = nn.Conv(
+          features,
+          (3, 3),
+          (2, 2),
+          padding=1,
+          dtype=self.dtype,
+          name=f"conv_{i}",
+        )
       # A flat picture has channels without variance: not BERT's epsilon here.
       norm = layers.LayerNorm(
         epsilon=1e-6, dtype=self.dtype, name=f"layernorm_{i}"
       )
-      x = layers.gelu(norm(x))
-    per_clip = self.window == "clip"
-    x = nn.Dense(
-      self.width * (num_frames if per_clip else 1),
-      dtype=self.dtype,
-      name="projection",
-    )(x)
-    x = x.reshape(batch, -1, x.shape[1] * x.shape[2], x.shape[3])
-    if per_clip:
-      x = x.reshape(batch, -1, num_frames, self.width)
-      x = jnp.moveaxis(x, 2, 1)
-    return x.reshape(batch * num_frames, -1, self.width)
-
-  def _layer(self, index: int, features: int):
-    """Convolution number `index`; the first one may be a map of squares."""
-    name = f"conv_{index}"
-    if index == 0 and self.patch:
-      dense = nn.Dense(features, dtype=self.dtype, name=name)
-      return lambda x: dense(_squares(x, self.patch))
-    size = 3 if index else 5
-    return nn.Conv(
-      features,
-      (size, size),
-      (2, 2),
-      padding=size // 2,
-      dtype=self.dtype,
-      name=name,
+      x = layers.gelu(norm(layer(x)))
+    dense = nn.Dense(
+      self.width * num_frames, dtype=self.dtype, name="projection"
     )
+    x = dense(x).reshape(batch, -1, num_frames, self.width)
+    return jnp.moveaxis(x, 2, 1).reshape(batch * num_frames, -1, self.width)
 
 
 def _squares(x: jax.Array, side: int) -> jax.Array:

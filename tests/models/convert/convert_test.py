@@ -199,7 +199,7 @@ def test_values_that_are_no_numbers_are_named(golden, value, message):
   "fields, message",
   [
     ({"itm": False}, "no place for itm=False"),
-    ({"pooling": "mean"}, "no place for pooling='mean'"),
+    ({"pooling": "flat"}, "no place for pooling='flat'"),
     ({"stem": "conv", "pooling": "flat"}, "stem='conv', pooling='flat'"),
   ],
 )

@@ -97,6 +97,6 @@ def test_what_cannot_be_fitted_is_named(weights, fields, message):
 
 
 def test_a_stem_that_sees_the_clip_keeps_its_frames(make_config):
-  old = make_config(stem="conv", stem_window="clip")
+  old = make_config(stem="conv")
   with pytest.raises(ValueError, match="num_frames is 4, wanted is 8"):
     convert.fit({}, old, dataclasses.replace(old, num_frames=8))

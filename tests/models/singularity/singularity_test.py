@@ -11,7 +11,6 @@ import pytest
 from a2r.models.singularity import singularity
 
 PATCH = {"stem": "patch"}
-FRAME = {"stem": "conv", "stem_window": "frame"}
 CLIP = {"stem": "conv", "stem_window": "clip"}
 
 
@@ -20,7 +19,7 @@ def _video(model, params, frames):
   return apply(params, frames)
 
 
-@pytest.mark.parametrize("stem", [PATCH, FRAME, CLIP], ids=str)
+@pytest.mark.parametrize("stem", [PATCH, CLIP], ids=str)
 def test_temporal_feature_sees_the_order(
   make_config, make_params, inputs, stem
 ):
@@ -124,12 +123,12 @@ def test_dropout_needs_and_uses_its_rng(make_config, make_params, inputs):
   "fields, message",
   [
     ({"stem": "linear"}, "unknown stem 'linear'; known: "),
-    ({"stem_window": "video"}, "unknown stem_window 'video'"),
+    ({"stem": "conv", "stem_window": "frame"}, "unknown stem_window 'frame'"),
     ({"dtype": "float16"}, "unknown dtype 'float16'"),
     ({"width": 15}, "width 15 is not a multiple of num_heads 2"),
     ({"image_size": 20}, "image_size 20 is not a multiple"),
     ({"stem": "conv", "stem_features": ()}, "stem_features is empty"),
-    ({"stem_patch": -1}, "stem_patch must be at least 0, got -1"),
+    ({"stem": "conv", "stem_patch": 0}, "stem_patch must be at least 1"),
     ({"fusion_layer": 3}, "fusion_layer 3 is not within text_layers 2"),
     ({"fusion_layer": 2}, "itm needs fusion layers"),
     ({"fusion_layer": 2, "itm": False, "mlm": True}, "mlm needs fusion"),
@@ -149,8 +148,17 @@ def test_wrong_frames_are_named(make_config, make_params, inputs):
   model = singularity.Singularity(make_config(**CLIP))
   with pytest.raises(ValueError, match=r"\[B, T, 16, 16, 3\], got \[2, 4, 8"):
     model.init(jax.random.key(0), frames[:, :, :8], *texts)
-  with pytest.raises(ValueError, match="'clip' takes 4 frames, got 2"):
+  with pytest.raises(ValueError, match="'conv' takes 4 frames, got 2"):
     model.init(jax.random.key(0), frames[:, :2], *texts)
+
+
+def test_settings_of_before_are_read(make_config):
+  stored = {"stem_window": "frame", "stem_patch": 0}
+  assert make_config(**stored).stem == "patch"
+  config = make_config(**CLIP)
+  assert config == make_config(stem="conv")
+  assert "stem_window" not in dataclasses.asdict(config)
+  assert dataclasses.replace(config, num_frames=8).num_frames == 8
 
 
 def test_config_takes_a_list_and_stays_hashable(make_config):

@@ -11,13 +11,6 @@ def _clip():
   return np.broadcast_to(levels[None, :, None, None, None], (1, 3, 1, 1, 3))
 
 
-def test_differences_to_the_frame_before_and_to_the_first():
-  actual = stems.with_differences(_clip())[0, :, 0, 0]
-  # x_t, x_t - x_{t-1}, x_t - x_0, each in three channels.
-  expected = np.repeat([[1, 0, 0], [4, 3, 3], [9, 5, 8]], 3, axis=1)
-  np.testing.assert_array_equal(actual, expected)
-
-
 def test_motion_of_the_whole_clip():
   actual = stems.as_motion(_clip())[0, 0, 0]
   np.testing.assert_array_equal(actual, np.repeat([1, 3, 5, 8], 3))
