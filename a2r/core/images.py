@@ -6,7 +6,7 @@ a = -0.75 and no antialiasing, in float32 (R. Keys, Cubic convolution
 interpolation for digital image processing, 1981, eq. 15 with free a).
 `jax.image.resize` has a = -0.5, and is off by grey levels.
 
-Letters: H W C picture (C = 3, RGB), S side wanted.
+Letters: H W C picture (C = 3, RGB), S side wanted, P side of a patch.
 """
 
 import functools
@@ -115,6 +115,24 @@ def resize_by(
   x = mix(f"{b}wj,{b}...ijc->{b}...iwc", columns, x)
   x = mix(f"{b}hi,{b}...iwc->{b}...hwc", rows, x)
   return jnp.round(jnp.clip(x, 0, 255)).astype(jnp.uint8)
+
+
+def fold_patches(frames: jax.Array, patch: int) -> jax.Array:
+  """Returns `[..., H, W, C]` as `[..., H / P, W / P, P * P * C]`."""
+  *rows, height, width, channels = frames.shape
+  x = frames.reshape(
+    *rows, height // patch, patch, width // patch, patch, channels
+  )
+  x = jnp.swapaxes(x, -4, -3)
+  return x.reshape(*rows, height // patch, width // patch, -1)
+
+
+def unfold_patches(frames: jax.Array, patch: int) -> jax.Array:
+  """Returns the inverse of `fold_patches`."""
+  *rows, height, width, channels = frames.shape
+  x = frames.reshape(*rows, height, width, patch, patch, -1)
+  x = jnp.swapaxes(x, -4, -3)
+  return x.reshape(*rows, height * patch, width * patch, channels // patch**2)
 
 
 @functools.lru_cache(maxsize=1024)

@@ -139,3 +139,11 @@ def test_shared_arrays_cannot_be_written_to():
   for array in (*images.bicubic_taps(4, 8), images.bicubic_matrix(4, 8)):
     with pytest.raises(ValueError, match="read-only"):
       array[:] = 0
+
+
+def test_patches_hold_their_pixels_row_by_row():
+  pictures = np.arange(2 * 4 * 6 * 3).reshape(2, 4, 6, 3)
+  folded = images.fold_patches(pictures, 2)
+  assert folded.shape == (2, 2, 3, 12)
+  np.testing.assert_array_equal(folded[1, 0, 1], pictures[1, :2, 2:4].ravel())
+  np.testing.assert_array_equal(images.unfold_patches(folded, 2), pictures)

@@ -14,28 +14,11 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from a2r.core import images
 from a2r.models.fitvid.config import Config
 
 _MOMENTUM, _EPSILON = 0.9, 1e-5
 _SQUEEZE, _FEWEST = 16, 4  # Channels over this one, never below that one.
-
-
-def fold(images: jax.Array, patch: int) -> jax.Array:
-  """`[..., H, W, C]` -> `[..., H / P, W / P, P * P * C]`."""
-  *rows, height, width, channels = images.shape
-  x = images.reshape(
-    *rows, height // patch, patch, width // patch, patch, channels
-  )
-  x = jnp.swapaxes(x, -4, -3)
-  return x.reshape(*rows, height // patch, width // patch, -1)
-
-
-def unfold(images: jax.Array, patch: int) -> jax.Array:
-  """The inverse of `fold`."""
-  *rows, height, width, channels = images.shape
-  x = images.reshape(*rows, height, width, patch, patch, -1)
-  x = jnp.swapaxes(x, -4, -3)
-  return x.reshape(*rows, height * patch, width * patch, channels // patch**2)
 
 
 class SEBlock(nn.Module):
@@ -135,13 +118,13 @@ class Encoder(nn.Module):
   axis_name: str | None
 
   @nn.compact
-  def __call__(self, images: jax.Array) -> tuple[jax.Array, list[jax.Array]]:
+  def __call__(self, pictures: jax.Array) -> tuple[jax.Array, list[jax.Array]]:
     """Codes `[N, D]` and every block's output `[N, h, w, C]`, in order.
 
     Args:
-      images: `[N, H, W, 3]` float in [0, 1].
+      pictures: `[N, H, W, 3]` float in [0, 1].
     """
-    x = fold(images, self.config.patch)
+    x = images.fold_patches(pictures, self.config.patch)
     skips = []
     for stage, filters in enumerate(self.config.filters):
       for block in range(self.config.num_blocks):
@@ -189,7 +172,7 @@ class Decoder(nn.Module):
         )(x)
         x = _add(x, skips.pop())
     x = nn.Conv(3 * config.patch**2, (3, 3), use_bias=False)(x)
-    return unfold(nn.sigmoid(x), config.patch)
+    return images.unfold_patches(nn.sigmoid(x), config.patch)
 
 
 class GaussianLSTM(nn.Module):

@@ -8,12 +8,15 @@ Letters: N frames, S tokens of a frame (CLS first, then patches row by row),
 g the side of the patch grid, D width, H heads.
 """
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
 from a2r.models.singularity import layers
+from a2r.models.singularity.config import Config
 
 
 def relative_position_index(grid: int) -> np.ndarray:
@@ -56,77 +59,52 @@ class Layer(nn.Module):
   """One pre-LN block: attention then MLP, each scaled and added.
 
   Attributes:
-    grid: side of the patch grid.
-    num_heads: H.
-    mlp_width: hidden size of the MLP.
+    config: of the backbone.
     drop_path: rate of this block.
-    layer_scale_init: first value of both layer scales.
-    dtype: compute type.
   """
 
-  grid: int
-  num_heads: int
-  mlp_width: int
+  config: Config
   drop_path: float
-  layer_scale_init: float
-  dtype: str
 
   @nn.compact
   def __call__(self, x: jax.Array, deterministic: bool = True) -> jax.Array:
     """`[N, S, D]` -> `[N, S, D]`."""
-    width = x.shape[-1]
+    config, width = self.config, x.shape[-1]
     init = layers.bert_init(width)
     table = self.param(
       "relative_position_table",
       nn.initializers.zeros,
-      ((2 * self.grid - 1) ** 2 + 3, self.num_heads),
+      ((2 * config.grid - 1) ** 2 + 3, config.num_heads),
     )
-    bias = table.T[:, relative_position_index(self.grid)]
-    scale_init = nn.initializers.constant(self.layer_scale_init)
+    bias = table.T[:, relative_position_index(config.grid)]
+    scale_init = nn.initializers.constant(config.layer_scale_init)
     lambda_1 = self.param("lambda_1", scale_init, (width,))
     lambda_2 = self.param("lambda_2", scale_init, (width,))
     drop_path = DropPath(self.drop_path)
 
-    def dense(features, name):
-      return nn.Dense(features, dtype=self.dtype, kernel_init=init, name=name)
-
-    y = layers.LayerNorm(dtype=self.dtype, name="layernorm_before")(x)
+    dense = functools.partial(nn.Dense, dtype=config.dtype, kernel_init=init)
+    y = layers.LayerNorm(dtype=config.dtype, name="layernorm_before")(x)
     y = layers.Attention(
-      self.num_heads,
+      config.num_heads,
       key_bias=False,
       kernel_init=init,
-      dtype=self.dtype,
+      dtype=config.dtype,
       name="attention",
     )(y, bias=bias, deterministic=deterministic)
     x = x + drop_path(lambda_1.astype(y.dtype) * y, deterministic)
-    y = layers.LayerNorm(dtype=self.dtype, name="layernorm_after")(x)
-    y = dense(self.mlp_width, "intermediate")(y)
-    y = dense(width, "output")(layers.gelu(y))
+    y = layers.LayerNorm(dtype=config.dtype, name="layernorm_after")(x)
+    y = dense(config.mlp_width, name="intermediate")(y)
+    y = dense(width, name="output")(layers.gelu(y))
     return x + drop_path(lambda_2.astype(y.dtype) * y, deterministic)
 
 
 class Beit(nn.Module):
   """CLS token, blocks, and the pooled feature of every frame.
 
-  Attributes:
-    num_layers: blocks; the drop-path rate grows linearly to `drop_path`.
-    grid: side of the patch grid.
-    num_heads: H.
-    mlp_width: hidden size of the MLP.
-    drop_path: rate of the last block.
-    layer_scale_init: first value of the layer scales.
-    dtype: compute type.
-    remat: see `singularity.Config`.
+  The drop-path rate grows linearly to that of the last block.
   """
 
-  num_layers: int
-  grid: int
-  num_heads: int
-  mlp_width: int
-  drop_path: float
-  layer_scale_init: float
-  dtype: str
-  remat: bool = False
+  config: Config
 
   @nn.compact
   def __call__(
@@ -142,20 +120,13 @@ class Beit(nn.Module):
       `[N, S, D]` the last hidden state, not normalized, and `[N, D]` the
       LayerNorm of the mean over patches (CLS left out).
     """
-    num_frames, _, width = patches.shape
+    config, (num_frames, _, width) = self.config, patches.shape
     cls = self.param("cls_token", layers.bert_init(width), (1, 1, width))
     cls = jnp.broadcast_to(cls.astype(patches.dtype), (num_frames, 1, width))
     x = jnp.concatenate([cls, patches], axis=1)
-    layer = layers.maybe_remat(Layer, self.remat, 2)
-    for i in range(self.num_layers):
-      x = layer(
-        self.grid,
-        self.num_heads,
-        self.mlp_width,
-        self.drop_path * i / max(self.num_layers - 1, 1),
-        self.layer_scale_init,
-        self.dtype,
-        name=f"layer_{i}",
-      )(x, deterministic)
+    layer = layers.maybe_remat(Layer, config.remat, 2)
+    for i in range(config.vision_layers):
+      rate = config.drop_path * i / max(config.vision_layers - 1, 1)
+      x = layer(config, rate, name=f"layer_{i}")(x, deterministic)
     pooled = x[:, 1:].mean(axis=1)
-    return x, layers.LayerNorm(dtype=self.dtype, name="pooler")(pooled)
+    return x, layers.LayerNorm(dtype=config.dtype, name="pooler")(pooled)

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from a2r.models.singularity import layers
+from a2r.models.singularity.config import Config
 
 # Added to the scores of padded keys.
 _MASKED = -10000.0
@@ -29,20 +30,15 @@ class Layer(nn.Module):
   """One post-LN layer: self-attention, cross-attention if asked, MLP.
 
   Attributes:
-    num_heads: H.
-    mlp_width: hidden size of the MLP.
-    dropout: rate on attention probabilities and on both outputs.
+    config: of the backbone; its dropout is that of attention probabilities and
+      of both outputs.
     cross_attention: whether the layer also attends to image tokens.
     kernel_init: of every projection; BERT's when None.
-    dtype: compute type.
   """
 
-  num_heads: int
-  mlp_width: int
-  dropout: float
+  config: Config
   cross_attention: bool = False
   kernel_init: nn.initializers.Initializer | None = None
-  dtype: str = "float32"
 
   @nn.compact
   def __call__(
@@ -63,22 +59,20 @@ class Layer(nn.Module):
     Returns:
       `[N, L, D]`.
     """
-    width = x.shape[-1]
+    config, width = self.config, x.shape[-1]
     init = self.kernel_init or layers.bert_init(width)
     attention = functools.partial(
       layers.Attention,
-      self.num_heads,
-      dropout=self.dropout,
+      config.num_heads,
+      dropout=config.dropout,
       kernel_init=init,
-      dtype=self.dtype,
+      dtype=config.dtype,
     )
+    dense = functools.partial(nn.Dense, dtype=config.dtype, kernel_init=init)
 
     def add_and_norm(y, name):
-      y = nn.Dropout(self.dropout)(y, deterministic)
-      return layers.LayerNorm(dtype=self.dtype, name=name)(y + x)
-
-    def dense(features, name):
-      return nn.Dense(features, dtype=self.dtype, kernel_init=init, name=name)
+      y = nn.Dropout(config.dropout)(y, deterministic)
+      return layers.LayerNorm(dtype=config.dtype, name=name)(y + x)
 
     y = attention(name="attention")(x, None, bias, deterministic)
     x = add_and_norm(y, "attention_layernorm")
@@ -86,36 +80,22 @@ class Layer(nn.Module):
       cross = attention(name="crossattention")
       y = cross(x, image_embeds, None, deterministic)
       x = add_and_norm(y, "crossattention_layernorm")
-    y = layers.gelu(dense(self.mlp_width, "intermediate")(x))
-    return add_and_norm(dense(width, "output")(y), "output_layernorm")
+    y = layers.gelu(dense(config.mlp_width, name="intermediate")(x))
+    return add_and_norm(dense(width, name="output")(y), "output_layernorm")
 
 
 class Embeddings(nn.Module):
-  """Word + position + type embeddings, LayerNorm, dropout.
+  """Word + position + type embeddings, LayerNorm, dropout."""
 
-  Attributes:
-    vocab_size: rows of the word table.
-    max_positions: rows of the position table; prompts count.
-    width: D.
-    dropout: rate.
-    dtype: compute type.
-  """
-
-  vocab_size: int
-  max_positions: int
-  width: int
-  dropout: float
-  dtype: str
+  config: Config
 
   def setup(self):
-    init = nn.initializers.normal(0.02)
-    self.word = self.param("word", init, (self.vocab_size, self.width))
-    self.position = self.param(
-      "position", init, (self.max_positions, self.width)
-    )
-    self.type = self.param("type", init, (2, self.width))
-    self.layernorm = layers.LayerNorm(dtype=self.dtype)
-    self.drop = nn.Dropout(self.dropout)
+    c, init = self.config, nn.initializers.normal(0.02)
+    self.word = self.param("word", init, (c.vocab_size, c.width))
+    self.position = self.param("position", init, (c.max_positions, c.width))
+    self.type = self.param("type", init, (2, c.width))
+    self.layernorm = layers.LayerNorm(dtype=c.dtype)
+    self.drop = nn.Dropout(c.dropout)
 
   def __call__(
     self,
@@ -139,11 +119,10 @@ class Embeddings(nn.Module):
     x = self.word[input_ids]
     if prompt is not None:
       x = jnp.concatenate([x[:, :1], prompt, x[:, 1:]], axis=1)
-    length = x.shape[1]
-    if length > self.max_positions:
+    length, most = x.shape[1], self.config.max_positions
+    if length > most:
       raise ValueError(
-        f"{length} tokens (prompts included) do not fit max_positions="
-        f"{self.max_positions}"
+        f"{length} tokens (prompts included) do not fit max_positions={most}"
       )
     x = x + self.position[:length] + self.type[0]
     return self.drop(self.layernorm(x), deterministic)

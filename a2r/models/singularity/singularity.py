@@ -53,46 +53,21 @@ class Singularity(nn.Module):
 
   def setup(self):
     c = self.config
-    if c.stem == "patch":
-      self.stem = stems.PatchStem(c.width, c.patch_size, c.dtype)
-    else:
-      self.stem = stems.ConvStem(
-        c.width, c.stem_features, c.stem_patch, c.dtype
-      )
-    self.vision = beit.Beit(
-      c.vision_layers,
-      c.grid,
-      c.num_heads,
-      c.mlp_width,
-      c.drop_path,
-      c.layer_scale_init,
-      c.dtype,
-      c.remat,
-    )
+    stem = stems.PatchStem if c.stem == "patch" else stems.ConvStem
+    self.stem = stem(c)
+    self.vision = beit.Beit(c)
     self.vision_layernorm = layers.LayerNorm(dtype=c.dtype)
-    self.temporal = temporal.TemporalEncoder(
-      c.temporal_layers,
-      c.num_frames,
-      c.num_heads,
-      c.mlp_width,
-      c.dropout,
-      c.temporal_embeddings,
-      c.dtype,
-      c.remat,
-    )
-    self.embeddings = bert.Embeddings(
-      c.vocab_size, c.max_positions, c.width, c.dropout, c.dtype
-    )
-    sizes = (c.num_heads, c.mlp_width, c.dropout)
+    self.temporal = temporal.TemporalEncoder(c)
+    self.embeddings = bert.Embeddings(c)
     layer = layers.maybe_remat(bert.Layer, c.remat, 4)
-    self.text = [layer(*sizes, dtype=c.dtype) for _ in range(c.fusion_layer)]
+    self.text = [layer(c) for _ in range(c.fusion_layer)]
     self.pooler = _FlatPooler(c.width) if c.pooling == "flat" else None
     self.vision_proj = layers.torch_dense(c.embed_dim)
     self.text_proj = layers.torch_dense(c.embed_dim)
     self.temp = self.param("temp", nn.initializers.constant(0.07), ())
     if c.itm or c.mlm:
       self.fusion = [
-        layer(*sizes, cross_attention=True, dtype=c.dtype)
+        layer(c, cross_attention=True)
         for _ in range(c.fusion_layer, c.text_layers)
       ]
     if c.itm:

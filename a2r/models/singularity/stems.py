@@ -11,31 +11,31 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from a2r.core import images
 from a2r.models.singularity import layers
+from a2r.models.singularity.config import Config
 
 
 class PatchStem(nn.Module):
   """A linear map of every `patch_size` x `patch_size` square of a frame."""
 
-  width: int
-  patch_size: int
-  dtype: str
+  config: Config
 
   @nn.compact
   def __call__(self, frames: jax.Array) -> jax.Array:
     """`[B, T, H, W, 3]` -> `[B * T, g * g, D]`, patches row by row."""
-    size = self.patch_size
+    size, width = self.config.patch_size, self.config.width
     x = frames.reshape(-1, *frames.shape[2:])
     x = nn.Conv(
-      self.width,
+      width,
       (size, size),
       (size, size),
       padding="VALID",
-      dtype=self.dtype,
-      kernel_init=layers.bert_init(self.width),
+      dtype=self.config.dtype,
+      kernel_init=layers.bert_init(width),
       name="projection",
     )(x)
-    return x.reshape(x.shape[0], -1, self.width)
+    return x.reshape(x.shape[0], -1, width)
 
 
 def as_motion(frames: jax.Array) -> jax.Array:
@@ -62,54 +62,37 @@ class ConvStem(nn.Module):
   times cheaper than one per frame, for a fixed T. The first layer is a linear
   map of squares as in ConvNeXt (https://arxiv.org/abs/2201.03545), whose
   gradient is one matrix product; then a 3x3 convolution of stride 2 for every
-  further entry of `features`, each with LayerNorm over channels and gelu after
-  it, then a 1x1 to D: g = H / patch / 2**(len(features) - 1).
-
-  Attributes:
-    width: D.
-    features: channels of the layers.
-    patch: side of the first layer's squares.
-    dtype: compute type.
+  further entry of `stem_features`, each with LayerNorm over channels and gelu
+  after it, then a 1x1 to D.
   """
 
-  width: int
-  features: tuple[int, ...]
-  patch: int
-  dtype: str
+  config: Config
 
   @nn.compact
   def __call__(self, frames: jax.Array) -> jax.Array:
     """`[B, T, H, W, 3]` -> `[B * T, g * g, D]`, patches row by row."""
-    batch, num_frames = frames.shape[:2]
-    x = _squares(as_motion(frames).astype(self.dtype), self.patch)
-    for i, features in enumerate(self.features):
+    config, (batch, num_frames) = self.config, frames.shape[:2]
+    x = as_motion(frames).astype(config.dtype)
+    x = images.fold_patches(x, config.stem_patch)
+    for i, features in enumerate(config.stem_features):
       if i == 0:
-        layer = nn.Dense(features, dtype=self.dtype, name="conv_0")
+        layer = nn.Dense(features, dtype=config.dtype, name="conv_0")
       else:
         layer = nn.Conv(
           features,
           (3, 3),
           (2, 2),
           padding=1,
-          dtype=self.dtype,
+          dtype=config.dtype,
           name=f"conv_{i}",
         )
       # A flat picture has channels without variance: not BERT's epsilon here.
       norm = layers.LayerNorm(
-        epsilon=1e-6, dtype=self.dtype, name=f"layernorm_{i}"
+        epsilon=1e-6, dtype=config.dtype, name=f"layernorm_{i}"
       )
       x = layers.gelu(norm(layer(x)))
     dense = nn.Dense(
-      self.width * num_frames, dtype=self.dtype, name="projection"
+      config.width * num_frames, dtype=config.dtype, name="projection"
     )
-    x = dense(x).reshape(batch, -1, num_frames, self.width)
-    return jnp.moveaxis(x, 2, 1).reshape(batch * num_frames, -1, self.width)
-
-
-def _squares(x: jax.Array, side: int) -> jax.Array:
-  """`[B, H, W, C]` -> `[B, H / side, W / side, side * side * C]`."""
-  batch, height, width, channels = x.shape
-  grid = height // side, width // side
-  x = x.reshape(batch, grid[0], side, grid[1], side, channels)
-  x = jnp.swapaxes(x, 2, 3)
-  return x.reshape(batch, *grid, side * side * channels)
+    x = dense(x).reshape(batch, -1, num_frames, config.width)
+    return jnp.moveaxis(x, 2, 1).reshape(batch * num_frames, -1, config.width)

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from a2r.models.singularity import bert, layers
+from a2r.models.singularity.config import Config
 
 
 def resample_embeddings(embeddings: jax.Array, num_frames: int) -> jax.Array:
@@ -31,49 +32,28 @@ def resample_embeddings(embeddings: jax.Array, num_frames: int) -> jax.Array:
 
 
 class TemporalEncoder(nn.Module):
-  """Frame embeddings, then BERT layers along time.
+  """Frame embeddings if the config has any, then BERT layers along time."""
 
-  Attributes:
-    num_layers: 0 leaves the tokens as they are but for the embeddings.
-    num_frames: rows of the embeddings.
-    num_heads: heads of every layer.
-    mlp_width: hidden size of the MLPs.
-    dropout: rate.
-    embeddings: whether the frame embeddings are added.
-    dtype: compute type.
-    remat: see `singularity.Config`.
-  """
-
-  num_layers: int
-  num_frames: int
-  num_heads: int
-  mlp_width: int
-  dropout: float
-  embeddings: bool
-  dtype: str
-  remat: bool = False
+  config: Config
 
   @nn.compact
   def __call__(self, x: jax.Array, deterministic: bool = True) -> jax.Array:
     """`[B, T, S, D]` -> `[B, T, S, D]`; one frame passes by the layers."""
-    batch, num_frames, num_tokens, width = x.shape
-    if self.embeddings:
-      shape = (1, self.num_frames, 1, width)
+    config, (batch, num_frames, num_tokens, width) = self.config, x.shape
+    if config.temporal_embeddings:
+      shape = (1, config.num_frames, 1, width)
       embeddings = self.param("embeddings", nn.initializers.zeros, shape)
       x = x + resample_embeddings(embeddings, num_frames).astype(x.dtype)
-    if self.num_layers == 0 or (num_frames == 1 and not self.is_initializing()):
+    one_frame = num_frames == 1 and not self.is_initializing()
+    if config.temporal_layers == 0 or one_frame:
       return x
     x = jnp.swapaxes(x, 1, 2).reshape(-1, num_frames, width)
-    layer = layers.maybe_remat(bert.Layer, self.remat, 4)
-    for i in range(self.num_layers):
-      x = layer(
-        self.num_heads,
-        self.mlp_width,
-        self.dropout,
-        # The released code leaves this encoder at PyTorch's first values.
-        kernel_init=layers.torch_linear_init,
-        dtype=self.dtype,
-        name=f"layer_{i}",
-      )(x, None, None, deterministic)
+    layer = layers.maybe_remat(bert.Layer, config.remat, 4)
+    for i in range(config.temporal_layers):
+      # The released code leaves this encoder at PyTorch's first values.
+      init = layers.torch_linear_init
+      x = layer(config, kernel_init=init, name=f"layer_{i}")(
+        x, None, None, deterministic
+      )
     x = x.reshape(batch, num_tokens, num_frames, width)
     return jnp.swapaxes(x, 1, 2)

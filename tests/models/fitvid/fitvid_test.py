@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from a2r.core import trees
-from a2r.models.fitvid import fitvid, parts
+from a2r.models.fitvid import fitvid
 
 TINY = fitvid.Config(
   image_size=16,
@@ -85,15 +85,6 @@ def test_published_tree():
   expected = {name: ast.literal_eval(shape) for name, shape in lines}
   flat = trees.flatten(found["params"])
   assert {name: x.shape for name, x in flat.items()} == expected
-
-
-def test_fold_takes_squares_and_unfold_undoes_it():
-  images = np.arange(2 * 4 * 6 * 3).reshape(2, 4, 6, 3)
-  folded = parts.fold(images, 2)
-  np.testing.assert_array_equal(
-    folded[1, 1, 2], images[1, 2:4, 4:6].reshape(-1)
-  )
-  np.testing.assert_array_equal(parts.unfold(folded, 2), images)
 
 
 def test_group_keeps_the_order_of_steps():
