@@ -35,13 +35,10 @@ def make_learner(
   crop: float,
   color: float,
   may_mirror: np.ndarray | None = None,
-  exclude_self: bool = False,
   micro_batch: int | None = None,
   initial_params: Any = None,
   failure_frames: Any = None,
   failure_task: np.ndarray | None = None,
-  chunk_size: int = 32,
-  num_iters: int = 25,
 ) -> base.Learner:
   """Returns the method.
 
@@ -60,7 +57,6 @@ def make_learner(
     may_mirror: `[I]` bool, whether a clip of an instruction still shows it when
       left is right. If given, clips are cropped and mirrored as those of the
       published models were, but for this; `crop` and `color` have no part.
-    exclude_self: see `losses.cross_domain_contrastive`.
     micro_batch: clips that a device encodes at a time, see
       `core.micro_batches`; all of them by default.
     initial_params: `rng -> params` or the parameters to start from; random
@@ -69,8 +65,6 @@ def make_learner(
       can be iterated over again and again to give them in parts `[n, T, H, W,
       3]`; clip i is the one whose `record` is i. Needed where fvlc > 0.
     failure_task: `[F]` the instruction that each clip failed at.
-    chunk_size: failed clips embedded at once.
-    num_iters: rounds of k-means.
 
   Returns:
     The learner; without the failure prompts' loss it has no `on_epoch`.
@@ -78,20 +72,14 @@ def make_learner(
   Raises:
     ValueError: weights or clips that make no sense.
   """
-  objective = objective_lib.Objective(
-    **weights, temperature=temperature, exclude_self=exclude_self
-  )
+  objective = objective_lib.Objective(**weights, temperature=temperature)
   instruction_ids, instruction_mask = _without_padding(
     model, instruction_ids, instruction_mask
   )
   cluster_fn = None
   if objective.fvlc:
     cluster_fn = failure_clusters.make_cluster_fn(
-      model,
-      failure_frames,
-      failure_task,
-      chunk_size=chunk_size,
-      num_iters=num_iters,
+      model, failure_frames, failure_task
     )
 
   augment = functools.partial(

@@ -17,6 +17,7 @@ from a2r.core import images
 from a2r.models import adapt2reward as net
 
 Extra = dict[str, Any]
+_CHUNK = 32  # Failed clips embedded at once.
 
 
 def unclustered(model: net.Adapt2Reward, num_clips: int) -> Extra:
@@ -33,9 +34,6 @@ def make_cluster_fn(
   model: net.Adapt2Reward,
   frames: np.ndarray | Iterable[np.ndarray],
   task: np.ndarray,
-  *,
-  chunk_size: int,
-  num_iters: int,
 ) -> Callable[..., tuple[Extra, dict[str, float]]]:
   """Returns `cluster(params, *, rng=None, previous=None) -> (extra, metrics)`.
 
@@ -49,8 +47,6 @@ def make_cluster_fn(
     frames: `[F, T, H, W, 3]` uint8, or parts `[n, T, H, W, 3]` of it that can
       be iterated over again and again.
     task: `[F]` in [0, M).
-    chunk_size: clips embedded at once.
-    num_iters: rounds of k-means.
 
   Raises:
     ValueError: no clips, or a task without any.
@@ -68,12 +64,12 @@ def make_cluster_fn(
   def cluster(params, *, rng=None, previous=None):
     rng = jax.random.key(0) if rng is None else rng
     params = jax.device_put(params)
-    chunks = _chunks(frames, len(task), chunk_size)
+    chunks = _chunks(frames, len(task), _CHUNK)
     parts = [np.asarray(_embed(model, params, chunk)) for chunk in chunks]
     features = np.concatenate(parts)[: len(task)]
     start = None if previous is None else previous["centers"]
     clusters = jax.device_get(
-      _cluster(features, masks, start, rng, num_clusters, num_iters)
+      _cluster(features, masks, start, rng, num_clusters)
     )
     labels = clusters.labels[task, np.arange(len(task))]
     metrics = {
@@ -96,8 +92,8 @@ def _embed(model, params, clips):
   )
 
 
-@functools.partial(jax.jit, static_argnames=("num_clusters", "num_iters"))
-def _cluster(features, masks, start, rng, num_clusters, num_iters):
+@functools.partial(jax.jit, static_argnames="num_clusters")
+def _cluster(features, masks, start, rng, num_clusters):
   """Clusters `[F, E]` within each of the `[M, F]` masks, from `[M, K, E]`.
 
   Without a start (None) the seeds are drawn; with one, nothing is, and the
@@ -109,7 +105,6 @@ def _cluster(features, masks, start, rng, num_clusters, num_iters):
       rng,
       features,
       num_clusters,
-      num_iters=num_iters,
       mask=mask,
       initial_centers=start,
     )

@@ -27,7 +27,6 @@ class Objective:
       prompts anywhere, in the other losses neither.
     bce: weight of the binary cross-entropy of success.
     temperature: of all softmaxes.
-    exclude_self: the form of `losses.cross_domain_contrastive`.
   """
 
   cdc: float
@@ -35,7 +34,6 @@ class Objective:
   fvlc: float
   bce: float
   temperature: float
-  exclude_self: bool = False
 
   def __post_init__(self):
     weights = {name: getattr(self, name) for name in _TERMS}
@@ -87,7 +85,6 @@ def weighted_sum(
       task["robot"],
       task["human"],
       temperature=objective.temperature,
-      exclude_self=objective.exclude_self,
     )
 
   pairs = jnp.concatenate([video["robot"], video["human"]])

@@ -6,25 +6,9 @@ import pytest
 
 from a2r.evaluation import retrieval
 from a2r.models.singularity import singularity
+from tests import tiny
 
-CONFIG = singularity.Config(
-  image_size=8,
-  num_frames=2,
-  patch_size=4,
-  width=8,
-  num_heads=2,
-  mlp_width=16,
-  vision_layers=0,
-  temporal_layers=0,
-  text_layers=1,
-  fusion_layer=0,
-  vocab_size=12,
-  max_positions=8,
-  embed_dim=8,
-  dropout=0.0,
-  drop_path=0.0,
-  pooling="flat",
-)
+CONFIG = tiny.config(fusion_layer=0, max_positions=8, pooling="flat", itm=True)
 
 
 def test_recalls_by_hand():

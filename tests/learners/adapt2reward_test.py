@@ -9,36 +9,25 @@ import optax
 import pytest
 
 from a2r.core import parallel
-from a2r.learners import adapt2reward, base, encoding
+from a2r.learners import adapt2reward, base, encoding, failure_clusters
 from a2r.learners import state as state_lib
 from a2r.models import adapt2reward as net
-from a2r.models.singularity import config as config_lib
+from tests import tiny
 
 M, K, NUM_FAILURES = 2, 2, 10
-CONFIG = config_lib.Config(
-  image_size=8,
-  num_frames=2,
-  patch_size=4,
-  width=8,
-  num_heads=2,
-  mlp_width=16,
-  vision_layers=0,
-  temporal_layers=0,
-  text_layers=1,
-  fusion_layer=1,
-  vocab_size=12,
-  max_positions=12,
-  embed_dim=8,
-  dropout=0.0,
-  drop_path=0.0,
-  itm=False,
-)
+CONFIG = tiny.config()
 IDS = np.array([[1, 4, 5], [1, 6, 0], [1, 7, 8], [1, 9, 5]], np.int32)
 MASK = (IDS > 0).astype(np.int32)
 WEIGHTS = dict(cdc=1.0, vlc=0.5, fvlc=2.0, bce=0.25)
 TASKS = np.arange(NUM_FAILURES) % M
 # Failures of a task are of two looks: dark and bright.
 LOOKS = np.arange(NUM_FAILURES) // M % 2
+
+
+@pytest.fixture(autouse=True)
+def _small_chunks(monkeypatch):
+  """Three chunks of failed clips, the last of two."""
+  monkeypatch.setattr(failure_clusters, "_CHUNK", 4)
 
 
 def failed_clips():
@@ -68,7 +57,6 @@ def make_learner(num_failure_prompts=K, **kwargs):
     color=0.3,
     failure_frames=failed_clips(),
     failure_task=TASKS,
-    chunk_size=4,
   )
   model = make_model(num_failure_prompts)
   return adapt2reward.make_learner(model, **settings | kwargs)

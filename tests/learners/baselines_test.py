@@ -14,26 +14,9 @@ from a2r.learners import base, concept2robot, dvd, encoding, liv, triplet
 from a2r.learners import state as state_lib
 from a2r.models import adapt2reward as net
 from a2r.models import scorer
-from a2r.models.singularity import config as config_lib
+from tests import tiny
 
-CONFIG = config_lib.Config(
-  image_size=8,
-  num_frames=3,
-  patch_size=4,
-  width=8,
-  num_heads=2,
-  mlp_width=16,
-  vision_layers=0,
-  temporal_layers=0,
-  text_layers=1,
-  fusion_layer=1,
-  vocab_size=12,
-  max_positions=12,
-  embed_dim=8,
-  dropout=0.0,
-  drop_path=0.0,
-  itm=False,
-)
+CONFIG = tiny.config(num_frames=3)
 IDS = np.array([[1, 4, 5, 0], [1, 6, 0, 0], [1, 7, 8, 0], [1, 9, 5, 0]])
 AUGMENT = encoding.Augment(crop=0.1, color=0.1)
 # The human, robot and failed clips of each method's batches.

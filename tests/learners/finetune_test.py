@@ -14,25 +14,10 @@ from a2r.core import images, parallel
 from a2r.learners import base, finetune
 from a2r.learners import state as state_lib
 from a2r.models.singularity import singularity
+from tests import tiny
 
-CONFIG = singularity.Config(
-  image_size=8,
-  num_frames=2,
-  patch_size=4,
-  width=8,
-  num_heads=2,
-  mlp_width=16,
-  vision_layers=0,
-  temporal_layers=0,
-  text_layers=1,
-  fusion_layer=0,
-  vocab_size=12,
-  max_positions=8,
-  embed_dim=8,
-  pooling="flat",
-  dropout=0.0,
-  drop_path=0.0,
-  mlm=True,
+CONFIG = tiny.config(
+  fusion_layer=0, max_positions=8, pooling="flat", itm=True, mlm=True
 )
 MODEL = singularity.Singularity(CONFIG)
 WEIGHTS = dict(itc=1.0, itm=0.5, mlm=0.25)
