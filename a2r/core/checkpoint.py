@@ -24,7 +24,7 @@ import numpy as np
 from etils import epath
 from orbax.checkpoint import v1 as ocp
 
-from a2r.core import trees
+from a2r.core import checks, trees
 
 FOLDER = "checkpoints"
 _SCORE = "score"
@@ -180,7 +180,10 @@ class Checkpoints:
       if name in stored:
         wanted.append(name)
       elif name not in templates or jax.tree.leaves(templates[name]):
-        raise ValueError(self._missing(step, name, stored))
+        known = ", ".join(sorted(stored - {_SCORE, _OLD_SCORE}))
+        raise ValueError(
+          f"the checkpoint {folder} has no {name!r}; it has: {known}"
+        )
     restored = {}
     if wanted:
       with _context((*templates, *parts), wanted):
@@ -191,13 +194,6 @@ class Checkpoints:
       found[name] = trees.fit(template, tree, f"{folder}: {name}")
     values = {name: restored[name]["value"] for name in items}
     return Checkpoint(step, found, values)
-
-  def _missing(self, step: int, name: str, stored: set[str]) -> str:
-    known = ", ".join(sorted(stored - {_SCORE, _OLD_SCORE}))
-    return (
-      f"the checkpoint {self._folder / str(step)} has no {name!r}; it has:"
-      f" {known}"
-    )
 
   def _prune(self):
     """Removes all but the newest, the best, and what is being written."""
@@ -254,8 +250,7 @@ def load(
   Raises:
     FileNotFoundError: no such run, or it has no checkpoint yet.
   """
-  if which not in ("best", "newest"):
-    raise ValueError(f"unknown which={which!r}; known: 'best', 'newest'")
+  checks.one_of("checkpoint", which, ("best", "newest"))
   folder = pathlib.Path(workdir).expanduser() / FOLDER
   if not folder.is_dir():
     raise FileNotFoundError(

@@ -6,7 +6,8 @@ import jax
 import optax
 from optax import contrib
 
-_RULES = ("adamw", "muon")
+from a2r.core import checks
+
 # Muon's updates get the size of AdamW's: one learning rate does for both.
 _MUON_RMS = 0.2
 # Parts of a parameter's path that keep it from being decayed.
@@ -96,8 +97,7 @@ def make_optimizer(
   Raises:
     ValueError: an unknown rule.
   """
-  if rule not in _RULES:
-    raise ValueError(f"unknown rule {rule!r}; known: {', '.join(_RULES)}")
+  checks.one_of("rule", rule, ("adamw", "muon"))
   schedule = make_schedule(
     learning_rate=learning_rate,
     warmup_steps=warmup_steps,

@@ -111,13 +111,10 @@ class Progress:
     if self._first is not None and self._done > self._first:
       speed = (self._done - self._first) / (time.monotonic() - self._began)
       text += f" ({(self._total - self._done) / speed:.0f} s left)"
-    self._line(f"{self._done}/{self._total} {text}")
+    self.say(f"{self._done}/{self._total} {text}")
 
   def say(self, text: str):
-    """A line that stays."""
-    self._line(text)
-
-  def _line(self, text: str):
+    """Shows a line that stays."""
     if self._bar is not None:
       self._bar.write(f"{self._name}: {text}", file=sys.stderr)
     else:

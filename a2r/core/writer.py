@@ -13,6 +13,8 @@ from collections.abc import Mapping
 
 import tensorboardX
 
+from a2r.core import files
+
 FILE = "metrics.jsonl"
 
 
@@ -29,7 +31,9 @@ class Writer:
     workdir = pathlib.Path(workdir)
     workdir.mkdir(parents=True, exist_ok=True)
     path = workdir / FILE
-    _keep_until(path, start_step)
+    if path.exists():
+      rows = [row for row in read(workdir) if row["step"] <= start_step]
+      files.write_text(path, "".join(json.dumps(r) + "\n" for r in rows))
     self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115
     self._events = tensorboardX.SummaryWriter(
       str(workdir / "events"), purge_step=start_step + 1
@@ -80,15 +84,3 @@ def read(workdir: str | pathlib.Path) -> list[dict]:
   lines = path.read_text(encoding="utf-8").split("\n")
   # What follows the last line break was not written to its end.
   return [json.loads(line) for line in lines[:-1] if line.strip()]
-
-
-def _keep_until(path: pathlib.Path, step: int):
-  """Drops the rows after `step`, all or nothing."""
-  if not path.exists():
-    return
-  rows = [row for row in read(path.parent) if row["step"] <= step]
-  partial = path.with_suffix(".partial")
-  partial.write_text(
-    "".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8"
-  )
-  os.replace(partial, path)

@@ -24,7 +24,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from a2r.core import checks, trees
+from a2r.core import checks, files, trees
 from a2r.core import text as text_lib
 from a2r.models import adapt2reward, card
 from a2r.models.singularity import singularity
@@ -351,12 +351,11 @@ def write(
     safetensors.numpy.save_file(
       flat, partial / WEIGHTS_FILE, {"format": FORMAT}
     )
-    text = json.dumps(config, indent=2) + "\n"
-    (partial / CONFIG_FILE).write_text(text, encoding="utf-8")
+    files.write_json(partial / CONFIG_FILE, config)
     saved.tokenizer.save(partial / TOKENIZER_FILE)
     # The library lets nobody else read what it writes.
     shutil.copymode(partial / CONFIG_FILE, partial / WEIGHTS_FILE)
-    (partial / CARD_FILE).write_text(card.render(config), encoding="utf-8")
+    files.write_text(partial / CARD_FILE, card.render(config))
     if folder.exists():
       folder.rename(_old(folder))
     partial.rename(folder)

@@ -5,7 +5,7 @@ Letters as in `a2r.models.fitvid.parts`.
 
 import dataclasses
 
-_POOLINGS = ("mean", "flat")
+from a2r.core import checks
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,15 +59,9 @@ class Config:
         f"image_size={self.image_size} does not go through patch={self.patch} "
         f"and {len(self.filters)} stages: it must be a multiple of {halvings}"
       )
-    if self.pooling not in _POOLINGS:
-      raise ValueError(
-        f"unknown pooling {self.pooling!r}; known: {', '.join(_POOLINGS)}"
-      )
-    if self.num_past < 1 or self.stride < 1:
-      raise ValueError(
-        "num_past and stride must be at least 1, got "
-        f"{self.num_past} and {self.stride}"
-      )
+    checks.one_of("pooling", self.pooling, ("mean", "flat"))
+    checks.at_least("num_past", self.num_past, 1)
+    checks.at_least("stride", self.stride, 1)
 
   @property
   def tick_size(self) -> int:
