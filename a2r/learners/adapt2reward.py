@@ -58,7 +58,7 @@ def make_learner(
       left is right. If given, clips are cropped and mirrored as those of the
       published models were, but for this; `crop` and `color` have no part.
     micro_batch: clips that a device encodes at a time, see
-      `core.micro_batches`; all of them by default.
+      `core.batching`; all of them by default.
     initial_params: `rng -> params` or the parameters to start from; random
       by default.
     failure_frames: the failed training clips `[F, T, H, W, 3]` uint8, or what

@@ -125,7 +125,7 @@ def encode_clips(
     axis_name: the devices' axis, or None.
     augment: `(rng, clip, task) -> clip` for the network, unbatched.
     micro_batch: clips that a device encodes at a time, see
-      `core.micro_batches`; all of them by default.
+      `core.batching`; all of them by default.
   """
   rng_augment, rng_dropout = jax.random.split(rng)
   keys, sizes = [], []

@@ -67,7 +67,7 @@ def make_learner(
     vocab_size: pieces of the tokenizer, needed for mlm.
     hard_negatives: see `losses.matching.sample_negatives`.
     micro_batch: clips that a device encodes at a time, see
-      `core.micro_batches`; all of them by default.
+      `core.batching`; all of them by default.
 
   Raises:
     ValueError: settings that make no sense.

@@ -51,10 +51,14 @@ def test_a_folder_chosen_for_jax_is_kept(tmp_path):
   assert folder == tmp_path / "chosen"
 
 
-@pytest.mark.parametrize("flags, expected", [("", None), ("=3", 3)])
-def test_cores_become_devices_that_a_batch_splits_over(flags, expected):
+@pytest.mark.parametrize(
+  "first, flags, expected",
+  [("", "", None), ("", "=3", 3), ("jax.devices();", "", 1)],
+)
+def test_cores_become_devices_where_there_are_none(first, flags, expected):
+  """As many as a batch of six splits over, unless the user chose a number."""
   code = (
-    "import jax; from a2r.core import compilation;"
+    f"import jax; {first} from a2r.core import compilation;"
     "compilation.use_cores(6); print(jax.local_device_count())"
   )
   if flags:
@@ -63,19 +67,6 @@ def test_cores_become_devices_that_a_batch_splits_over(flags, expected):
   done = subprocess.run(
     [sys.executable, "-c", code], env=environment, capture_output=True
   )
-  number = int(done.stdout)
   cores = len(os.sched_getaffinity(0))
   most = max(n for n in (1, 2, 3, 6) if n <= cores)
-  assert number == (expected or most)
-
-
-def test_devices_that_are_there_are_kept():
-  code = (
-    "import jax; jax.devices(); from a2r.core import compilation;"
-    "compilation.use_cores(6); print(jax.local_device_count())"
-  )
-  environment = os.environ | {"XLA_FLAGS": "", "JAX_PLATFORMS": "cpu"}
-  done = subprocess.run(
-    [sys.executable, "-c", code], env=environment, capture_output=True
-  )
-  assert int(done.stdout) == 1
+  assert int(done.stdout) == (expected or most)
