@@ -26,7 +26,8 @@ import safetensors.numpy
 
 from a2r.core import checks, files, trees
 from a2r.core import text as text_lib
-from a2r.models import adapt2reward, card
+from a2r.models import adapt2reward as net
+from a2r.models import card
 from a2r.models.singularity import singularity
 
 SPEC_FILE = "reward.json"
@@ -162,14 +163,15 @@ def load(folder: str | pathlib.Path, which: str = "best") -> SavedReward:
       method's.
   """
   folder = pathlib.Path(folder).expanduser()
-  saved = _read_exported(folder) if is_exported(folder) else None
-  saved = saved or _read_trained(folder, which)
-  model = make_model(saved, str(folder))
-  like = adapt2reward.params_like(model)
-  return saved._replace(params=trees.fit(like, saved.params, str(folder)))
+  if is_exported(folder):
+    saved = _read_exported(folder)
+  else:
+    saved = _read_trained(folder, which)
+  shapes = net.params_like(make_model(saved, str(folder)))
+  return saved._replace(params=trees.fit(shapes, saved.params, str(folder)))
 
 
-def make_model(saved: SavedReward, where: str) -> adapt2reward.Adapt2Reward:
+def make_model(saved: SavedReward, where: str) -> net.Adapt2Reward:
   """Returns the module.
 
   Args:
@@ -184,7 +186,7 @@ def make_model(saved: SavedReward, where: str) -> adapt2reward.Adapt2Reward:
     prompts = {key: saved.model[key] for key in _PROMPTS}
   except KeyError as error:
     raise ValueError(f"{where}: the sizes of the model lack {error}") from error
-  return adapt2reward.Adapt2Reward(backbone, saved.num_trained, **prompts)
+  return net.Adapt2Reward(backbone, saved.num_trained, **prompts)
 
 
 def _make_config(fields: Mapping[str, Any], where: str) -> singularity.Config:
