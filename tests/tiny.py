@@ -147,6 +147,20 @@ def make_fake(form="cosine", failure_prompts=True):
   return reward.Reward(fake), compiled
 
 
+def make_blank_scorer(**changes):
+  """Returns a scorer that looks at nothing: all scores are zero."""
+  blank = scorer.Scorer(
+    name="blank",
+    params={},
+    encode_fn=lambda params, frames: jnp.zeros(len(frames)),
+    score_fn=lambda params, features, context: features[:, None] + context,
+    context_fn=lambda texts: jnp.zeros(len(texts)),
+    num_frames=8,
+    image_size=64,
+  )
+  return blank._replace(**changes)
+
+
 def make_clips(levels, num_frames=3, side=4):
   """Returns black clips whose last frame tells `make_fake` a level."""
   clips = np.zeros((len(levels), num_frames, side, side, 3), np.uint8)

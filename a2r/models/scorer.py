@@ -393,38 +393,3 @@ def _encode_texts(model, failures, params, input_ids, mask):
     return model.apply(variables, input_ids, mask, task, method="failure_text")
   domain = np.full(len(input_ids), net.ROBOT, np.int32)
   return model.apply(variables, input_ids, mask, domain, method="text")
-
-
-@dataclasses.dataclass(frozen=True)
-class _NoFeature:
-  def __call__(self, params, frames):
-    del params
-    return jnp.zeros(frames.shape[0], jnp.float32)
-
-
-@dataclasses.dataclass(frozen=True)
-class _AllEqual:
-  def __call__(self, params, features, context):
-    del params
-    return features[:, None] + context[None]
-
-
-def clock(num_frames: int = 8, image_size: int = 64) -> Scorer:
-  """The control that looks at nothing but the time.
-
-  Clips of one length end at one time, so that all scores are equal; what a
-  judge of values over time gets from it is the number of the frame.
-
-  Args:
-    num_frames: T.
-    image_size: S.
-  """
-  return Scorer(
-    name="clock",
-    params={},
-    encode_fn=_NoFeature(),
-    score_fn=_AllEqual(),
-    context_fn=lambda texts: jnp.zeros(len(texts), jnp.float32),
-    num_frames=num_frames,
-    image_size=image_size,
-  )

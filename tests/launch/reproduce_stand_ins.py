@@ -7,11 +7,11 @@ import numpy as np
 
 from a2r.evaluation import comparison_text, quality
 from a2r.learners import registry
-from a2r.models import scorer
 from a2r.planning import trials
 from a2r.runs import datasets
 from a2r.runs import train as training
 from a2r.runs import trials as planning
+from tests import tiny
 
 
 def make(done):
@@ -36,7 +36,7 @@ def make(done):
 
   def load(folder, checkpoint="best"):
     assert (pathlib.Path(folder) / "weights").exists()
-    return scorer.clock()._replace(
+    return tiny.make_blank_scorer(
       name="some", params={"w": jnp.ones(len(pathlib.Path(folder).name))}
     )
 

@@ -8,9 +8,9 @@ import pytest
 
 from a2r.core import checkpoint
 from a2r.learners import registry
-from a2r.models import scorer
 from a2r.planning import base
 from a2r.runs import players
+from tests import tiny
 
 
 def _save_video_model(folder, level, stride=4):
@@ -38,7 +38,7 @@ def test_a_video_model_trained_anew_is_another(tmp_path):
 
 @pytest.mark.parametrize("method", ["concept2robot", "dvd"])
 def test_what_decides_scores_tells_rewards_apart(tmp_path, monkeypatch, method):
-  stand_in = scorer.clock()._replace(name=method)
+  stand_in = tiny.make_blank_scorer(name=method)
   monkeypatch.setattr(registry, "load_scorer", lambda *_: stand_in)
 
   def identity(score="log_odds", demos=b"some"):
