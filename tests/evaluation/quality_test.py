@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from a2r.evaluation import labeled, over_time, quality
-from a2r.models import scorer as scorer_lib
+from tests import tiny
 
 TEXTS = ["close drawer", "move faucet", "open drawer"]
 # How far the clips of each kind come.
@@ -92,7 +92,8 @@ def test_reward_that_does_not_read_is_found_out():
 def test_clock_orders_time_and_nothing_else():
   result = quality.quality(Exact(), make_clips(), TEXTS)
   # The clock as a scorer, and the one that stands beside every other reward.
-  own = quality.quality(scorer_lib.clock(5, 2), make_clips(), TEXTS)["summary"]
+  scorer = tiny.make_blank_scorer(name="clock", num_frames=5, image_size=2)
+  own = quality.quality(scorer, make_clips(), TEXTS)["summary"]
   for row in (*result["clock"], *own):
     np.testing.assert_allclose(row["voc_spearman"], 1)
     np.testing.assert_allclose(row["voc_pearson_failure"], 1)
