@@ -109,17 +109,6 @@ def test_actions_are_in_the_box_and_repeatable(source, task):
   assert (one != other).any()
 
 
-def test_unknown_names_list_the_known():
-  variant = variants.get("tabletop/train")
-  rng = np.random.default_rng(0)
-  with pytest.raises(KeyError, match="'oracle'.*expert, near_miss"):
-    policies.sample(rng, "oracle", "close_drawer", variant)
-  with pytest.raises(KeyError, match="'juggle'.*close_drawer"):
-    policies.sample(rng, "expert", "juggle", variant)
-  with pytest.raises(ValueError, match="'rl'.*sample_batch"):
-    policies.sample(rng, "rl", "close_drawer", variant)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(("environment", "task"), _ALL)
 def test_expert_over_many_episodes(environment, task):

@@ -3,7 +3,6 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 from brax.envs import base
 
 from a2r.sim.behavior import ppo
@@ -82,12 +81,3 @@ def _last_place(policy, goal):
     action, _ = policy(state.obs, jax.random.PRNGKey(0))
     state = env.step(state, action)
   return state.obs[:2]
-
-
-def test_bad_configs_say_what_is_wrong():
-  wide = Walk()
-  wide.__class__ = type("Wide", (Walk,), {"observation_size": 5})
-  with pytest.raises(ValueError, match=r"agree.*\(4, 2\), \(5, 2\)"):
-    ppo.make_trainer([Walk(), wide])
-  with pytest.raises(ValueError, match="64 rows.*7 minibatches"):
-    ppo.make_trainer([Walk()], ppo.PPOConfig(num_minibatches=7))

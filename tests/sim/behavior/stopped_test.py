@@ -129,9 +129,3 @@ def test_some_fail_and_they_come_nearer_than_random_play(task):
   assert earned.mean() > random_earned.mean()
   if task not in _WRONG_WAY:
     assert earned[~success].mean() > random_earned[~random_success].mean()
-
-
-def test_unknown_tasks_list_the_known():
-  model = physics.load("tabletop/train")
-  with pytest.raises(KeyError, match="'juggle'.*close_drawer"):
-    stopped.play(model, "juggle", [[0]])

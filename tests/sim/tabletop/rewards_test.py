@@ -133,8 +133,3 @@ def test_gradients_are_finite_at_the_touch():
 
   for task, gradient in gradients(states).items():
     assert jnp.isfinite(gradient).all(), task
-
-
-def test_unknown_tasks_list_the_known():
-  with pytest.raises(KeyError, match="'juggle'.*close_drawer"):
-    rewards.shaped("juggle")

@@ -171,26 +171,6 @@ def test_parameters_of_a_policy_are_data():
   np.testing.assert_allclose(function.states, _played().states, atol=1e-5)
 
 
-@pytest.mark.parametrize(
-  ("numbers", "message"),
-  [
-    (dict(num_envs=0), "one episode and step, got 0 and 4"),
-    (dict(num_steps=0), "one episode and step, got 2 and 0"),
-    (dict(pixels_every=3), "divide 4 steps, got 3"),
-    (dict(pixels_every=-1), "divide 4 steps, got -1"),
-  ],
-)
-def test_wrong_numbers_are_told(numbers, message):
-  numbers = dict(num_envs=2, num_steps=4) | numbers
-  with pytest.raises(ValueError, match=message):
-    sim.rollout(_env(), _POLICY, jax.random.key(0), **numbers)
-
-
-def test_wrong_actions_are_told():
-  with pytest.raises(ValueError, match=r"shape \(5,\), got \(4,\)"):
-    _play(_env(), policy=lambda rng, obs: obs[:4])
-
-
 @pytest.mark.slow
 def test_one_mjx_program_serves_all_environments_and_tasks():
   before = rollouts._play_jit._cache_size()

@@ -94,8 +94,3 @@ def test_targets_come_first():
     "move_faucet",
     "push_cup_left_to_right",
   )
-
-
-def test_unknown_task_lists_the_known():
-  with pytest.raises(KeyError, match="'juggle'.*close_drawer.*poke_cup"):
-    tasks.get("juggle")

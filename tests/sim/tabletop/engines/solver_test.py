@@ -148,14 +148,6 @@ def test_finds_the_minimum_from_any_start(seed):
     )
 
 
-def test_a_row_does_not_depend_on_its_batch():
-  problems = [(*_problem(seed), np.zeros(_V)) for seed in range(3)]
-  batch = tuple(map(np.stack, zip(*problems, strict=True)))
-  many, _ = jax.jit(jax.vmap(_solve))(*batch)
-  for row, problem in zip(many, problems, strict=True):
-    np.testing.assert_allclose(row, _solve(*problem)[0], atol=1e-4)
-
-
 def test_large_batches_finish(tmp_path):
   """XLA's Cholesky on a CPU locked up in programs of 256 and more rows."""
   path, out = tmp_path / "problems.npz", tmp_path / "out.npy"
