@@ -29,6 +29,7 @@ from absl import flags
 from etils import epy
 from ml_collections import config_flags
 
+from a2r.evaluation import tables
 from launch import app
 
 with epy.lazy_imports():
@@ -98,12 +99,18 @@ def main():
   rows = stores.summary(out)
   path = pathlib.Path(out).expanduser() / "metrics.jsonl"
   path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-  print(f"{'data set':24} {'clips':>6} {'bytes/clip':>10} {'MB':>7}  content")
-  for row in rows:
-    print(
-      f"{row['folder']:24} {row['clips']:6} {row['bytes_per_clip']:10.0f} "
-      f"{row['bytes'] / 1e6:7.1f}  {row['content']}"
+  cells = [
+    (
+      row["folder"],
+      row["clips"],
+      round(row["bytes_per_clip"]),
+      f"{row['bytes'] / 1e6:.1f}",
+      row["content"],
     )
+    for row in rows
+  ]
+  header = ["data set", "clips", "bytes/clip", "MB", "content"]
+  print(tables.Table("", header, cells).text())
 
 
 def _check_flags():

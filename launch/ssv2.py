@@ -27,6 +27,7 @@ import collections
 from absl import flags
 from etils import epy
 
+from a2r.evaluation import tables
 from configs import tasks
 from launch import app
 
@@ -105,14 +106,17 @@ def _print_table(templates, stored):
     }
     for part in ("asked", "bad")
   )
-  head = "".join(f"{split:>12} stored    bad" for split in stored)
-  print(f"{'template':50}{head}")
+  header = ["template"]
+  for split in stored:
+    header += [split, "stored", "bad"]
+  rows = []
   for template in templates:
-    cells = ""
+    row = [template[:50]]
     for split in stored:
       num, num_bad = asked[split][template], bad[split][template]
-      cells += f"{num:12} {num - num_bad:6} {num_bad:6}"
-    print(f"{template[:50]:50}{cells}")
+      row += [num, num - num_bad, num_bad]
+    rows.append(row)
+  print(tables.Table("", header, rows).text())
   for split, of in stored.items():
     num_clips = sum(of.shard_lengths)
     print(

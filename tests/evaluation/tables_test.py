@@ -1,173 +1,41 @@
-"""Tests of tables, the report's files and its page."""
-
-import dataclasses
-import json
+"""One table in three forms."""
 
 import numpy as np
 import pytest
 
-from a2r.evaluation import evaluate, page, report, tables
+from a2r.evaluation import tables
 
-
-def make_result():
-  row = {
-    "form": "cosine",
-    "environment": "tabletop/train",
-    "num_tasks": 1,
-    "num_success": 40,
-    "num_failure": 38,
-    "num_failure_near_miss": 38,
-    "num_failure_random": 0,
-    "auroc": 0.953,
-    "auroc_near_miss": 0.953,
-    "auroc_random": None,
-    "auroc_interval": [0.91, 0.988],
-    "retrieval": 0.875,
-    "retrieval_tasks": 1.0,
-    "reward_success": 0.61,
-    "reward_other_text": -0.2,
-    "reward_near_miss": 0.305,
-    "reward_random": None,
-  }
-  other = row | {"form": "softmax", "auroc": 0.9}
-  task = {k: v for k, v in row.items() if k != "auroc_interval"}
-  return evaluate.Report(
-    form="cosine",
-    validation={"cosine": 0.97, "softmax": 0.95},
-    rows=[task | {"task": "close_drawer"}],
-    summary=[row, other],
-    examples=[],
-    instructions=["closing drawer"],
-  )
+TABLE = tables.Table("A < B", ["name", "n"], [["a", 1.0], ["<b>", None]])
 
 
 def test_text_is_aligned():
-  table = tables.Table("Title", ["name", "n"], [["a", 1.0], ["bc", None]])
-  assert table.text() == (
-    "Title\nname     n\n----  ----\na     1.00\nbc       -"
+  assert TABLE.text() == (
+    "A < B\nname     n\n----  ----\na     1.00\n<b>      -"
   )
-
-
-def test_empty_table_is_its_header():
   assert tables.Table("", ["a", "b"], []).text() == "a  b\n-  -"
 
 
-def test_row_of_other_length():
-  with pytest.raises(ValueError, match="each row needs 2 cells"):
-    tables.Table("T", ["a", "b"], [[1]]).text()
-
-
-def test_summary_shows_the_chosen_form():
-  text = report.summary(make_result())
-  lines = text.splitlines()
-  assert lines[0] == (
-    "Form of the reward: cosine (chosen on the validation clips, AUROC 0.97)"
+def test_markdown():
+  assert TABLE.markdown() == (
+    "A < B\n\n| name | n |\n| --- | --- |\n| a | 1.00 |\n| <b> | - |"
   )
-  assert lines[5].split() == [
-    "tabletop/train", "40", "38", "0.95", "0.91-0.99", "0.95", "-",
-  ]  # fmt: skip
-  assert "-0.20" in text
-  assert "0.90" not in text
+  assert TABLE._replace(title="").markdown().startswith("| name")
 
 
-def test_few_clips_are_told():
-  row = make_result().summary[0] | {
-    "environment": "own clips",
-    "num_success": 1,
-    "num_failure": 1,
-    "auroc": 1.0,
-    "auroc_interval": [1.0, 1.0],
-    "auroc_near_miss": None,
-    "reward_near_miss": None,
-    "reward_failure": 0.25,
-  }
-  clip = {"name": "a.mp4", "instruction": "close", "success": False}
-  result = dataclasses.replace(
-    make_result(),
-    summary=[row],
-    rows=[row | {"task": "close"}],
-    clips=[clip | {"score": 0.25}] * 50,
-    notes=["two clips say nothing"],
-    num_validation=[12, 11],
-  )
-  text = report.summary(result)
-  lines = text.splitlines()
-  assert lines[0].endswith("AUROC 0.97 of 12 successes and 11 failures)")
-  assert lines[5].split() == [
-    "own", "clips", "1", "1", "1.00", "on", "1+1", "clips", "-",
-  ]  # fmt: skip
-  assert "near" not in text
-  assert "success, other text" in text and "  failure  " in text
-  assert text.count("a.mp4") == 40
-  assert "... and 10 clips more in report.json" in text
-  assert text.endswith("NOTE: two clips say nothing")
-  assert report.tasks(result.rows).rows[0][4] == "1.00 on 1+1 clips"
-  assert len(report.all_tables(result)[-1].rows) == 50
+def test_html_is_escaped_and_numbers_are_marked():
+  page = TABLE.html()
+  assert "<caption>A &lt; B</caption>" in page and "<b>" not in page
+  assert '<th>name</th><th class="number">n</th>' in page
+  assert '<td>a</td><td class="number">1.00</td>' in page
 
 
-def test_a_perfect_figure_has_no_interval():
-  row = make_result().summary[0] | {
-    "auroc": 1.0,
-    "auroc_interval": [1 - 5e-15, 1.0],
-  }
-  cells = report.environments([row]).rows[0]
-  assert cells[1:5] == [40, 38, 1.0, None]
-
-
-def test_forms_are_compared():
-  table = report.forms(make_result())
-  assert table.rows == [["cosine", 0.97, 0.953], ["softmax", 0.95, 0.9]]
-
-
-def test_report_can_be_read_again(tmp_path):
-  result = make_result()
-  report.write(
-    result, tmp_path, config={"seed": 3, "size": (1, 2)}, card={"top1": 0.5}
-  )
-  read, record = report.read(tmp_path)
-  assert dataclasses.asdict(read) == dataclasses.asdict(result)
-  assert record["seed"] == 3
-  assert record["backbone"] == {"top1": 0.5}
-  assert record["versions"]["jax"]
-  assert record["machine"]["num_devices"] >= 1
-  assert not (tmp_path / report.PNG_FILE).exists()
-  assert [p.name for p in tmp_path.iterdir()] == ["report.json"]
-
-
-def test_report_that_is_none(tmp_path):
-  assert report.read(tmp_path) is None
-  (tmp_path / "report.json").write_text('{"report": {}}')
-  with pytest.raises(ValueError, match="is not a report"):
-    report.read(tmp_path)
-
-
-def test_page_holds_everything(tmp_path):
-  rows = [{"step": i, "train/loss": 1.0 / i} for i in (1, 2, 3)]
-  lines = [json.dumps(row) + "\n" for row in rows]
-  (tmp_path / "metrics.jsonl").write_text("".join(lines))
-  (tmp_path / "report.png").write_bytes(b"png")
-  report.write(make_result(), tmp_path, config={"seed": 3, "name": "<b>"})
-  text = page.render(tmp_path)
-  assert "tabletop/train" in text and "close_drawer" in text
-  assert "data:image/png;base64," in text and "data:image/svg+xml" in text
-  assert "&lt;b&gt;" in text and "<b>" not in text
-  assert "http" not in text.split("<body>")[0]
-
-
-def test_page_of_an_unfinished_run(tmp_path):
-  with pytest.raises(FileNotFoundError, match="neither report.json"):
-    page.render(tmp_path)
-  (tmp_path / "metrics.jsonl").write_text('{"step": 1, "loss": 1.0}\n')
-  assert "not been evaluated" in page.render(tmp_path)
+@pytest.mark.parametrize("form", ["text", "markdown", "html"])
+def test_row_of_other_length(form):
+  with pytest.raises(ValueError, match="'T'.* 2 cells"):
+    getattr(tables.Table("T", ["a", "b"], [[1]]), form)()
 
 
 def test_cells():
   cells = [None, 0.126, 3, "", "a", np.float64(0.5)]
-  assert [tables.format_cell(c) for c in cells] == [
-    "-",
-    "0.13",
-    "3",
-    "-",
-    "a",
-    "0.50",
-  ]
+  texts = ["-", "0.13", "3", "-", "a", "0.50"]
+  assert list(map(tables.format_cell, cells)) == texts
