@@ -186,40 +186,40 @@ def task_rows(
   """
   own_text = clips.text_index(instructions)
   evaluated = np.unique(own_text)
-  return [
-    {"environment": environment, "task": task}
-    | _task_figures(scores[at], own_text[at[0]], evaluated, clips[at])
-    for environment, task, at in clips.groups()
-  ]
-
-
-def _task_figures(scores, own_text, evaluated, clips) -> dict:
-  """The figures of one task in one environment (see `task_rows`)."""
-  own, success = scores[:, own_text], clips.success
-  failures = {
-    "": ~success,
+  kinds = {
+    "": ~clips.success,
     "_near_miss": clips.near_miss,
     "_random": clips.explored,
   }
-  good = scores[success]
+  rows = []
+  for environment, task, at in clips.groups():
+    success, row = clips.success[at], own_text[at[0]]
+    failures = {kind: mask[at] for kind, mask in kinds.items()}
+    figures = _task_figures(scores[at], row, evaluated, success, failures)
+    rows.append({"environment": environment, "task": task} | figures)
+  return rows
+
+
+def _task_figures(scores, own_text, evaluated, success, failures) -> dict:
+  """The figures of one task in one environment (see `task_rows`)."""
+  own, good = scores[:, own_text], scores[success]
   others = np.setdiff1d(evaluated, own_text)
-  figures = {"num_success": int(success.sum())}
-  figures |= {f"num_failure{k}": int(m.sum()) for k, m in failures.items()}
-  figures |= {
-    f"auroc{kind}": _auroc(own[success], own[mask])
-    for kind, mask in failures.items()
+  in_evaluated = np.searchsorted(evaluated, own_text)
+  return {
+    "num_success": int(success.sum()),
+    **{f"num_failure{k}": int(mask.sum()) for k, mask in failures.items()},
+    **{
+      f"auroc{kind}": _auroc(own[success], own[mask])
+      for kind, mask in failures.items()
+    },
+    "retrieval": _retrieval(good, own_text),
+    "retrieval_tasks": _retrieval(good[:, evaluated], in_evaluated),
+    "reward_success": mean(own[success]),
+    "reward_other_text": mean(good[:, others]),
+    "reward_failure": mean(own[~success]),
+    "reward_near_miss": mean(own[failures["_near_miss"]]),
+    "reward_random": mean(own[failures["_random"]]),
   }
-  figures["retrieval"] = _retrieval(good, own_text)
-  figures["retrieval_tasks"] = _retrieval(
-    good[:, evaluated], np.searchsorted(evaluated, own_text)
-  )
-  figures["reward_success"] = mean(own[success])
-  figures["reward_other_text"] = mean(good[:, others])
-  figures["reward_failure"] = mean(own[~success])
-  figures |= {
-    f"reward{kind}": mean(own[mask]) for kind, mask in failures.items() if kind
-  }
-  return figures
 
 
 def mean_rows(rows: Sequence[dict]) -> list[dict]:

@@ -83,7 +83,11 @@ def filmstrips(
   cell_height = _HEAD + num_clips * (strip + _GAP) + _CURVE + _FOOT
   top = _TITLE if title else 0.0
   size = num_columns * cell_width, num_rows * cell_height + top
-  limits = _limits([c for e in examples for c in e.curves], form)
+  limits = -0.04, 1.04
+  if form not in ("softmax", "own_failures"):  # No probabilities.
+    values = np.concatenate([c for e in examples for c in e.curves])
+    margin = max(0.08 * float(np.ptp(values)), 0.02)
+    limits = float(values.min()) - margin, float(values.max()) + margin
   with matplotlib.rc_context(_STYLE):
     fig = figures.Figure(figsize=size)
 
@@ -123,7 +127,15 @@ def _example(axes, example: Example, limits, axis_name: str):
   for i, curve in enumerate(example.curves):
     steps = np.arange(len(curve)) + 0.5
     axis.plot(steps, curve, color=COLORS[i], lw=2, marker="o", ms=4)
-  _label_ends(axis, example.curves, limits)
+  # The last value of each curve beside its last point, not overlapping.
+  place = -np.inf
+  for i in np.argsort([curve[-1] for curve in example.curves]):
+    curve = example.curves[i]
+    place = max(float(curve[-1]), place + 0.13 * (limits[1] - limits[0]))
+    axis.annotate(
+      f"{curve[-1]:.2f}", (len(curve) - 0.5, place), xytext=(7, 0),
+      textcoords="offset points", va="center", color=COLORS[i], weight="bold",
+    )  # fmt: skip
   axis.set_xlim(0, num_frames)
   axis.set_ylim(*limits)
   axis.set_xticks([])
@@ -148,30 +160,6 @@ def _strip(axis, frames: np.ndarray, num_frames: int, color: str):
   for side, spine in axis.spines.items():
     spine.set_visible(side == "left")
   axis.spines["left"].set(color=color, linewidth=5)
-
-
-def _label_ends(axis, curves, limits):
-  """The last value of each curve beside its last point, not overlapping."""
-  apart = 0.13 * (limits[1] - limits[0])
-  ends = [float(curve[-1]) for curve in curves]
-  places = {}
-  for i in np.argsort(ends):
-    lowest = max(places.values(), default=-np.inf) + apart
-    places[int(i)] = max(ends[i], lowest)
-  for i, place in places.items():
-    axis.annotate(
-      f"{ends[i]:.2f}", (len(curves[i]) - 0.5, place), xytext=(7, 0),
-      textcoords="offset points", va="center", color=COLORS[i], weight="bold",
-    )  # fmt: skip
-
-
-def _limits(curves: Sequence[np.ndarray], form: str) -> tuple[float, float]:
-  """The scale of the axis: [0, 1] for probabilities, else what is needed."""
-  if form in ("softmax", "own_failures"):
-    return -0.04, 1.04
-  values = np.concatenate(curves)
-  margin = max(0.08 * float(np.ptp(values)), 0.02)
-  return float(values.min()) - margin, float(values.max()) + margin
 
 
 def training_curves(
