@@ -8,6 +8,7 @@ the largest difference of a gradient, over the largest gradient.
 """
 
 import os
+import types
 
 os.environ["XLA_FLAGS"] = (
   f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=8"
@@ -17,7 +18,7 @@ import jax  # noqa: E402  It reads the flag above.
 import numpy as np  # noqa: E402
 
 from a2r.core import compilation, parallel  # noqa: E402
-from a2r.learners import adapt2reward  # noqa: E402
+from a2r.learners import adapt2reward, base, encoding  # noqa: E402
 from a2r.models import adapt2reward as net
 from a2r.models.singularity import singularity
 from a2r.runs import weights
@@ -31,8 +32,7 @@ def main():
   """Prints the differences."""
   compilation.enable_cache()
   config = envgen.get_config()
-  params, tokenizer, _ = weights.load_backbone(weights.shipped_backbone())
-  ids, mask = tokenizer(list(human_clips.TEMPLATES[:7]), 16)
+  backbone = weights.File(weights.shipped_backbone()).load()
   draw = np.random.default_rng(0)
   model = net.Adapt2Reward(
     singularity.Config(**config.model.backbone),
@@ -41,21 +41,30 @@ def main():
     failure_prompt_length=config.model.failure_prompt_length,
     domain_prompt_length=config.model.domain_prompt_length,
   )
-  learner = adapt2reward.make_learner(
-    model,
-    instruction_ids=ids,
-    instruction_mask=mask,
-    weights=dict.fromkeys(config.loss.weights, 1.0),
-    temperature=config.loss.temperature,
-    crop=config.train.crop,
-    color=config.train.color,
-    initial_params=lambda rng: (
-      jax.jit(lambda rng: adapt2reward.init_params(model, rng, ids))(rng)
-      | {"backbone": params}
+  texts = list(human_clips.TEMPLATES[:7])
+  setup = base.Setup(
+    model=model,
+    tokenizer=backbone.tokenizer,
+    max_length=16,
+    init_fn=lambda rng: (
+      adapt2reward.init_params(model, rng) | {"backbone": backbone.params}
     ),
-    failure_frames=_frames(draw, 32),
-    failure_task=np.arange(32) % _NUM_TRAINED,
+    labels=texts,
+    texts=texts,
+    num_trained=_NUM_TRAINED,
+    clips=types.SimpleNamespace(
+      frames=lambda part: _frames(draw, 32),
+      tasks=lambda part: np.arange(32) % _NUM_TRAINED,
+    ),
+    temperature=config.loss.temperature,
+    augmentation=encoding.Augmentation(
+      "crop_color", config.train.crop, config.train.color
+    ),
   )
+  settings = adapt2reward.Settings(
+    dict.fromkeys(config.loss.weights, 1.0), config.loss.temperature
+  )
+  learner = adapt2reward.make(setup, settings).learner
   state = learner.init(jax.random.key(0))
   batch = {name: _part(draw) for name in ("human", "robot", "failure")}
   one, eight = (_terms_and_gradients(learner, state, batch, n) for n in (1, 8))

@@ -14,7 +14,9 @@ and micro-batches do twice: the share of the peak is that of useful work. Needs
 neither TensorFlow nor MuJoCo.
 """
 
+import functools
 import time
+import types
 from typing import Any, NamedTuple
 
 import jax
@@ -24,8 +26,13 @@ import optax
 from absl import app, flags
 
 from a2r.core import compilation, optim
-from a2r.learners import adapt2reward, base, failure_clusters
-from a2r.learners import state as state_lib
+from a2r.learners import (
+  adapt2reward,
+  base,
+  encoding,
+  failure_clusters,
+  loop,
+)
 from a2r.models import adapt2reward as net
 from a2r.models import scorer
 from a2r.models.singularity import singularity
@@ -58,22 +65,28 @@ class _Program(NamedTuple):
   batch: Any
 
 
-def _make(group: int, *, micro_batch=None, **sizes) -> _Program:
+def _make(group: int, *, micro_batch=0, **sizes) -> _Program:
   model = net.Adapt2Reward(singularity.Config(**sizes), num_tasks=_TASKS)
   ids = np.tile(np.arange(1, _LENGTH + 1, dtype=np.int32), (7, 1))
   shape = (model.config.num_frames, *[model.config.image_size] * 2, 3)
-  learner = adapt2reward.make_learner(
-    model,
-    instruction_ids=ids,
-    instruction_mask=np.ones_like(ids),
-    weights=dict(cdc=1.0, vlc=1.0, fvlc=1.0, bce=1.0),
+  setup = base.Setup(
+    model=model,
+    tokenizer=lambda texts, length: (ids, np.ones_like(ids)),
+    max_length=_LENGTH,
+    init_fn=functools.partial(adapt2reward.init_params, model),
+    labels=[],
+    texts=[],
+    num_trained=_TASKS,
+    clips=types.SimpleNamespace(
+      frames=lambda part: np.zeros((_FAILURES, *shape), np.uint8),
+      tasks=lambda part: np.arange(_FAILURES) % _TASKS,
+    ),
     temperature=0.07,
-    crop=0.15,
-    color=0.5,
+    augmentation=encoding.Augmentation("crop_color", crop=0.15, color=0.5),
     micro_batch=micro_batch,
-    failure_frames=np.zeros((_FAILURES, *shape), np.uint8),
-    failure_task=np.arange(_FAILURES) % _TASKS,
   )
+  settings = adapt2reward.Settings(dict.fromkeys(adapt2reward.TERMS, 1.0), 0.07)
+  learner = adapt2reward.make(setup, settings).learner
   optimizer = optim.make_optimizer(
     learning_rate=1e-5,
     warmup_steps=2,
@@ -84,7 +97,8 @@ def _make(group: int, *, micro_batch=None, **sizes) -> _Program:
   extra = failure_clusters.unclustered(model, _FAILURES)
   extra["cluster_labels"] = np.zeros(_FAILURES, np.int32)
   state = jax.eval_shape(
-    lambda p: state_lib.create(p, extra, optimizer), net.params_like(model)
+    lambda p: base.create_state(p, extra, optimizer),
+    net.params_like(model),
   )
   part = {
     "frames": jax.ShapeDtypeStruct((group, *shape), jnp.uint8),
@@ -92,8 +106,8 @@ def _make(group: int, *, micro_batch=None, **sizes) -> _Program:
     "record": jax.ShapeDtypeStruct((group,), jnp.int32),
   }
   batch = {name: part for name in ("human", "robot", "failure")}
-  step = base.make_step_fn(learner.loss_fn, optimizer, 0, None)
-  step = jax.jit(step, donate_argnums=0)
+  step = loop.make_step_fn(learner, optimizer, None)
+  step = jax.jit(functools.partial(step, seed=0), donate_argnums=0)
   return _Program(model, step, learner.loss_fn, state, batch)
 
 
@@ -118,7 +132,7 @@ def _flops(**sizes) -> float:
   return lowered.cost_analysis()["flops"]
 
 
-def _saved_bytes(micro_batch=None, **sizes) -> int:
+def _saved_bytes(micro_batch=0, **sizes) -> int:
   """What the forward pass leaves for the gradients, parameters included."""
 
   def saved(group, micro_batch):
@@ -134,10 +148,10 @@ def _saved_bytes(micro_batch=None, **sizes) -> int:
     kept = jax.eval_shape(pullback, state.params, state.extra, program.batch)
     return sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(kept))
 
-  if micro_batch is None:
+  if not micro_batch:
     return saved(_GROUP.value, None)
   # The whole batch keeps pictures; one part at a time its activations too.
-  return saved(_GROUP.value, micro_batch) + saved(micro_batch // 3, None)
+  return saved(_GROUP.value, micro_batch) + saved(micro_batch // 3, 0)
 
 
 def _measure(name: str) -> dict:

@@ -20,9 +20,7 @@ def get_config(size: str = "small") -> config_dict.ConfigDict:
   config = config_dict.create(
     seed=0,
     model=dict(backbone=backbones.small()),
-    loss=dict(
-      caption_weight=0.5, target_weight=1.0, mirror=False, crop=0.0, color=0.0
-    ),
+    loss=dict(caption_weight=0.5, target_weight=1.0),
     optim=dict(
       rule="muon",
       learning_rate=2e-3,

@@ -15,7 +15,7 @@ from etils import epy
 from launch import app
 
 with epy.lazy_imports():
-  from a2r.runs import finetune
+  from a2r.runs import stage1
 
 _FLAGS = app.RunFlags("configs/singularity_ssv2.py")
 
@@ -23,7 +23,7 @@ _FLAGS = app.RunFlags("configs/singularity_ssv2.py")
 def main():
   """Reads the flags and trains."""
   with _FLAGS.open() as (config, workdir):
-    finetune.run(config, workdir)
+    stage1.run(config, workdir)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from etils import epy
 from launch import app
 
 with epy.lazy_imports():
-  from a2r.runs import train, train_video
+  from a2r.runs import train, video
 
 _FLAGS = app.RunFlags("configs/envgen.py")
 
@@ -23,7 +23,7 @@ _FLAGS = app.RunFlags("configs/envgen.py")
 def main():
   """Reads the flags and trains."""
   with _FLAGS.open() as (config, workdir):
-    runs = train_video if config.get("method") == "fitvid" else train
+    runs = video if config.get("method") == "fitvid" else train
     runs.run(config, workdir)
 
 

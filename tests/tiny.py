@@ -11,6 +11,7 @@ import numpy as np
 
 from a2r import reward
 from a2r.core import checkpoint, text
+from a2r.learners import base, encoding
 from a2r.models import adapt2reward as net
 from a2r.models import scorer
 from a2r.models.singularity import singularity
@@ -166,3 +167,60 @@ def make_clips(levels, num_frames=3, side=4):
   clips = np.zeros((len(levels), num_frames, side, side, 3), np.uint8)
   clips[:, -1, 0, 0, 0] = levels
   return clips
+
+
+class Clips:
+  """Clips in memory, as a method asks a run for them."""
+
+  parts = ("human", "robot", "failure")
+
+  def __init__(self, tasks, frames=None):
+    """Takes tasks `[N]`, and frames or parts of them, of every part."""
+    self._tasks, self._frames = tasks, frames
+
+  def tasks(self, part):
+    del part
+    return self._tasks
+
+  def frames(self, part):
+    del part
+    return self._frames
+
+  def read_labels(self, labels):
+    return {label: label for label in labels}, list(labels)
+
+  def batches(self, step, labels=None):
+    raise NotImplementedError
+
+
+def make_setup(model, ids, *, clips=None, may_mirror=None, **changes):
+  """Returns what a run of random parameters gives its method.
+
+  Args:
+    model: the module.
+    ids: `[I, L]` tokens of the instructions, 0 where there is none.
+    clips: the run's; one of each instruction by default.
+    may_mirror: `[I]`, which clips may be mirrored; crop and color if None.
+    **changes: other fields.
+  """
+  texts = [f"text {row}" for row in range(len(ids))]
+  augmentation = encoding.Augmentation("crop_color", 0.2, 0.3)
+  if may_mirror is not None:
+    texts = [
+      f"{t}{'' if mirror else ' left'}"
+      for t, mirror in zip(texts, may_mirror, strict=True)
+    ]
+    augmentation = encoding.Augmentation("published", 0.2, 0.3)
+  fields = dict(
+    model=model,
+    tokenizer=lambda texts, length: (ids, ids > 0),
+    max_length=ids.shape[1],
+    init_fn=lambda rng: draw_like(net.params_like(model)),
+    labels=texts,
+    texts=texts,
+    num_trained=model.num_tasks,
+    clips=clips or Clips(np.arange(len(ids))),
+    temperature=0.1,
+    augmentation=augmentation,
+  )
+  return base.Setup(**fields | changes)

@@ -3,12 +3,13 @@
 Yang et al., "Adapt2Reward: Adapting Video-Language Models to Generalizable
 Robotic Rewards via Failure Prompts" (https://arxiv.org/abs/2407.14872).
 
-Letters: B clips, T frames, H W picture, I instructions of the run, M of them
-with robot clips (the first ones, which have failure prompts), K failure
-prompts each, L tokens, E feature width.
+Letters: B_h, B_r, B_f human, robot and failed clips of the global batch, T
+frames, H W picture, I instructions of the run, M of them with robot clips (the
+first ones, which have failure prompts), K failure prompts each, F failed
+training clips, L tokens, E feature width.
 """
 
-import functools
+import dataclasses
 import pathlib
 from collections.abc import Mapping
 from typing import Any
@@ -17,172 +18,140 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from a2r import losses
 from a2r import reward as reward_lib
 from a2r.core import parallel
 from a2r.learners import base, encoding, failure_clusters
-from a2r.learners import objective as objective_lib
 from a2r.models import adapt2reward as net
 from a2r.models import scorer
 
+TERMS = ("cdc", "vlc", "fvlc", "bce")
 
-def make_learner(
-  model: net.Adapt2Reward,
-  *,
-  instruction_ids: np.ndarray,
-  instruction_mask: np.ndarray,
-  weights: Mapping[str, float],
-  temperature: float,
-  crop: float,
-  color: float,
-  may_mirror: np.ndarray | None = None,
-  micro_batch: int | None = None,
-  initial_params: Any = None,
-  failure_frames: Any = None,
-  failure_task: np.ndarray | None = None,
-) -> base.Learner:
-  """Returns the method.
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+  """What is minimized: weights times terms. The config has it under `loss`.
+
+  Attributes:
+    weights: of `TERMS`; a term of weight 0 is not computed. cdc is the contrast
+      between clips of both domains; vlc that between clips and instructions;
+      fvlc the failure prompts' loss, and at 0 there are no failure prompts
+      anywhere, in the other losses neither; bce the binary cross-entropy of
+      success.
+    temperature: of all softmaxes.
+  """
+
+  weights: Mapping[str, float]
+  temperature: float
+
+  def __post_init__(self):
+    if sorted(self.weights) != sorted(TERMS):
+      raise ValueError(
+        f"loss.weights are of {', '.join(TERMS)}; got {', '.join(self.weights)}"
+      )
+    if min(self.weights.values()) < 0 or not any(self.weights.values()):
+      raise ValueError(
+        f"loss.weights must be >= 0 and not all 0, got {dict(self.weights)}"
+      )
+    if self.temperature <= 0:
+      raise ValueError(f"loss.temperature must be > 0, got {self.temperature}")
+
+  @property
+  def parts(self) -> tuple[str, ...]:
+    """The parts of a batch that are looked at."""
+    uses_failures = self.weights["fvlc"] or self.weights["bce"]
+    return ("human", "robot") + ("failure",) * bool(uses_failures)
+
+
+def make(setup: base.Setup, settings: Settings) -> base.Training:
+  """Returns the method of a run.
 
   Its extra is `{'centers': [M, K, E] float32, 'cluster_labels': [F] int32}`,
-  made from the starting weights and renewed by `on_epoch`.
+  made from the starting weights and renewed by `on_epoch`; without the failure
+  prompts' loss there is no `on_epoch`.
 
   Args:
-    model: the module; its sizes give M and K.
-    instruction_ids: `[I, L]` tokens of the run's instructions, in the order
-      that a batch's `task` counts; robot tasks first.
-    instruction_mask: `[I, L]` 1 for tokens, 0 for padding.
-    weights: of cdc, vlc, fvlc and bce; a term of weight 0 is not computed.
-    temperature: divisor of the cosines in all softmaxes.
-    crop: strength of `models.augmentation.augment`.
-    color: the same.
-    may_mirror: `[I]` bool, whether a clip of an instruction still shows it when
-      left is right. If given, clips are cropped and mirrored as those of the
-      published models were, but for this; `crop` and `color` have no part.
-    micro_batch: clips that a device encodes at a time, see
-      `core.batching`; all of them by default.
-    initial_params: `rng -> params` or the parameters to start from; random
-      by default.
-    failure_frames: the failed training clips `[F, T, H, W, 3]` uint8, or what
-      can be iterated over again and again to give them in parts `[n, T, H, W,
-      3]`; clip i is the one whose `record` is i. Needed where fvlc > 0.
-    failure_task: `[F]` the instruction that each clip failed at.
-
-  Returns:
-    The learner; without the failure prompts' loss it has no `on_epoch`.
+    setup: what the run gives; its failed clips are F.
+    settings: what is minimized.
 
   Raises:
-    ValueError: weights or clips that make no sense.
+    ValueError: clips or instructions that do not fit.
   """
-  objective = objective_lib.Objective(**weights, temperature=temperature)
-  instruction_ids, instruction_mask = _without_padding(
-    model, instruction_ids, instruction_mask
-  )
+  model, weights, tokens = setup.model, settings.weights, setup.tokens()
+  if len(tokens.ids) < model.num_tasks:
+    raise ValueError(
+      f"{len(tokens.ids)} instructions for a model of {model.num_tasks} robot "
+      "tasks"
+    )
+  augment = setup.augmentation.of_texts(setup.texts)
+  failure_task = setup.clips.tasks("failure")
   cluster_fn = None
-  if objective.fvlc:
+  if weights["fvlc"]:
     cluster_fn = failure_clusters.make_cluster_fn(
-      model, failure_frames, failure_task
+      model, setup.clips.frames("failure"), failure_task
     )
 
-  augment = functools.partial(
-    encoding.augment, may_mirror=may_mirror, crop=crop, color=color
-  )
-  init = functools.partial(
-    _init, model, instruction_ids, initial_params, cluster_fn, failure_task
-  )
-  loss_fn = functools.partial(
-    _loss,
-    model,
-    objective,
-    (instruction_ids, instruction_mask),
-    augment,
-    micro_batch,
-  )
+  def init(rng):
+    rng_params, rng_clusters = jax.random.split(rng)
+    params = setup.init_fn(rng_params)
+    if cluster_fn is None:
+      return params, failure_clusters.unclustered(model, len(failure_task))
+    return params, cluster_fn(params, rng=rng_clusters)[0]
+
+  def loss_fn(params, extra, batch, rng, axis_name):
+    rng_clips, rng_text = jax.random.split(rng)
+    batch = {name: batch[name] for name in settings.parts if name in batch}
+    video = encoding.encode_clips(
+      model, params, batch, rng_clips, axis_name,
+      augment=augment, micro_batch=setup.micro_batch,
+    )  # fmt: skip
+    texts = _encode_texts(
+      model, params, tokens, rng_text, with_failures=weights["fvlc"] > 0
+    )
+    indices = {
+      name: {key: part[key] for key in ("task", "record")}
+      for name, part in batch.items()
+    }
+    video, indices = parallel.all_gather((video, indices), axis_name)
+    terms, metrics = _terms(
+      settings, video, texts, indices, extra["cluster_labels"]
+    )
+    return sum(weights[k] * term for k, term in terms.items()), terms | metrics
 
   def on_epoch(params, extra, epoch):
     del epoch  # The centers so far are the start, nothing is drawn.
     return cluster_fn(params, previous=extra)
 
-  return base.Learner(init, loss_fn, on_epoch if cluster_fn else None)
+  def make_scorer(params, extra):
+    del extra
+    text_fn = setup.text_fn(model, params)
+    return scorer.cosine(METHOD.name, model, params, text_fn)
+
+  spec = {
+    "form": "cosine",  # A finished run writes the one that it chose.
+    "failure_prompts": weights["fvlc"] > 0,
+  }
+  learner = base.Learner(init, loss_fn, on_epoch if cluster_fn else None)
+  return base.Training(learner, make_scorer, spec)
 
 
-def init_params(
-  model: net.Adapt2Reward, rng: jax.Array, instruction_ids: np.ndarray
-) -> Any:
-  """Returns random parameters; `[I, L]` instructions give the text length."""
+def init_params(model: net.Adapt2Reward, rng: jax.Array) -> Any:
+  """Returns random parameters."""
   size = model.config.image_size
   frames = jnp.zeros((1, model.config.num_frames, size, size, 3))
-  ids = jnp.asarray(instruction_ids[:1])
+  ids = jnp.zeros((1, 2), jnp.int32)
   return jax.jit(model.init)(rng, frames, ids, jnp.ones_like(ids))["params"]
 
 
-def _init(model, ids, initial_params, cluster_fn, failure_task, rng):
-  """The params and the extra that a fresh run starts from."""
-  rng_params, rng_clusters = jax.random.split(rng)
-  params = initial_params
-  if callable(initial_params):
-    params = initial_params(rng_params)
-  elif initial_params is None:
-    params = init_params(model, rng_params, ids)
-  if cluster_fn is None:
-    num_clips = 0 if failure_task is None else len(failure_task)
-    return params, failure_clusters.unclustered(model, num_clips)
-  return params, cluster_fn(params, rng=rng_clusters)[0]
-
-
-def _loss(
-  model,
-  objective,
-  tokens,
-  augment,
-  micro_batch,
-  params,
-  extra,
-  batch,
-  rng,
-  axis_name,
-):
-  """The loss of the global batch and its terms, see `base.Learner`."""
-  rng_clips, rng_text = jax.random.split(rng)
-  batch = {name: batch[name] for name in objective.groups if name in batch}
-  video = encoding.encode_clips(
-    model,
-    params,
-    batch,
-    rng_clips,
-    axis_name,
-    augment=augment,
-    micro_batch=micro_batch,
-  )
-  texts = _encode_texts(
-    model, params, *tokens, rng_text, with_failures=objective.fvlc > 0
-  )
-  indices = {
-    name: {key: part[key] for key in ("task", "record")}
-    for name, part in batch.items()
-  }
-  video, indices = parallel.all_gather((video, indices), axis_name)
-  return objective_lib.weighted_sum(
-    objective, video, texts, indices, extra["cluster_labels"]
-  )
-
-
-def _without_padding(model, ids, mask):
-  """The tables without the padding of all texts; fails if they do not fit."""
-  ids, mask = encoding.without_padding(ids, mask)
-  if len(ids) < model.num_tasks:
-    raise ValueError(
-      f"{len(ids)} instructions for a model of {model.num_tasks} robot tasks"
-    )
-  return ids, mask
-
-
-def _encode_texts(model, params, ids, mask, rng, *, with_failures):
-  """Features of every text of the run, each encoded once.
+def _encode_texts(model, params, tokens, rng, *, with_failures):
+  """Returns features of every text of the run, each encoded once.
 
   Returns:
     `human` `[I, E]`, `robot` `[M, E]` (no robot clip has another task) and,
     if asked for, `failure` `[M, K, E]`.
   """
   rng_text, rng_failure = jax.random.split(rng)
+  ids, mask = tokens
   num_tasks = model.num_tasks
   domain = np.repeat([net.HUMAN, net.ROBOT], [len(ids), num_tasks]).astype(
     np.int32
@@ -210,9 +179,85 @@ def _encode_texts(model, params, ids, mask, rng, *, with_failures):
   return texts
 
 
-def _load(folder: pathlib.Path, checkpoint: str) -> scorer.Scorer:
-  """The scorer of a run or of an exported reward, in the form it was given."""
+def _terms(settings, video, texts, indices, cluster_labels):
+  """Returns the terms of the global batch's loss, and its accuracies.
+
+  Args:
+    settings: a term of weight 0 is left out.
+    video: unit features of the clips: `human` `[B_h, E]`, `robot` `[B_r, E]`
+      and, where they are looked at, `failure` `[B_f, E]`; `human` may be
+      missing.
+    texts: see `_encode_texts`.
+    indices: the clips' `task` and `record`, by the names of `video`.
+    cluster_labels: `[F]` failure cluster of each failed training clip.
+  """
+  weights, temperature = settings.weights, settings.temperature
+  task = {name: index["task"] for name, index in indices.items()}
+  if "human" not in video:
+    video = video | {"human": video["robot"][:0]}
+    task["human"] = task["robot"][:0]
+  terms = {}
+  if weights["cdc"]:
+    terms["cdc"] = losses.cross_domain_contrastive(
+      video["robot"],
+      video["human"],
+      task["robot"],
+      task["human"],
+      temperature=temperature,
+    )
+
+  pairs = jnp.concatenate([video["robot"], video["human"]])
+  pair_task = jnp.concatenate([task["robot"], task["human"]])
+  pair_text = jnp.concatenate(
+    [texts["robot"][task["robot"]], texts["human"][task["human"]]]
+  )
+  if weights["vlc"]:
+    failures = {}
+    if weights["fvlc"]:
+      has_failure = pair_task < len(texts["failure"])
+      rows = jnp.where(has_failure, pair_task, 0)
+      failures["failure_text"] = texts["failure"][rows]
+      failures["has_failure"] = has_failure
+    terms["vlc"] = losses.video_language_contrastive(
+      pairs, pair_text, temperature=temperature, **failures
+    )
+
+  # Share of clips whose nearest text of the batch is of their task.
+  nearest = jnp.argmax(pairs @ pair_text.T, axis=1)
+  metrics = {"accuracy": jnp.mean(pair_task[nearest] == pair_task)}
+  if weights["fvlc"]:
+    failed = video["failure"]
+    text = texts["robot"][task["failure"]]
+    failure_text = texts["failure"][task["failure"]]
+    cluster = cluster_labels[indices["failure"]["record"]]
+    terms["fvlc"] = losses.failure_video_language_contrastive(
+      failed, text, failure_text, cluster, temperature=temperature
+    )
+    # Share of failed clips nearest to their own failure prompt's text.
+    choices = jnp.concatenate([text[:, None], failure_text], axis=1)
+    nearest = jnp.argmax(jnp.einsum("be,bke->bk", failed, choices), axis=1)
+    metrics["failure_accuracy"] = jnp.mean(nearest == 1 + cluster)
+  if weights["bce"]:
+    tried = ("robot", "failure")
+    clips = jnp.concatenate([video[name] for name in tried])
+    text = texts["robot"][jnp.concatenate([task[name] for name in tried])]
+    success = np.repeat([1.0, 0.0], [len(video[name]) for name in tried])
+    terms["bce"] = losses.binary_cross_entropy(clips, text, success)
+  return terms, metrics | {"temperature": jnp.float32(temperature)}
+
+
+def load(folder: pathlib.Path, checkpoint: str) -> scorer.Scorer:
+  """Returns the scorer of a run or an exported reward, in its own form."""
   return reward_lib.load(folder, checkpoint).scorer
+
+
+def _share(settings, batch, source):
+  """Drops failures where no loss looks at them."""
+  del source
+  if "failure" not in settings.parts:
+    return base.Share(batch | {"failure": 0})
+  needs = "loss.weights.fvlc=0 and loss.weights.bce=0, got {fvlc} and {bce}"
+  return base.Share(batch, needs={"failure": needs.format(**settings.weights)})
 
 
 METHOD = base.Method(
@@ -220,5 +265,10 @@ METHOD = base.Method(
   label="Adapt2Reward",
   color="#0072B2",
   parts=("human", "robot", "failure"),
-  load=_load,
+  settings=Settings,
+  make=make,
+  load=load,
+  share=_share,
+  config_key="loss",
+  prompts=True,
 )

@@ -1,20 +1,27 @@
-"""What a method is, and the update that all methods share."""
+"""What a method is: its learner, its row, and what a run gives it.
+
+Letters: N clips, T frames, S picture size, I instructions of a run, M of them
+with robot clips (the first ones).
+"""
 
 import dataclasses
 import pathlib
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
+from flax import struct
 
-from a2r.core import parallel
-from a2r.core import rng as rng_lib
-from a2r.learners import state as state_lib
+from a2r.core import text as text_lib
+from a2r.learners import encoding, run_files
+from a2r.models import adapt2reward as net
 from a2r.models import scorer
 
 PyTree = Any
+Batch = dict[str, Any]
 
 
 class Learner(NamedTuple):
@@ -37,97 +44,219 @@ class Learner(NamedTuple):
   updates_extra: bool = False
 
 
+@struct.dataclass
+class TrainState:
+  """Everything that changes while training: what a checkpoint holds.
+
+  step: `[]` int32, the number of updates made.
+  params: the model's parameters.
+  opt_state: the optimizer's state.
+  extra: what a method keeps beside its parameters, such as clusters.
+  """
+
+  step: jax.Array
+  params: PyTree
+  opt_state: PyTree
+  extra: PyTree
+
+
+def create_state(
+  params: PyTree, extra: PyTree, optimizer: optax.GradientTransformation
+) -> TrainState:
+  """Returns the state before the first update."""
+  return TrainState(
+    step=jnp.zeros((), jnp.int32),
+    params=params,
+    opt_state=optimizer.init(params),
+    extra=extra,
+  )
+
+
+class Clips(Protocol):
+  """What a method may ask of a run's clips; `a2r.runs.clips` answers.
+
+  parts: of a batch, those of the method's that the run has.
+  """
+
+  parts: tuple[str, ...]
+
+  def batches(
+    self, step: int, labels: Sequence[str] | None = None
+  ) -> Iterator[dict[str, Batch]]:
+    """Yields the batches from `step` on, of the parts that the method has.
+
+    Args:
+      step: the first.
+      labels: what `task` counts; the run's labels by default.
+
+    Yields:
+      For each part `frames` `[B, T, S, S, 3]` uint8, `task` and `record` `[B]`.
+    """
+
+  def frames(self, part: str) -> np.ndarray:
+    """Returns all clips of a part, `[N, T, S, S, 3]` uint8."""
+
+  def tasks(self, part: str) -> np.ndarray:
+    """Returns the tasks `[N]` of all clips of a part, rows of the labels."""
+
+  def demonstrations(self, num: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns `num` human clips of each label, none of them trained on.
+
+    Returns:
+      The clips `[N, T, S, S, 3]` uint8 and their labels `[N]` str.
+
+    Raises:
+      ValueError: no label has so many clips.
+    """
+
+  def read_labels(
+    self, labels: Sequence[str]
+  ) -> tuple[dict[str, str], list[str]]:
+    """Returns how a method that knows labels, not texts, reads texts.
+
+    Args:
+      labels: those that it has human clips of.
+
+    Returns:
+      Text -> label, and one instruction for each label.
+
+    Raises:
+      ValueError: the run will be judged by a text of no such label.
+    """
+
+
+@dataclasses.dataclass(frozen=True)
+class Setup:
+  """What a run gives its method to begin with.
+
+  Attributes:
+    model: the network; its sizes give M.
+    tokenizer: of its texts.
+    max_length: longest text in tokens.
+    init_fn: `rng -> params` of the model, the first weights.
+    labels: I of them, what a clip's `task` counts.
+    texts: the instruction of each label.
+    num_trained: M.
+    clips: the run's.
+    temperature: divisor of the cosines in softmaxes.
+    augmentation: how training clips are changed.
+    micro_batch: clips that a device encodes at a time, see
+      `core.batching.map_micro_batches`; 0 is all of them.
+    seed: the run's.
+    num_steps: length of the run.
+    workdir: the run folder, for files of the method's own.
+  """
+
+  model: net.Adapt2Reward
+  tokenizer: text_lib.Tokenizer
+  max_length: int
+  init_fn: Callable[[jax.Array], Any]
+  labels: list[str]
+  texts: list[str]
+  num_trained: int
+  clips: Clips
+  temperature: float
+  augmentation: encoding.Augmentation
+  micro_batch: int = 0
+  seed: int = 0
+  num_steps: int = 0
+  workdir: pathlib.Path = pathlib.Path()
+
+  def init_backbone(self, rng: jax.Array) -> Any:
+    """Returns the first weights of the backbone alone; consumes the key."""
+    return self.init_fn(rng)["backbone"]
+
+  def tokens(self) -> encoding.Tokens:
+    """Returns the tokens of the run's texts."""
+    return encoding.without_padding(
+      *self.tokenizer(self.texts, self.max_length)
+    )
+
+  def text_fn(
+    self, model: net.Adapt2Reward, params: Any
+  ) -> Callable[[Sequence[str]], np.ndarray]:
+    """Returns `texts -> features` of parameters in training.
+
+    Args:
+      model: the module that they are of.
+      params: its parameters.
+    """
+    return run_files.make_text_fn(model, params, self.tokenizer, self.texts)
+
+
+class Training(NamedTuple):
+  """A method, ready for the loop.
+
+  Attributes:
+    learner: the method.
+    scorer_fn: `(params, extra) -> Scorer`, for validation.
+    spec: the method's own keys of reward.json.
+    batches_fn: from a step to the batches from there on; None: the run's.
+    optimizer: None: the run's.
+    frozen: whether the features of clips are the same for all parameters.
+  """
+
+  learner: Learner
+  scorer_fn: Callable[[PyTree, PyTree], scorer.Scorer]
+  spec: Mapping[str, Any]
+  batches_fn: Callable[[int], Iterator[Any]] | None = None
+  optimizer: optax.GradientTransformation | None = None
+  frozen: bool = False
+
+
+class Share(NamedTuple):
+  """What a method takes of what a run has to spend.
+
+  Attributes:
+    batch: clips of a step, by part.
+    steps: its steps for each of the run's.
+    human: what it changes in `data.human`.
+    needs: parts that it cannot do without, and what to set to do so.
+    notes: what the user should know, one line each.
+  """
+
+  batch: Mapping[str, int]
+  steps: int = 1
+  human: Mapping[str, Any] = {}
+  needs: Mapping[str, str] = {}
+  notes: tuple[str, ...] = ()
+
+
+def _share(settings: Any, batch: dict[str, int], source: str) -> Share:
+  del settings, source
+  return Share(batch)
+
+
 @dataclasses.dataclass(frozen=True)
 class Method:
-  """A row of `registry.METHODS`: what the project knows of a method.
+  """A row of `registry.METHODS`: all that the project knows of a method.
 
   name: in settings and run folders.
   label: what tables and figures call it.
   color: of its bars and lines; those of all methods can be told apart by all
     kinds of color vision.
   parts: the parts of a batch that it looks at, where a run has them.
+  settings: a frozen dataclass, made of the config under `config_key`.
+  make: `make(setup, settings) -> Training`.
   load: `load(folder, checkpoint) -> Scorer` of a run folder, the checkpoint
     'best' or 'newest'.
+  share: `share(settings, batch, source) -> Share`, of the batch and the
+    `data.human.source` of a run; everything as it is by default.
+  config_key: where the config has its settings; under its name by default.
+  prompts: whether its model has prompts.
   """
 
   name: str
   label: str
   color: str
   parts: tuple[str, ...]
+  settings: Callable[..., Any]
+  make: Callable[[Setup, Any], Training]
   load: Callable[[pathlib.Path, str], scorer.Scorer]
+  share: Callable[[Any, dict[str, int], str], Share] = _share
+  config_key: str = ""
+  prompts: bool = False
 
-
-def make_step_fn(
-  loss_fn: Callable[..., Any],
-  optimizer: optax.GradientTransformation,
-  seed: int,
-  axis_name: str | None = parallel.AXIS,
-  *,
-  updates_extra: bool = False,
-) -> Callable[..., Any]:
-  """Returns one device's `step_fn(state, batch) -> (state, metrics)`.
-
-  Args:
-    loss_fn: a learner's.
-    optimizer: makes updates from gradients.
-    seed: the run's, a number or an array `[]` of it; step n draws from
-      `rng.step_key(seed, n)`.
-    axis_name: the devices' axis, or None for one device.
-    updates_extra: the learner's.
-
-  Returns:
-    A function for `parallel.pmap_step` (or, without an axis, for `jax.jit`).
-    Its metrics are the learner's and `loss` and `grad_norm`, averaged over the
-    devices.
-  """
-  grad_fn = jax.value_and_grad(loss_fn, has_aux=True)
-
-  def step_fn(state, batch):
-    rng = rng_lib.step_key(seed, state.step)
-    (loss, metrics), grads = grad_fn(
-      state.params, state.extra, batch, rng, axis_name
-    )
-    metrics, extra = metrics if updates_extra else (metrics, state.extra)
-    grads = parallel.pmean(grads, axis_name)
-    updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
-    metrics = parallel.pmean({"loss": loss, **metrics}, axis_name)
-    metrics["grad_norm"] = optax.global_norm(grads)
-    state = state_lib.TrainState(
-      step=state.step + 1,
-      params=optax.apply_updates(state.params, updates),
-      opt_state=opt_state,
-      extra=extra,
-    )
-    return state, metrics
-
-  return step_fn
-
-
-def make_parallel_step(
-  learner: Learner,
-  optimizer: optax.GradientTransformation,
-  seed: int,
-  num_devices: int | None = None,
-) -> Callable[..., Any]:
-  """Returns `step(state, batch) -> (state, metrics)` on all devices.
-
-  The seed is data to the program, so that runs that differ in it alone find the
-  compiled one in the cache.
-
-  Args:
-    learner: the method.
-    optimizer: makes updates from gradients.
-    seed: the run's.
-    num_devices: devices of this host to use; None: all.
-  """
-
-  def step_fn(state, batch, seed):
-    step_fn = make_step_fn(
-      learner.loss_fn, optimizer, seed, updates_extra=learner.updates_extra
-    )
-    return step_fn(state, batch)
-
-  parallel_fn = parallel.pmap_step(step_fn)
-  # The 32 bits that a key is made of, of a seed of any size.
-  seeds = parallel.replicate(np.uint32(seed & 0xFFFFFFFF), num_devices)
-  return lambda state, batch: parallel_fn(state, batch, seeds)
+  def __post_init__(self):
+    if not self.config_key:
+      object.__setattr__(self, "config_key", self.name)

@@ -12,19 +12,18 @@ Letters: B clips, T frames, H W picture, C classes, L texts, E feature width.
 import dataclasses
 import functools
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from a2r import losses
-from a2r.core import parallel
-from a2r.core import text as text_lib
-from a2r.learners import base, encoding
+from a2r.core import checks, parallel
+from a2r.learners import base, encoding, run_files
 from a2r.models import heads, saved, scorer
 from a2r.models.singularity import singularity
+from a2r.sim.humans import human_clips
 
 # What a class's logits become; the first is the default. Both rank alike where
 # 'published' has not come to 1 in float32.
@@ -34,35 +33,44 @@ SCORES = {
 }
 
 
-def make_learner(
-  config: singularity.Config,
-  *,
-  num_classes: int,
-  temperature: float,
-  augment: Callable[..., jax.Array],
-  backbone_fn: Callable[[jax.Array], Any],
-  class_features_fn: Callable[[Any], np.ndarray],
-  micro_batch: int | None = None,
-) -> base.Learner:
-  """Returns the method; it looks at the part `human` of a batch alone.
+@dataclasses.dataclass(frozen=True)
+class Settings:
+  """The settings of the method's own.
 
-  Args:
-    config: of the backbone.
-    num_classes: C; a clip's `task` is its class.
-    temperature: of the softmax over classes.
-    augment: `(rng, clip, task) -> clip` for the network, unbatched.
-    backbone_fn: `rng -> params` of the backbone.
-    class_features_fn: backbone's params -> `[C, E]` unit features of the
-      classes' texts, which the head starts from.
-    micro_batch: clips that a device encodes at a time.
+  Attributes:
+    templates: of the human clips, in place of `data.human.templates`; none
+      stands for all that there are.
+    clips_per_template: in place of `data.human.clips_per_template`.
+    score: one of `SCORES`.
   """
-  model = heads.Classifier(config, num_classes, temperature)
+
+  templates: tuple[str, ...]
+  clips_per_template: int
+  score: str
+
+  def __post_init__(self):
+    checks.one_of("concept2robot.score", self.score, SCORES)
+
+
+def make(setup: base.Setup, settings: Settings) -> base.Training:
+  """Returns the method of a run; it looks at human clips alone."""
+  used = set(setup.clips.tasks("human").tolist())
+  rows = [row for row in range(len(setup.labels)) if row in used]
+  classes = [setup.labels[row] for row in rows]
+  texts = [setup.texts[row] for row in rows]
+  readings, instructions = setup.clips.read_labels(classes)
+  config = setup.model.config
+  model = heads.Classifier(config, len(classes), setup.temperature)
+  augment = setup.augmentation.of_texts(texts)
 
   def init(rng):
-    backbone = backbone_fn(rng)
+    backbone = setup.init_backbone(rng)
+    text_fn = setup.text_fn(
+      encoding.plain_model(config), {"backbone": backbone}
+    )
     head = {
-      "kernel": jnp.asarray(class_features_fn(backbone)).T,
-      "bias": jnp.zeros(num_classes),
+      "kernel": jnp.asarray(text_fn(texts)).T,
+      "bias": jnp.zeros(len(classes)),
     }
     return {"backbone": backbone, "head": head}, {}
 
@@ -71,14 +79,37 @@ def make_learner(
     human = {"human": batch["human"]}
     logits = encoding.encode_clips(
       model, params, human, rng, axis_name,
-      augment=augment, micro_batch=micro_batch,
+      augment=augment, micro_batch=setup.micro_batch,
     )["human"]  # fmt: skip
     labels = batch["human"]["task"]
     logits, labels = parallel.all_gather((logits, labels), axis_name)
     loss = losses.softmax_cross_entropy(logits, labels)
     return loss, {"accuracy": jnp.mean(jnp.argmax(logits, 1) == labels)}
 
-  return base.Learner(init, loss_fn)
+  spec = {
+    "classes": classes,
+    "readings": readings,
+    "instructions": instructions,
+    "num_trained": 0,
+  }
+
+  def scorer_fn(params, extra):
+    del extra
+    return make_scorer(
+      config,
+      params,
+      classes=classes,
+      readings=readings,
+      temperature=setup.temperature,
+      score=settings.score,
+    )
+
+  return base.Training(
+    base.Learner(init, loss_fn),
+    scorer_fn,
+    spec,
+    batches_fn=functools.partial(setup.clips.batches, labels=classes),
+  )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,7 +132,7 @@ def make_scorer(
   temperature: float,
   score: str = "log_odds",
 ) -> scorer.Scorer:
-  """The scorer of trained parameters.
+  """Returns the scorer of trained parameters.
 
   Args:
     config: of the backbone.
@@ -112,36 +143,29 @@ def make_scorer(
     temperature: that of training.
     score: one of `SCORES`.
   """
-  if score not in SCORES:
-    raise ValueError(f"unknown score {score!r}; known: {', '.join(SCORES)}")
+  checks.one_of("score", score, SCORES)
   model = heads.Classifier(config, len(classes), temperature)
+
+  def find_classes(texts):
+    labels = [
+      run_files.find_label(t, readings, classes, "class of the classifier")
+      for t in texts
+    ]
+    return np.array([classes.index(label) for label in labels], np.int32)
+
   return scorer.Scorer(
-    name="concept2robot",
+    name=METHOD.name,
     params={"model": params},
     encode_fn=scorer.EncodeVideo(model),
     score_fn=_ClassScore(score),
-    context_fn=functools.partial(_find_classes, tuple(classes), dict(readings)),
+    context_fn=find_classes,
     num_frames=config.num_frames,
     image_size=config.image_size,
   )
 
 
-def _find_classes(classes, readings, texts):
-  """`[L]` int32; a KeyError for a text that is of no class."""
-  found = []
-  for text in texts:
-    index = text_lib.find_instruction(text, list(readings))
-    name = None if index is None else list(readings.values())[index]
-    if name not in classes:
-      raise KeyError(
-        f"{text!r} is of no class of the classifier; texts that are: "
-        + ", ".join(repr(t) for t, c in readings.items() if c in classes)
-      )
-    found.append(classes.index(name))
-  return np.array(found, np.int32)
-
-
-def _load(folder: pathlib.Path, checkpoint: str) -> scorer.Scorer:
+def load(folder: pathlib.Path, checkpoint: str) -> scorer.Scorer:
+  """Returns the scorer of a run folder, see `base.Method`."""
   run = saved.read_run(folder, checkpoint)
   return make_scorer(
     run.config,
@@ -153,10 +177,32 @@ def _load(folder: pathlib.Path, checkpoint: str) -> scorer.Scorer:
   )
 
 
+def _share(settings, batch, source):
+  """Makes all clips of a step human, of more templates."""
+  if source == "none":
+    raise ValueError(
+      "concept2robot learns from human clips alone: data.human.source='none' "
+      "leaves it nothing"
+    )
+  templates = tuple(settings.templates)
+  if source == "procedural":
+    templates = templates or human_clips.TEMPLATES
+  return base.Share(
+    {"human": sum(batch.values())},
+    human={
+      "templates": templates,
+      "clips_per_template": settings.clips_per_template,
+    },
+  )
+
+
 METHOD = base.Method(
   name="concept2robot",
   label="Concept2Robot",
   color="#E69F00",
   parts=("human",),
-  load=_load,
+  settings=Settings,
+  make=make,
+  load=load,
+  share=_share,
 )

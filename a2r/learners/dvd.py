@@ -4,7 +4,7 @@ Chen et al., "Learning Generalizable Robotic Reward Functions from 'In-The-Wild'
 Human Videos" (https://arxiv.org/abs/2103.16817, released code). The encoder, a
 video network trained on human clips, stays as it is; a perceptron on the
 features of two clips is trained on triplets, and a clip's reward is how surely
-it shows the task of a few human demonstrations. Failures have no part.
+it shows the task of a few human demonstrations. Failures are ignored.
 
 The encoder being frozen, clips are encoded once, in a few augmented views, and
 a step is one of the perceptron alone. Features are standardized: a unit feature
@@ -17,7 +17,7 @@ picture, L texts, E feature width.
 import dataclasses
 import functools
 import pathlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
@@ -26,18 +26,39 @@ import numpy as np
 import optax
 
 from a2r import losses
-from a2r.core import images, parallel
+from a2r.core import batching, files, images, parallel
 from a2r.core import rng as rng_lib
-from a2r.core import text as text_lib
-from a2r.learners import base, encoding, run_files
+from a2r.learners import base, encoding, loop, run_files
 from a2r.losses import classification
 from a2r.models import adapt2reward as net
 from a2r.models import heads, saved, scorer
 from a2r.models.singularity import singularity
 
+DEMOS_FILE = "demos.npz"
 _CHUNK = 24
 _EPSILON = 1e-6
 Batch = dict[str, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+  """The settings of the method's own.
+
+  Attributes:
+    steps: of the discriminator, to one of the methods that encode clips.
+    num_views: V, of each clip: itself and augmented ones.
+    num_demos: D, human clips that a task is shown by.
+    batch_size: B.
+    robot_probability: see `make_batches`.
+    optim: arguments of `make_optimizer`.
+  """
+
+  steps: int
+  num_views: int
+  num_demos: int
+  batch_size: int
+  robot_probability: float
+  optim: Mapping[str, float]
 
 
 def encode_views(
@@ -45,19 +66,18 @@ def encode_views(
   backbone: Any,
   clips: np.ndarray,
   *,
-  augment: Callable[..., jax.Array],
+  augment: encoding.Augment,
   task: np.ndarray,
   num_views: int,
   rng: jax.Array,
 ) -> np.ndarray:
-  """`[V, N, E]` features of clips, each as it is and augmented.
+  """Returns `[V, N, E]` features of clips, each as it is and augmented.
 
   Args:
     config: of the backbone.
     backbone: its parameters.
     clips: `[N, T, H, W, 3]` uint8.
-    augment: `(rng, clip, task) -> clip` for the network, unbatched; equal ones
-      share a program.
+    augment: changes clips; equal ones share a program.
     task: `[N]`, for `augment`.
     num_views: V; the first view is the clip itself.
     rng: key; consumed.
@@ -66,15 +86,15 @@ def encode_views(
   views = []
   for view in range(num_views):
     key = jax.random.fold_in(rng, view)
-    parts = []
-    for start in range(0, len(clips), _CHUNK):
-      # Filled up with the last clip, so that all chunks are of one size.
-      rows = np.minimum(np.arange(start, start + _CHUNK), len(clips) - 1)
-      keys = jax.vmap(jax.random.fold_in, (None, 0))(key, rows)
-      change = augment if view else None
-      part = _encode(model, change, backbone, keys, clips[rows], task[rows])
-      parts.append(np.asarray(part))
-    views.append(np.concatenate(parts)[: len(clips)])
+    change = augment if view else None
+
+    def encode(rows, key=key, change=change):
+      number, clips, task = rows
+      keys = jax.vmap(jax.random.fold_in, (None, 0))(key, number)
+      return _encode(model, change, backbone, keys, clips, task)
+
+    rows = np.arange(len(clips)), clips, task
+    views.append(batching.map_chunks(encode, _CHUNK, rows))
   return np.stack(views)
 
 
@@ -168,18 +188,37 @@ def make_learner(backbone: Any, features: np.ndarray) -> base.Learner:
     features: `[V, N, E]` of all training clips.
   """
   flat = features.reshape(-1, features.shape[-1])
-  extra = {
-    "backbone": backbone,
-    "mean": flat.mean(0),
-    "std": flat.std(0) + _EPSILON,
-  }
   model = heads.Discriminator()
 
   def init(rng):
     example = jnp.zeros((1, flat.shape[-1]))
-    return jax.jit(model.init)(rng, example, example)["params"], extra
+    params = jax.jit(model.init)(rng, example, example)["params"]
+    moments = {"mean": flat.mean(0), "std": flat.std(0) + _EPSILON}
+    return params, {"backbone": backbone, **moments}
 
-  return base.Learner(init, functools.partial(_loss, model))
+  def loss_fn(params, extra, batch, rng, axis_name):
+    batch = {k: (x - extra["mean"]) / extra["std"] for k, x in batch.items()}
+    num = len(batch["anchor"])
+
+    def compare(left, right, rng):
+      """Logits of pairs, either clip first."""
+      keys = rng_lib.row_keys(rng, num, axis_name)
+      swap = jax.vmap(jax.random.bernoulli)(keys)[:, None]
+      first = jnp.where(swap, right, left)
+      second = jnp.where(swap, left, right)
+      return model.apply({"params": params}, first, second)
+
+    rngs = jax.random.split(rng)
+    positive = compare(batch["positive"], batch["anchor"], rngs[0])
+    negative = compare(batch["anchor"], batch["negative"], rngs[1])
+    positive, negative = parallel.all_gather((positive, negative), axis_name)
+    loss = losses.same_task_discrimination(positive, negative)
+    right = jnp.concatenate(
+      [positive[:, 1] > positive[:, 0], negative[:, 1] < negative[:, 0]]
+    )
+    return loss, {"accuracy": jnp.mean(right)}
+
+  return base.Learner(init, loss_fn)
 
 
 def make_optimizer(
@@ -190,30 +229,6 @@ def make_optimizer(
     optax.add_decayed_weights(weight_decay),
     optax.sgd(learning_rate, momentum=momentum),
   )
-
-
-def _loss(model, params, extra, batch, rng, axis_name):
-  """The loss of the global batch, see `base.Learner`."""
-  batch = {k: (x - extra["mean"]) / extra["std"] for k, x in batch.items()}
-  num = len(batch["anchor"])
-
-  def judge(left, right, rng):
-    """Logits of pairs, either clip first."""
-    keys = rng_lib.row_keys(rng, num, axis_name)
-    swap = jax.vmap(jax.random.bernoulli)(keys)[:, None]
-    first = jnp.where(swap, right, left)
-    second = jnp.where(swap, left, right)
-    return model.apply({"params": params}, first, second)
-
-  rngs = jax.random.split(rng)
-  positive = judge(batch["positive"], batch["anchor"], rngs[0])
-  negative = judge(batch["anchor"], batch["negative"], rngs[1])
-  positive, negative = parallel.all_gather((positive, negative), axis_name)
-  loss = losses.same_task_discrimination(positive, negative)
-  found = jnp.concatenate(
-    [positive[:, 1] > positive[:, 0], negative[:, 1] < negative[:, 0]]
-  )
-  return loss, {"accuracy": jnp.mean(found)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -259,7 +274,7 @@ def make_scorer(
   labels: np.ndarray,
   readings: Mapping[str, str],
 ) -> scorer.Scorer:
-  """The scorer of trained parameters.
+  """Returns the scorer of trained parameters.
 
   Args:
     config: of the backbone.
@@ -270,8 +285,8 @@ def make_scorer(
     readings: text -> its task; other texts are read as one of these if they
       differ in articles and the verb's form alone.
   """
-  judge = scorer.Scorer(
-    name="dvd",
+  plain = scorer.Scorer(
+    name=METHOD.name,
     params={"head": params, **extra},
     encode_fn=_Standardized(encoding.plain_model(config)),
     score_fn=_SameTask(),
@@ -279,32 +294,81 @@ def make_scorer(
     num_frames=config.num_frames,
     image_size=config.image_size,
   )
-  features = scorer.encode(judge, demos)
-  return judge._replace(
-    context_fn=functools.partial(
-      _find_demos, features, np.asarray(labels), dict(readings)
+  features = scorer.encode(plain, demos)
+  labels = np.asarray(labels)
+
+  def find_demos(texts):
+    """`[L, D, E]`."""
+    names = [
+      run_files.find_label(text, readings, labels, "human demonstration")
+      for text in texts
+    ]
+    return np.stack([features[labels == name] for name in names])
+
+  return plain._replace(context_fn=find_demos)
+
+
+def make(setup: base.Setup, settings: Settings) -> base.Training:
+  """Returns the method of a run, see `base.Method`."""
+  config, clips = setup.model.config, setup.clips
+  demos, labels = clips.demonstrations(settings.num_demos)
+  readings, instructions = clips.read_labels(labels)
+  with (
+    files.atomic_write(setup.workdir / DEMOS_FILE) as partial,
+    open(partial, "wb") as stream,
+  ):
+    np.savez_compressed(stream, frames=demos, labels=labels)
+  parts = [name for name in ("human", "robot") if name in clips.parts]
+  tasks = [clips.tasks(name) for name in parts]
+  is_robot = np.repeat([name == "robot" for name in parts], [*map(len, tasks)])
+  task = np.concatenate(tasks)
+  rng = rng_lib.step_key(setup.seed, loop.INIT)
+  backbone = setup.init_backbone(rng)
+  features = encode_views(
+    config,
+    backbone,
+    np.concatenate([clips.frames(name) for name in parts]),
+    task=task,
+    augment=setup.augmentation.of_texts(setup.texts),
+    num_views=settings.num_views,
+    rng=rng,
+  )
+
+  def batches(step):
+    return make_batches(
+      features,
+      task,
+      is_robot,
+      batch_size=settings.batch_size,
+      robot_probability=settings.robot_probability,
+      seed=setup.seed,
+      start_step=step,
+      num_steps=setup.num_steps,
+      process_index=jax.process_index(),
+      process_count=jax.process_count(),
     )
+
+  trained = setup.texts[: setup.num_trained]
+  return base.Training(
+    make_learner(backbone, features),
+    functools.partial(
+      make_scorer, config, demos=demos, labels=labels, readings=readings
+    ),
+    {
+      "readings": readings,
+      "instructions": instructions,
+      "num_trained": sum(text in instructions for text in trained),
+    },
+    batches_fn=batches,
+    optimizer=make_optimizer(**settings.optim),
+    frozen=True,
   )
 
 
-def _find_demos(features, labels, readings, texts):
-  """`[L, D, E]`; a KeyError for a text without demonstrations."""
-  found = []
-  for text in texts:
-    index = text_lib.find_instruction(text, list(readings))
-    name = None if index is None else list(readings.values())[index]
-    if name not in labels:
-      raise KeyError(
-        f"no human demonstration of {text!r}; there are some of: "
-        + ", ".join(repr(t) for t, name in readings.items() if name in labels)
-      )
-    found.append(features[labels == name])
-  return np.stack(found)
-
-
-def _load(folder: pathlib.Path, checkpoint: str) -> scorer.Scorer:
+def load(folder: pathlib.Path, checkpoint: str) -> scorer.Scorer:
+  """Returns the scorer of a run folder, see `base.Method`."""
   run = saved.read_run(folder, checkpoint, with_extra=True)
-  with np.load(folder / run_files.DEMOS_FILE) as demos:
+  with np.load(folder / DEMOS_FILE) as demos:
     return make_scorer(
       run.config,
       run.params,
@@ -315,10 +379,23 @@ def _load(folder: pathlib.Path, checkpoint: str) -> scorer.Scorer:
     )
 
 
+def _share(settings, batch, source):
+  """Takes more steps: its clips are encoded before."""
+  note = (
+    "dvd is shown each task by drawn human clips: there are no others, and it "
+    "is not trained on these"
+  )
+  notes = (note,) * (source == "none")
+  return base.Share(batch, steps=settings.steps, notes=notes)
+
+
 METHOD = base.Method(
   name="dvd",
   label="DVD",
   color="#009E73",
   parts=("human", "robot"),
-  load=_load,
+  settings=Settings,
+  make=make,
+  load=load,
+  share=_share,
 )

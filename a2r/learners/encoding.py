@@ -4,24 +4,37 @@ Letters: B clips, T frames, H W picture, I texts, L tokens, E feature width.
 """
 
 import dataclasses
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from a2r.core import batching, images, parallel
+from a2r.core import batching, checks, images, parallel
 from a2r.core import rng as rng_lib
+from a2r.core import text as text_lib
 from a2r.models import adapt2reward as net
 from a2r.models import augmentation
 from a2r.models.singularity import singularity
 
+AUGMENTATIONS = ("crop_color", "published")
 
-def without_padding(
-  ids: np.ndarray, mask: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-  """Tables of texts without the padding that all of them have.
+
+class Tokens(NamedTuple):
+  """Tokens of texts.
+
+  Attributes:
+    ids: `[I, L]` int32.
+    mask: `[I, L]` int32, 1 for tokens, 0 for padding.
+  """
+
+  ids: np.ndarray
+  mask: np.ndarray
+
+
+def without_padding(ids: np.ndarray, mask: np.ndarray) -> Tokens:
+  """Returns tables of texts without the padding that all of them have.
 
   Args:
     ids: `[I, L]` tokens.
@@ -41,50 +54,19 @@ def without_padding(
     raise ValueError(f"instructions {empty} are empty")
   # Padding that all texts have changes nothing, and costs time.
   used = mask.any(axis=0).nonzero()[0].max() + 1
-  return ids[:, :used], mask[:, :used]
-
-
-def augment(
-  rng: jax.Array,
-  clip: jax.Array,
-  task: jax.Array,
-  *,
-  may_mirror: np.ndarray | None,
-  crop: float,
-  color: float,
-) -> jax.Array:
-  """A training clip `[T, H, W, 3]` uint8 as the network takes it.
-
-  Args:
-    rng: key; consumed.
-    clip: unbatched.
-    task: row of the run's instructions.
-    may_mirror: `[I]` bool, whether a clip of an instruction still shows it when
-      left is right. If given, clips are cropped and mirrored as those of the
-      published models were, but for this; `crop` and `color` have no part.
-    crop: strength of `models.augmentation.augment`.
-    color: the same.
-  """
-  clip = clip[None]
-  if may_mirror is None:
-    levels = augmentation.augment(rng, clip, crop=crop, color=color)
-  else:
-    rng_crop, rng_flip = jax.random.split(rng)
-    size = clip.shape[2]
-    levels = augmentation.random_resized_crop(rng_crop, clip, size=size)
-    allowed = jnp.asarray(may_mirror)[task][None]
-    levels, _ = augmentation.flip(rng_flip, levels, allowed)
-  return images.normalize(levels[0])
+  return Tokens(ids[:, :used], mask[:, :used])
 
 
 @dataclasses.dataclass(frozen=True)
 class Augment:
-  """`augment` with its settings; equal ones are one static argument.
+  """Changes a training clip; equal ones are one static argument.
 
   Attributes:
-    crop: see `augment`.
+    crop: strength of `models.augmentation.augment`.
     color: the same.
-    may_mirror: the same, as a tuple.
+    may_mirror: `[I]`, whether a clip of an instruction still shows it when left
+      is right. If given, clips are cropped and mirrored as those of the
+      published models were, but for this; `crop` and `color` are ignored.
   """
 
   crop: float
@@ -94,14 +76,48 @@ class Augment:
   def __call__(
     self, rng: jax.Array, clip: jax.Array, task: jax.Array
   ) -> jax.Array:
-    return augment(
-      rng,
-      clip,
-      task,
-      may_mirror=None if self.may_mirror is None else np.array(self.may_mirror),
-      crop=self.crop,
-      color=self.color,
-    )
+    """Returns a clip `[T, H, W, 3]` uint8 as the network takes it.
+
+    Args:
+      rng: key; consumed.
+      clip: unbatched.
+      task: row of the run's instructions.
+    """
+    clip = clip[None]
+    if self.may_mirror is None:
+      levels = augmentation.augment(rng, clip, crop=self.crop, color=self.color)
+    else:
+      rng_crop, rng_flip = jax.random.split(rng)
+      size = clip.shape[2]
+      levels = augmentation.random_resized_crop(rng_crop, clip, size=size)
+      allowed = jnp.asarray(np.array(self.may_mirror))[task][None]
+      levels, _ = augmentation.flip(rng_flip, levels, allowed)
+    return images.normalize(levels[0])
+
+
+@dataclasses.dataclass(frozen=True)
+class Augmentation:
+  """How a run changes its training clips, whatever they show.
+
+  Attributes:
+    kind: one of `AUGMENTATIONS`.
+    crop: see `Augment`.
+    color: the same.
+  """
+
+  kind: str
+  crop: float
+  color: float
+
+  def __post_init__(self):
+    checks.one_of("train.augment", self.kind, AUGMENTATIONS)
+
+  def of_texts(self, texts: Sequence[str]) -> Augment:
+    """Returns the change of clips whose `task` counts these texts."""
+    if self.kind == "crop_color":
+      return Augment(self.crop, self.color)
+    may_mirror = tuple(not text_lib.has_direction(text) for text in texts)
+    return Augment(self.crop, self.color, may_mirror)
 
 
 def encode_clips(
@@ -112,9 +128,9 @@ def encode_clips(
   axis_name: str | None,
   *,
   augment: Callable[..., jax.Array],
-  micro_batch: int | None = None,
+  micro_batch: int = 0,
 ) -> dict[str, jax.Array]:
-  """`[B, E]` features of each group's augmented clips, in one encoder call.
+  """Returns `[B, E]` features of each group's clips, by one encoder call.
 
   Args:
     model: the module.
@@ -125,7 +141,7 @@ def encode_clips(
     axis_name: the devices' axis, or None.
     augment: `(rng, clip, task) -> clip` for the network, unbatched.
     micro_batch: clips that a device encodes at a time, see
-      `core.batching`; all of them by default.
+      `core.batching.map_micro_batches`; 0 is all of them.
   """
   rng_augment, rng_dropout = jax.random.split(rng)
   keys, sizes = [], []
@@ -154,7 +170,7 @@ def encode_clips(
 
 
 def plain_model(config: singularity.Config) -> net.Adapt2Reward:
-  """The backbone alone, without any prompts; its params are `{'backbone'}`."""
+  """Returns the backbone alone: no prompts, its params are `{'backbone'}`."""
   return net.Adapt2Reward(
     config,
     num_tasks=0,
@@ -165,26 +181,20 @@ def plain_model(config: singularity.Config) -> net.Adapt2Reward:
 
 
 def encode_texts(
-  model: net.Adapt2Reward,
-  params: Any,
-  ids: np.ndarray,
-  mask: np.ndarray,
-  rng: jax.Array,
+  model: net.Adapt2Reward, params: Any, tokens: Tokens, rng: jax.Array
 ) -> jax.Array:
-  """`[I, E]` features of texts in training, read as they stand.
+  """Returns `[I, E]` features of texts in training, read as they stand.
 
   Args:
     model: a `plain_model`.
     params: its parameters.
-    ids: `[I, L]` tokens.
-    mask: `[I, L]` 1 for tokens, 0 for padding.
+    tokens: of the texts.
     rng: for dropout; consumed.
   """
   return model.apply(
     {"params": params},
-    ids,
-    mask,
-    np.full(len(ids), net.HUMAN, np.int32),
+    *tokens,
+    np.full(len(tokens.ids), net.HUMAN, np.int32),
     deterministic=False,
     method="text",
     rngs={"dropout": rng},

@@ -17,7 +17,7 @@ from a2r.core import images
 from a2r.models import adapt2reward as net
 
 Extra = dict[str, Any]
-_CHUNK = 32  # Failed clips embedded at once.
+_CHUNK = 32
 
 
 def unclustered(model: net.Adapt2Reward, num_clips: int) -> Extra:
@@ -64,7 +64,7 @@ def make_cluster_fn(
   def cluster(params, *, rng=None, previous=None):
     rng = jax.random.key(0) if rng is None else rng
     params = jax.device_put(params)
-    chunks = _chunks(frames, len(task), _CHUNK)
+    chunks = _chunks(frames, len(task))
     parts = [np.asarray(_embed(model, params, chunk)) for chunk in chunks]
     features = np.concatenate(parts)[: len(task)]
     start = None if previous is None else previous["centers"]
@@ -100,7 +100,7 @@ def _cluster(features, masks, start, rng, num_clusters):
   clusters keep its numbering.
   """
 
-  def one(mask, start, rng):
+  def cluster_task(mask, start, rng):
     clusters = clustering.spherical_kmeans(
       rng,
       features,
@@ -113,7 +113,7 @@ def _cluster(features, masks, start, rng, num_clusters):
     return clustering.align_clusters(start, clusters)
 
   rngs = jax.random.split(rng, len(masks))
-  return jax.vmap(one)(masks, start, rngs)
+  return jax.vmap(cluster_task)(masks, start, rngs)
 
 
 def _check_tasks(model, task):
@@ -145,24 +145,24 @@ def _check_tasks(model, task):
 
 
 def _chunks(
-  frames: np.ndarray | Iterable[np.ndarray], num_clips: int, size: int
+  frames: np.ndarray | Iterable[np.ndarray], num_clips: int
 ) -> Iterator[np.ndarray]:
-  """Yields `[size, T, H, W, 3]` pieces; the last is filled up with zeros."""
+  """Yields `[_CHUNK, T, H, W, 3]`; the last is filled up with zeros."""
   parts = [frames] if isinstance(frames, np.ndarray) else frames
   rest, count = None, 0
   for part in parts:
     count += len(part)
     rest = part if rest is None else np.concatenate([rest, part])
-    while len(rest) >= size:
-      yield rest[:size]
-      rest = rest[size:]
+    while len(rest) >= _CHUNK:
+      yield rest[:_CHUNK]
+      rest = rest[_CHUNK:]
   if count != num_clips:
     raise ValueError(
       f"got the frames of {count} failed clips, but the tasks of {num_clips}; "
       "an iterator gives its clips only once, an array or a list every time"
     )
   if len(rest):
-    filling = np.zeros((size - len(rest), *rest.shape[1:]), rest.dtype)
+    filling = np.zeros((_CHUNK - len(rest), *rest.shape[1:]), rest.dtype)
     yield np.concatenate([rest, filling])
 
 

@@ -11,6 +11,7 @@ Letters: B pairs of a clip and its caption, T frames, H W stored picture, S
 tokens of a frame, L tokens of a text, D width, E features.
 """
 
+import dataclasses
 import functools
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -19,7 +20,7 @@ import jax
 import jax.numpy as jnp
 
 from a2r import losses
-from a2r.core import batching, images, parallel
+from a2r.core import batching, checks, images, parallel
 from a2r.core import rng as rng_lib
 from a2r.learners import base, finetune_optimizer
 from a2r.losses import masked_language, matching
@@ -34,16 +35,50 @@ FLIPS = ("none", "always", "swap", "safe")
 _HEAD = "mlm_head"
 
 
+@dataclasses.dataclass(frozen=True)
+class Settings:
+  """What is minimized, and what the network sees.
+
+  Attributes:
+    weights: of `LOSSES`; a term of weight 0 is not computed.
+    hard_negatives: see `losses.matching.sample_negatives`.
+    flip: one of `FLIPS`.
+  """
+
+  weights: Mapping[str, float]
+  hard_negatives: bool
+  flip: str
+
+  def __post_init__(self):
+    checks.one_of("train.flip", self.flip, FLIPS)
+    weights = dict(self.weights)
+    if sorted(weights) != sorted(LOSSES):
+      raise ValueError(
+        f"loss.weights of {sorted(weights)}, expected {list(LOSSES)}"
+      )
+    if min(weights.values()) < 0 or not any(weights.values()):
+      raise ValueError(
+        f"loss.weights must not be negative and not all 0, got {weights}"
+      )
+
+  def check_backbone(self, config: singularity.Config):
+    """Raises a ValueError if a loss needs a head that the backbone lacks."""
+    for name in ("itm", "mlm"):
+      if self.weights[name] and not getattr(config, name):
+        raise ValueError(
+          f"loss.weights.{name}={self.weights[name]} needs a backbone with "
+          f"{name}=True"
+        )
+
+
 def make_learner(
   model: singularity.Singularity,
+  settings: Settings,
   *,
-  weights: Mapping[str, float],
-  flip: str,
-  initial_params: Callable[[jax.Array], Any] | None = None,
-  mask_id: int | None = None,
-  vocab_size: int | None = None,
-  hard_negatives: bool = True,
-  micro_batch: int | None = None,
+  init_fn: Callable[[jax.Array], Any],
+  mask_id: int,
+  vocab_size: int,
+  micro_batch: int = 0,
 ) -> base.Learner:
   """Returns the learner; its parameters are `{'backbone': ...}`.
 
@@ -59,35 +94,32 @@ def make_learner(
 
   Args:
     model: the backbone.
-    weights: of itc, itm and mlm; a term of weight 0 is not computed.
-    flip: one of `FLIPS`.
-    initial_params: `rng -> params` of the backbone, its head included; random
-      by default.
-    mask_id: the token [MASK], needed for mlm.
-    vocab_size: pieces of the tokenizer, needed for mlm.
-    hard_negatives: see `losses.matching.sample_negatives`.
+    settings: what is minimized.
+    init_fn: `rng -> params` of the backbone, its head included.
+    mask_id: the token [MASK].
+    vocab_size: pieces of the tokenizer.
     micro_batch: clips that a device encodes at a time, see
-      `core.batching`; all of them by default.
+      `core.batching.map_micro_batches`; 0 is all of them.
 
   Raises:
-    ValueError: settings that make no sense.
+    ValueError: a loss needs a head that the backbone lacks.
   """
-  _check(model.config, weights, flip, mask_id, vocab_size)
+  settings.check_backbone(model.config)
+  weights = settings.weights
 
   def init(rng):
-    make = initial_params or functools.partial(init_params, model)
-    params = dict(make(rng))
+    params = dict(init_fn(rng))
     head = {_HEAD: params.pop(_HEAD)} if _HEAD in params else {}
     return {"backbone": params, **head}, {}
 
   def loss_fn(params, extra, batch, rng, axis_name):
     del extra
-    rng_look, rng_dropout, rng_negative, rng_word = jax.random.split(rng, 4)
+    rng_augment, rng_dropout, rng_negative, rng_word = jax.random.split(rng, 4)
     num_pairs = len(batch["task"])
-    batch = look(
-      rng_lib.row_keys(rng_look, num_pairs, axis_name),
+    batch = augment_batch(
+      rng_lib.row_keys(rng_augment, num_pairs, axis_name),
       batch,
-      flip=flip,
+      flip=settings.flip,
       size=model.config.image_size,
     )
     device = jax.random.fold_in(rng_dropout, parallel.axis_index(axis_name))
@@ -108,7 +140,7 @@ def make_learner(
         rng_lib.row_keys(rng_negative, num_pairs, axis_name)
       )
       terms["itm"], metrics["itm_accuracy"] = _matching(
-        apply, rngs, pairs, known, sim, axis_name, hard=hard_negatives
+        apply, rngs, pairs, known, sim, axis_name, hard=settings.hard_negatives
       )
     if weights["mlm"]:
       rngs = rng_lib.row_keys(rng_word, num_pairs, axis_name)
@@ -128,10 +160,10 @@ def init_params(model: singularity.Singularity, rng: jax.Array) -> Any:
   return jax.jit(model.init)(rng, frames, ids, ids)["params"]
 
 
-def look(
+def augment_batch(
   rngs: jax.Array, batch: Mapping[str, jax.Array], *, flip: str, size: int
 ) -> dict[str, jax.Array]:
-  """What the network sees of a batch: cropped, mirrored, its captions with it.
+  """Returns a batch cropped and mirrored, its captions with it.
 
   Args:
     rngs: `[B]` keys, one for each clip; consumed.
@@ -148,13 +180,13 @@ def look(
   if flip == "safe":
     allowed = ~batch["directed"].astype(bool)
 
-  def look_at(rng, frames, allowed):
+  def augment(rng, frames, allowed):
     rng_crop, rng_flip = jax.random.split(rng)
     frames = augmentation.random_resized_crop(rng_crop, frames[None], size=size)
     frames, flipped = augmentation.flip(rng_flip, frames, allowed[None])
     return frames[0], flipped[0]
 
-  frames, flipped = jax.vmap(look_at)(rngs, batch["frames"], allowed)
+  frames, flipped = jax.vmap(augment)(rngs, batch["frames"], allowed)
   seen = {"frames": frames}
   for name in ("input_ids", "attention_mask", "task"):
     seen[name] = batch[name]
@@ -178,24 +210,6 @@ def similarity(clip: jax.Array, caption: jax.Array) -> jax.Array:
   precision = jax.lax.Precision.HIGHEST
   cosines = jnp.einsum("bte,ne->bn", clip, caption, precision=precision)
   return cosines / clip.shape[1]
-
-
-def _check(config, weights, flip, mask_id, vocab_size):
-  if flip not in FLIPS:
-    raise ValueError(f"unknown flip {flip!r}; known: {', '.join(FLIPS)}")
-  if sorted(weights) != sorted(LOSSES):
-    raise ValueError(f"weights of {sorted(weights)}, expected {list(LOSSES)}")
-  if min(weights.values()) < 0 or not any(weights.values()):
-    raise ValueError(
-      f"weights must not be negative and not all 0, got {dict(weights)}"
-    )
-  for name in ("itm", "mlm"):
-    if weights[name] and not getattr(config, name):
-      raise ValueError(
-        f"loss weight {name}={weights[name]} needs a backbone with {name}=True"
-      )
-  if weights["mlm"] and (mask_id is None or vocab_size is None):
-    raise ValueError("loss weight mlm needs mask_id and vocab_size")
 
 
 def _make_apply(model, params, rng_dropout):

@@ -27,46 +27,37 @@ from a2r.models.singularity import singularity
 TERMS = ("clip", "vision", "lang")
 
 
-def make_learner(
-  config: singularity.Config,
-  *,
-  instruction_ids: np.ndarray,
-  instruction_mask: np.ndarray,
-  weights: Mapping[str, float],
-  gamma: float,
-  num_negatives: int,
-  augment: Callable[..., jax.Array],
-  backbone_fn: Callable[[jax.Array], Any],
-  micro_batch: int | None = None,
-) -> base.Learner:
-  """Returns the method; of a batch `human` and `robot` are looked at.
+@dataclasses.dataclass(frozen=True)
+class Settings:
+  """The settings of the method's own.
 
-  Args:
-    config: of the backbone.
-    instruction_ids: `[I, L]` tokens of the run's instructions, in the order
-      that a batch's `task` counts.
-    instruction_mask: `[I, L]` 1 for tokens, 0 for padding.
-    weights: of `TERMS`: of the contrast with texts, and of the values for
-      goals that are frames and for goals that are texts.
+  Attributes:
+    weights: of `TERMS`: of the contrast with texts, and of the values for goals
+      that are frames and for goals that are texts.
     gamma: discount of the values.
     num_negatives: N, times that frames of other clips are put to the goals.
-    augment: `(rng, clip, task) -> clip` for the network, unbatched.
-    backbone_fn: `rng -> params` of the backbone.
-    micro_batch: clips, of four frames each, that a device encodes at a time.
-
-  Raises:
-    ValueError: weights that make no sense.
   """
-  if set(weights) != set(TERMS) or min(weights.values()) < 0:
-    raise ValueError(
-      f"liv weights are of {', '.join(TERMS)}, none below 0; got {weights}"
-    )
-  model = heads.Stills(config)
-  texts = encoding.plain_model(config)
-  tokens = encoding.without_padding(instruction_ids, instruction_mask)
+
+  weights: Mapping[str, float]
+  gamma: float
+  num_negatives: int
+
+  def __post_init__(self):
+    if set(self.weights) != set(TERMS) or min(self.weights.values()) < 0:
+      raise ValueError(
+        f"liv.weights are of {', '.join(TERMS)}, none below 0; got "
+        f"{dict(self.weights)}"
+      )
+
+
+def make(setup: base.Setup, settings: Settings) -> base.Training:
+  """Returns the method of a run; it looks at human and robot clips."""
+  config, tokens = setup.model.config, setup.tokens()
+  model, plain = heads.Stills(config), encoding.plain_model(config)
+  augment = setup.augmentation.of_texts(setup.texts)
 
   def init(rng):
-    return {"backbone": backbone_fn(rng)}, {}
+    return {"backbone": setup.init_backbone(rng)}, {}
 
   def loss_fn(params, extra, batch, rng, axis_name):
     del extra
@@ -82,17 +73,21 @@ def make_learner(
     }
     video = encoding.encode_clips(
       model, params, batch, rng_clips, axis_name,
-      augment=augment, micro_batch=micro_batch,
+      augment=augment, micro_batch=setup.micro_batch,
     )  # fmt: skip
-    text = encoding.encode_texts(texts, params, *tokens, rng_text)
+    text = encoding.encode_texts(plain, params, tokens, rng_text)
     task = {name: part["task"] for name, part in batch.items()}
     video, task = parallel.all_gather((video, task), axis_name)
     features = jnp.concatenate(list(video.values()))
     text = text[jnp.concatenate(list(task.values()))]
-    shuffles = _shuffles(rng_shuffle, num_negatives, len(features))
-    return _loss(features, text, shuffles, weights, gamma)
+    shuffles = _shuffles(rng_shuffle, settings.num_negatives, len(features))
+    return _loss(features, text, shuffles, settings.weights, settings.gamma)
 
-  return base.Learner(init, loss_fn)
+  def scorer_fn(params, extra):
+    del extra
+    return make_scorer(config, params, setup.text_fn(plain, params))
+
+  return base.Training(base.Learner(init, loss_fn), scorer_fn, {})
 
 
 def _choose_frames(rng, clips, axis_name):
@@ -156,7 +151,7 @@ def make_scorer(
   params: Any,
   text_fn: Callable[[list[str]], np.ndarray],
 ) -> scorer.Scorer:
-  """The scorer of trained parameters, which looks at the last frame alone.
+  """Returns the scorer of trained parameters: of the last frame alone.
 
   Args:
     config: of the backbone.
@@ -164,7 +159,7 @@ def make_scorer(
     text_fn: texts -> their unit features.
   """
   return scorer.Scorer(
-    name="liv",
+    name=METHOD.name,
     params={"model": params},
     encode_fn=_LastFrame(heads.Stills(config)),
     score_fn=scorer.CosineScore(),
@@ -175,9 +170,18 @@ def make_scorer(
   )
 
 
-def _load(folder: pathlib.Path, checkpoint: str) -> scorer.Scorer:
+def load(folder: pathlib.Path, checkpoint: str) -> scorer.Scorer:
+  """Returns the scorer of a run folder, see `base.Method`."""
   run = saved.read_run(folder, checkpoint)
   return make_scorer(run.config, run.params, run_files.text_fn(run))
+
+
+def _share(settings, batch, source):
+  """Takes half of the clips: it encodes four frames of each one by one."""
+  del settings, source
+  devices = parallel.num_devices()
+  sizes = {k: -(-n // (2 * devices)) * devices for k, n in batch.items()}
+  return base.Share(sizes)
 
 
 METHOD = base.Method(
@@ -185,5 +189,8 @@ METHOD = base.Method(
   label="LIV",
   color="#CC79A7",
   parts=("human", "robot"),
-  load=_load,
+  settings=Settings,
+  make=make,
+  load=load,
+  share=_share,
 )

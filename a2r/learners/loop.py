@@ -7,6 +7,7 @@ stopped, and its metrics.jsonl has the same rows (but for the speeds).
 """
 
 import contextlib
+import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -15,10 +16,9 @@ import numpy as np
 import optax
 from jax.experimental import multihost_utils
 
-from a2r.core import checkpoint, parallel, progress, signals, writer
+from a2r.core import checkpoint, checks, parallel, progress, signals, writer
 from a2r.core import rng as rng_lib
 from a2r.learners import base
-from a2r.learners import state as state_lib
 
 # The key of the initialization: a step that no run reaches.
 INIT = 2**32 - 1
@@ -26,78 +26,98 @@ INIT = 2**32 - 1
 _IN_FLIGHT = 2
 
 
-class Result(NamedTuple):
-  """How a run ended.
+@dataclasses.dataclass(frozen=True)
+class Clocks:
+  """When what happens, in steps.
 
   Attributes:
-    state: the unreplicated state, of numpy arrays.
-    finished: False if the run was asked to stop before its last step.
+    num_steps: length of the run.
+    epoch_steps: between the learner's epoch hooks, each followed by the
+      validation and a checkpoint; the last step is validated too.
+    log_every: between rows of metrics; a row holds means since the last.
+    checkpoint_every: between further checkpoints.
   """
 
-  state: state_lib.TrainState
-  finished: bool
+  num_steps: int
+  epoch_steps: int
+  log_every: int
+  checkpoint_every: int
+
+  def __post_init__(self):
+    for name, steps in dataclasses.asdict(self).items():
+      checks.at_least(f"train.{name}", steps, 1)
+
+
+def read_clocks(config: Mapping[str, int], steps: int = 1) -> Clocks:
+  """Returns the clocks that a config has under `train`.
+
+  Args:
+    config: what it has there.
+    steps: of the method, for each of these.
+  """
+  fields = dataclasses.fields(Clocks)
+  return Clocks(**{f.name: config[f.name] * steps for f in fields})
 
 
 def train(
   learner: base.Learner,
   optimizer: optax.GradientTransformation,
   batches_fn: Callable[[int], Iterator[Any]],
+  clocks: Clocks,
   *,
   workdir: str,
   seed: int,
-  num_steps: int,
-  epoch_steps: int,
-  log_every: int,
-  checkpoint_every: int,
   validate_fn: Callable[[Any, Any], Mapping[str, float]] | None = None,
   best_metric: str | None = None,
   items: Mapping[str, Any] | None = None,
-  num_devices: int | None = None,
-) -> Result:
-  """Trains to `num_steps`, from the newest checkpoint where there is one.
+) -> base.TrainState:
+  """Trains to the last step, from the newest checkpoint where there is one.
 
   Args:
     learner: the method.
     optimizer: makes updates from gradients.
     batches_fn: `batches_fn(start_step)` gives this host's batches from that
       step on; pure in the step, so that a resumed run sees the same ones.
+    clocks: when to log, to validate and to save.
     workdir: the run folder: checkpoints/, metrics.jsonl and events/.
     seed: of all random keys.
-    num_steps: total number of steps.
-    epoch_steps: steps between the learner's epoch hooks, each followed by the
-      validation and a checkpoint; the last step is validated too.
-    log_every: steps between rows of metrics; a row holds means since the last.
-    checkpoint_every: steps between further checkpoints.
     validate_fn: `validate_fn(params, extra) -> metrics`, deterministic.
     best_metric: the validation metric that the best checkpoint has most of.
     items: name -> JSON value, stored in each checkpoint.
-    num_devices: devices of this host to use; None: all.
 
   Returns:
-    The final state, and whether the run is finished. It is not when the
-    process was asked to stop (SIGTERM, Ctrl-C): then the step was ended and
-    saved, and the same call goes on from there.
+    The final state, unreplicated, of numpy arrays.
 
   Raises:
+    signals.StopRequested: the process was asked to stop (SIGTERM, Ctrl-C): the
+      step was ended and saved, and the same call goes on from there.
     FloatingPointError: a loss term is not finite; names the step and the term.
     ValueError: the checkpoint does not fit the learner.
   """
+  num_steps = clocks.num_steps
+  should_log = _Clock(clocks.log_every, last=num_steps)
+  should_end_epoch = _Clock(clocks.epoch_steps)
+  should_save = _Clock(clocks.checkpoint_every, last=num_steps)
   with contextlib.ExitStack() as stack:
+    # Restore.
     checkpoints = stack.enter_context(checkpoint.Checkpoints(workdir))
     state, window = _restore_or_init(learner, optimizer, seed, checkpoints)
     start_step = step = int(state.step)
     report = stack.enter_context(_Report(workdir, start_step, num_steps))
     timer = progress.Timer()
-    state = parallel.replicate(state, num_devices)
-    step_fn = base.make_parallel_step(learner, optimizer, seed, num_devices)
+    state = parallel.replicate(state)
+    # The 32 bits that a key is made of, of a seed of any size.
+    seeds = parallel.replicate(np.uint32(seed & 0xFFFFFFFF))
+    step_fn = parallel.pmap_step(make_step_fn(learner, optimizer))
     batches = batches_fn(start_step) if start_step < num_steps else iter(())
     # Before this line there is nothing to save: being stopped may interrupt.
     stop_requested = stack.enter_context(signals.deferring())
 
     while step < num_steps:
+      # Step.
       with timer.waiting():
         batch = next(batches)
-      state, metrics = step_fn(state, parallel.shard(batch, num_devices))
+      state, metrics = step_fn(state, parallel.shard(batch), seeds)
       step += 1
       window.add(step, metrics)
       report.progress.advance()
@@ -105,28 +125,79 @@ def train(
         window.fetch()
         report.progress.say(f"first step after {timer.restart():.1f} s")
 
-      log = step % log_every == 0 or step == num_steps
-      epoch = step % epoch_steps == 0
-      stop = _agreed(stop_requested(), log)
-      if log:
+      stop = _agreed(stop_requested(), should_log(step))
+      if should_log(step):
         report(step, window.mean() | timer.rates())
       with timer.paused():
-        score = None
-        if epoch:
-          state, metrics = _end_epoch(learner, state, step // epoch_steps)
+        # Epoch.
+        if should_end_epoch(step):
+          epoch = step // clocks.epoch_steps
+          state, metrics = _end_epoch(learner, state, epoch)
           report(step, metrics)
-        if (epoch or step == num_steps) and validate_fn is not None:
-          metrics = _validate(validate_fn, state)
+        # Validate.
+        score, ends = None, should_end_epoch(step) or step == num_steps
+        if ends and validate_fn is not None:
+          host = parallel.unreplicate(state)
+          metrics = dict(validate_fn(host.params, host.extra))
           report(step, metrics)
           score = _score(metrics, best_metric)
-        if epoch or stop or step % checkpoint_every == 0 or step == num_steps:
+        # Save.
+        if ends or stop or should_save(step):
           report.flush()
           _save(checkpoints, state, window, items, score)
       if stop:
         break
 
     checkpoints.wait()
-    return Result(parallel.unreplicate(state), finished=step >= num_steps)
+    if step < num_steps:
+      raise signals.StopRequested(f"after step {step} of {num_steps}")
+    return parallel.unreplicate(state)
+
+
+def make_step_fn(
+  learner: base.Learner,
+  optimizer: optax.GradientTransformation,
+  axis_name: str | None = parallel.AXIS,
+) -> Callable[..., Any]:
+  """Returns one device's `step_fn(state, batch, seed) -> (state, metrics)`.
+
+  The seed, a number or an array `[]`, is data to the program, so that runs that
+  differ in it alone find the compiled one in the cache; step n draws from
+  `rng.step_key(seed, n)`.
+
+  Args:
+    learner: the method.
+    optimizer: makes updates from gradients.
+    axis_name: the devices' axis, or None for one device.
+
+  Returns:
+    A function for `parallel.pmap_step` (or, without an axis, for `jax.jit`).
+    Its metrics are the learner's and `loss` and `grad_norm`, averaged over the
+    devices.
+  """
+  grad_fn = jax.value_and_grad(learner.loss_fn, has_aux=True)
+
+  def step_fn(state, batch, seed):
+    rng = rng_lib.step_key(seed, state.step)
+    (loss, metrics), grads = grad_fn(
+      state.params, state.extra, batch, rng, axis_name
+    )
+    extra = state.extra
+    if learner.updates_extra:
+      metrics, extra = metrics
+    grads = parallel.pmean(grads, axis_name)
+    updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
+    metrics = parallel.pmean({"loss": loss, **metrics}, axis_name)
+    metrics["grad_norm"] = optax.global_norm(grads)
+    state = base.TrainState(
+      step=state.step + 1,
+      params=optax.apply_updates(state.params, updates),
+      opt_state=opt_state,
+      extra=extra,
+    )
+    return state, metrics
+
+  return step_fn
 
 
 def is_finished(workdir: str, num_steps: int) -> bool:
@@ -136,6 +207,16 @@ def is_finished(workdir: str, num_steps: int) -> bool:
   except FileNotFoundError:
     return False
   return newest >= num_steps
+
+
+class _Clock(NamedTuple):
+  """Whether it is time: every so many steps, and at the last one if named."""
+
+  every: int
+  last: int | None = None
+
+  def __call__(self, step: int) -> bool:
+    return step % self.every == 0 or step == self.last
 
 
 class _Window:
@@ -210,21 +291,19 @@ def _restore_or_init(
   optimizer: optax.GradientTransformation,
   seed: int,
   checkpoints: checkpoint.Checkpoints,
-) -> tuple[state_lib.TrainState, _Window]:
+) -> tuple[base.TrainState, _Window]:
   """The newest checkpoint's state and unwritten metrics, or a fresh start."""
   params, extra = learner.init(rng_lib.step_key(seed, INIT))
-  state = state_lib.create(params, extra, optimizer)
+  state = base.create_state(params, extra, optimizer)
   newest = checkpoints.newest_step()
   if newest is None:
     return state, _Window()
   saved = checkpoints.restore(newest, _parts(state), items=("window",))
-  state = state_lib.TrainState(
-    step=np.asarray(saved.step, np.int32), **saved.parts
-  )
+  state = base.TrainState(step=np.asarray(saved.step, np.int32), **saved.parts)
   return state, _Window(saved.items["window"])
 
 
-def _parts(state: state_lib.TrainState) -> dict[str, Any]:
+def _parts(state: base.TrainState) -> dict[str, Any]:
   """The state as the parts of a checkpoint."""
   return {
     "params": state.params,
@@ -235,7 +314,7 @@ def _parts(state: state_lib.TrainState) -> dict[str, Any]:
 
 def _save(
   checkpoints: checkpoint.Checkpoints,
-  state: state_lib.TrainState,
+  state: base.TrainState,
   window: _Window,
   items: Mapping[str, Any] | None,
   score: float | None,
@@ -247,8 +326,8 @@ def _save(
 
 
 def _end_epoch(
-  learner: base.Learner, state: state_lib.TrainState, epoch: int
-) -> tuple[state_lib.TrainState, dict[str, float]]:
+  learner: base.Learner, state: base.TrainState, epoch: int
+) -> tuple[base.TrainState, dict[str, float]]:
   """Runs the learner's epoch hook on the replicated state."""
   if learner.on_epoch is None:
     return state, {}
@@ -257,20 +336,14 @@ def _end_epoch(
   before = jax.tree.map(_signature, host.extra)
   after = jax.tree.map(_signature, extra)
   assert before == after, f"on_epoch changed extra: {before} to {after}"
-  num = jax.tree.leaves(state.step)[0].shape[0]
-  extra = parallel.replicate(extra, num)
-  return state.replace(extra=extra), {"epoch": epoch, **metrics}
+  return state.replace(extra=parallel.replicate(extra)), {
+    "epoch": epoch,
+    **metrics,
+  }
 
 
 def _signature(x: Any) -> tuple:
   return np.shape(x), np.asarray(x).dtype.name
-
-
-def _validate(
-  validate_fn: Callable[..., Mapping[str, float]], state: state_lib.TrainState
-) -> dict[str, float]:
-  host = parallel.unreplicate(state)
-  return dict(validate_fn(host.params, host.extra))
 
 
 def _score(metrics: Mapping[str, float], name: str | None) -> float | None:

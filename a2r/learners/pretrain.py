@@ -1,8 +1,7 @@
 """Stage 1: the backbone learns what people do, from procedural human clips.
 
 Clips are drawn on the device, each from its own key, so that none is ever seen
-twice and the run is the same on any number of devices. Every clip may also be
-seen mirrored, which is cheaper than drawing another. Three losses: the clip
+twice and the run is the same on any number of devices. Three losses: the clip
 against a text of every template; the clip against the batch's captions, which
 name objects and colors, both directions; and what the simulator knows for free:
 where the subject is, how it moves in the picture, and what it is.
@@ -12,7 +11,6 @@ Letters: B clips, C templates, T frames, L tokens, E features.
 
 import functools
 import itertools
-import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -26,14 +24,12 @@ from a2r import losses
 from a2r.core import images, parallel, text
 from a2r.core import rng as rng_lib
 from a2r.learners import base
-from a2r.models import augmentation
 from a2r.models.singularity import layers, singularity
 from a2r.sim.humans import human_clips, texts
 
 MAX_LENGTH = 20
 _DRAWN_LENGTH = 14  # The longest text that training draws.
 _TEXTS = 2**31 - 1  # Folded into a key for its texts; no clip has this number.
-_LOOKS = _TEXTS - 1  # Folded into a clip's key for its augmentation.
 _NUM = len(human_clips.TEMPLATES)
 
 
@@ -135,23 +131,21 @@ def make_learner(
   *,
   caption_weight: float,
   target_weight: float,
-  mirror: bool,
-  crop: float,
-  color: float,
 ) -> base.Learner:
-  """The learner; a batch is `Views`, its parameters `{'backbone', 'targets'}`.
+  """Returns the learner; its parameters are `{'backbone', 'targets'}`.
+
+  A batch is `Views`.
 
   Args:
     model: the backbone.
     tokenizer: of its texts.
     caption_weight: weight of the caption loss; the template loss has 1.
     target_weight: weight of the loss on the subject's place, shift and noun.
-    mirror: whether each clip is also seen mirrored, left as right.
-    crop: strength of `models.augmentation.augment`.
-    color: the same; the captions still name the colors that were drawn.
   """
   config = model.config
-  tables = texts.make_tables(tokenizer, _DRAWN_LENGTH)
+  draw_texts = jax.vmap(
+    functools.partial(texts.draw, texts.make_tables(tokenizer, _DRAWN_LENGTH))
+  )
 
   def init(rng):
     shape = (1, config.num_frames, config.image_size, config.image_size, 3)
@@ -163,28 +157,31 @@ def make_learner(
 
   def loss_fn(params, extra, batch, rng, axis_name):
     del extra
-    rngs = _clip_keys(rng, batch.clip)
-    views = _with_mirror_images(batch) if mirror else batch
+    rngs = jax.vmap(lambda r: jax.random.fold_in(r, _TEXTS))(
+      _clip_keys(rng, batch.clip)
+    )
+    # One way to say each template, about something; and one caption of each
+    # view, objects named.
+    something = jnp.full((_NUM, 2), len(human_clips.NOUNS))
     rng_class = jax.random.split(jax.random.fold_in(rng, _TEXTS), _NUM)
-    classes = _class_texts(tables, rng_class)
-    captions = _captions(tables, rngs, views)
+    classes = draw_texts(
+      rng_class, jnp.arange(_NUM), something, something[:, 0]
+    )
+    captions = draw_texts(rngs, batch.label, batch.nouns, batch.color)
     backbone = params["backbone"]
-    frames = _augment(rngs, views.frames, crop, color)
-    video = video_feature(model, backbone, frames)
+    video = video_feature(model, backbone, batch.frames)
     named = text_feature(model, backbone, *captions)
-    target_loss = _target_loss(params["targets"], video, views)
-    video, named, known = parallel.all_gather(
-      (video, named, (views.label, views.nouns)), axis_name
+    target_loss = _target_loss(params["targets"], video, batch)
+    video, named, label, nouns = parallel.all_gather(
+      (video, named, batch.label, batch.nouns), axis_name
     )
     classes = text_feature(model, backbone, *classes)
     scale = 1.0 / jnp.clip(backbone["temp"], 0.01, 0.5)
     logits = scale * video @ classes.T
-    template_loss = optax.softmax_cross_entropy_with_integer_labels(
-      logits, known[0]
-    ).mean()
-    # Views that show the same with the same objects are mutual positives.
+    template_loss = losses.softmax_cross_entropy(logits, label)
+    # Views of one template and the same objects are positives of each other.
     caption_loss = losses.soft_target_contrastive(
-      scale * video @ named.T, jnp.column_stack(known)
+      scale * video @ named.T, jnp.column_stack((label, nouns))
     )
     target_loss = parallel.pmean(target_loss, axis_name)
     loss = template_loss + caption_weight * caption_loss
@@ -193,7 +190,7 @@ def make_learner(
       "template_loss": template_loss,
       "caption_loss": caption_loss,
       "target_loss": target_loss,
-      "top1": (logits.argmax(-1) == known[0]).mean(),
+      "top1": (logits.argmax(-1) == label).mean(),
       "temperature": 1.0 / scale,
     }
 
@@ -213,54 +210,6 @@ def text_feature(model, params, input_ids, mask):
   return model.apply({"params": params}, input_ids, mask, method="encode_text")[
     1
   ]
-
-
-def _with_mirror_images(views: Views) -> Views:
-  mirrored = views._replace(
-    frames=views.frames[:, :, :, ::-1],
-    label=_mirrored_labels()[views.label],
-    place=views.place * jnp.array([-1.0, 1.0, -1.0, 1.0]),
-  )
-  return jax.tree.map(lambda *x: jnp.concatenate(x), views, mirrored)
-
-
-def _augment(rngs, frames, crop, color):
-  """The views' frames, each clip's changed by its own draw."""
-  if not crop and not color:
-    return frames
-  rngs = jax.vmap(lambda r: jax.random.fold_in(r, _LOOKS))(rngs)
-  rngs = jnp.tile(rngs, len(frames) // len(rngs))
-  return jax.vmap(
-    lambda r, x: augmentation.augment(r, x[None], crop=crop, color=color)[0]
-  )(rngs, frames)
-
-
-def _mirrored_labels():
-  """`[C]` what each template is called when left is right."""
-  swap = {"left to right": "right to left", "right to left": "left to right"}
-  pattern = re.compile("|".join(swap))
-  names = [
-    pattern.sub(lambda found: swap[found[0]], name)
-    for name in human_clips.TEMPLATES
-  ]
-  return jnp.array([human_clips.TEMPLATES.index(name) for name in names])
-
-
-def _class_texts(tables, rngs):
-  """Ids and mask `[C, L]` of one way to say each template, about something."""
-  something = jnp.full((_NUM, 2), len(human_clips.NOUNS))
-  draw = jax.vmap(functools.partial(texts.draw, tables))
-  return draw(rngs, jnp.arange(_NUM), something, something[:, 0])
-
-
-def _captions(tables, rngs, views):
-  """Ids and mask `[B, L]` of one caption of each view, objects named."""
-  views_per_clip = len(views.label) // len(rngs)
-  rngs = jax.vmap(lambda r: jax.random.fold_in(r, _TEXTS))(
-    jnp.tile(rngs, views_per_clip)
-  )
-  draw = jax.vmap(functools.partial(texts.draw, tables))
-  return draw(rngs, views.label, views.nouns, views.color)
 
 
 def _target_loss(params, video, views):

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from a2r.core import text
+from a2r.core import batching, text
 from a2r.learners import pretrain
 from a2r.models.singularity import singularity
 from a2r.sim.humans import human_clips
@@ -87,16 +87,9 @@ def _clip_encoder(model, labels):
 
   def encode(params, held_out):
     rngs = jax.random.split(jax.random.key(_HELD_OUT), len(labels))
-    order = np.resize(
-      np.arange(len(labels)), -(-len(labels) // _CHUNK) * _CHUNK
+    return batching.map_chunks(
+      lambda rows: features(params, *rows, held_out), _CHUNK, (rngs, labels)
     )
-    parts = [
-      features(params, rngs[rows], labels[rows], held_out)
-      for rows in order.reshape(-1, _CHUNK)
-    ]
-    return [
-      np.concatenate(part)[: len(labels)] for part in zip(*parts, strict=True)
-    ]
 
   return encode
 

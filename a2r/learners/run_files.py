@@ -1,6 +1,6 @@
-"""What a method finds in its run folder when it becomes a scorer."""
+"""How a method reads texts, in training and from its run folder."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -8,40 +8,59 @@ import numpy as np
 
 from a2r.core import text as text_lib
 from a2r.learners import encoding
+from a2r.models import adapt2reward as net
 from a2r.models import saved, scorer
-from a2r.models.singularity import singularity
-
-DEMOS_FILE = "demos.npz"
 
 
 def text_fn(run: saved.Run) -> Callable[[Sequence[str]], np.ndarray]:
   """Returns features of texts by a run's text tower, see `make_text_fn`."""
   return make_text_fn(
-    run.config,
-    run.params["backbone"],
+    encoding.plain_model(run.config),
+    {"backbone": run.params["backbone"]},
     run.tokenizer,
     run.spec["instructions"],
   )
 
 
 def make_text_fn(
-  config: singularity.Config,
-  backbone: Any,
+  model: net.Adapt2Reward,
+  params: Any,
   tokenizer: text_lib.Tokenizer,
   known: Sequence[str],
 ) -> Callable[[Sequence[str]], np.ndarray]:
-  """Returns `texts -> [L, E]` unit features of the backbone's text tower.
+  """Returns `texts -> [L, E]` unit features of a text tower.
 
   Args:
-    config: of the backbone.
-    backbone: its parameters.
+    model: the module.
+    params: its parameters.
     tokenizer: the one it was trained with.
     known: the run's instructions; a text that differs from one of them in
       articles and the verb's form alone is read as that.
   """
-  encode = scorer.make_text_fn(
-    encoding.plain_model(config),
-    jax.device_put({"backbone": backbone}),
-    tokenizer,
-  )
+  encode = scorer.make_text_fn(model, jax.device_put(params), tokenizer)
   return lambda texts: encode([text_lib.read_as(t, known) for t in texts])
+
+
+def find_label(
+  text: str, readings: Mapping[str, str], labels: Container[str], what: str
+) -> str:
+  """Returns the label that a text is read as.
+
+  Args:
+    text: any.
+    readings: text -> label; other texts are read as one of these if they differ
+      in articles and the verb's form alone.
+    labels: those that the method knows.
+    what: what it knows them by, for the error.
+
+  Raises:
+    KeyError: the text is of no such label; lists those that are.
+  """
+  row = text_lib.find_instruction(text, list(readings))
+  label = None if row is None else list(readings.values())[row]
+  if label not in labels:
+    raise KeyError(
+      f"{text!r} is of no {what}; texts that are: "
+      + ", ".join(repr(t) for t, name in readings.items() if name in labels)
+    )
+  return label

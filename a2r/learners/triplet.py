@@ -9,9 +9,8 @@ Letters: B clips of both domains, N clips that may be negatives, T frames, I
 instructions, L tokens, E feature width.
 """
 
+import dataclasses
 import pathlib
-from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -21,50 +20,45 @@ from a2r import losses
 from a2r.core import parallel
 from a2r.learners import base, encoding, run_files
 from a2r.models import saved, scorer
-from a2r.models.singularity import singularity
 
 
-def make_learner(
-  config: singularity.Config,
-  *,
-  instruction_ids: np.ndarray,
-  instruction_mask: np.ndarray,
-  margin: float,
-  augment: Callable[..., jax.Array],
-  backbone_fn: Callable[[jax.Array], Any],
-  micro_batch: int | None = None,
-) -> base.Learner:
-  """Returns the method; of a batch's three parts any may be missing.
+@dataclasses.dataclass(frozen=True)
+class Settings:
+  """The settings of the method's own.
 
-  Args:
-    config: of the backbone.
-    instruction_ids: `[I, L]` tokens of the run's instructions, in the order
-      that a batch's `task` counts.
-    instruction_mask: `[I, L]` 1 for tokens, 0 for padding.
+  Attributes:
     margin: how much farther a wrong clip shall be, in cosine distance.
-    augment: `(rng, clip, task) -> clip` for the network, unbatched.
-    backbone_fn: `rng -> params` of the backbone.
-    micro_batch: clips that a device encodes at a time.
   """
-  model = encoding.plain_model(config)
-  tokens = encoding.without_padding(instruction_ids, instruction_mask)
+
+  margin: float
+
+
+def make(setup: base.Setup, settings: Settings) -> base.Training:
+  """Returns the method of a run; any part of a batch may be missing."""
+  model, tokens = encoding.plain_model(setup.model.config), setup.tokens()
+  augment = setup.augmentation.of_texts(setup.texts)
 
   def init(rng):
-    return {"backbone": backbone_fn(rng)}, {}
+    return {"backbone": setup.init_backbone(rng)}, {}
 
   def loss_fn(params, extra, batch, rng, axis_name):
     del extra
     rng_clips, rng_text = jax.random.split(rng)
     video = encoding.encode_clips(
       model, params, batch, rng_clips, axis_name,
-      augment=augment, micro_batch=micro_batch,
+      augment=augment, micro_batch=setup.micro_batch,
     )  # fmt: skip
-    text = encoding.encode_texts(model, params, *tokens, rng_text)
+    text = encoding.encode_texts(model, params, tokens, rng_text)
     task = {name: part["task"] for name, part in batch.items()}
     video, task = parallel.all_gather((video, task), axis_name)
-    return _loss(video, task, text, margin)
+    return _loss(video, task, text, settings.margin)
 
-  return base.Learner(init, loss_fn)
+  def make_scorer(params, extra):
+    del extra
+    text_fn = setup.text_fn(model, params)
+    return scorer.cosine(METHOD.name, model, params, text_fn)
+
+  return base.Training(base.Learner(init, loss_fn), make_scorer, {})
 
 
 def _loss(video, task, text, margin):
@@ -119,7 +113,8 @@ def choose_negatives(
   return jnp.where(failures.any(axis=1, keepdims=True), failures, others)
 
 
-def _load(folder: pathlib.Path, checkpoint: str) -> scorer.Scorer:
+def load(folder: pathlib.Path, checkpoint: str) -> scorer.Scorer:
+  """Returns the scorer of a run folder, see `base.Method`."""
   run = saved.read_run(folder, checkpoint)
   model = encoding.plain_model(run.config)
   return scorer.cosine(METHOD.name, model, run.params, run_files.text_fn(run))
@@ -130,5 +125,7 @@ METHOD = base.Method(
   label="Triplet loss",
   color="#D55E00",
   parts=("human", "robot", "failure"),
-  load=_load,
+  settings=Settings,
+  make=make,
+  load=load,
 )

@@ -5,18 +5,42 @@ batch, T frames.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import jax
 import numpy as np
 
+from a2r.core import checks as core_checks
 from a2r.core import text
 from a2r.evaluation import retrieval
 from a2r.runs import datasets
+from a2r.runs.data_settings import DataSettings
 from data import checks, pipeline
 from data.dataset import Dataset
 from data.ssv2 import layout, selection
+
+
+@dataclasses.dataclass(frozen=True)
+class Batch:
+  """How clips become batches.
+
+  Attributes:
+    size: B of all hosts.
+    num_frames: T.
+    image_size: of stored clips.
+    max_length: L.
+    flip: one of `finetune.FLIPS`.
+  """
+
+  size: int
+  num_frames: int
+  image_size: int
+  max_length: int
+  flip: str
+
+  def __post_init__(self):
+    core_checks.at_least("train.batch_size", self.size, 1)
 
 
 class Clips(NamedTuple):
@@ -37,48 +61,48 @@ class Clips(NamedTuple):
   templates: list[str]
 
 
-def open_clips(config: Any, seed: int) -> Clips:
+def open_clips(
+  data: DataSettings, seed: int, *, captions: str, num_held_out: int
+) -> Clips:
   """Opens the clips of a run, made where they are to be made.
 
   Args:
-    config: the settings under `data`. Held out are `validation.clips` of the
-      official validation split where the source is ssv2, else of all clips.
+    data: which clips.
     seed: of the clips that are made and of the choice of those held out.
+    captions: of `selection.CAPTIONS`.
+    num_held_out: clips of the official validation split where the source is
+      ssv2, else of all clips.
 
   Raises:
     ValueError: settings or clips that make no sense; says where and what to do.
     FileNotFoundError: a folder of the user's that is not there.
   """
-  if config.captions not in selection.CAPTIONS:
-    raise ValueError(
-      f"data.captions: unknown {config.captions!r}; known: "
-      f"{', '.join(selection.CAPTIONS)}"
-    )
-  clips = _open(config, seed, "train")
-  if config.human.source == "ssv2":
-    train, others = clips, _open(config, seed, "validation")
-    validation, _ = _split(others, config.validation.clips, seed)
+  core_checks.one_of("data.captions", captions, selection.CAPTIONS)
+  clips = _open(data, seed, "train", captions)
+  if data.human.source == "ssv2":
+    train, others = clips, _open(data, seed, "validation", captions)
+    validation, _ = _split(others, num_held_out, seed)
   else:
-    validation, train = _split(clips, config.validation.clips, seed)
+    validation, train = _split(clips, num_held_out, seed)
   if not len(train) or not len(validation):
     raise ValueError(
-      f"data.validation.clips={config.validation.clips} of {len(clips)} clips: "
+      f"data.validation.clips={num_held_out} of {len(clips)} clips: "
       "some must be held out, and some be left to train on"
     )
-  captions, mirrored = _captions(train)
+  texts, mirrored = _captions(train)
   templates = {layout.plain(t) for t in {*train.template, *validation.template}}
   return Clips(
     train=train,
     validation=validation,
-    captions=captions,
+    captions=texts,
     mirrored=mirrored,
     templates=[] if "" in templates else sorted(templates),
   )
 
 
-def _open(config: Any, seed: int, split: str) -> Dataset:
+def _open(data: DataSettings, seed: int, split: str, captions: str) -> Dataset:
   """The clips of a split, their captions as `instruction`."""
-  clips = datasets.open_human(config, seed, split=split)
+  clips = datasets.open_human(data, seed, split=split)
   if clips is None:
     raise ValueError(
       "data.human.source='none': there is nothing to train on; known: "
@@ -86,7 +110,7 @@ def _open(config: Any, seed: int, split: str) -> Dataset:
     )
   checks.check_clips(clips)
   checks.check_human(clips)
-  if config.captions == "label":
+  if captions == "label":
     return clips
   templates = np.array([layout.plain(str(t)) for t in clips.template])
   if not all(templates):
@@ -113,71 +137,52 @@ def _captions(train: Dataset) -> tuple[list[str], np.ndarray]:
   return captions, np.array(mirrored, np.int32)
 
 
-def make_batches_fn(
-  config: Any, clips: Clips, tokenizer: text.Tokenizer, num_frames: int
-) -> Callable[[int], Iterator[dict[str, np.ndarray]]]:
-  """Returns `batches(start_step)`, endless, for `finetune.make_learner`.
+def make_batches(
+  clips: Clips,
+  batch: Batch,
+  tokenizer: text.Tokenizer,
+  start_step: int,
+  *,
+  seed: int,
+  num_steps: int,
+) -> Iterator[dict[str, np.ndarray]]:
+  """Yields the batches from `start_step` on, for `finetune.make_learner`.
 
   Args:
-    config: the whole settings.
     clips: the run's.
+    batch: sizes, and the flip.
     tokenizer: of the captions.
-    num_frames: T.
+    start_step: the first.
+    seed: of the run.
+    num_steps: length of the run.
   """
+  ids, mask = tokenizer(clips.captions, batch.max_length)
+  columns = {"input_ids": ids, "attention_mask": mask}
+  if batch.flip == "safe":
+    columns["directed"] = np.array([*map(text.has_direction, clips.captions)])
+  if batch.flip == "swap":
+    columns["mirrored_input_ids"] = ids[clips.mirrored]
+    columns["mirrored_attention_mask"] = mask[clips.mirrored]
+    columns["mirrored_task"] = clips.mirrored
   spec = pipeline.BatchSpec(
     labels=clips.captions,
-    batch_sizes={"human": config.train.batch_size},
-    num_frames=num_frames,
-    image_size=config.data.image_size,
-    seed=config.seed,
+    batch_sizes={"human": batch.size},
+    num_frames=batch.num_frames,
+    image_size=batch.image_size,
+    seed=seed,
     mode="rand",
     process_index=jax.process_index(),
     process_count=jax.process_count(),
   )
-  columns = _caption_columns(config.train, clips, tokenizer)
-
-  def batches(start_step):
-    for batch in pipeline.make_batches(
-      None,
-      clips.train,
-      spec,
-      num_steps=num_steps(config.train, clips),
-      start_step=start_step,
-    ):
-      part = batch["human"]
-      looked_up = {k: column[part["task"]] for k, column in columns.items()}
-      yield {"frames": part["frames"], "task": part["task"]} | looked_up
-
-  return batches
+  for parts in pipeline.make_batches(
+    None, clips.train, spec, num_steps=num_steps, start_step=start_step
+  ):
+    frames, task = parts["human"]["frames"], parts["human"]["task"]
+    rows = {name: column[task] for name, column in columns.items()}
+    yield {"frames": frames, "task": task} | rows
 
 
-def epoch_steps(config: Any, clips: Clips) -> int:
-  """Steps in which about each clip is seen once; `config` is `train`."""
-  return len(clips.train) // config.batch_size
-
-
-def num_steps(config: Any, clips: Clips) -> int:
-  """Steps of the run; `config` is `train`."""
-  return config.num_epochs * epoch_steps(config, clips)
-
-
-def _caption_columns(config, clips, tokenizer) -> dict[str, np.ndarray]:
-  """The tokens of each caption, and what the flip needs of it."""
-  ids, mask = tokenizer(clips.captions, config.max_length)
-  columns = {"input_ids": ids, "attention_mask": mask}
-  if config.flip == "safe":
-    directed = np.array([*map(text.has_direction, clips.captions)])
-    return columns | {"directed": directed}
-  if config.flip != "swap":
-    return columns
-  return columns | {
-    "mirrored_input_ids": ids[clips.mirrored],
-    "mirrored_attention_mask": mask[clips.mirrored],
-    "mirrored_task": clips.mirrored,
-  }
-
-
-class Held(NamedTuple):
+class ValidationSet(NamedTuple):
   """What a backbone is judged by.
 
   Attributes:
@@ -192,26 +197,26 @@ class Held(NamedTuple):
 
 
 def load_held_out(
-  config: Any, clips: Clips, tokenizer: text.Tokenizer, num_frames: int
-) -> Held:
-  """Reads the held-out clips; arguments as in `make_batches_fn`."""
+  clips: Clips, batch: Batch, tokenizer: text.Tokenizer
+) -> ValidationSet:
+  """Reads the held-out clips; arguments as in `make_batches`."""
   validation = clips.validation
   loaded = pipeline.load_clips(
     validation,
-    num_frames=num_frames,
-    image_size=config.data.image_size,
+    num_frames=batch.num_frames,
+    image_size=batch.image_size,
     mode="middle",
   )
 
-  def texts(names, own):
-    places = {name: place for place, name in enumerate(names)}
-    rows = np.array([places[name] for name in own])
-    tokens = tokenizer(names, config.train.max_length)
-    return retrieval.Texts(*tokens, rows)
+  def texts(names, used):
+    rows = np.array([names.index(name) for name in used])
+    return retrieval.Texts(*tokenizer(names, batch.max_length), rows)
 
   captions = validation.instruction.tolist()
   classes = None
   if clips.templates:
-    own = [layout.plain(str(template)) for template in validation.template]
-    classes = texts(clips.templates, own)
-  return Held(loaded.frames, texts(sorted(set(captions)), captions), classes)
+    used = [layout.plain(str(template)) for template in validation.template]
+    classes = texts(clips.templates, used)
+  return ValidationSet(
+    loaded.frames, texts(sorted(set(captions)), captions), classes
+  )

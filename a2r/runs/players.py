@@ -16,7 +16,7 @@ import numpy as np
 
 from a2r import sim
 from a2r.core import checkpoint as checkpoint_lib
-from a2r.learners import registry, run_files
+from a2r.learners import dvd, registry
 from a2r.models import scorer as scorer_lib
 from a2r.planning import base, objectives, simulation
 from a2r.runs import trial_store
@@ -188,7 +188,7 @@ def _identity(folder: pathlib.Path, scorer: scorer_lib.Scorer) -> dict:
     "weights": _digest_tree(scorer.params),
     "reward": _digest(spec.read_bytes() if spec.is_file() else b""),
   }
-  demos = folder / run_files.DEMOS_FILE
+  demos = folder / dvd.DEMOS_FILE
   if demos.is_file():
     identity["demos"] = _digest(demos.read_bytes())
   if scorer.name == "concept2robot":

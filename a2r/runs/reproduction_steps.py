@@ -63,7 +63,7 @@ class Steps:
 
   def train_video_model(self, environment: str):
     """Trains what predicts the futures in an environment."""
-    from a2r.runs import train_video
+    from a2r.runs import video
     from configs import fitvid
 
     size = {"paper": "full"}.get(self._asked.size, self._asked.size)
@@ -72,7 +72,7 @@ class Steps:
     if self._asked.data_dir:
       config.data.dir = self._asked.data_dir
     name = reproduction.video_model_name(environment)
-    self._train(name, train_video.run, config)
+    self._train(name, video.run, config)
 
   def is_judged(self, run) -> bool:
     """Whether a run's figures on test clips are there."""

@@ -4,7 +4,7 @@ import json
 import pathlib
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from a2r.core import checkpoint, files
@@ -35,21 +35,37 @@ def store_config(workdir: pathlib.Path, config: Mapping[str, Any]):
   Raises:
     ValueError: the run began with other settings; names the keys that differ.
   """
-  path = workdir / "config.json"
   config = json.loads(json.dumps(config))
-  if path.exists() and checkpoint.exists(workdir):
-    old, new = flat(json.loads(path.read_text())), flat(config)
-    differ = [
-      f"{key} was {json.dumps(old.get(key))}, now {json.dumps(new.get(key))}"
-      for key in sorted(old.keys() | new.keys())
-      if old.get(key) != new.get(key) and key not in _FREE_KEYS
-    ]
-    if differ:
-      raise ValueError(
-        f"{workdir} holds a run with other settings ({'; '.join(differ)}): "
-        "choose another --workdir, or delete it"
-      )
-  files.write_json(path, config)
+  if checkpoint.exists(workdir):
+    check_config(workdir, config, _FREE_KEYS)
+  files.write_json(workdir / "config.json", config)
+
+
+def check_config(
+  workdir: pathlib.Path, config: Mapping[str, Any], free: Collection[str]
+):
+  """Fails where a run has other settings; those that one lacks do not count.
+
+  Args:
+    workdir: the run folder; it may have no settings yet.
+    config: nested plain values.
+    free: keys, like `train.log_every`, that may differ.
+
+  Raises:
+    ValueError: names the keys that differ.
+  """
+  old = flat(files.read_json(workdir / "config.json") or {})
+  new = flat(json.loads(json.dumps(config)))
+  differ = [
+    f"{key} was {json.dumps(old[key])}, now {json.dumps(new[key])}"
+    for key in sorted(old.keys() & new.keys())
+    if old[key] != new[key] and key not in free
+  ]
+  if differ:
+    raise ValueError(
+      f"{workdir} holds a run with other settings ({'; '.join(differ)}): "
+      "choose another --workdir, or delete it"
+    )
 
 
 def store_digests(workdir: pathlib.Path, digests: Mapping[str, str]):

@@ -3,7 +3,7 @@
 import pytest
 
 from a2r import sim
-from a2r.runs import train
+from a2r.runs import settings
 from a2r.sim.humans import human_clips
 from configs import envgen, taskgen, tasks
 
@@ -17,7 +17,7 @@ def test_a_column_trains_on_other_tasks_than_it_is_judged_on(column, size):
   assert config.eval.environments == ("tabletop/train",)
   if size != "paper":
     assert set(config.data.human.templates) <= set(human_clips.TEMPLATES)
-    train.check(config)
+    settings.read(config)
   number = {"robot_only": 0, "plus3": 3, "plus6": 6, "plus9": 9}[column]
   assert len(config.data.human.templates) == number
 

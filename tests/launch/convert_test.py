@@ -7,6 +7,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -43,7 +44,7 @@ def test_folder_holds_what_a_run_needs(folder):
     "config.json",
     "tokenizer.json",
   }
-  found = weights.load(folder)
+  found = weights.open_path(folder).load()
   fields = json.loads((folder / "config.json").read_text())
   assert found.config == singularity.Config(**fields)
   assert (found.config.width, found.config.temporal_feature) == (32, False)
@@ -111,7 +112,8 @@ def test_hugging_face_folders(vocab, tmp_path, monkeypatch):
   told = files.describe(source)
   assert "only here, drawn anew (62): itm_head.bias" in told
   conversion.write(source, tmp_path / "start", options, "")
-  assert weights.load(tmp_path / "start").tokenizer.vocab_size == 101
+  start = weights.open_path(tmp_path / "start").load()
+  assert start.tokenizer.vocab_size == 101
   with pytest.raises(FileNotFoundError, match="none of model.safetensors"):
     files.read_parts(tmp_path, tmp_path / "bert", options)
 
@@ -169,8 +171,9 @@ def test_a_file_has_no_place_for_a_vocabulary(vocab, tmp_path):
 
 
 def test_weights_without_sizes_are_one_line(folder, monkeypatch):
-  found = weights.load(folder)._replace(config=None)
-  monkeypatch.setattr(weights, "load", lambda path: found)
+  found = weights.open_path(folder).load()._replace(config=None)
+  source = types.SimpleNamespace(load=lambda: found)
+  monkeypatch.setattr(weights, "open_path", lambda path: source)
   with pytest.raises(ValueError, match="sizes of its model are not on record"):
     conversion.read(folder, Options())
 

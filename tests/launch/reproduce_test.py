@@ -211,10 +211,10 @@ def test_video_models_are_trained_first_one_per_environment(
     with checkpoint.Checkpoints(folder) as checkpoints:
       checkpoints.save(3, parts, {"config": {"model": {}}})
 
-  module = types.ModuleType("train_video")
+  module = types.ModuleType("video")
   module.run = train
-  monkeypatch.setitem(sys.modules, "a2r.runs.train_video", module)
-  monkeypatch.setattr(runs, "train_video", module, raising=False)
+  monkeypatch.setitem(sys.modules, "a2r.runs.video", module)
+  monkeypatch.setattr(runs, "video", module, raising=False)
   settings = types.ModuleType("fitvid")
   settings.get_config = lambda size: config_dict.create(
     data=dict(dir="", environment=""), size=size

@@ -5,9 +5,8 @@ import os
 
 import pytest
 
-from a2r.core import files, signals
-from a2r.learners import loop
-from a2r.runs import datasets, run_folder, train
+from a2r.core import files
+from a2r.runs import run_folder
 from configs import envgen
 
 
@@ -58,46 +57,6 @@ def test_one_process_at_a_time_writes_in_a_run(tmp_path):
     pass
   with files.locked(tmp_path / "run"):
     pass
-
-
-@pytest.mark.parametrize(
-  "key, value, said",
-  [
-    ("train.batch.robot", 3, "multiple of"),
-    ("train.augment", "flip", "known: crop_color, published"),
-    ("train.log_every", 0, "train.log_every must be at least 1"),
-    ("train.micro_batch", 2, "does not divide the 3 clips of a device"),
-    ("eval.environments", ("tabletop/moon",), "tabletop/test3"),
-    ("eval.tasks", ("fly",), "close_drawer"),
-    ("train.batch.failure", 0, "needs loss.weights.fvlc=0"),
-    ("data.robot.failures", 0, "needs loss.weights.fvlc=0"),
-    ("data.human.source", "none", "procedural"),
-  ],
-)
-def test_wrong_settings_are_told_before_anything_is_made(key, value, said):
-  config = envgen.get_config("smoke")
-  with config.ignore_type():
-    config.update_from_flattened_dict({key: value})
-  with pytest.raises(ValueError, match=said):
-    train.check(config)
-
-
-def test_a_finished_run_keeps_its_form_until_it_is_judged_anew(
-  own, tmp_path, monkeypatch
-):
-  config, data = own
-  spec = tmp_path / "reward.json"
-  spec.write_text('{"form": "own_failures"}')
-
-  def stop(*_):
-    raise signals.StopRequested("in the evaluation")
-
-  monkeypatch.setattr(datasets, "open_data", lambda *_, **__: data)
-  monkeypatch.setattr(loop, "is_finished", lambda *_: True)
-  monkeypatch.setattr(train, "_evaluate", stop)
-  with pytest.raises(signals.StopRequested):
-    train.run(config, tmp_path)
-  assert json.loads(spec.read_text())["form"] == "own_failures"
 
 
 @pytest.mark.slow

@@ -9,25 +9,23 @@ import optax
 import pytest
 
 from a2r.core import parallel
-from a2r.learners import adapt2reward, base, encoding, failure_clusters
-from a2r.learners import state as state_lib
+from a2r.learners import (
+  adapt2reward,
+  base,
+  encoding,
+  failure_clusters,
+  loop,
+)
 from a2r.models import adapt2reward as net
 from tests import tiny
 
 M, K, NUM_FAILURES = 2, 2, 10
 CONFIG = tiny.config()
 IDS = np.array([[1, 4, 5], [1, 6, 0], [1, 7, 8], [1, 9, 5]], np.int32)
-MASK = (IDS > 0).astype(np.int32)
 WEIGHTS = dict(cdc=1.0, vlc=0.5, fvlc=2.0, bce=0.25)
 TASKS = np.arange(NUM_FAILURES) % M
 # Failures of a task are of two looks: dark and bright.
 LOOKS = np.arange(NUM_FAILURES) // M % 2
-
-
-@pytest.fixture(autouse=True)
-def _small_chunks(monkeypatch):
-  """Three chunks of failed clips, the last of two."""
-  monkeypatch.setattr(failure_clusters, "_CHUNK", 4)
 
 
 def failed_clips():
@@ -47,19 +45,25 @@ def make_model(num_failure_prompts=K):
   )
 
 
-def make_learner(num_failure_prompts=K, **kwargs):
-  settings = dict(
-    instruction_ids=IDS,
-    instruction_mask=MASK,
-    weights=WEIGHTS,
-    temperature=0.1,
-    crop=0.2,
-    color=0.3,
-    failure_frames=failed_clips(),
-    failure_task=TASKS,
+def make_learner(
+  num_failure_prompts=K,
+  *,
+  weights=WEIGHTS,
+  temperature=0.1,
+  ids=IDS,
+  task=TASKS,
+  frames=None,
+  **changes,
+):
+  frames = failed_clips() if frames is None else frames
+  setup = tiny.make_setup(
+    make_model(num_failure_prompts),
+    ids,
+    clips=tiny.Clips(task, frames),
+    **changes,
   )
-  model = make_model(num_failure_prompts)
-  return adapt2reward.make_learner(model, **settings | kwargs)
+  settings = adapt2reward.Settings(weights, temperature)
+  return adapt2reward.make(setup, settings).learner
 
 
 def make_batch(size=8):
@@ -82,13 +86,13 @@ def fresh():
   """Learner, parameters and extra; numpy draws faster than flax compiles."""
   model = make_model()
   shapes = jax.eval_shape(
-    lambda: adapt2reward.init_params(model, jax.random.key(0), IDS)
+    lambda: adapt2reward.init_params(model, jax.random.key(0))
   )
   draw = np.random.default_rng(2)
   params = jax.tree.map(
     lambda x: 0.3 * draw.normal(size=x.shape).astype(np.float32), shapes
   )
-  learner = make_learner(initial_params=lambda rng: params)
+  learner = make_learner(init_fn=lambda rng: params)
   return learner, *learner.init(jax.random.key(0))
 
 
@@ -101,15 +105,17 @@ def make_runner(learner, params, extra, num_devices, rate):
     return learner.loss_fn(*args)
 
   optimizer = optax.sgd(rate)
-  step_fn = parallel.pmap_step(base.make_step_fn(loss_fn, optimizer, seed=0))
+  step_fn = loop.make_step_fn(learner._replace(loss_fn=loss_fn), optimizer)
+  step_fn = parallel.pmap_step(step_fn)
+  seeds = parallel.replicate(np.uint32(0), num_devices)
   batch = parallel.shard(make_batch(), num_devices)
 
   def run(num_steps):
-    state = state_lib.create(params, extra, optimizer)
+    state = base.create_state(params, extra, optimizer)
     state = parallel.replicate(state, num_devices)
     history = []
     for _ in range(num_steps):
-      state, metrics = step_fn(state, batch)
+      state, metrics = step_fn(state, batch, seeds)
       history.append(parallel.unreplicate(metrics))
     return history, jax.device_get(state.params)
 
@@ -202,7 +208,7 @@ def test_a_weight_of_zero_skips_the_term(weights, terms):
 def test_without_failure_prompts_extra_says_so():
   _, params, _ = fresh()
   weights = WEIGHTS | {"fvlc": 0.0}
-  learner = make_learner(weights=weights, initial_params=params)
+  learner = make_learner(weights=weights, init_fn=lambda rng: params)
   same, extra = learner.init(jax.random.key(1))
   assert same is params
   np.testing.assert_array_equal(extra["cluster_labels"], [-1] * NUM_FAILURES)
@@ -239,40 +245,36 @@ def test_epoch_keeps_clusters_and_follows_a_renumbering():
   assert metrics["clusters/changed"] == 0.0
 
 
-def test_clips_in_parts_cluster_like_an_array():
+def test_clips_in_parts_cluster_like_an_array(monkeypatch):
+  monkeypatch.setattr(failure_clusters, "_CHUNK", 4)
   _, params, extra = fresh()
   clips = failed_clips()
-  learner = make_learner(
-    initial_params=params, failure_frames=[clips[:3], clips[3:4], clips[4:]]
-  )
+  learner = make_learner(frames=[clips[:3], clips[3:4], clips[4:]])
   again, _ = learner.on_epoch(params, extra, 1)
   chex.assert_trees_all_close(again, extra, atol=1e-5)
 
 
-def test_mistakes_are_named():
-  with pytest.raises(ValueError, match="not all 0"):
-    make_learner(weights=dict(cdc=0, vlc=0, fvlc=0, bce=0))
-  with pytest.raises(ValueError, match="temperature must be > 0"):
-    make_learner(temperature=0)
-  with pytest.raises(TypeError, match="fvlcc"):
-    make_learner(weights=WEIGHTS | {"fvlcc": 1})
-  with pytest.raises(ValueError, match="needs failed clips"):
-    make_learner(failure_frames=None)
-  with pytest.raises(ValueError, match=r"tasks \[1\] have no failed clip"):
-    make_learner(failure_task=np.zeros(NUM_FAILURES, int))
-  with pytest.raises(ValueError, match=r"of the tasks \[2\]"):
-    make_learner(failure_task=np.arange(NUM_FAILURES) % 3)
-  with pytest.raises(ValueError, match="1 instructions for a model of 2"):
-    make_learner(instruction_ids=IDS[:1], instruction_mask=MASK[:1])
-  with pytest.raises(ValueError, match=r"instructions \[1\] are empty"):
-    mask = MASK.copy()
-    mask[1, 1:] = 0
-    make_learner(instruction_mask=mask)
+@pytest.mark.parametrize(
+  "changes, named",
+  [
+    (dict(weights=dict(cdc=0, vlc=0, fvlc=0, bce=0)), "loss.weights.*not all"),
+    (dict(weights=WEIGHTS | {"fvlcc": 1}), "fvlcc"),
+    (dict(weights=WEIGHTS | {"bce": -1}), "loss.weights"),
+    (dict(temperature=0), "loss.temperature"),
+    (dict(task=np.zeros(NUM_FAILURES, int)), r"tasks \[1\]"),
+    (dict(task=np.arange(NUM_FAILURES) % 3), r"tasks \[2\]"),
+    (dict(ids=IDS[:1]), "1 instructions"),
+    (dict(ids=IDS * [[1], [1], [0], [1]]), r"instructions \[2\]"),
+  ],
+)
+def test_mistakes_are_named(changes, named):
+  with pytest.raises(ValueError, match=named):
+    make_learner(**changes)
 
 
 def test_an_iterator_that_ran_dry_is_an_error():
   learner, params, extra = fresh()
-  learner = make_learner(failure_frames=iter([failed_clips()]))
+  learner = make_learner(frames=iter([failed_clips()]))
   learner.on_epoch(params, extra, 1)
   with pytest.raises(ValueError, match="gives its clips only once"):
     learner.on_epoch(params, extra, 2)
@@ -290,7 +292,7 @@ def test_micro_batches_change_neither_loss_nor_gradients():
     )
     return loss, grads
 
-  whole, parts = value_and_grad(None), value_and_grad(3)
+  whole, parts = value_and_grad(0), value_and_grad(3)
   chex.assert_trees_all_close(parts, whole, rtol=1e-5, atol=1e-6)
 
 
@@ -298,12 +300,7 @@ def test_published_augmentation_mirrors_only_where_it_may():
   clips = np.random.default_rng(0).integers(0, 256, (64, 2, 8, 8, 3), np.uint8)
   clips[..., :4, :] //= 4  # Dark left halves: a crop keeps them so.
   tasks = np.arange(64) % 2
-  augment = functools.partial(
-    encoding.augment,
-    may_mirror=np.array([True, False]),
-    crop=0.9,
-    color=0.9,
-  )
+  augment = encoding.Augment(0.9, 0.9, may_mirror=(True, False))
   keys = jax.random.split(jax.random.key(0), 64)
   frames = np.asarray(jax.jit(jax.vmap(augment))(keys, clips, tasks))
   assert frames.shape == clips.shape
@@ -317,7 +314,7 @@ def test_published_augmentation_mirrors_only_where_it_may():
 
 def test_published_augmentation_reaches_the_loss():
   _, params, extra = fresh()
-  loss_fn = make_learner(may_mirror=np.ones(4, bool), micro_batch=3).loss_fn
+  loss_fn = make_learner(may_mirror=(True,) * 4, micro_batch=3).loss_fn
   # Traced alone: what it computes is tested above.
   loss_fn = functools.partial(loss_fn, axis_name=None)
   loss, _ = jax.eval_shape(

@@ -6,7 +6,7 @@ import optax
 import pytest
 
 from a2r.core import parallel
-from a2r.learners import base, fitvid, state
+from a2r.learners import base, fitvid, loop
 from a2r.models.fitvid import fitvid as model
 
 TINY = model.Config(
@@ -39,19 +39,16 @@ LEARNER = fitvid.make_learner(TINY, beta=1e-4)
 
 @pytest.fixture(scope="module")
 def step_fn():
-  return parallel.pmap_step(
-    base.make_step_fn(
-      LEARNER.loss_fn, OPTIMIZER, seed=0, updates_extra=LEARNER.updates_extra
-    )
-  )
+  return parallel.pmap_step(loop.make_step_fn(LEARNER, OPTIMIZER))
 
 
 def run(step_fn, batch, num_devices, num_steps):
-  now = state.create(*LEARNER.init(jax.random.key(0)), OPTIMIZER)
+  now = base.create_state(*LEARNER.init(jax.random.key(0)), OPTIMIZER)
   now = parallel.replicate(now, num_devices)
+  seeds = parallel.replicate(np.uint32(0), num_devices)
   losses = []
   for _ in range(num_steps):
-    now, metrics = step_fn(now, parallel.shard(batch, num_devices))
+    now, metrics = step_fn(now, parallel.shard(batch, num_devices), seeds)
     losses.append(float(parallel.unreplicate(metrics)["loss"]))
   return now, losses
 

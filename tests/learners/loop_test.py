@@ -17,6 +17,7 @@ import optax
 import pytest
 
 from a2r.core import checkpoint, parallel, signals, writer
+from a2r.core import rng as rng_lib
 from a2r.learners import base, loop
 
 _TRACES = collections.Counter()
@@ -56,24 +57,31 @@ def _batches(start_step, *, at=None, do=None):
     step += 1
 
 
-def _train(workdir, *, batches_fn=_batches, num_devices=8, **overrides):
-  options = {
-    "workdir": str(workdir),
-    "seed": 3,
+def _train(workdir, *, batches_fn=_batches, **overrides):
+  clocks = {
     "num_steps": 16,
     "epoch_steps": 8,
     "log_every": 5,
     "checkpoint_every": 6,
+  }
+  for name in clocks.keys() & overrides.keys():
+    clocks[name] = overrides.pop(name)
+  options = {
+    "workdir": str(workdir),
+    "seed": 3,
     "validate_fn": lambda params, extra: {
       "validation/fit": -float(np.sum((params["w"] - _WEIGHTS) ** 2))
     },
     "best_metric": "validation/fit",
     "items": {"config": {"name": "toy"}},
-    "num_devices": num_devices,
   }
   learner = overrides.pop("learner", base.Learner(_init, _loss_fn, _on_epoch))
   return loop.train(
-    learner, optax.adam(0.1), batches_fn, **(options | overrides)
+    learner,
+    optax.adam(0.1),
+    batches_fn,
+    loop.Clocks(**clocks),
+    **(options | overrides),
   )
 
 
@@ -85,10 +93,8 @@ def _rows(workdir):
   ]
 
 
-def _assert_same_run(workdir, result, other_workdir, other):
-  for a, b in zip(
-    jax.tree.leaves(result.state), jax.tree.leaves(other.state), strict=True
-  ):
+def _assert_same_run(workdir, state, other_workdir, other):
+  for a, b in zip(jax.tree.leaves(state), jax.tree.leaves(other), strict=True):
     assert a.dtype == b.dtype
     assert a.tobytes() == b.tobytes()
   assert _rows(workdir) == _rows(other_workdir)
@@ -99,16 +105,15 @@ def _whole(tmp_path_factory):
   """A run that nothing stopped."""
   workdir = tmp_path_factory.mktemp("whole")
   _TRACES.clear()
-  result = _train(workdir)
-  return workdir, result, _TRACES["loss"]
+  state = _train(workdir)
+  return workdir, state, _TRACES["loss"]
 
 
 def test_the_toy_is_learned_and_the_step_compiled_once(whole):
-  _, result, traces = whole
-  assert result.finished
+  _, state, traces = whole
   assert traces == 1
-  assert int(result.state.step) == 16
-  np.testing.assert_allclose(result.state.params["w"], _WEIGHTS, atol=0.9)
+  assert int(state.step) == 16
+  np.testing.assert_allclose(state.params["w"], _WEIGHTS, atol=0.9)
 
 
 def test_rows_and_checkpoints_are_where_they_belong(whole):
@@ -127,17 +132,15 @@ def test_rows_and_checkpoints_are_where_they_belong(whole):
 
 def test_another_seed_gives_other_bits(whole, tmp_path):
   other = _train(tmp_path, seed=4)
-  assert not np.array_equal(other.state.params["w"], whole[1].state.params["w"])
+  assert not np.array_equal(other.params["w"], whole[1].params["w"])
 
 
 @pytest.mark.parametrize("step", [7, 8])
 def test_a_request_to_stop_ends_the_step_and_is_resumed(whole, tmp_path, step):
   ask = functools.partial(os.kill, os.getpid(), signal.SIGTERM)
-  stopped = _train(
-    tmp_path, batches_fn=functools.partial(_batches, at=step - 1, do=ask)
-  )
-  assert not stopped.finished
-  assert int(stopped.state.step) == step
+  batches_fn = functools.partial(_batches, at=step - 1, do=ask)
+  with pytest.raises(signals.StopRequested, match=f"step {step} of 16"):
+    _train(tmp_path, batches_fn=batches_fn)
   assert checkpoint.load(tmp_path, which="newest").step == step
   _assert_same_run(*whole[:2], tmp_path, _train(tmp_path))
 
@@ -150,13 +153,11 @@ def test_a_run_is_finished_at_its_last_step(whole, tmp_path):
 
 def test_a_longer_run_goes_on_where_a_shorter_ended(whole, tmp_path):
   # The schedule is constant here; the short run ends at an epoch.
-  assert _train(tmp_path, num_steps=8).finished
-  result = _train(tmp_path)
-  np.testing.assert_array_equal(
-    result.state.params["w"], whole[1].state.params["w"]
-  )
+  _train(tmp_path, num_steps=8)
+  state = _train(tmp_path)
+  np.testing.assert_array_equal(state.params["w"], whole[1].params["w"])
   again = _train(tmp_path, batches_fn=lambda step: pytest.fail("no batches"))
-  assert again.finished
+  assert int(again.step) == 16
 
 
 @pytest.mark.parametrize("where", ["step", "write"])
@@ -169,16 +170,61 @@ def test_a_killed_run_ends_with_the_same_bits(whole, tmp_path, where):
   _assert_same_run(*whole[:2], tmp_path, _train(tmp_path))
 
 
-def test_one_device_and_eight_agree(whole, tmp_path):
-  one = _train(tmp_path, num_devices=1)
-  np.testing.assert_allclose(
-    one.state.params["w"], whole[1].state.params["w"], rtol=1e-4
-  )
+@pytest.fixture
+def one_device(monkeypatch):
+  devices = jax.local_devices()[:1]
+  monkeypatch.setattr(jax, "local_devices", lambda: devices)
+
+
+def test_one_device_and_eight_agree(whole, tmp_path, one_device):
+  one = _train(tmp_path)
+  np.testing.assert_allclose(one.params["w"], whole[1].params["w"], rtol=1e-4)
   for row, other in zip(_rows(tmp_path), _rows(whole[0]), strict=True):
     for name in row:
       np.testing.assert_allclose(row[name], other[name], rtol=2e-4)
   first, second = (writer.read(d)[0]["loss"] for d in (tmp_path, whole[0]))
   np.testing.assert_allclose(first, second, rtol=1e-5)
+
+
+@pytest.mark.parametrize("seed", [0, 2**31 + 5, 2**32 - 1, -1, 2**40 + 3])
+def test_keys_are_those_of_the_seed(tmp_path, seed):
+  def loss_fn(params, extra, batch, rng, axis_name):
+    noise = jax.random.normal(rng, (3,))
+    return jnp.sum(params["w"] * noise), {"first": noise[0]}
+
+  learner = base.Learner(_init, loss_fn)
+  _train(tmp_path, learner=learner, seed=seed, num_steps=1)
+  expected = jax.random.normal(rng_lib.step_key(seed, 0), (3,))[0]
+  first = writer.read(tmp_path)[0]["first"]
+  np.testing.assert_allclose(first, expected, rtol=1e-6)
+
+
+def test_runs_of_two_seeds_are_one_program(tmp_path, monkeypatch):
+  programs = []
+  pmap_step = parallel.pmap_step
+
+  def record(step_fn):
+    stepped = pmap_step(step_fn)
+
+    def step(*args):
+      programs.append(stepped.lower(*args).as_text())
+      return stepped(*args)
+
+    return step
+
+  monkeypatch.setattr(parallel, "pmap_step", record)
+  for seed in (0, 1):
+    _train(tmp_path / str(seed), seed=seed, num_steps=1)
+  assert programs[0] == programs[1]
+
+
+@pytest.mark.parametrize(
+  "name", ["num_steps", "epoch_steps", "log_every", "checkpoint_every"]
+)
+def test_a_clock_goes_forward(name):
+  clocks = dict(num_steps=1, epoch_steps=1, log_every=1, checkpoint_every=1)
+  with pytest.raises(ValueError, match=f"train.{name}"):
+    loop.Clocks(**clocks | {name: 0})
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
@@ -194,11 +240,11 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
   assert checkpoint.load(tmp_path, which="newest").step == 6
 
 
-def test_what_init_returned_is_not_overwritten(tmp_path):
+def test_what_init_returned_is_not_overwritten(tmp_path, one_device):
   kept = {"w": np.full(3, 0.5, np.float32)}
   extra = {"center": np.zeros(3, np.float32)}
   learner = base.Learner(lambda rng: (kept, extra), _loss_fn, _on_epoch)
-  _train(tmp_path, learner=learner, num_steps=2, num_devices=1)
+  _train(tmp_path, learner=learner, num_steps=2)
   np.testing.assert_array_equal(kept["w"], 0.5)
   np.testing.assert_array_equal(extra["center"], 0)
 

@@ -9,7 +9,7 @@ import pytest
 from a2r import reward
 from a2r.core import checkpoint
 from a2r.evaluation import scoring
-from a2r.learners import encoding, registry, run_files
+from a2r.learners import dvd, encoding, registry
 from a2r.models import adapt2reward as net
 from a2r.models import heads, scorer
 from a2r.models.singularity import singularity
@@ -69,7 +69,7 @@ def make_run(folder, method):
   if method == "dvd":
     demos = np.random.default_rng(1).integers(0, 256, (6, 2, 16, 16, 3))
     np.savez(
-      folder / run_files.DEMOS_FILE,
+      folder / dvd.DEMOS_FILE,
       frames=demos.astype(np.uint8),
       labels=np.array(LABELS * 2),
     )

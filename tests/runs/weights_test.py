@@ -1,11 +1,30 @@
-"""What ships, and what is said of weights that are not there."""
+"""Where weights start from: what ships, files, runs, rewards, conversions."""
 
 import json
 
+import jax
+import numpy as np
 import pytest
+import safetensors.numpy
 
 from a2r.core import text
+from a2r.models import adapt2reward as net
+from a2r.models import saved
 from a2r.runs import weights
+
+TEXTS = ["word1 word2", "word3"]
+
+
+def start_of(config, data):
+  model = weights.read_model(config)
+  return weights.make_start(model, data.texts, data.num_trained)
+
+
+def changed(config, **fields):
+  config = config.copy_and_resolve_references()
+  with config.unlocked():
+    config.update(fields)
+  return config
 
 
 def test_berts_vocabulary_ships():
@@ -20,17 +39,132 @@ def test_berts_vocabulary_ships():
   assert pieces == ["[CLS]", "closing", "the", "drawer"]
 
 
-def test_weights_that_are_not_there(tmp_path, monkeypatch):
+def test_weights_of_a_file(own, tmp_path):
+  config, data = own
+  start = start_of(config.model, data)
+  params = start.init_fn(jax.random.key(0))
+  start.tokenizer.save(tmp_path / "tokenizer.json")
+  path = tmp_path / "backbone.safetensors"
+  weights.save_backbone(
+    path, params["backbone"], tmp_path / "tokenizer.json", {"top1": 0.5}
+  )
+  loaded = weights.File(path).load()
+  jax.tree.map(np.testing.assert_array_equal, loaded.params, params["backbone"])
+  assert loaded.card == {"top1": 0.5}
+  np.testing.assert_array_equal(
+    loaded.tokenizer(data.texts, 8)[0], start.tokenizer(data.texts, 8)[0]
+  )
+  again = start_of(changed(config.model, init=str(path)), data)
+  assert again.card == {"init": str(path), "top1": 0.5}
+  jax.tree.map(
+    np.testing.assert_array_equal,
+    again.init_fn(jax.random.key(1))["backbone"],
+    params["backbone"],
+  )
+
+
+def test_weights_of_an_exported_reward(own, tmp_path):
+  config, data = own
+  start = start_of(config.model, data)
+  draw = np.random.default_rng(0)
+  params = jax.tree.map(
+    lambda x: draw.normal(size=x.shape).astype(np.float32),
+    jax.eval_shape(start.init_fn, jax.random.key(0)),
+  )
+  settings = {
+    "seed": 0,
+    "data": {"robot": {"source": "folder"}, "human": {"source": "none"}},
+    "model": config.model.to_dict(),
+    "train": {"num_steps": 5},
+    "eval": {"environments": []},
+  }
+  made = saved.SavedReward(
+    params=params,
+    tokenizer=start.tokenizer,
+    model=json.loads(json.dumps(settings["model"])),
+    instructions=data.texts,
+    num_trained=data.num_trained,
+    form="cosine",
+    temperature=0.07,
+    failure_prompts=True,
+    record=saved.make_record(settings, None, step=4),
+  )
+  saved.write(tmp_path / "mine", made)
+  model = weights.read_model(config.model, init=str(tmp_path / "mine"))
+  loaded = weights.load(model, data.texts)
+  assert loaded.card == {"init": model.init, "step": 4}
+  jax.tree.map(np.testing.assert_array_equal, loaded.params, params["backbone"])
+
+
+def converted(folder, **fields):
+  """What a config has under `model` to start from a conversion."""
+  stored = json.loads((folder / "config.json").read_text())
+  return dict(
+    init=str(folder),
+    backbone=stored | fields,
+    num_failure_prompts=2,
+    failure_prompt_length=1,
+    domain_prompt_length=1,
+  )
+
+
+def test_weights_of_a_conversion_at_another_size(folder, monkeypatch):
+  # Random weights, of which none is kept, take long to compile.
+  monkeypatch.setattr(
+    weights.adapt2reward,
+    "init_params",
+    lambda model, *_: jax.tree.map(
+      lambda leaf: np.zeros(leaf.shape, leaf.dtype), net.params_like(model)
+    ),
+  )
+  fields = {"image_size": 48, "num_frames": 6, "itm": False}
+  model = weights.read_model(converted(folder, **fields))
+  start = weights.make_start(model, TEXTS, 2)
+  assert start.card["layout"] == "fine-tuned"
+  params = start.init_fn(jax.random.key(0))["backbone"]
+  assert params["temporal"]["embeddings"].shape == (1, 6, 1, 32)
+  table = params["vision"]["layer_0"]["relative_position_table"]
+  assert table.shape == (11 * 11 + 3, 4)
+  old = weights.open_path(folder).load().params
+  np.testing.assert_array_equal(
+    params["temporal"]["embeddings"][:, :4], old["temporal"]["embeddings"]
+  )
+  assert "fusion_0" not in params
+  np.testing.assert_array_equal(
+    params["text_0"]["output"]["kernel"], old["text_0"]["output"]["kernel"]
+  )
+
+
+def test_sizes_that_cannot_be_fitted_are_one_line(folder):
+  model = weights.read_model(converted(folder, width=64))
+  for call in (weights.check, lambda model: weights.load(model, TEXTS)):
+    with pytest.raises(ValueError, match="model.init=.*width is 32") as error:
+      call(model)
+    assert "config.model.backbone" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_published_weights_are_no_start_before_they_are_converted(tmp_path):
+  path = tmp_path / "model.safetensors"
+  safetensors.numpy.save_file({"temp": np.ones(1)}, path)
+  with pytest.raises(ValueError, match="launch.convert --from="):
+    weights.open_path(path).load()
+
+
+def test_weights_that_are_not_there(own, tmp_path, monkeypatch):
   path = tmp_path / "mine.safetensors"
-  with pytest.raises(FileNotFoundError, match="mine.*expected is a folder of"):
-    weights.load(path)
+  with pytest.raises(FileNotFoundError, match="mine.*model.init=scratch"):
+    weights.open_path(path).load()
   monkeypatch.setattr(weights, "shipped_backbone", lambda: path)
-  with pytest.raises(FileNotFoundError, match="make it .*configs/pretrain.py"):
-    weights.load(path)
+  with pytest.raises(FileNotFoundError, match="configs/pretrain.py"):
+    weights.open_path(path).config()
+  model = weights.read_model(own[0].model, init=str(tmp_path / "none"))
+  with pytest.raises(FileNotFoundError, match="scratch, small_backbone"):
+    weights.check(model)
 
 
 @pytest.mark.parametrize("content", ["{", json.dumps([1])])
 def test_settings_that_are_none_are_one_line(tmp_path, content):
   (tmp_path / "config.json").write_text(content)
-  with pytest.raises(ValueError, match="config.json is not"):
-    weights.load(tmp_path)
+  with pytest.raises(ValueError, match="config.json"):
+    weights.open_path(tmp_path).load()

@@ -182,13 +182,6 @@ def test_failures_of_some_tasks_only(ten):
   assert user.disabled_losses(dataset) == ((), [])
 
 
-def test_losses_are_left_out_of_a_copy():
-  config = envgen.get_config("smoke")
-  changed = train.without_losses(config, ("fvlc", "bce"))
-  assert train.groups(changed) == ("human", "robot")
-  assert train.groups(config) == ("human", "robot", "failure")
-
-
 class _BrightIsGood:
   """A reward of the pictures' brightness."""
 

@@ -1,0 +1,193 @@
+"""Stage 1 on videos: settings, captions and batches."""
+
+import functools
+
+import jax
+import numpy as np
+import pytest
+
+from a2r.core import checkpoint, text
+from a2r.models.singularity import singularity
+from a2r.runs import captioned, run_folder, stage1, weights
+from a2r.runs.data_settings import DataSettings
+from configs import singularity_ssv2
+from data import records, store
+from data.ssv2 import selection
+
+_TEMPLATES = (
+  "Closing something",
+  "Pushing something from left to right",
+  "Pushing something from right to left",
+)
+
+
+def _clips(template=None):
+  rng = np.random.default_rng(0)
+  for number in range(24):
+    shown, noun = _TEMPLATES[number % 2], ("cup", "box")[number // 12]
+    yield records.Record(
+      frames=rng.integers(0, 255, (4, 16, 16, 3), np.uint8),
+      instruction=shown.lower().replace("something", noun),
+      template=shown if template is None else template,
+      source="human",
+    )
+
+
+def _config(root, **changes):
+  config = singularity_ssv2.get_config("smoke")
+  config.data.human.update(source="records", path=str(root), templates=())
+  config.data.validation.clips = 6
+  config.data.image_size = 16
+  config.update_from_flattened_dict(changes)
+  return config
+
+
+def _open(config, seed=0):
+  return captioned.open_clips(
+    DataSettings.from_config(config.data),
+    seed,
+    captions=config.data.captions,
+    num_held_out=config.data.validation.clips,
+  )
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+  """24 clips of two templates and two objects."""
+  root = tmp_path_factory.mktemp("clips")
+  store.write_shards(root, "human", {}, [1], lambda _: _clips())
+  return root
+
+
+@pytest.mark.parametrize("size", ["template", "label", "smoke"])
+def test_every_size_is_sound(size):
+  config = singularity_ssv2.get_config(size)
+  run = stage1.read(config)
+  assert config.data.captions in selection.CAPTIONS
+  assert run.optim["learning_rate"] == {"label": 1e-5}.get(size, 1e-4)
+  with pytest.raises(ValueError, match="known: template, label, smoke"):
+    singularity_ssv2.get_config("large")
+
+
+@pytest.mark.parametrize(
+  "key, value, named",
+  [
+    ("train.batch_size", 9, "train.batch_size=9"),
+    ("train.batch_size", 0, "train.batch_size"),
+    ("train.num_epochs", 0, "train.num_epochs"),
+    ("train.micro_batch", 2, "train.micro_batch=2"),
+    ("train.max_length", 40, "train.max_length=40"),
+    ("train.flip", "some", "train.flip"),
+    ("loss.weights.mlm", 1.0, "loss.weights.mlm"),
+    ("loss.weights.itc", -1.0, "loss.weights"),
+    ("model.backbone.itm", False, "loss.weights.itm"),
+    ("model.backbone.num_frames", 64, "data.stored_frames"),
+    ("eval.num_reranked", -1, "eval.num_reranked"),
+  ],
+)
+def test_wrong_settings_are_named_before_anything_is_made(key, value, named):
+  config = singularity_ssv2.get_config("smoke")
+  config.update_from_flattened_dict({key: value})
+  with pytest.raises(ValueError, match=named):
+    stage1.read(config)
+
+
+@pytest.mark.parametrize(
+  "key, value, named",
+  [
+    ("data.captions", "words", "data.captions 'words'; known: label, template"),
+    ("data.human.source", "none", "data.human.source='none'"),
+    ("data.validation.clips", 24, "data.validation.clips=24"),
+    ("data.validation.clips", 0, "data.validation.clips=0"),
+  ],
+)
+def test_wrong_data_are_named(root, key, value, named):
+  config = _config(root, **{key: value})
+  with pytest.raises(ValueError, match=named):
+    _open(config)
+
+
+def test_captions_are_templates_or_labels(root):
+  clips = _open(_config(root))
+  assert (len(clips.train), len(clips.validation)) == (18, 6)
+  # The last is of no clip: what the mirrored second shows.
+  expected = [template.lower() for template in _TEMPLATES]
+  assert clips.captions == expected
+  np.testing.assert_array_equal(clips.mirrored, [0, 2, 1])
+  assert clips.templates == expected[:2]
+  config = _config(root, **{"data.captions": "label"})
+  labels = _open(config)
+  assert set(labels.train.instruction) == {
+    "closing cup",
+    "closing box",
+    "pushing cup from left to right",
+    "pushing box from left to right",
+  }
+  seeds = {tuple(clips.train.number), tuple(labels.train.number)}
+  assert len(seeds) == 1
+  other = _open(_config(root), 1)
+  assert tuple(other.train.number) not in seeds
+
+
+def test_clips_without_templates_want_labels(tmp_path):
+  store.write_shards(tmp_path, "human", {}, [1], lambda _: _clips(""))
+  with pytest.raises(ValueError, match="--config.data.captions=label"):
+    _open(_config(tmp_path))
+  config = _config(tmp_path, **{"data.captions": "label"})
+  assert _open(config).templates == []
+
+
+@pytest.mark.parametrize("flip", ["safe", "swap"])
+def test_batches_say_what_the_flip_needs(root, flip):
+  config = _config(root, **{"train.flip": flip})
+  clips = _open(config)
+  tokenizer = text.Tokenizer.train(clips.captions, vocab_size=200)
+  batch_of = stage1.read(config).batch
+  make = functools.partial(
+    captioned.make_batches, clips, batch_of, tokenizer, seed=0, num_steps=4
+  )
+  batches = list(make(0))
+  assert len(batches) == 4
+  batch = batches[2]
+  assert batch["frames"].shape == (8, 4, 16, 16, 3)
+  task = batch["task"]
+  ids, mask = tokenizer(clips.captions, batch_of.max_length)
+  for name, table in (("input_ids", ids), ("attention_mask", mask)):
+    np.testing.assert_array_equal(batch[name], table[task])
+    if flip == "swap":
+      mirrored = table[batch["mirrored_task"]]
+      np.testing.assert_array_equal(batch[f"mirrored_{name}"], mirrored)
+  if flip == "safe":
+    np.testing.assert_array_equal(batch["directed"], task == 1)
+  else:
+    swapped = np.array([0, 2, 1])[task]
+    np.testing.assert_array_equal(batch["mirrored_task"], swapped)
+  jax.tree.map(np.testing.assert_array_equal, batch, next(make(2)))
+
+
+@pytest.mark.parametrize("mlm", [False, True])
+def test_a_run_holds_first_weights_for_others(tmp_path, mlm):
+  """With its masked-language head, if they want it."""
+  config = singularity_ssv2.get_config("smoke")
+  config.model.backbone.mlm = True
+  config.loss.weights.mlm = 1.0
+  run_folder.store_config(tmp_path, config.to_dict())
+  tokenizer = text.Tokenizer.train(["closing cup"], vocab_size=100)
+  tokenizer.save(tmp_path / "tokenizer.json")
+  run = stage1.read(config)
+  model = singularity.Singularity(run.model.backbone)
+  start = weights.Backbone(None, None, tokenizer, {})
+  learner = stage1.make_learner(run, model, start)
+  shapes, _ = jax.eval_shape(learner.init, jax.random.key(0))
+  draw = np.random.default_rng(0)
+  params = jax.tree.map(lambda s: draw.random(s.shape, np.float32), shapes)
+  with checkpoint.Checkpoints(tmp_path) as checkpoints:
+    checkpoints.save(3, {"params": params})
+  config.model.init = str(tmp_path)
+  config.model.backbone.mlm = mlm
+  loaded = weights.load(weights.read_model(config.model), [])
+  assert loaded.card == {"init": str(tmp_path), "step": 3}
+  head = {"mlm_head": params["mlm_head"]} if mlm else {}
+  jax.tree.map(
+    np.testing.assert_array_equal, loaded.params, params["backbone"] | head
+  )
