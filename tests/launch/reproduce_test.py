@@ -19,6 +19,7 @@ from a2r.runs import (
   reproduction,
   reproduction_results,
   reproduction_steps,
+  settings,
 )
 from a2r.runs import train as training
 
@@ -337,7 +338,7 @@ def test_settings_of_every_run_make_sense(name, method, tmp_path):
   assert len({run.name for run in runs}) == len(runs) > 0
   for run in runs:
     config = experiment.config(run)
-    training.check(config)
+    settings.read(config)
     uses = bool(config.loss.weights.fvlc), bool(config.loss.weights.bce)
     expected = {"no_failures": (False, False), "bce": (False, True)}
     if method in (*expected, "adapt2reward"):
