@@ -147,7 +147,7 @@ _NUM_STEPS = physics.NUM_STEPS
 
 
 def _simulate(environment, task, source, keys, draws, want, engine):
-  """The wanted episodes of `draws`, their success read off the state."""
+  """Keeps the wanted episodes of `draws`, their success read off the state."""
   seeds = [[*keys, int(draw)] for draw in draws]
   played = _play(environment, task, source, seeds, engine)
   wanted = np.ones(len(draws), bool) if want is None else played.success == want
@@ -160,7 +160,7 @@ def _simulate(environment, task, source, keys, draws, want, engine):
 
 
 def _play(environment, task, source, seeds, engine):
-  """The episodes of `seeds`, B lists of integers, with their success."""
+  """Plays the episodes of `seeds`, B lists of integers, and judges them."""
   model = physics.load(environment)
   actions = policies.sample_batch(model, source, task, seeds)
   played = _roll_out(environment, actions, engine)
@@ -188,7 +188,7 @@ def _draw(environment, qpos, image_size, samples=1):
 
 
 def _play_actions(environment, source, seed):
-  """Actions `[1, 60, 5]` of one episode; `seed` is a list of numbers."""
+  """Returns actions `[1, 60, 5]` of one episode; `seed` is numbers."""
   if source in policies.SOURCES:
     # A stream of its own: the script's first draw must not follow the task.
     task = np.random.default_rng([*seed, 1]).choice(list(tasks.TASKS))

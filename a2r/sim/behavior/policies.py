@@ -46,14 +46,14 @@ _MISSES = ("short", "beside", "above", "other")
 def expert(
   rng: np.random.Generator, task: str, variant: variants.Variant
 ) -> np.ndarray:
-  """Actions `[60, 5]` that do the task; `rng` is consumed."""
+  """Returns actions `[60, 5]` that do the task; `rng` is consumed."""
   return _play(rng, tasks.get(task).stroke(rng, variant.layout))
 
 
 def near_miss(
   rng: np.random.Generator, task: str, variant: variants.Variant
 ) -> np.ndarray:
-  """Actions `[60, 5]` that almost do the task; `rng` is consumed."""
+  """Returns actions `[60, 5]` that almost do the task; `rng` is consumed."""
   kind = rng.choice(_MISSES)
   if kind == "other":
     other = rng.choice(tasks.get(task).others)
@@ -74,7 +74,7 @@ def near_miss(
 def noise(
   rng: np.random.Generator, task: str, variant: variants.Variant
 ) -> np.ndarray:
-  """An expert's actions `[60, 5]` with noise on its path; `rng` is consumed.
+  """Returns an expert's actions `[60, 5]` with noise on its path; uses `rng`.
 
   The expert is the one that `expert` draws from the same `rng`. Its path is
   bent smoothly, by knots of clipped Gaussian noise, and shakes a little. The
@@ -94,7 +94,7 @@ def noise(
 def random(
   rng: np.random.Generator, task: str, variant: variants.Variant
 ) -> np.ndarray:
-  """Actions `[60, 5]` of a hand that explores; `rng` is consumed."""
+  """Returns actions `[60, 5]` of a hand that explores; `rng` is consumed."""
   del task, variant
   kind = rng.choice(["uniform", "goals", "waypoints", "waypoints"])
   if kind == "uniform":
@@ -114,7 +114,7 @@ def random(
 
 
 def uniform(rng: np.random.Generator) -> np.ndarray:
-  """DVD's uniform random actions `[60, 5]`; `rng` is consumed."""
+  """Returns DVD's uniform random actions `[60, 5]`; `rng` is consumed."""
   size = (physics.NUM_STEPS, physics.ACTION_SIZE)
   actions = rng.uniform(physics.ACTION_LOW, physics.ACTION_HIGH, size)
   return np.float32(actions)
@@ -123,7 +123,7 @@ def uniform(rng: np.random.Generator) -> np.ndarray:
 def explore(
   rng: np.random.Generator, task: str, variant: variants.Variant
 ) -> np.ndarray:
-  """Actions `[60, 5]` of uniform noise, then of rest; `rng` is consumed."""
+  """Returns actions `[60, 5]` of uniform noise, then of rest; uses `rng`."""
   del task, variant
   stop = rng.choice(_PLAN_ENDS)
   actions = uniform(rng)
@@ -135,7 +135,7 @@ def explore(
 def sample(
   rng: np.random.Generator, source: str, task: str, variant: variants.Variant
 ) -> np.ndarray:
-  """Actions `[60, 5]` of a scripted source; `rng` is consumed.
+  """Returns actions `[60, 5]` of a scripted source; `rng` is consumed.
 
   Raises:
     KeyError: if the source or the task is unknown; the known are listed.
@@ -158,7 +158,7 @@ def sample(
 def sample_batch(
   model: physics.Model, source: str, task: str, seeds: Sequence[Sequence[int]]
 ) -> np.ndarray:
-  """Actions `[B, 60, 5]` of any source; row b depends on `seeds[b]` alone.
+  """Returns actions `[B, 60, 5]` of any source, row b of `seeds[b]` alone.
 
   Args:
     model: the environment, from `physics.load`.
@@ -177,7 +177,7 @@ def sample_batch(
 
 
 def _play(rng, stroke):
-  """Actions of a stroke with a drawn tempo."""
+  """Returns actions of a stroke with a drawn tempo."""
   points = [*stroke.via, stroke.ready, stroke.end, stroke.end + stroke.leave]
   num_reaches = len(stroke.via) + 1
   durations = [rng.uniform(12, 20) / num_reaches] * num_reaches
@@ -186,7 +186,7 @@ def _play(rng, stroke):
 
 
 def _path(rng, points, durations):
-  """Mocap positions `[61, 3]` through `points`, slow at each, with a pause."""
+  """Leads the mocap `[61, 3]` through `points`, slow at each, with a pause."""
   times = [float(rng.integers(0, 6))]
   corners = [_START]
   hold = rng.integers(0, len(points))
@@ -203,7 +203,7 @@ def _path(rng, points, durations):
 
 
 def _interpolate(corners, times):
-  """Smooth curve `[61, D]` through `corners` `[K, D]`, at rest at each."""
+  """Draws a curve `[61, D]` through `corners` `[K, D]`, at rest at each."""
   clock = np.arange(physics.NUM_STEPS + 1.0)
   segment = np.clip(
     np.searchsorted(times, clock, side="right") - 1, 0, len(times) - 2
@@ -217,7 +217,7 @@ def _interpolate(corners, times):
 
 
 def _mocap_path(actions):
-  """Where the mocap goes, `[61, 3]`, with `actions` `[60, 5]`."""
+  """Returns where the mocap goes, `[61, 3]`, with `actions` `[60, 5]`."""
   path = [_START]
   for action in actions:
     path.append(physics.move_mocap(path[-1], action))
@@ -225,7 +225,7 @@ def _mocap_path(actions):
 
 
 def _actions(path, gripper):
-  """Actions `[60, 5]` with which the mocap follows `path` `[61, 3]`."""
+  """Returns actions `[60, 5]` with which the mocap follows `path` `[61, 3]`."""
   path = np.clip(path, _LOW, _HIGH)
   actions = np.zeros((len(path) - 1, 5), np.float32)
   actions[:, 4] = gripper
@@ -237,7 +237,7 @@ def _actions(path, gripper):
 
 
 def source_index(source: str) -> int:
-  """The number of a source, for seeding.
+  """Returns the number of a source, for seeding.
 
   Raises:
     KeyError: if it is unknown; the known are listed.

@@ -72,7 +72,7 @@ def play(
 def play_policy(
   policy: Policy, model: physics.Model, seeds: Sequence[Sequence[int]]
 ) -> np.ndarray:
-  """As `play`, with a given policy."""
+  """Plays a given policy, as `play` does."""
   size = (physics.NUM_STEPS, physics.ACTION_SIZE)
   noise = np.zeros((len(seeds), *size))
   for row, seed in zip(noise, seeds, strict=True):
@@ -97,7 +97,7 @@ def play_policy(
 
 
 def act(policy: Policy, obs: np.ndarray) -> np.ndarray:
-  """The policy's mean action, float64 `[B, A]`, at `obs` `[B, O]`."""
+  """Returns the policy's mean action, float64 `[B, A]`, at `obs` `[B, O]`."""
   x = (np.float64(obs) - policy.mean) / policy.std
   x = np.clip(x, -OBS_LIMIT, OBS_LIMIT)
   last = len(policy.kernels) - 1
@@ -111,13 +111,13 @@ def act(policy: Policy, obs: np.ndarray) -> np.ndarray:
 
 @functools.cache
 def load() -> dict[str, Policy]:
-  """The shipped policies by task."""
+  """Returns the shipped policies by task."""
   path = importlib.resources.files("a2r.assets") / _FILE
   return from_arrays(safetensors.load(path.read_bytes()))
 
 
 def to_arrays(policies: Mapping[str, Policy]) -> dict[str, np.ndarray]:
-  """Named arrays of policies, for a safetensors file."""
+  """Returns named arrays of policies, for a safetensors file."""
   arrays = {}
   for task, policy in policies.items():
     for name in ("mean", "std", "noise"):
@@ -130,7 +130,7 @@ def to_arrays(policies: Mapping[str, Policy]) -> dict[str, np.ndarray]:
 
 
 def from_arrays(arrays: Mapping[str, np.ndarray]) -> dict[str, Policy]:
-  """The inverse of `to_arrays`, in the order of `sim.TASKS`."""
+  """Inverts `to_arrays`, in the order of `sim.TASKS`."""
   found = {name.partition("/")[0] for name in arrays}
   policies = {}
   for task in (task for task in tasks.TASKS if task in found):
@@ -146,7 +146,7 @@ def from_arrays(arrays: Mapping[str, np.ndarray]) -> dict[str, Policy]:
 
 
 def _dense(x, kernel, bias):
-  """x @ kernel + bias, added up in the order of the inputs.
+  """Computes x @ kernel + bias, added up in the order of the inputs.
 
   A matrix product of BLAS may add up in another order for another batch.
   """

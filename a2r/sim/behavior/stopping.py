@@ -132,7 +132,7 @@ def evaluate(
 
 
 def evaluate_random(environment: str, task: str, *, seed: int) -> Evaluation:
-  """As `evaluate`, of random exploration."""
+  """Evaluates random exploration, as `evaluate` does."""
   model = physics.load(environment)
   seeds = [[seed, index] for index in range(_NUM_EPISODES)]
   actions = policies.sample_batch(model, "random", task, seeds)
@@ -177,7 +177,7 @@ def _figures(task):
 
 
 def export(state: ppo.TrainState) -> stopped.Policy:
-  """The policy of a training state as `stopped` plays it."""
+  """Returns the policy of a training state as `stopped` plays it."""
   params = state.params.policy["params"]
   hidden = params["MLP_0"]
   layers = [hidden[f"hidden_{index}"] for index in range(len(hidden))]

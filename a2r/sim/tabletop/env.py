@@ -113,11 +113,11 @@ class Tabletop(base.Env):
       )
 
   def reset(self, rng: jax.Array) -> base.State:
-    """The start; `rng` moves the mug if the environment has noise."""
+    """Returns the start; `rng` moves the mug if the environment has noise."""
     return reset(self.params, rng)
 
   def step(self, state: base.State, action: jax.Array) -> base.State:
-    """The state after one control step.
+    """Returns the state after one control step.
 
     Args:
       state: before.
@@ -135,7 +135,7 @@ class Tabletop(base.Env):
     return advance(self.config, self.params, state, sim)
 
   def render(self, state: base.State) -> jax.Array:
-    """The picture of an unbatched state, uint8 `[H, W, 3]`; works under jit."""
+    """Draws an unbatched state, uint8 `[H, W, 3]`; works under jit."""
     poses = physics.geom_poses(
       self.model,
       state.pipeline_state.qpos,
@@ -229,7 +229,7 @@ def check_action(action: jax.Array) -> jax.Array:
 
 
 def reset(params: EnvParams, rng: jax.Array) -> base.State:
-  """The start of an episode, unbatched."""
+  """Returns the start of an episode, unbatched."""
   offset = jax.random.uniform(rng, (2,), minval=-1.0) * params.noise
   x, start = scene.MUG.start, params.start
   sim = start.replace(qpos=start.qpos.at[x : x + 2].add(offset))
@@ -250,7 +250,7 @@ def advance(
   state: base.State,
   sim: episodes.SimState,
 ) -> base.State:
-  """The state after `state` when the physics went on to `sim`, unbatched."""
+  """Returns what follows `state` when the physics goes to `sim`, unbatched."""
   low_dim, start = episodes.low_dim_state(sim), state.info["start"]
   done = tasks.outcomes(jnp.stack([start, low_dim]))[params.task]
   success = done.astype(jnp.float32)
@@ -269,14 +269,14 @@ def advance(
 
 @jax.jit
 def reset_many(params: EnvParams, rngs: jax.Array) -> base.State:
-  """The starts of N episodes; `rngs` `[N]` typed keys."""
+  """Returns the starts of N episodes; `rngs` `[N]` typed keys."""
   return jax.vmap(functools.partial(reset, params))(rngs)
 
 
 def step_many(
   config: EnvConfig, params: EnvParams, state: base.State, actions
 ) -> base.State:
-  """The states `[N, ...]` after one control step with `actions` `[N, 5]`.
+  """Makes one control step of states `[N, ...]` with `actions` `[N, 5]`.
 
   With C it is a call on the host, outside of XLA, which starts sooner and runs
   faster than a program that calls back; the rest is one program for all
@@ -290,7 +290,7 @@ def step_many(
 
 
 def draw_many(config: EnvConfig, params: EnvParams, qpos) -> jax.Array:
-  """Pictures uint8 `[M, H, W, 3]` of joint positions `[M, nq]`."""
+  """Draws pictures uint8 `[M, H, W, 3]` of joint positions `[M, nq]`."""
   if config.engine == "mjx":
     return _draw_mjx(config, params, qpos)
   qpos = np.asarray(qpos, np.float64)
@@ -300,7 +300,7 @@ def draw_many(config: EnvConfig, params: EnvParams, qpos) -> jax.Array:
 
 
 def _portable(config: EnvConfig) -> EnvConfig:
-  """`config` without the model, so that a program serves all environments."""
+  """Drops the model, so that a program serves all environments."""
   return dataclasses.replace(config, model=None)
 
 

@@ -87,7 +87,7 @@ class TabletopVectorEnv(gymnasium.vector.VectorEnv):
     seed: int | Sequence[int | None] | None = None,
     options: dict[str, Any] | None = None,
   ):
-    """The starts as (observations, infos).
+    """Starts the rows: (observations, infos).
 
     Args:
       seed: of row 0, the others follow; or one for each row; None goes on with
@@ -117,7 +117,7 @@ class TabletopVectorEnv(gymnasium.vector.VectorEnv):
     return self._observe(), self._infos(mask)
 
   def step(self, actions):
-    """(observations, rewards, terminated, truncated, infos), all `[N, ...]`.
+    """Steps all rows: (obs, rewards, terminated, truncated, infos) `[N, ...]`.
 
     Args:
       actions: `[N, 5]`.
@@ -144,7 +144,7 @@ class TabletopVectorEnv(gymnasium.vector.VectorEnv):
     return self._observe(), rewards, never, truncated, self._infos(~never)
 
   def render(self):
-    """N pictures uint8 `[H, W, 3]`; None, and a warning, without a mode."""
+    """Draws N pictures uint8 `[H, W, 3]`; warns without a mode: None."""
     if self.render_mode is None:
       gymnasium.logger.warn("render() has no render_mode; try 'rgb_array'")
       return None
@@ -196,7 +196,7 @@ class TabletopVectorEnv(gymnasium.vector.VectorEnv):
     return np.array(tabletop.draw_many(env.config, env.params, qpos))
 
   def _infos(self, mask):
-    """Each entry with `_<its name>`, the rows that have it."""
+    """Gives each entry with `_<its name>`, the rows that have it."""
     info = {
       "success": np.asarray(self._state.metrics["success"]) > 0,
       "low_dim_state": np.array(self._state.info["low_dim_state"]),
@@ -232,7 +232,7 @@ class TabletopEnv(gymnasium.Env):
     self.action_space = self._row.single_action_space
 
   def reset(self, *, seed=None, options=None):
-    """The start as (observation, info); `options` is not used."""
+    """Starts anew: (observation, info); `options` is not used."""
     super().reset(seed=seed)
     del options
     # One generator, which the row draws from and a user may look at.
@@ -240,7 +240,7 @@ class TabletopEnv(gymnasium.Env):
     return self._first(*self._row.reset())
 
   def step(self, action):
-    """(observation, reward, terminated, truncated, info) after `action` `[5]`.
+    """Steps by `action` `[5]`: (obs, reward, terminated, truncated, info).
 
     Raises:
       ValueError: if `action` is not five numbers or has a NaN.
@@ -252,12 +252,12 @@ class TabletopEnv(gymnasium.Env):
     return obs, float(rewards[0]), *ends, info
 
   def render(self):
-    """The picture uint8 `[H, W, 3]`; None without a `render_mode`."""
+    """Draws the picture uint8 `[H, W, 3]`; None without a `render_mode`."""
     frames = self._row.render()
     return frames and frames[0]
 
   def _first(self, obs, infos):
-    """The row's observation and info."""
+    """Returns the row's observation and info."""
     info = {"success": bool(infos["success"][0])}
     info["low_dim_state"] = infos["low_dim_state"][0]
     return jax.tree.map(lambda x: x[0], obs), info
@@ -378,7 +378,7 @@ def _check_count(what, value):
 
 @functools.cache
 def _make(name, **options) -> tabletop.Tabletop:
-  """Shared by all environments of these arguments."""
+  """Makes the Brax environment; shared by all of these arguments."""
   return tabletop.make(name, **options)
 
 

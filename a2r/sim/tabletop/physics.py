@@ -57,7 +57,7 @@ class Model:
     return np.float32(self.mj.body_pos[ids])
 
   def start(self) -> episodes.SimState:
-    """The state that every episode starts from."""
+    """Returns the state that every episode starts from."""
     parts = (self.qpos, self.qvel, _START_MOCAP, self.hand)
     return episodes.SimState(*map(jnp.asarray, parts))
 
@@ -212,7 +212,7 @@ def step_c(
 
 
 def geom_poses(model: Model, qpos: jax.Array, geom_ids, *, engine: str):
-  """Poses `[G, 3]`, `[G, 3, 3]` of `qpos` `[nq]`; works under jit and vmap."""
+  """Returns poses `[G, 3]`, `[G, 3, 3]` of `qpos` `[nq]`; pure."""
   if engine == "mjx":
     return geom_poses_mjx(model.fixtures, qpos, geom_ids)
   size = len(geom_ids)
@@ -222,7 +222,7 @@ def geom_poses(model: Model, qpos: jax.Array, geom_ids, *, engine: str):
 
 
 def geom_poses_mjx(fixtures: jax.Array, qpos: jax.Array, geom_ids):
-  """The same with `fixtures` `[3, 3]`, `Model.fixtures`, as data."""
+  """Returns the same with `fixtures` `[3, 3]`, `Model.fixtures`, as data."""
   engine = _mjx_engine()
   return engine.geom_poses(engine.place(fixtures), qpos, geom_ids)
 
@@ -240,19 +240,19 @@ def resolve(physics: str) -> str:
 
 
 def scale_actions(actions: jax.Array) -> jax.Array:
-  """Actions `[..., 5]` in the unit box; what is outside is clipped to it."""
+  """Scales actions `[..., 5]` to the unit box, clipped to it."""
   return jnp.clip(actions / ACTION_HIGH, -1.0, 1.0)
 
 
 def move_mocap(mocap, action, xp=np):
-  """The mocap `[..., 3]` after `action` `[..., 5]`; NaN counts as 0."""
+  """Returns the mocap `[..., 3]` after `action` `[..., 5]`; NaN counts as 0."""
   low, high = xp.asarray(scene.HAND_LOW), xp.asarray(scene.HAND_HIGH)
   moved = mocap + _bounded(action[..., :3], xp) * ACTION_SCALE
   return xp.clip(moved, low, high).astype(mocap.dtype)
 
 
 def grip(action, xp=np):
-  """The target of the claws `[...]` that `action` `[..., 5]` asks for."""
+  """Returns the claws' target `[...]` that `action` `[..., 5]` asks for."""
   return _bounded(action[..., 4], xp)
 
 
@@ -261,7 +261,7 @@ def _bounded(action, xp):
 
 
 def _place_objects(variant, data):
-  """The mug upright at its place, the drawer ajar, all else at rest."""
+  """Puts the mug upright at its place, the drawer ajar, all else at rest."""
   data.qpos[scene.MUG] = (*variant.layout.mug, 0.0)
   data.qpos[scene.MUG_QUAT] = (1, 0, 0, 0)
   data.qpos[scene.DRAWER] = _START_DRAWER
@@ -271,7 +271,7 @@ def _place_objects(variant, data):
 
 
 def _mjx_engine():
-  """The MJX engine, imported by those who ask for it: it takes seconds."""
+  """Imports the MJX engine for those who ask for it: it takes seconds."""
   from a2r.sim.tabletop.engines import mjx_engine
 
   return mjx_engine

@@ -51,7 +51,7 @@ def shaped(
 
 
 def shaped_all(state, start, handle, tip) -> jax.Array:
-  """The dense rewards of all tasks `[7]`, in the order of `sim.TASKS`.
+  """Returns the dense rewards of all tasks `[7]`, in the order of `sim.TASKS`.
 
   Arguments as those of what `shaped` returns.
   """

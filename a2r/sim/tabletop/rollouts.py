@@ -112,7 +112,7 @@ _fold_in_each = jax.jit(jax.vmap(jax.random.fold_in, in_axes=(0, None)))
 
 @jax.jit
 def _act(policy, rngs, obs, index):
-  """Actions `[N, 5]` at observations `[N, O]` of timestep `index`."""
+  """Returns actions `[N, 5]` at observations `[N, O]` of timestep `index`."""
   return jax.vmap(lambda rng, obs: tabletop.check_action(policy(rng, obs)))(
     _fold_in_each(rngs, index + 1), obs
   )

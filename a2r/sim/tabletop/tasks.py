@@ -108,7 +108,7 @@ class Task:
 
 
 def _moved(trajectory, column):
-  """Change of one column since the start, `[T+1]`."""
+  """Returns the change of one column since the start, `[T+1]`."""
   return trajectory[:, column] - trajectory[0, column]
 
 
@@ -122,7 +122,7 @@ def _point(x, y, z):
 
 
 def _handle(layout):
-  """Center of the drawer's handle at the start."""
+  """Returns the center of the drawer's handle at the start."""
   return _point(layout.drawer[0], layout.drawer[1] - 0.23, 0.09)
 
 
@@ -149,7 +149,7 @@ def _close_drawer(rng, layout):
 
 
 def _is_drawer_opened(trajectory):
-  """As far open at the end as closing asks for in the other direction."""
+  """Asks for as much at the end as closing does in the other direction."""
   return trajectory[-1, DRAWER] < -_DRAWER_OPENED
 
 
@@ -176,20 +176,20 @@ _STRAY = 0.02  # Meters a cup pushed straight may stray for nothing.
 
 
 def _is_cup_moved_away(trajectory):
-  """DVD's forward criterion, which bounds drift towards +x only."""
+  """Applies DVD's forward criterion, which bounds drift towards +x only."""
   drift = jnp.max(_moved(trajectory, MUG.start))
   forward = jnp.max(_moved(trajectory, MUG.start + 1))
   return (forward > _CUP_MOVED) & (jnp.abs(drift) < _CUP_STRAYED)
 
 
 def _mug_away(state, start):
-  """Along +y, less what it strayed sideways."""
+  """Counts +y, less what it strayed sideways."""
   x, y, _ = (state - start)[MUG]
   return y - jnp.maximum(jnp.abs(x) - _STRAY, 0.0)
 
 
 def _move_cup_away(rng, layout):
-  """Forward, with closed fingertips or with the rail between open fingers."""
+  """Pushes with closed fingertips or with the rail between open fingers."""
   gripper = rng.choice([OPEN, CLOSED])
   x, y = layout.mug
   # Closed fingers meet a little left of the hand's center.
@@ -219,7 +219,7 @@ def _is_cup_pushed_left(trajectory):
 
 
 def _push_cup(rng, layout, side):
-  """Sideways with the flank of a finger; `side` is the sign of the motion."""
+  """Pushes with the flank of a finger; `side` is the sign of the motion."""
   gripper = rng.choice([OPEN, CLOSED])
   x, y = layout.mug
   reach = _HALF_WIDTH[gripper] + scene.MUG_RADIUS
@@ -244,7 +244,7 @@ _STIR = 0.004  # Meters a poked cup may move for nothing.
 
 
 def _is_cup_poked(trajectory):
-  """The closed gripper came within 5 mm of the cup, which moved under 1 cm."""
+  """Asks that closed fingers came within 5 mm, and the cup moved under 1 cm."""
   moved = jnp.linalg.norm(trajectory[:, MUG] - trajectory[0, MUG], axis=-1)
   low = trajectory[:, HAND.start + 2] < _POKE_HEIGHT
   near = low & (gripper_gap(trajectory) < _POKE_GAP)
@@ -252,7 +252,7 @@ def _is_cup_poked(trajectory):
 
 
 def gripper_gap(trajectory: jax.Array) -> jax.Array:
-  """Distance `[T+1]` seen from above from the closed fingers to the cup."""
+  """Returns how far, `[T+1]`, closed fingers are from the cup, from above."""
   offset = trajectory[:, MUG] - trajectory[:, HAND]
   half = jnp.array([scene.FINGER_CLOSED, scene.FINGER_REACH])
   outside = jnp.maximum(jnp.abs(offset[:, :2]) - half, 0.0)
@@ -265,7 +265,7 @@ def _mug_still(state, start):
 
 
 def _poke_cup(rng, layout):
-  """From behind or from either side with closed fingers, then away."""
+  """Pokes from behind or either side with closed fingers, then leaves."""
   x, y = layout.mug
   z = rng.uniform(0.025, 0.045)
   depth = rng.uniform(0.002, 0.006)
@@ -294,7 +294,7 @@ _FAUCET_RADIUS = 0.017
 
 
 def _is_faucet_moved(trajectory):
-  """Turned to either side at any moment."""
+  """Asks for a turn to either side at any moment."""
   return jnp.max(jnp.abs(_moved(trajectory, FAUCET))) > _FAUCET_MOVED
 
 
@@ -468,7 +468,7 @@ TARGETS = tuple(TASKS)[:4]
 
 
 def outcomes(trajectory: jax.Array) -> jax.Array:
-  """Success in every task, `[7]` bool in the order of `TASKS`.
+  """Returns success in every task, `[7]` bool in the order of `TASKS`.
 
   With this a task is an index, data to a compiled program.
 
@@ -479,10 +479,11 @@ def outcomes(trajectory: jax.Array) -> jax.Array:
 
 
 def cup_target_distance(trajectory: jax.Array, target) -> jax.Array:
-  """DVD's second measure of moving the cup: its nearest to a target, meters.
+  """Returns DVD's second measure of moving the cup: how near a target it came.
 
-  DVD calls the trial a success below `CUP_TARGET_REACHED`; its analysis prints
-  this beside the forward criterion, which `move_cup_away` is judged by.
+  In meters. DVD calls the trial a success below `CUP_TARGET_REACHED`; its
+  analysis prints this beside the forward criterion, which `move_cup_away` is
+  judged by.
 
   Args:
     trajectory: `[T+1, 13]`.

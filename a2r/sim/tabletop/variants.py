@@ -155,22 +155,22 @@ def make_model(variant: Variant) -> mujoco.MjModel:
 
 
 def geom_role(model: mujoco.MjModel, index: int) -> str:
-  """The part of a geom's name that a palette colors."""
+  """Returns the part of a geom's name that a palette colors."""
   return model.geom(index).name.split("/")[0]
 
 
 def geom_pattern(model: mujoco.MjModel, index: int) -> float:
-  """How strongly a geom is grained."""
+  """Returns how strongly a geom is grained."""
   return _GRAINED.get(geom_role(model, index), 0.0)
 
 
 def geom_shine(model: mujoco.MjModel, index: int) -> float:
-  """How strongly a geom shines."""
+  """Returns how strongly a geom shines."""
   return model.mat_specular[model.geom_matid[index]]
 
 
 def make_camera(variant: Variant) -> cameras.Camera:
-  """The camera of `variant` as the renderer takes it."""
+  """Returns the camera of `variant` as the renderer takes it."""
   rotation = np.zeros(9)
   mujoco.mju_quat2Mat(rotation, _unit(variant.view.quaternion))
   return cameras.Camera(
@@ -181,7 +181,7 @@ def make_camera(variant: Variant) -> cameras.Camera:
 
 
 def make_light(model: mujoco.MjModel) -> material.Light:
-  """The lights of the scene as the renderer takes them."""
+  """Returns the lights of the scene as the renderer takes them."""
   direction = model.light_dir[0] / np.linalg.norm(model.light_dir[0])
   headlight = model.vis.headlight
   return material.Light(

@@ -31,7 +31,7 @@ def step(
   mocap: np.ndarray,
   gripper: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-  """One control step of each state: five substeps, then `control.stabilize`.
+  """Makes a control step of each state: five substeps, `control.stabilize`.
 
   Args:
     model: the model.
@@ -54,7 +54,7 @@ def advance(
   mocap: np.ndarray,
   gripper: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-  """`step` without the hand, whose position takes a loop over the states."""
+  """Makes a `step` without the hand's position, a loop over the states."""
   batch, (nq, nv) = len(qpos), (model.nq, model.nv)
   state = np.concatenate([np.zeros((batch, 1)), qpos, qvel], axis=1)
   claws = np.stack([gripper, -gripper], axis=1)
@@ -71,7 +71,7 @@ def advance(
 
 
 def hand_positions(model: mujoco.MjModel, qpos: np.ndarray) -> np.ndarray:
-  """Hand positions `[N, 3]` of joint positions `[N, nq]`."""
+  """Returns hand positions `[N, 3]` of joint positions `[N, nq]`."""
   hand = model.body("hand").id
   positions = np.empty((len(qpos), 3))
   with _LOCK:
@@ -86,7 +86,7 @@ def hand_positions(model: mujoco.MjModel, qpos: np.ndarray) -> np.ndarray:
 def geom_poses(
   model: mujoco.MjModel, qpos: np.ndarray, geom_ids: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-  """World poses of geoms: `[N, nq]` to `[N, G, 3]` and `[N, G, 3, 3]`."""
+  """Returns poses of geoms: `[N, nq]` to `[N, G, 3]` and `[N, G, 3, 3]`."""
   position = np.empty((len(qpos), len(geom_ids), 3), np.float32)
   rotation = np.empty((len(qpos), len(geom_ids), 9), np.float32)
   with _LOCK:

@@ -52,7 +52,7 @@ class Smooth(NamedTuple):
 def smooth(
   tree: Tree, poses: Poses, qpos: jax.Array, qvel: jax.Array
 ) -> Smooth:
-  """All that the state tells without contacts.
+  """Computes all that the state tells without contacts.
 
   Args:
     tree: the constants.
@@ -92,7 +92,7 @@ def smooth(
 
 
 def integrate(tree: Tree, qpos: jax.Array, qvel: jax.Array) -> jax.Array:
-  """`qpos` `[nq]` after one timestep at the velocity `qvel` `[V]`."""
+  """Returns `qpos` `[nq]` after one timestep at the velocity `qvel` `[V]`."""
   model = tree.model
   step = model.opt.timestep
   parts = []
@@ -111,7 +111,7 @@ def integrate(tree: Tree, qpos: jax.Array, qvel: jax.Array) -> jax.Array:
 
 
 def _motion(tree, poses, center):
-  """Unit motions `[V, 6]`; `center` `[V, 3]` is each dof's tree's."""
+  """Returns unit motions `[V, 6]`; `center` `[V, 3]` is each dof's tree's."""
   model = tree.model
   rows = []
   for joint, kind in enumerate(model.jnt_type):
@@ -129,7 +129,7 @@ def _motion(tree, poses, center):
 
 
 def _inertia(tree, poses, offset):
-  """Spatial inertias `[N, 10]`: six of the matrix, mass * offset, mass."""
+  """Returns inertias `[N, 10]`: six of the matrix, mass * offset, mass."""
   model = tree.model
   mass = np.float32(model.body_mass)[:, None]
   frame = kinematics.product(poses.rotation, tree.inner)
@@ -142,7 +142,7 @@ def _inertia(tree, poses, offset):
 
 
 def _passive(model, qpos, qvel):
-  """Damping and springs of the joints, `[V]`."""
+  """Returns damping and springs of the joints, `[V]`."""
   joint = model.dof_jntid
   free = model.jnt_type == kinematics.FREE
   at_joint = np.where(free, 0, model.jnt_qposadr)[joint]

@@ -89,7 +89,7 @@ def make_tree(model: mujoco.MjModel) -> Tree:
 def body_poses(
   tree: Tree, places: jax.Array, qpos: jax.Array, mocap: jax.Array
 ) -> Poses:
-  """Poses of bodies and joints.
+  """Returns poses of bodies and joints.
 
   Args:
     tree: the constants.
@@ -120,7 +120,7 @@ def body_poses(
 
 
 def geom_poses(tree: Tree, poses: Poses, geom_ids) -> tuple:
-  """Poses of geoms in the world, `[G, 3]` and `[G, 3, 3]`."""
+  """Returns poses of geoms in the world, `[G, 3]` and `[G, 3, 3]`."""
   body = tree.model.geom_bodyid[geom_ids]
   rotation = poses.rotation[body]
   offset = np.float32(tree.model.geom_pos[geom_ids])
@@ -129,14 +129,14 @@ def geom_poses(tree: Tree, poses: Poses, geom_ids) -> tuple:
 
 
 def multiply(one: jax.Array, two: jax.Array) -> jax.Array:
-  """The product of two quaternions wxyz `[4]`."""
+  """Returns the product of two quaternions wxyz `[4]`."""
   (w, v), (x, u) = (one[0], one[1:]), (two[0], two[1:])
   vector = w * u + x * v + jnp.cross(v, u)
   return jnp.concatenate([(w * x - v @ u)[None], vector])
 
 
 def quaternion(rotation: jax.Array) -> jax.Array:
-  """A quaternion wxyz `[4]` of a rotation matrix `[3, 3]`, of either sign.
+  """Returns a quaternion wxyz `[4]` of a rotation `[3, 3]`, of either sign.
 
   Of the four ways to compute it the one with the largest divisor is taken.
   """
@@ -164,7 +164,7 @@ def _matrices(quaternions) -> np.ndarray:
 
 
 def _move(model, joint, qpos, pos, rot):
-  """Pose of a body after its joint, and the joint's anchor and axis."""
+  """Returns a body's pose after its joint, and the joint's anchor and axis."""
   place = model.jnt_qposadr[joint]
   kind = model.jnt_type[joint]
   if kind == FREE:
@@ -182,7 +182,7 @@ def _move(model, joint, qpos, pos, rot):
 
 
 def _rotation(quat):
-  """Rotation matrix of a unit quaternion `[4]`."""
+  """Returns the rotation matrix of a unit quaternion `[4]`."""
   w, x, y, z = quat
   rows = (
     (1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)),
@@ -193,7 +193,7 @@ def _rotation(quat):
 
 
 def _settle(*arrays):
-  """`arrays`, computed once on a CPU.
+  """Computes `arrays` once on a CPU.
 
   There XLA would compute them again for every body further down the chain
   (jax-ml/jax#33761).
@@ -204,10 +204,10 @@ def _settle(*arrays):
 
 
 def turned(matrix, vector):
-  """`[..., 3, 3]` times `[..., 3]`, elementwise so that it fuses."""
+  """Returns `[..., 3, 3]` times `[..., 3]`, elementwise so that it fuses."""
   return jnp.sum(matrix * vector[..., None, :], axis=-1)
 
 
 def product(one, two):
-  """`[..., 3, 3]` times `[..., 3, 3]`, elementwise so that it fuses."""
+  """Returns `[..., 3, 3]` times `[..., 3, 3]`, elementwise so that it fuses."""
   return jnp.sum(one[..., :, :, None] * two[..., None, :, :], axis=-2)

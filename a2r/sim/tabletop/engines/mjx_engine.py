@@ -25,7 +25,7 @@ _WELD_ROWS = 6  # The first constraints are the weld.
 
 
 def place(fixtures: jax.Array) -> jax.Array:
-  """Places of all bodies in their parents, `[N, 3]` meters.
+  """Returns places of all bodies in their parents, `[N, 3]` meters.
 
   This is all in which the environments' dynamics differ; it is data, so one
   compiled program serves them all.
@@ -44,7 +44,7 @@ def step(
   mocap: jax.Array,
   gripper: jax.Array,
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-  """One control step: five substeps, then `control.stabilize`.
+  """Makes one control step: five substeps, then `control.stabilize`.
 
   Batched inside of its loop, which traces several times faster than a
   `jax.vmap` around it.
@@ -73,7 +73,7 @@ def step(
 def geom_poses(
   places: jax.Array, qpos: jax.Array, geom_ids
 ) -> tuple[jax.Array, jax.Array]:
-  """World poses of geoms: `[nq]` to `[G, 3]` and `[G, 3, 3]`."""
+  """Returns world poses of geoms: `[nq]` to `[G, 3]` and `[G, 3, 3]`."""
   tree = _drawn_tree()
   poses = kinematics.body_poses(tree, places, qpos, jnp.zeros(3))
   return kinematics.geom_poses(tree, poses, geom_ids)
@@ -84,7 +84,7 @@ def _poses(places, qpos, mocap):
 
 
 def _substep(places, qpos, qvel, warmstart, mocap, gripper):
-  """One timestep of 2.5 ms; unbatched.
+  """Makes one timestep of 2.5 ms; unbatched.
 
   Returns:
     The next `qpos` and `qvel`, and the acceleration to start the solver from.
@@ -134,7 +134,7 @@ def _substep(places, qpos, qvel, warmstart, mocap, gripper):
 
 
 def _actuate(qpos, gripper):
-  """Forces `[nv]` of the position actuators of the claws."""
+  """Returns forces `[nv]` of the position actuators of the claws."""
   model = _tree().model
   joints = model.actuator_trnid[:, 0]
   low, high = np.float32(model.actuator_ctrlrange.T)
@@ -145,7 +145,7 @@ def _actuate(qpos, gripper):
 
 
 def _weld_curvature(poses, smooth, qvel, hand_quat):
-  """dJ/dt qvel `[6]` of the weld between mocap and hand.
+  """Returns dJ/dt qvel `[6]` of the weld between mocap and hand.
 
   C's reference acceleration of an equality constraint with Jacobian J has the
   term -dJ/dt qvel; MJX's has not, and without it the hands of the two engines

@@ -33,7 +33,7 @@ def solve(
   search_iterations: int,
   tolerance: float = 1e-8,
 ) -> tuple[jax.Array, jax.Array]:
-  """The constrained acceleration and the constraints' force, both `[V]`.
+  """Returns the constrained acceleration and the force, both `[V]`.
 
   Args:
     inertia: `[V, V]`, M.
@@ -50,7 +50,7 @@ def solve(
   always = jnp.arange(len(reference)) < num_equalities
 
   def terms(x):
-    """Residual, weights of the constraints in force, and cost."""
+    """Returns residual, weights of the constraints in force, and cost."""
     residual = _matmul(jacobian, x) - reference
     active = weight * (always | (residual < 0))
     offset = x - free
@@ -80,7 +80,7 @@ def solve(
     kept = jnp.where(better, new, x)
     return kept, jnp.where(better, new_cost, cost), gain, count + 1
 
-  def goes_on(state):
+  def cond_fn(state):
     _, _, gain, count = state
     return (count < iterations) & (gain > tolerance * jnp.trace(inertia))
 
@@ -88,13 +88,13 @@ def solve(
   warm = start_cost < free_cost
   x = jnp.where(warm, start, free)
   cost = jnp.where(warm, start_cost, free_cost)
-  x, *_ = jax.lax.while_loop(goes_on, step, (x, cost, jnp.inf, 0))
+  x, *_ = jax.lax.while_loop(cond_fn, step, (x, cost, jnp.inf, 0))
   residual, active, _ = terms(x)
   return x, -_matmul(jacobian.T, active * residual)
 
 
 def solve_spd(matrix: jax.Array, vector: jax.Array) -> jax.Array:
-  """x `[V]` with matrix x = vector, by Gauss-Jordan elimination.
+  """Returns x `[V]` with matrix x = vector, by Gauss-Jordan elimination.
 
   Args:
     matrix: `[V, V]` symmetric positive definite, so that no pivot is sought.
@@ -118,7 +118,7 @@ def solve_spd(matrix: jax.Array, vector: jax.Array) -> jax.Array:
 
 
 def _line_search(first, second, residual, change, weight, always, iterations):
-  """The step size `[]` that minimizes the cost along a direction.
+  """Returns the step size `[]` that minimizes the cost along a direction.
 
   The cost's derivative is increasing and piecewise linear: Newton's method on
   it, kept between a size that is too small and one that is too large.
