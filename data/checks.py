@@ -71,16 +71,18 @@ def check_clips(dataset: Dataset):
     raise dataset.error(empty.index(True), "its instruction is empty")
   # In published captions other words than 'something' are filled, such as
   # 'part' in 'Moving part of something'.
-  own = dataset.select(dataset.environment != layout.ENVIRONMENT)
-  pairs = zip(own.template, own.instruction, strict=True)
+  filled = dataset.select(dataset.environment != layout.ENVIRONMENT)
+  pairs = zip(filled.template, filled.instruction, strict=True)
   fitting = {
     pair: text.fits(*map(str, pair)) or text.reads_as(*map(str, pair))
     for pair in set(pairs)
   }
   for (template, instruction), fit in fitting.items():
     if template and not fit:
-      wrong = (own.template == template) & (own.instruction == instruction)
-      raise own.error(
+      wrong = (filled.template == template) & (
+        filled.instruction == instruction
+      )
+      raise filled.error(
         int(np.flatnonzero(wrong)[0]),
         f"its instruction {str(instruction)!r} is not its template "
         f"{str(template)!r} filled",

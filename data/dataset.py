@@ -181,9 +181,9 @@ def label_rows(
 def _shard_files(folder: pathlib.Path, name: str) -> list[pathlib.Path]:
   """All shards of a name in order; RecordError unless the set is complete."""
   pattern = re.compile(re.escape(name) + r"-(\d{5})-of-(\d{5})\.tfrecord")
-  found = sorted(folder.glob(f"{name}-*-of-*.tfrecord"))
+  shards = sorted(folder.glob(f"{name}-*-of-*.tfrecord"))
   totals = {
-    int(m[2]) for m in map(pattern.fullmatch, (f.name for f in found)) if m
+    int(m[2]) for m in map(pattern.fullmatch, (f.name for f in shards)) if m
   }
   if not totals:
     raise RecordError(

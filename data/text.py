@@ -72,8 +72,8 @@ def find_template(instruction: str, templates: Iterable[str]) -> str | None:
   camera' is not 'Moving something away from something'. Two that do not compare
   are none.
   """
-  found = [t for t in dict.fromkeys(templates) if reads_as(t, instruction)]
-  special = [t for t in found if all(reads_as(other, t) for other in found)]
+  fitting = [t for t in dict.fromkeys(templates) if reads_as(t, instruction)]
+  special = [t for t in fitting if all(reads_as(u, t) for u in fitting)]
   return special[0] if len(special) == 1 else None
 
 

@@ -212,14 +212,9 @@ def load_labeled(
     num_frames=settings.stored_frames,
     image_size=settings.image_size,
   )
-  return labeled.LabeledClips(
-    frames=clips.frames,
-    success=clips.success,
-    source=clips.source,
-    task=clips.task,
-    instruction=clips.instruction,
-    environment=clips.environment,
-  )
+  names = ("success", "source", "task", "instruction", "environment")
+  columns = {name: getattr(dataset, name) for name in names}
+  return labeled.LabeledClips(frames=clips.frames, **columns)
 
 
 def _open_tabletop(settings: DataSettings, purpose, seed=0, **changes):

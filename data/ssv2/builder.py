@@ -93,9 +93,9 @@ class SomethingSomethingV2(tfds.core.dataset_builder.FileReaderBuilder):
     """
     videos = layouts.load_split(self.layout, split)
     videos = selection.choose(videos, self.chosen, self.templates)
-    shown = {video.template for video in videos}
-    absent = [t for t in self.templates if t not in shown]
-    if absent and (self.chosen.templates or not shown):
+    present = {video.template for video in videos}
+    absent = [t for t in self.templates if t not in present]
+    if absent and (self.chosen.templates or not present):
       raise ValueError(
         f"{self.layout.annotations[split]}: no video of {len(absent)} "
         f"templates asked for, such as {absent[0]!r}"

@@ -86,8 +86,8 @@ def find(manual_dir) -> Layout:
   labels = _annotation(folder, "labels.json")
   annotations = {s: _annotation(folder, f"{s}.json") for s in SPLITS}
   annotations = {s: path for s, path in annotations.items() if path}
-  for name, found in (("labels", labels), ("train", annotations.get("train"))):
-    if found is None:
+  for name, path in (("labels", labels), ("train", annotations.get("train"))):
+    if path is None:
       raise FileNotFoundError(
         f"{folder}: neither {_PREFIXES[0]}{name}.json nor labels/{name}.json "
         "is there; it wants the annotations of Something-Something V2"

@@ -51,7 +51,7 @@ def resolve(names: Sequence[str], templates: Sequence[str]) -> tuple[str, ...]:
     ValueError: an unknown name, with those most like it; a name twice.
   """
   known = {layouts.normalize(template): template for template in templates}
-  found = []
+  resolved = []
   for name in names:
     plain = layouts.normalize(name)
     if plain not in known:
@@ -61,10 +61,10 @@ def resolve(names: Sequence[str], templates: Sequence[str]) -> tuple[str, ...]:
         f"unknown template {name!r}; "
         + (f"near it: {near}" if near else f"there are {len(known)} others")
       )
-    if known[plain] in found:
+    if known[plain] in resolved:
       raise ValueError(f"the template {known[plain]!r} is named twice")
-    found.append(known[plain])
-  return tuple(found) or tuple(templates)
+    resolved.append(known[plain])
+  return tuple(resolved) or tuple(templates)
 
 
 def choose(

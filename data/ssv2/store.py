@@ -102,14 +102,14 @@ def store(
   """
   num_shards = math.ceil(len(videos) / _CLIPS_PER_SHARD)
   bounds = np.linspace(0, len(videos), num_shards + 1).astype(int)
-  parts = [list(videos[a:b]) for a, b in zip(bounds, bounds[1:], strict=False)]
+  shares = [list(videos[a:b]) for a, b in zip(bounds, bounds[1:], strict=False)]
   paths = shards.shard_paths(folder, NAME, num_shards)
   spec, rate = _spec(split, videos, chosen), None
   if shards.is_finished(folder, paths):
     shards.check_spec(folder, spec)
   else:
     rate = _write(
-      layout, spec, parts, chosen, folder, paths,
+      layout, spec, shares, chosen, folder, paths,
       num_workers=num_workers,
       max_bad_share=_BAD_SHARE if max_bad_share is None else max_bad_share,
     )  # fmt: skip
@@ -124,7 +124,7 @@ def store(
 
 
 def _write(
-  layout, spec, parts, chosen, folder, paths, *, num_workers, max_bad_share
+  layout, spec, shares, chosen, folder, paths, *, num_workers, max_bad_share
 ):
   """Makes the missing shards; returns clips per second, None if none was."""
   if not layouts.has_videos(layout.videos):
@@ -132,7 +132,7 @@ def _write(
       f"{layout.videos}: no webm file; unpack the archives of the download "
       "with `cat 20bn-something-something-v2-?? | tar zx`"
     )
-  counts = [len(part) for part in parts]
+  counts = [len(share) for share in shares]
   num_made, began = 0, time.monotonic()
   with reading.open_map(
     num_workers, num_frames=chosen.num_frames, image_size=chosen.image_size
@@ -142,7 +142,7 @@ def _write(
       nonlocal num_made
       missing = shards.missing_shards(paths)
       bad = [f for f in load_faults(folder) if f.shard not in missing]
-      videos = parts[shard]
+      videos = shares[shard]
       clips = map_fn(layout.path(video.name) for video in videos)
       for video, clip in zip(videos, clips, strict=True):
         if clip.fault:

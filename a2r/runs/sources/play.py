@@ -78,10 +78,10 @@ def open_episodes(spec: Spec, root) -> tuple[windows.Episodes, str]:
   Raises:
     RecordError: stored episodes that are damaged.
   """
-  parts = shards(spec)
+  planned = shards(spec)
 
   def make(number):
-    environment, source, first, count = parts[number]
+    environment, source, first, count = planned[number]
     episodes = clips.collect_play(
       environment,
       source,
@@ -98,7 +98,7 @@ def open_episodes(spec: Spec, root) -> tuple[windows.Episodes, str]:
 
   shares = {k: float(v) for k, v in spec.sources.items()}
   values = stores.identify(spec, "a2r.sim.behavior.clips") | {"sources": shares}
-  folder = store.write_arrays(root, "play", values, len(parts), make)
+  folder = store.write_arrays(root, "play", values, len(planned), make)
   arrays = store.load_arrays(folder)
   actions = np.asarray(physics.scale_actions(arrays["actions"]))
   ticks = fitvid.group(actions, spec.stride)
@@ -107,7 +107,7 @@ def open_episodes(spec: Spec, root) -> tuple[windows.Episodes, str]:
 
 def shards(spec: Spec) -> list[tuple[str, str, int, int]]:
   """Environment, source, first draw and number of episodes of every shard."""
-  found = []
+  planned = []
   shares = np.cumsum([0.0, *spec.sources.values()])
   for index, environment in enumerate(spec.environments):
     share, left = divmod(spec.episodes, len(spec.environments))
@@ -116,5 +116,5 @@ def shards(spec: Spec) -> list[tuple[str, str, int, int]]:
     for source, count in zip(spec.sources, np.diff(ends), strict=True):
       for first in range(0, count, _EPISODES_PER_SHARD):
         num = min(_EPISODES_PER_SHARD, int(count) - first)
-        found.append((environment, source, first, num))
-  return found
+        planned.append((environment, source, first, num))
+  return planned

@@ -60,14 +60,15 @@ def open_clips(
   Raises:
     ValueError: besides what `find_path` says, a clip that cannot be read.
   """
-  own = getattr(settings, name)
-  path = find_path(own, name, key)
-  if own.source == "records":
+  clip_settings = getattr(settings, name)
+  source = clip_settings.source
+  path = find_path(clip_settings, name, key)
+  if source == "records":
     return open_dataset(path, name), []
-  values = vars(own) | {"num_frames": settings.stored_frames}
+  values = vars(clip_settings) | {"num_frames": settings.stored_frames}
   fields = [field.name for field in dataclasses.fields(base.Options)]
   options = base.Options(**{k: values[k] for k in fields if k in values})
-  clips = data_settings.READERS[own.source](path, options)
+  clips = data_settings.READERS[source](path, options)
   path = store.store_clips(
     clips, settings.dir, name, image_size=settings.image_size
   )
