@@ -2,8 +2,6 @@
 
 import dataclasses
 import pathlib
-import subprocess
-import sys
 from typing import NamedTuple
 
 import numpy as np
@@ -284,34 +282,19 @@ def test_other_policies_and_scenes_make_other_clips(monkeypatch):
   assert read == ["stopped_policies.safetensors", "sawyer.xml", "tabletop.xml"]
 
 
-def _run(*arguments):
-  return subprocess.run(
-    [sys.executable, "-m", "launch.collect", *arguments],
-    capture_output=True,
-    text=True,
-  )
-
-
 @pytest.mark.slow
-def test_command_line(tmp_path):
-  arguments = [
-    "--tasks=close_drawer",
-    "--successes=1",
-    "--failures=2",
-    "--num_frames=2",
-    "--image_size=8",
-    f"--out={tmp_path}",
-  ]
-  done = _run(*arguments)
-  assert done.returncode == 0, done.stderr
-  assert "tabletop/train train 0" in done.stdout
+def test_command_line(launch, tmp_path):
+  task, counts = "--tasks=close_drawer", ("--successes=1", "--failures=2")
+  sizes = ("--num_frames=2", "--image_size=8", f"--out={tmp_path}")
+  done = launch("collect", task, *counts, *sizes)
+  assert done.code == 0, done.err
+  assert "tabletop/train train 0" in done.out
   assert len((tmp_path / "metrics.jsonl").read_text().splitlines()) == 1
-  wrong = _run("--tasks=push", f"--out={tmp_path}")
-  assert wrong.returncode == 2 and "Traceback" not in wrong.stderr
-  assert "unknown tasks 'push'" in wrong.stderr.splitlines()[-1]
-  arguments = [*arguments[:1], *arguments[3:], "--clips=1"]
-  done = _run(*arguments, "--source=noise,random", "--source=expert")
-  assert done.returncode == 0, done.stderr
+  wrong = launch("collect", "--tasks=push", f"--out={tmp_path}")
+  assert wrong.code == 2 and "unknown tasks 'push'" in wrong.err
+  sources = ("--source=noise,random", "--source=expert", "--clips=1")
+  done = launch("collect", task, *sources, *sizes)
+  assert done.code == 0, done.err
   assert len((tmp_path / "metrics.jsonl").read_text().splitlines()) == 2
 
 
@@ -323,7 +306,6 @@ def test_command_line(tmp_path):
     (["--want=all"], "--want needs --source"),
   ],
 )
-def test_flags_that_do_not_go_together(arguments, message):
-  wrong = _run(*arguments)
-  assert wrong.returncode == 2 and "Traceback" not in wrong.stderr
-  assert message in wrong.stderr
+def test_flags_that_do_not_go_together(launch, arguments, message):
+  wrong = launch("collect", *arguments)
+  assert wrong.code == 2 and message in wrong.err
