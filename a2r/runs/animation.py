@@ -1,4 +1,4 @@
-"""Short endless animations as WebP and GIF.
+"""Encodes short endless animations as WebP and GIF.
 
 Letters: T frames, H W image.
 """
@@ -14,7 +14,7 @@ _FRAME_MS, _LAST_MS = 100, 800  # The outcome stays for a while.
 
 
 def encode(frames: np.ndarray, format_name: str) -> bytes:
-  """An endless animation of uint8 frames `[T, H, W, 3]` as bytes."""
+  """Returns an endless animation of uint8 frames `[T, H, W, 3]` as bytes."""
   images = [Image.fromarray(frame) for frame in frames]
   options = {"quality": 88, "method": 4}
   if format_name == "gif":
@@ -40,7 +40,7 @@ def encode(frames: np.ndarray, format_name: str) -> bytes:
 
 
 def read_frame(path: pathlib.Path, index: int) -> Image.Image:
-  """A frame of an animation; equal neighbors may be stored as one."""
+  """Returns a frame of an animation; equal neighbors may be stored as one."""
   with Image.open(path) as image:
     left = index * _FRAME_MS
     for number in range(image.n_frames):

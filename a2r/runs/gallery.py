@@ -139,7 +139,7 @@ def make_clips(
     keys: what to make.
     config: of all of them.
     out: the gallery's folder.
-    collect_fn: the simulator, `sim.collect`.
+    collect_fn: the simulator.
 
   Yields:
     Each key once its animation is there.
@@ -189,12 +189,9 @@ def key_frame(task: str, states: np.ndarray, num_frames: int) -> int:
 
 
 def draw_sheet(keys: Sequence[Key], config: Config, out: pathlib.Path) -> bytes:
-  """Returns the key frames as one PNG: a row per environment and source.
+  """Returns the key frames of what `make_clips` made as one PNG.
 
-  Args:
-    keys: all of them made, see `make_clips`.
-    config: they were made with.
-    out: the gallery's folder.
+  A row per environment and source, a column per task.
   """
   manifest, size = read_manifest(out), config.image_size
   rows = list(dict.fromkeys((key.environment, key.source) for key in keys))
@@ -236,10 +233,12 @@ def draw_sheet(keys: Sequence[Key], config: Config, out: pathlib.Path) -> bytes:
 def render_page(
   keys: Sequence[Key], config: Config, out: pathlib.Path, *, command: str
 ) -> str:
-  """Returns the page as HTML: per source a table of environments and tasks.
+  """Returns the page of what `make_clips` made as HTML.
+
+  Per source a table of environments and tasks.
 
   Args:
-    keys: all combinations of some names, all of them made.
+    keys: all combinations of some names, see `make_keys`.
     config: they were made with.
     out: the gallery's folder.
     command: the command line that makes the gallery.

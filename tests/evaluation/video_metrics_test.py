@@ -50,5 +50,5 @@ def test_leading_axes_are_kept(pairs):
 
 
 def test_too_small_for_the_window():
-  with pytest.raises(ValueError, match="11 pixels, got 8"):
+  with pytest.raises(ValueError, match="11 pixels, got 8x8"):
     video_metrics.ssim(np.zeros((8, 8, 3)), np.zeros((8, 8, 3)))
