@@ -47,13 +47,6 @@ OPTIONAL = {
   ("a2r.runs.reproduction_steps", "a2r.runs.video"),
   ("a2r.runs.reproduction_steps", "configs.fitvid"),
   ("a2r.sim.tabletop.physics", "a2r.sim.tabletop.engines.mjx_engine"),
-  ("data.folder", "data.records"),
-  ("data.folder", "data.store"),
-  ("data.lerobot", "data.records"),
-  ("data.lerobot", "data.store"),
-  ("data.rlds", "data.records"),
-  ("data.rlds", "data.store"),
-  ("data.rlds", "tensorflow_datasets"),
 }
 
 

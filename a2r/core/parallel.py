@@ -4,6 +4,12 @@ The only file that knows how devices are addressed. A loss is written for the
 global batch: it gathers its features over the devices, each device computes
 the same scalar, and averaging the devices' gradients gives the gradient of
 that scalar exactly. `axis_name=None` stands for one device without an axis.
+
+`jax.pmap` is in maintenance; what replaces it is `jax.jit` of `jax.shard_map`
+over a `jax.sharding.Mesh` of the devices. A step keeps its collectives over
+`AXIS`; the state, then of spec `PartitionSpec()`, and the batch, of
+`PartitionSpec(AXIS)`, lose their leading axis of devices. No other file knows
+of it.
 """
 
 from collections.abc import Callable
