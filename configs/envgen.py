@@ -16,14 +16,10 @@ only shows that everything runs.
 
 from ml_collections import config_dict
 
+from a2r import sim
+from a2r.core import checks
 from configs import backbones
 
-TARGETS = (
-  "close_drawer",
-  "move_cup_away",
-  "move_faucet",
-  "push_cup_left_to_right",
-)
 HUMAN_TEMPLATES = (
   "Closing something",
   "Moving something away from the camera",
@@ -33,19 +29,12 @@ HUMAN_TEMPLATES = (
   "Moving something towards the camera",
   "Pushing something from right to left",
 )
-ENVIRONMENTS = (
-  "tabletop/train",
-  "tabletop/test1",
-  "tabletop/test2",
-  "tabletop/test3",
-)
 
 
 def get_config(size: str = "small") -> config_dict.ConfigDict:
   """Settings of the experiment in one of its sizes."""
   sizes = {"small": _small, "paper": _paper, "smoke": _smoke}
-  if size not in sizes:
-    raise ValueError(f"unknown size {size!r}; known: {', '.join(sizes)}")
+  checks.one_of("size", size, sizes)
   return sizes[size]()
 
 
@@ -121,8 +110,8 @@ def _small():
       checkpoint_every=60,
     ),
     eval=dict(
-      environments=ENVIRONMENTS,
-      tasks=TARGETS,
+      environments=sim.ENVIRONMENTS,
+      tasks=sim.TARGETS,
       successes=50,
       failures=50,
       best_metric="auroc",
@@ -174,9 +163,7 @@ def _paper():
 
 def _smoke():
   config = _small()
-  config.data.robot.update(
-    tasks=TARGETS[:2], successes=4, failures=4, near_miss_fraction=0.5
-  )
+  config.data.robot.update(tasks=sim.TARGETS[:2], successes=4, failures=4)
   config.data.human.update(templates=HUMAN_TEMPLATES[:3], clips_per_template=4)
   config.concept2robot.update(
     templates=HUMAN_TEMPLATES[:3], clips_per_template=4
@@ -188,6 +175,9 @@ def _smoke():
     num_steps=6, epoch_steps=3, log_every=1, checkpoint_every=2
   )
   config.eval.update(
-    environments=ENVIRONMENTS[:2], tasks=TARGETS[:2], successes=4, failures=4
+    environments=sim.ENVIRONMENTS[:2],
+    tasks=sim.TARGETS[:2],
+    successes=4,
+    failures=4,
   )
   return config

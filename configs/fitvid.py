@@ -16,12 +16,13 @@ runs.
 
 from ml_collections import config_dict
 
+from a2r.core import checks
+
 
 def get_config(size: str = "small") -> config_dict.ConfigDict:
   """Settings of the experiment in one of its sizes."""
   sizes = {"small": _small, "full": _full, "smoke": _smoke}
-  if size not in sizes:
-    raise ValueError(f"unknown size {size!r}; known: {', '.join(sizes)}")
+  checks.one_of("size", size, sizes)
   return sizes[size]()
 
 

@@ -12,11 +12,13 @@ core this took an hour; docs/backbone.md has what it reaches and what was tried.
 
 from ml_collections import config_dict
 
+from a2r.core import checks
 from configs import backbones
 
 
 def get_config(size: str = "small") -> config_dict.ConfigDict:
   """Settings; `smoke` is a few steps of a tiny backbone."""
+  checks.one_of("size", size, ("small", "smoke"))
   config = config_dict.create(
     seed=0,
     model=dict(backbone=backbones.small()),
@@ -48,6 +50,4 @@ def get_config(size: str = "small") -> config_dict.ConfigDict:
       num_steps=4, epoch_steps=2, batch_size=8, log_every=1, checkpoint_every=2
     )
     config.eval.clips_per_template = 1
-  elif size != "small":
-    raise ValueError(f"unknown size {size!r}; known: small, smoke")
   return config

@@ -25,6 +25,7 @@ negatives of all devices count, and products are bfloat16. Clips are stored as
 
 from ml_collections import config_dict
 
+from a2r.core import checks
 from configs import backbones
 
 # Short captions, what the published runs had.
@@ -44,9 +45,7 @@ def get_config(size: str = "template") -> config_dict.ConfigDict:
   """Settings in one of the sizes."""
   if size == "smoke":
     return _smoke()
-  if size not in _SIZES:
-    known = ", ".join([*_SIZES, "smoke"])
-    raise ValueError(f"unknown size {size!r}; known: {known}")
+  checks.one_of("size", size, [*_SIZES, "smoke"])
   return config_dict.create(
     seed=42,
     data=dict(

@@ -8,6 +8,7 @@ whose protocol that table follows: first what its robot shows, then what it is
 judged on, then what its released code names besides.
 """
 
+from a2r.core import checks
 from configs import envgen
 
 # The three tasks that the robot shows in task generalization.
@@ -45,8 +46,5 @@ def find(name: str) -> tuple[str, ...]:
   Raises:
     ValueError: an unknown name; lists the known.
   """
-  if name not in TEMPLATES:
-    raise ValueError(
-      f"unknown list of templates {name!r}; known: {', '.join(TEMPLATES)}"
-    )
+  checks.one_of("list of templates", name, TEMPLATES)
   return TEMPLATES[name]
