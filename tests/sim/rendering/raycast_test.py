@@ -3,6 +3,7 @@
 G moving shapes, S pictures.
 """
 
+import dataclasses
 import functools
 
 import jax
@@ -161,39 +162,33 @@ def _draw(still, moving, casters=None):
   return _draw_jit(still_types, types, rest, geoms, casters)
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def _cast(types, position, rotation, looks, camera, light):
-  """Every shape drawn anew in poses `[S, G, ...]`; `looks` are the others'."""
-
-  def picture(position, rotation):
-    geoms = looks.replace(position=position, rotation=rotation)
-    return raycast.make_backdrop(
-      types, geoms, camera, light, height=_SIZE, width=_SIZE
-    ).traced
-
-  return jax.vmap(picture, out_axes=raycast.Traced(0, 0, 1, 1))(
-    position, rotation
+def _cast(types, geoms, camera, light):
+  """Every shape drawn anew in S poses: `[S, G, ...]` but for looks."""
+  rows = [
+    _trace_jit(
+      types, geoms.replace(position=position, rotation=rotation), camera, light
+    )
+    for position, rotation in zip(geoms.position, geoms.rotation, strict=True)
+  ]
+  depth, segment, shade, sun = zip(*map(dataclasses.astuple, rows), strict=True)
+  return raycast.Traced(
+    np.stack(depth), np.stack(segment), np.stack(shade, 1), np.stack(sun, 1)
   )
 
 
 def _cast_both(still, moving):
   """Casts all shapes anew; segments as `raycast.draw` numbers them."""
   (still_types, rest), (types, geoms) = still, moving
-  alike = jax.tree.map(lambda x: jnp.stack([x] * len(_ROTATIONS)), rest)
-  position, rotation = (
-    jnp.concatenate([getattr(x, name) for x in (alike, geoms)], axis=1)
-    for name in ("position", "rotation")
-  )
-  looks = jax.tree.map(
-    lambda *x: jnp.concatenate(x),
-    rest,
-    geoms.replace(position=geoms.position[0], rotation=geoms.rotation[0]),
-  )
-  traced = _cast(
-    still_types + types, position, rotation, looks, _above(3.0), _LIGHT
-  )
-  count = len(still_types)
-  segment = np.asarray(traced.segment)
+  both = {
+    field: jnp.concatenate([getattr(rest, field), getattr(geoms, field)])
+    for field in ("size", "rgb", "shine")
+  }
+  for field in ("position", "rotation"):
+    alike = jnp.stack([getattr(rest, field)] * len(_ROTATIONS))
+    both[field] = jnp.concatenate([alike, getattr(geoms, field)], axis=1)
+  both = geometry.Geoms(**both)
+  traced = _cast(still_types + types, both, _above(3.0), _LIGHT)
+  count, segment = len(still_types), traced.segment
   moving = -2 - (segment - count)
   return traced.replace(segment=np.where(segment < count, segment, moving))
 
@@ -297,9 +292,7 @@ def test_a_lively_tabletop_is_drawn_as_if_it_stood_still(name):
   size, rgb = model.mj.geom_size[rows], model.mj.geom_rgba[rows, :3]
   theirs = _cast(
     tuple(map(int, model.mj.geom_type[rows])),
-    position,
-    rotation,
-    geometry.Geoms(None, None, size, rgb, pattern, shine),
+    geometry.Geoms(position, rotation, size, rgb, pattern, shine),
     scenery.backdrop.camera,
     scenery.backdrop.light,
   )
