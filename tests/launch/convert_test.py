@@ -3,10 +3,7 @@
 import dataclasses
 import importlib.util
 import json
-import os
 import pathlib
-import subprocess
-import sys
 import types
 
 import numpy as np
@@ -185,58 +182,40 @@ def test_a_feature_that_sees_order_is_told_of(folder):
     assert ("update_pooler_embed=True" in told) == order
 
 
-def _python(*arguments):
-  env = os.environ | {"XLA_FLAGS": "", "PYTHONPATH": str(ROOT)}
-  return subprocess.run(
-    [sys.executable, *map(str, arguments)],
-    capture_output=True,
-    text=True,
-    cwd=ROOT,
-    env=env,
+@pytest.mark.parametrize(
+  "arguments, message",
+  [
+    ([f"--from={TINY}"], "--to is missing"),
+    (["--to={tmp}/x"], "pass either --from, or both --beit and --bert"),
+    (["--to={tmp}/x", "--beit=b"], "pass either --from"),
+    (["--to={tmp}", f"--from={TINY}"], "is there already"),
+    (["--to={tmp}/x", "--from={vocab}"], "torch.save"),
+    (["--to={tmp}/x", "--from=nowhere.pth"], "nowhere.pth"),
+    (["--to={tmp}/x", "--from={tmp}"], "checkpoints"),
+  ],
+)
+def test_mistakes_are_one_line(launch, vocab, tmp_path, arguments, message):
+  done = launch(
+    "convert", *(a.format(tmp=tmp_path, vocab=vocab) for a in arguments)
   )
+  assert done.code == 2
+  (line,) = done.err.strip().splitlines()
+  assert message in line
 
 
-def test_command_line(vocab, tmp_path):
-  target = tmp_path / "there"
-  target.mkdir()
-  torch = importlib.util.find_spec("torch")
-  mistakes = [
-    ((f"--from={TINY}",), "--to is missing"),
-    ((f"--to={tmp_path}/x",), "pass either --from, or both --beit and --bert"),
-    ((f"--to={tmp_path}/x", "--beit=b"), "pass either --from"),
-    ((f"--to={target}", f"--from={TINY}"), "is there already"),
-    ((f"--to={tmp_path}/x", f"--from={vocab}"), "torch.save"),
-    ((f"--to={tmp_path}/x", "--from=nowhere.pth"), "nowhere.pth"),
-    ((f"--to={tmp_path}/x", f"--from={tmp_path}"), "checkpoints"),
-  ]
-  if not torch:
-    mistakes.append(((f"--to={tmp_path}/x.pth", "--from=a"), "needs PyTorch"))
-  lines = [["convert", *arguments] for arguments, _ in mistakes]
-  good = ["convert", f"--from={TINY}", f"--to={tmp_path}/x", f"--vocab={vocab}"]
-  # One process for all: most of its time is importing.
-  code = (
-    "import sys\nfrom absl import flags\nfrom launch import app, convert\n"
-    f"for sys.argv in {lines}:\n"
-    "  try:\n    app.run(convert.main)\n"
-    "  except SystemExit as error:\n    assert error.code == 2\n"
-    "  else:\n    raise AssertionError(sys.argv)\n"
-    "  flags.FLAGS.unparse_flags()\n"
-    "  for f in ('from', 'to', 'beit'):\n    flags.FLAGS[f].unparse()\n"
-    f"sys.argv = {good}\n"
-    "app.run(convert.main)\n"
-    "heavy = {'tensorflow', 'mujoco', 'torch'} & set(sys.modules)\n"
-    "assert not heavy, heavy\n"
+def test_command_line(launch, vocab, tmp_path):
+  target = tmp_path / "x"
+  done = launch(
+    "convert", f"--from={TINY}", f"--to={target}", f"--vocab={vocab}"
   )
-  done = _python("-c", code)
-  assert done.returncode == 0, done.stderr
-  told = done.stderr.strip().splitlines()
-  assert len(told) == len(mistakes), done.stderr
-  for line, (_, message) in zip(told, mistakes, strict=True):
-    assert message in line
-  assert done.stdout.startswith(
+  assert done.code == 0
+  assert done.out.startswith(
     "210 keys, layout fine-tuned, 96,051 parameters\n4 frames of 32 x 32"
   )
-  assert f"--config.model.init={tmp_path}/x" in done.stdout
+  assert f"--config.model.init={target}" in done.out
+  if not importlib.util.find_spec("torch"):
+    done = launch("convert", f"--to={tmp_path}/x.pth", "--from=a")
+    assert done.code == 2 and "needs PyTorch" in done.err
 
 
 def test_pytorch_reads_what_is_written(folder, tmp_path):
