@@ -42,7 +42,7 @@ _TITLE = 0.45
 
 
 def _encode(fig, **options) -> bytes:
-  """The figure as a picture, a PNG unless told otherwise."""
+  """The figure as a picture, a PNG if `options` name no other format."""
   stream = io.BytesIO()
   fig.savefig(stream, **{"format": "png", "facecolor": "white"} | options)
   return stream.getvalue()

@@ -51,8 +51,8 @@ def quality(
       the wrong ones of a clip, so no two should mean the same.
     num_times: P, points in time, at most one per frame.
     max_prefix_clips: prefixes scored per environment; half of them of
-      successes, half of near-misses (of all failures where none are told
-      apart), drawn evenly over tasks.
+      successes, half of near-misses (of all failures where none is a
+      near-miss), drawn evenly over tasks.
     seed: of this draw.
 
   Returns:

@@ -112,15 +112,15 @@ def evaluate(
   num_moved = sums.pop("num_moved").sum(axis=0, dtype=np.float64)
   figures = {
     name: {
-      "psnr": one["psnr"].mean(axis=0, dtype=np.float64),
-      "ssim": one["ssim"].mean(axis=0, dtype=np.float64),
+      "psnr": part["psnr"].mean(axis=0, dtype=np.float64),
+      "ssim": part["ssim"].mean(axis=0, dtype=np.float64),
       "psnr_moved": np.asarray(
         video_metrics.mse_to_psnr(
-          one["error"].sum(axis=0, dtype=np.float64) / num_moved.clip(min=1.0)
+          part["error"].sum(axis=0, dtype=np.float64) / num_moved.clip(min=1.0)
         )
       ),
     }
-    for name, one in sums.items()
+    for name, part in sums.items()
   }
   return Result(
     horizons=config.stride * np.arange(1, predicted.shape[1] + 1),
