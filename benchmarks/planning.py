@@ -23,7 +23,7 @@ from a2r.core import compilation
 from a2r.models import adapt2reward as net
 from a2r.models import scorer
 from a2r.models.singularity import singularity
-from a2r.planning import base, objectives, planner, simulation, timing
+from a2r.planning import base, config, objectives, planner, simulation, timing
 from a2r.sim.tabletop import episodes, physics, tasks
 from benchmarks import results
 from configs import backbones
@@ -40,15 +40,20 @@ def _rows():
   pixels, state = "pixels", "true state"
   for trials in (1, 40):
     for what in (state, pixels):
-      yield f"shooting, {what}, {trials} trials", trials, what, base.Settings()
-  cem = base.Settings(method="cem", num_iterations=3)
+      yield (
+        f"shooting, {what}, {trials} trials",
+        trials,
+        what,
+        config.PlannerConfig(),
+      )
+  cem = config.PlannerConfig(method="cem", num_iterations=3)
   yield "CEM, 3 rounds, pixels, 1 trials", 1, pixels, cem
-  mppi = base.Settings(method="mppi", num_iterations=3)
+  mppi = config.PlannerConfig(method="mppi", num_iterations=3)
   yield "MPPI, 3 rounds, pixels, 1 trials", 1, pixels, mppi
-  future = base.Settings(clip="future")
+  future = config.PlannerConfig(clip="future")
   yield "shooting, pixels of the future, 1 trials", 1, pixels, future
   for what in (state, pixels):
-    settings = base.Settings(num_samples=_MANY)
+    settings = config.PlannerConfig(num_samples=_MANY)
     yield f"shooting, {_MANY} candidates, {what}, 1 trials", 1, what, settings
 
 

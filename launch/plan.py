@@ -53,7 +53,7 @@ def main():
   planner_flags.check_video_model()
   environments = players.expand_environments(_ENVS.value)
   tasks = players.expand_tasks(_TASKS.value)
-  world = players.World(**planner_flags.world())
+  world = players.World(**planner_flags.dynamics())
   if world.dynamics == "fitvid":
     for environment in environments:
       world.find_video_model(environment)
@@ -62,7 +62,7 @@ def main():
   )
   batches = [
     trials.Batch(
-      environment, tasks, seed, _TRIALS.value, **planner_flags.batch()
+      environment, tasks, seed, _TRIALS.value, **planner_flags.pace()
     )
     for seed in range(_SEEDS.value)
     for environment in environments

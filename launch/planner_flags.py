@@ -3,13 +3,13 @@
 A program names them as its own with `flags.adopt_module_key_flags`.
 """
 
+import dataclasses
+import typing
 from typing import Any
 
 from absl import flags
-from etils import epy
 
-with epy.lazy_imports():
-  from a2r.planning import base
+from a2r.planning import config
 
 _DYNAMICS = flags.DEFINE_enum(
   "dynamics", "sim", ["sim", "fitvid"], "What predicts the futures."
@@ -26,42 +26,53 @@ _PHYSICS = flags.DEFINE_enum(
   ["auto", "c", "mjx"],
   "Physics engine; auto is C on a CPU and MJX elsewhere.",
 )
-_PLANNER = flags.DEFINE_enum(
-  "planner", "shooting", ["shooting", "cem", "mppi"], "How to search."
-)
-_SAMPLES = flags.DEFINE_integer("samples", 100, "Candidates of an iteration.")
-_HORIZON = flags.DEFINE_integer("horizon", 20, "Steps that a plan looks ahead.")
-_PLANS = flags.DEFINE_integer("plans", 3, "Plans of an episode.")
-_ITERATIONS = flags.DEFINE_integer(
-  "iterations", None, "Rounds of drawing; 1 for shooting and 3 for the others."
-)
-_ELITES = flags.DEFINE_integer(
-  "elites", None, "Of cem, the best of a round; a fifth of the candidates."
-)
-_TEMPERATURE = flags.DEFINE_float(
-  "temperature", 0.5, "Of mppi, in standard deviations of the values."
-)
-_REPEAT = flags.DEFINE_integer(
-  "repeat", 1, "Steps that each drawn action is held for."
-)
-_CLIP = flags.DEFINE_enum(
-  "clip",
-  "episode",
-  ["episode", "future"],
-  "What the reward sees: the whole episode, as it was trained on, or the "
-  "predicted steps alone, as DVD does.",
-)
-_MICRO_BATCH = flags.DEFINE_integer(
-  "micro_batch", 512, "Candidates predicted and judged at a time."
-)
 _BATCH = flags.DEFINE_integer("batch", 20, "Trials at a time.", 1)
 _VIDEOS = flags.DEFINE_integer(
   "videos", 1, "Trials of each task and seed to keep as animations.", 0
 )
+# Each field of PlannerConfig: the name of its flag, and what --help says.
+_FIELDS = {
+  "method": ("planner", "How to search."),
+  "num_samples": ("samples", "Candidates of an iteration."),
+  "horizon": ("horizon", "Steps that a plan looks ahead."),
+  "num_plans": ("plans", "Plans of an episode."),
+  "num_iterations": (
+    "iterations", "Rounds of drawing; 1 for shooting and 3 for the others."
+  ),
+  "num_elites": (
+    "elites", "Of cem, the best of a round; a fifth of the candidates."
+  ),
+  "temperature": (
+    "temperature", "Of mppi, in standard deviations of the values."
+  ),
+  "action_repeat": ("repeat", "Steps that each drawn action is held for."),
+  "clip": (
+    "clip",
+    "What the reward sees: the whole episode, as it was trained on, or the "
+    "predicted steps alone, as DVD does.",
+  ),
+  "micro_batch": ("micro_batch", "Candidates predicted and judged at a time."),
+}  # fmt: skip
 
 
-def read(**changes: Any):
-  """The planner's settings, a `planning.base.Settings`.
+def _define(field: dataclasses.Field) -> flags.FlagHolder:
+  """Defines the flag of a field of `PlannerConfig`."""
+  name, text = _FIELDS[field.name]
+  first, *_ = choices = typing.get_args(field.type) or (field.type,)
+  if isinstance(first, str):
+    return flags.DEFINE_enum(name, field.default, choices, text)
+  define = flags.DEFINE_float if first is float else flags.DEFINE_integer
+  return define(name, field.default, text)
+
+
+_PLANNER = {
+  field.name: _define(field)
+  for field in dataclasses.fields(config.PlannerConfig)
+}
+
+
+def read(**changes: Any) -> config.PlannerConfig:
+  """Returns how to plan.
 
   Args:
     **changes: what a program has other than its flags.
@@ -69,24 +80,12 @@ def read(**changes: Any):
   Raises:
     ValueError: flags that make no sense.
   """
-  many = 1 if _PLANNER.value == "shooting" else 3
-  values = {
-    "method": _PLANNER.value,
-    "num_samples": _SAMPLES.value,
-    "horizon": _HORIZON.value,
-    "num_plans": _PLANS.value,
-    "num_iterations": many if _ITERATIONS.value is None else _ITERATIONS.value,
-    "num_elites": _ELITES.value or max(1, _SAMPLES.value // 5),
-    "temperature": _TEMPERATURE.value,
-    "action_repeat": _REPEAT.value,
-    "clip": _CLIP.value,
-    "micro_batch": _MICRO_BATCH.value,
-  }
-  return base.Settings(**values | changes)
+  values = {name: flag.value for name, flag in _PLANNER.items()}
+  return config.PlannerConfig(**values | changes)
 
 
-def world() -> dict[str, Any]:
-  """The fields of a `players.World`."""
+def dynamics() -> dict[str, Any]:
+  """Returns the fields of a `players.DynamicsSpec`."""
   return {
     "dynamics": _DYNAMICS.value,
     "physics": _PHYSICS.value,
@@ -94,9 +93,9 @@ def world() -> dict[str, Any]:
   }
 
 
-def batch() -> dict[str, Any]:
-  """The fields of a `planning.Batch` that are of its pace."""
-  return {"size": _BATCH.value, "num_videos": _VIDEOS.value}
+def pace() -> dict[str, int]:
+  """Returns the fields of a `trials.TrialSpec` that are of its pace."""
+  return {"batch_size": _BATCH.value, "num_videos": _VIDEOS.value}
 
 
 def check_video_model(*, trains_one: bool = False):

@@ -45,4 +45,6 @@ def test_flags_of_planning_are_there():
   for path in (ROOT / "launch").glob("*.py"):
     code = path.read_text("utf-8")
     defined |= set(re.findall(r'DEFINE_\w+\(\s*"(\w+)"', code))
+    # Those of a dataclass's fields: "field": ("flag", "its help").
+    defined |= set(re.findall(r'"\w+": \(\s*"(\w+)",', code))
   assert not named - defined

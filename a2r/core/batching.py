@@ -5,6 +5,7 @@
 """
 
 from collections.abc import Callable, Sequence
+from concurrent import futures
 from typing import Any
 
 import jax
@@ -60,6 +61,8 @@ def map_chunks(
   function: Callable[[PyTree], PyTree],
   size: int | Sequence[int],
   rows: PyTree,
+  *,
+  num_threads: int = 1,
 ) -> PyTree:
   """Returns `function(rows)` in numpy, computed `size` rows at a time.
 
@@ -72,6 +75,7 @@ def map_chunks(
     size: rows of a chunk, at least 1; or several, rising: the least of them
       that holds all rows is taken, else the last.
     rows: a tree of arrays `[N, ...]`, N at least 1.
+    num_threads: chunks at a time. The first is alone: it compiles the programs.
 
   Returns:
     A tree of numpy arrays `[N, ...]`.
@@ -81,9 +85,15 @@ def map_chunks(
     size = min(num, size)
   else:
     size = next((s for s in size if s >= num), size[-1])
-  chunks = []
-  for start in range(0, num, size):
+
+  def call(start):
     index = np.minimum(np.arange(start, start + size), num - 1)
-    chunk = function(jax.tree.map(lambda x, i=index: x[i], rows))
-    chunks.append(jax.device_get(chunk))
+    return jax.device_get(function(jax.tree.map(lambda x: x[index], rows)))
+
+  chunks, starts = [call(0)], range(size, num, size)
+  if num_threads == 1:
+    chunks += map(call, starts)
+  else:
+    with futures.ThreadPoolExecutor(num_threads) as pool:
+      chunks += pool.map(call, starts)
   return jax.tree.map(lambda *x: np.concatenate(x)[:num], *chunks)

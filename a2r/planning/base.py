@@ -12,18 +12,14 @@ size, T frames of the reward's clip, R pictures of a prediction, S picture side
 in pixels.
 """
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
-import numpy as np
 
 from a2r.sim.tabletop import episodes, physics
 
 PyTree = Any
-METHODS = ("shooting", "cem", "mppi")
-CLIPS = ("episode", "future")
 NUM_STATES = physics.NUM_STEPS + 1  # Of an episode, the start included.
 
 
@@ -149,68 +145,3 @@ class Plan(NamedTuple):
   value: jax.Array
   index: jax.Array
   values: jax.Array
-
-
-@dataclasses.dataclass(frozen=True)
-class Settings:
-  """How to plan; the defaults are DVD's (100 random sequences, the best).
-
-  Attributes:
-    method: 'shooting', 'cem' or 'mppi'.
-    num_samples: N, candidates of one iteration.
-    horizon: H; all H actions are executed before the next plan.
-    num_plans: plans of an episode; `horizon * num_plans` is at most 60.
-    num_iterations: rounds of drawing; 'shooting' draws all rounds alike.
-    num_elites: the best so many candidates shape 'cem's next round.
-    temperature: of 'mppi's weights, in standard deviations of the values.
-    action_repeat: steps that each drawn action is held for; 1 is DVD's.
-    clip: what the reward sees: 'episode', the T frames of all 60 steps that
-      rewards are trained on, executed, predicted, and held from then on; or
-      'future', T frames of the H predicted steps, as DVD has it.
-    micro_batch: rows predicted and judged at a time, which bounds memory.
-  """
-
-  method: str = "shooting"
-  num_samples: int = 100
-  horizon: int = 20
-  num_plans: int = 3
-  num_iterations: int = 1
-  num_elites: int = 20
-  temperature: float = 0.5
-  action_repeat: int = 1
-  clip: str = "episode"
-  micro_batch: int = 512
-
-  def __post_init__(self):
-    for name, known in (("method", METHODS), ("clip", CLIPS)):
-      value = getattr(self, name)
-      if value not in known:
-        raise ValueError(f"unknown {name} {value!r}; known: {', '.join(known)}")
-    for name in _COUNTS:
-      value = getattr(self, name)
-      if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise ValueError(f"{name} must be a whole number, got {value!r}")
-      if value < 1:
-        raise ValueError(f"{name} must be at least 1, got {value}")
-    if self.horizon * self.num_plans > physics.NUM_STEPS:
-      raise ValueError(
-        f"an episode has {physics.NUM_STEPS} steps, got {self.num_plans} plans"
-        f" of {self.horizon}"
-      )
-    if self.method == "cem" and self.num_elites > self.num_samples:
-      raise ValueError(
-        f"cannot take {self.num_elites} elites of {self.num_samples} candidates"
-      )
-    if not 0 < self.temperature < np.inf:
-      raise ValueError(f"temperature must be positive, got {self.temperature}")
-
-
-_COUNTS = (
-  "num_samples",
-  "horizon",
-  "num_plans",
-  "num_iterations",
-  "num_elites",
-  "action_repeat",
-  "micro_batch",
-)

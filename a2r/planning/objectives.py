@@ -43,7 +43,7 @@ def from_scorer(
 ) -> base.Objective:
   """Returns a learned reward as the objective.
 
-  Which frames make the clip is a setting of the planner (`Settings.clip`).
+  Which frames make the clip is a setting of the planner (`PlannerConfig.clip`).
 
   Args:
     scorer: the reward.

@@ -1,10 +1,10 @@
-"""Plans: draw candidates, predict, judge, and draw better ones.
+"""Plans: draw candidates, predict, value, and draw better ones.
 
-On an accelerator a plan is one compiled program: all rounds, and within a
-round `micro_batch` rows at a time, so that memory does not grow with the
-number of candidates. On a CPU, and with a dynamics on the host, the same is
-done by compiled pieces of fixed size in a loop outside, for XLA runs on one
-core what is inside of a loop there.
+On an accelerator all candidates of a round are predicted and valued by one
+compiled program, `micro_batch` rows at a time, so that memory does not grow
+with their number. On a CPU, and with a dynamics on the host, the same is done
+by compiled pieces of fixed size in a loop outside, for XLA runs on one core
+what is inside of a loop there.
 
 Memory, measured on a CPU with pictures of 64 pixels and the small reward: a
 plan of 4,096 candidates takes 0.2 GiB more than one of 100 (with MJX, not
@@ -15,28 +15,35 @@ Letters as in `a2r.planning.base`.
 
 import functools
 from collections.abc import Callable
-from concurrent import futures
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from a2r.planning import base, samplers
+from a2r.core import batching
+from a2r.planning import base, config, samplers
 
-# Rows that a CPU predicts and judges at a time: more do not fit its caches.
-_PREDICTED, _JUDGED = 100, 25
-_WORKERS = 2
+# Rows that a CPU predicts and values at a time: more do not fit its caches.
+_PREDICTED, _VALUED = 100, 25
+# While one chunk waits for physics or a picture, another keeps a core busy.
+_THREADS = 2
 
 
 def make_plan_fn(
-  dynamics: base.Dynamics, objective: base.Objective, settings: base.Settings
+  dynamics: base.Dynamics,
+  objective: base.Objective,
+  settings: config.PlannerConfig,
+  *,
+  on_device: bool | None = None,
 ) -> Callable[..., base.Plan]:
   """Returns the planner.
 
   Args:
     dynamics: predicts.
-    objective: judges.
+    objective: values the predictions.
     settings: how.
+    on_device: whether a round is one compiled program; None: unless the
+      dynamics, or JAX's default device, is the host's.
 
   Returns:
     plan_fn: (keys `[E]`, PlanState `[E]`, Timing, task `[E]` int32 in
@@ -51,186 +58,134 @@ def make_plan_fn(
       f"{objective.name!r} reads the true state, which {dynamics.name!r} does"
       " not predict"
     )
-  if dynamics.on_host or jax.default_backend() == "cpu":
-    return functools.partial(_plan_in_pieces, dynamics, objective, settings)
-  return functools.partial(plan_in_one, dynamics, objective, settings)
+  if on_device is None:
+    on_device = not (dynamics.on_host or jax.default_backend() == "cpu")
 
+  def plan_fn(rngs, state, timing, task) -> base.Plan:
+    if dynamics.on_host:
+      state = jax.tree.map(np.asarray, state)
+    if dynamics.prepare_fn is not None:
+      context = _call(dynamics.prepare_fn, dynamics.params, state)
+      state = state._replace(context=context, past=None)
+    distribution = _init(settings, len(task))
+    rounds = []
+    for index in range(settings.num_iterations):
+      drawn, actions, keys = _draw(settings, distribution, rngs, index)
+      args = state, timing, task, actions, keys
+      if on_device:
+        functions = dynamics.predict_fn, objective.value_fn
+        params = dynamics.params, objective.params
+        values = _evaluate(functions, settings.micro_batch, params, *args)
+      else:
+        size = min(settings.micro_batch, _PREDICTED)
+        evaluate_fn = _make_evaluate_fn(dynamics, objective, *args)
+        values = batching.map_chunks(
+          evaluate_fn, size, np.arange(len(actions)), num_threads=_THREADS
+        )
+      values = values.reshape(drawn.shape[:2])
+      rounds.append((drawn, values))
+      if index + 1 < settings.num_iterations:
+        distribution = _update(settings, distribution, drawn, values)
+    return _choose(settings, *(jnp.stack(x) for x in zip(*rounds, strict=True)))
 
-def plan_in_one(dynamics, objective, settings, rngs, state, timing, task):
-  """`plan_fn` as one program, for a dynamics that is pure JAX."""
-  return _plan_in_one(
-    (dynamics.prepare_fn, dynamics.predict_fn, objective.value_fn),
-    settings,
-    (dynamics.params, objective.params),
-    rngs,
-    state,
-    timing,
-    task,
-  )
+  return plan_fn
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def _plan_in_one(functions, settings, params, rngs, state, timing, task):
-  prepare_fn, predict_fn, value_fn = functions
-  state = _prepare(prepare_fn, params[0], state)
-  num_rows = len(task) * settings.num_samples
-  size = min(settings.micro_batch, num_rows)
+def _evaluate(functions, size, params, state, timing, task, actions, keys):
+  """Values `[M]` of actions `[M, H, A]`, `size` rows at a time."""
+  predict_fn, value_fn = functions
+  num_rows, num_samples = len(actions), len(actions) // len(task)
+  size = min(size, num_rows)
 
-  def judge(part):
-    row, actions, keys = part
-    env = row // settings.num_samples
-    rows = jax.tree.map(lambda x: x[env], state)
+  def evaluate(chunk):
+    row, actions, keys = chunk
+    env = row // num_samples
+    rows = _take(state, env)
     future = predict_fn(params[0], rows, actions, timing, keys)
     return value_fn(params[1], rows, future, timing, task[env])
 
-  def turn(distribution, index):
-    drawn, keys = _draw(settings, distribution, rngs, index)
-    actions = samplers.hold(settings, drawn)
-    parts = (
-      jnp.arange(num_rows),
-      actions.reshape(num_rows, *actions.shape[2:]),
-      keys.ravel(),
+  index = np.arange(-(-num_rows // size) * size).clip(max=num_rows - 1)
+  chunks = _take((index, actions, keys), index.reshape(-1, size))
+  return jax.lax.map(evaluate, chunks).ravel()[:num_rows]
+
+
+def _make_evaluate_fn(dynamics, objective, state, timing, task, actions, keys):
+  """A function of rows `[B]` to the values `[B]` of their actions."""
+  num_samples = len(actions) // len(task)
+  actions, task = np.asarray(actions), np.asarray(task)
+  predict_fn = dynamics.predict_fn
+  if not dynamics.on_host:
+    predict_fn = functools.partial(_call, predict_fn)
+  seen = state._replace(sim=None, context=None, past=None)
+
+  def evaluate(rows):
+    env = rows // num_samples
+    future = predict_fn(
+      dynamics.params, _take(state, env), actions[rows], timing, keys[rows]
     )
-    rows = np.arange(-(-num_rows // size) * size).clip(max=num_rows - 1)
-    parts = jax.tree.map(
-      lambda x: x[rows].reshape(-1, size, *x.shape[1:]), parts
-    )
-    values = jax.lax.map(judge, parts).ravel()[:num_rows]
-    values = values.reshape(drawn.shape[:2])
-    return _update(settings, distribution, drawn, values), (drawn, values)
 
-  start = _init(settings, len(task))
-  rounds = jnp.arange(settings.num_iterations)
-  _, (drawn, values) = jax.lax.scan(turn, start, rounds)
-  return _choose(settings, drawn, values)
-
-
-def _plan_in_pieces(dynamics, objective, settings, rngs, state, timing, task):
-  """`plan_fn` by a loop on the host around compiled pieces."""
-  if dynamics.on_host:
-    state = jax.tree.map(np.asarray, state)
-  state = _prepare_jit(dynamics.prepare_fn, dynamics.params, state)
-  distribution = _init_jit(settings, len(task))
-  rounds = []
-  for index in range(settings.num_iterations):
-    drawn, keys = _draw_jit(settings, distribution, rngs, index)
-    values = _judge_all(
-      dynamics, objective, settings, state, timing, task, drawn, keys
-    )
-    rounds.append((drawn, values))
-    if index + 1 < settings.num_iterations:
-      distribution = _update_jit(settings, distribution, drawn, values)
-  drawn, values = (jnp.stack(x) for x in zip(*rounds, strict=True))
-  return _choose_jit(settings, drawn, values)
-
-
-def _judge_all(dynamics, objective, settings, state, timing, task, drawn, keys):
-  """Values `[E, N]` of drawn candidates `[E, N, K, A]`."""
-  actions = np.asarray(_hold_jit(settings, drawn))
-  actions = actions.reshape(-1, *actions.shape[2:])
-  keys, task = keys.ravel(), np.asarray(task)
-  num_rows = len(actions)
-  size = min(settings.micro_batch, _PREDICTED, num_rows)
-  judged = min(_JUDGED, size)
-
-  def judge(start):
-    stop = min(start + size, num_rows)
-    # A program of its own size would be compiled for a last, shorter part.
-    padded = stop if dynamics.on_host else start + size
-    part = np.arange(start, padded).clip(max=num_rows - 1)
-    rows = _take(state, part // settings.num_samples)
-    future = _predict(dynamics, rows, actions[part], timing, keys[part])
-    values = []
-    for first in range(start, stop, judged):
-      part = np.arange(first, first + judged).clip(max=stop - 1)
-      env = part // settings.num_samples
-      found = _value_jit(
+    def value(chunk):
+      env, future = chunk
+      return _call(
         objective.value_fn,
         objective.params,
-        _take(state._replace(sim=None, context=None, past=None), env),
-        _take(future, part - start),
+        _take(seen, env),
+        future,
         timing,
         task[env],
       )
-      values.append(np.asarray(found)[: stop - first])
-    return np.concatenate(values)
 
-  # The first part compiles the programs. While one of the others waits for
-  # physics or a picture, another keeps a core busy.
-  values = [judge(0)]
-  with futures.ThreadPoolExecutor(_WORKERS) as pool:
-    values += pool.map(judge, range(size, num_rows, size))
-  return np.concatenate(values).reshape(drawn.shape[:2])
+    return batching.map_chunks(value, _VALUED, (env, future))
 
-
-def _predict(dynamics, rows, actions, timing, keys):
-  if dynamics.on_host:
-    return dynamics.predict_fn(dynamics.params, rows, actions, timing, keys)
-  return _predict_jit(
-    dynamics.predict_fn, dynamics.params, rows, actions, timing, keys
-  )
-
-
-def _prepare(prepare_fn, params, state):
-  """The state as the dynamics wants it, see `Dynamics.prepare_fn`."""
-  if prepare_fn is None:
-    return state
-  return state._replace(context=prepare_fn(params, state), past=None)
-
-
-def _prepare_jit(prepare_fn, params, state):
-  if prepare_fn is None:
-    return state
-  return _prepare_compiled(prepare_fn, params, state)
+  return evaluate
 
 
 def _take(tree, rows):
   return jax.tree.map(lambda x: x[rows], tree)
 
 
+@functools.partial(jax.jit, static_argnums=0)
+def _call(function, *args):
+  return function(*args)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
 def _init(settings, num_envs):
+  """The first round's distribution, of each environment."""
   return jax.tree.map(
     lambda x: jnp.broadcast_to(x, (num_envs, *x.shape)),
     samplers.init(settings),
   )
 
 
+@functools.partial(jax.jit, static_argnums=0)
 def _draw(settings, distribution, rngs, index):
-  """Candidates `[E, N, K, A]` of a round, and keys `[E, N]` to predict with."""
+  """A round's candidates `[E, N, K, A]`, as actions `[M, H, A]`, keys `[M]`."""
 
-  def one(distribution, rng):
+  def draw(distribution, rng):
     rng_draw, rng_predict = jax.random.split(jax.random.fold_in(rng, index))
     keys = jax.random.split(rng_predict, settings.num_samples)
     return samplers.sample(settings, distribution, rng_draw), keys
 
-  return jax.vmap(one)(distribution, rngs)
+  drawn, keys = jax.vmap(draw)(distribution, rngs)
+  actions = samplers.hold(settings, drawn)
+  return drawn, actions.reshape(-1, *actions.shape[2:]), keys.ravel()
 
 
+@functools.partial(jax.jit, static_argnums=0)
 def _update(settings, distribution, drawn, values):
+  """The next round's distribution, of each environment."""
   update = functools.partial(samplers.update, settings)
   return jax.vmap(update)(distribution, drawn, values)
 
 
+@functools.partial(jax.jit, static_argnums=0)
 def _choose(settings, drawn, values):
   """The Plan of `[I, E, N, K, A]` candidates worth `[I, E, N]`."""
   drawn, values = jnp.swapaxes(drawn, 0, 1), jnp.swapaxes(values, 0, 1)
-  choose = functools.partial(samplers.choose, settings)
-  chosen, value, index = jax.vmap(choose)(drawn, values)
-  return base.Plan(
-    actions=samplers.hold(settings, chosen),
-    value=value,
-    index=index,
-    values=values.reshape(len(values), -1),
+  chosen, value, index = jax.vmap(functools.partial(samplers.choose, settings))(
+    drawn, values
   )
-
-
-_init_jit = jax.jit(_init, static_argnums=(0, 1))
-_draw_jit = jax.jit(_draw, static_argnums=0)
-_update_jit = jax.jit(_update, static_argnums=0)
-_choose_jit = jax.jit(_choose, static_argnums=0)
-_hold_jit = jax.jit(samplers.hold, static_argnums=0)
-_prepare_compiled = jax.jit(_prepare, static_argnums=0)
-_predict_jit = jax.jit(
-  lambda predict_fn, *args: predict_fn(*args), static_argnums=0
-)
-_value_jit = jax.jit(lambda value_fn, *args: value_fn(*args), static_argnums=0)
+  actions = samplers.hold(settings, chosen)
+  return base.Plan(actions, value, index, values.reshape(len(value), -1))

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from a2r.planning import base
+from a2r.planning import config
 from a2r.sim.tabletop import physics
 
 _EPS = 1e-6
@@ -33,7 +33,7 @@ class Distribution(NamedTuple):
   uniform: jax.Array
 
 
-def init(settings: base.Settings) -> Distribution:
+def init(settings: config.PlannerConfig) -> Distribution:
   """The first round's distribution: uniform over the action box."""
   shape = (num_drawn(settings), physics.ACTION_SIZE)
   low, high = _box()
@@ -45,7 +45,7 @@ def init(settings: base.Settings) -> Distribution:
 
 
 def sample(
-  settings: base.Settings, distribution: Distribution, rng: jax.Array
+  settings: config.PlannerConfig, distribution: Distribution, rng: jax.Array
 ) -> jax.Array:
   """Candidates `[N, K, A]` within the action box; `rng` is consumed."""
   shape = (settings.num_samples, *distribution.mean.shape)
@@ -60,7 +60,7 @@ def sample(
 
 
 def update(
-  settings: base.Settings,
+  settings: config.PlannerConfig,
   distribution: Distribution,
   candidates: jax.Array,
   values: jax.Array,
@@ -94,7 +94,7 @@ def update(
 
 
 def choose(
-  settings: base.Settings,
+  settings: config.PlannerConfig,
   candidates: jax.Array,
   values: jax.Array,
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
@@ -133,13 +133,13 @@ def mppi_weights(values: jax.Array, temperature: float) -> jax.Array:
   return jax.nn.softmax((values - values.max()) / scale)
 
 
-def hold(settings: base.Settings, drawn: jax.Array) -> jax.Array:
+def hold(settings: config.PlannerConfig, drawn: jax.Array) -> jax.Array:
   """Actions `[..., H, A]`: each of `drawn` `[..., K, A]` held in turn."""
   held = jnp.repeat(drawn, settings.action_repeat, axis=-2)
   return held[..., : settings.horizon, :]
 
 
-def num_drawn(settings: base.Settings) -> int:
+def num_drawn(settings: config.PlannerConfig) -> int:
   """K, actions drawn for one candidate."""
   return -(-settings.horizon // settings.action_repeat)
 

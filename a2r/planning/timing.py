@@ -6,7 +6,7 @@ Letters as in `a2r.planning.base`.
 import numpy as np
 
 from a2r.core import images
-from a2r.planning import base
+from a2r.planning import base, config
 
 
 def stored(num_frames: int) -> np.ndarray:
@@ -14,12 +14,14 @@ def stored(num_frames: int) -> np.ndarray:
   return images.frame_indices(base.NUM_STATES, num_frames, "ends")
 
 
-def num_taken(settings: base.Settings, num_frames: int) -> int:
+def num_taken(settings: config.PlannerConfig, num_frames: int) -> int:
   """Places of `PlanState.clip`: T, or 0 where the past is not looked at."""
   return num_frames if settings.clip == "episode" else 0
 
 
-def make(settings: base.Settings, num_frames: int, step: int) -> base.Timing:
+def make(
+  settings: config.PlannerConfig, num_frames: int, step: int
+) -> base.Timing:
   """The timing of the plan that is made after `step` timesteps.
 
   Its shapes depend on `settings` and `num_frames` alone: where a plan needs

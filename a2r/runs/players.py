@@ -18,7 +18,7 @@ from a2r import sim
 from a2r.core import checkpoint as checkpoint_lib
 from a2r.learners import dvd, registry
 from a2r.models import scorer as scorer_lib
-from a2r.planning import base, objectives, simulation
+from a2r.planning import base, config, objectives, simulation
 from a2r.runs import trial_store
 
 SPECIAL = ("random", "clock", "ground_truth")
@@ -40,7 +40,7 @@ class Player(NamedTuple):
 
   name: str
   make_objective: Callable[[str], base.Objective] | None
-  settings: base.Settings
+  settings: config.PlannerConfig
   image_size: int = _BLIND_SIZE
   identity: Any = None
 
@@ -96,7 +96,7 @@ class World(NamedTuple):
 
 def make_player(
   run: str,
-  settings: base.Settings,
+  settings: config.PlannerConfig,
   task_names: Sequence[str],
   *,
   name: str | None = None,

@@ -19,7 +19,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from a2r.planning import base
+from a2r.planning import config as config_lib
 from a2r.runs import jobs, players
 from configs import envgen, taskgen
 
@@ -97,7 +97,7 @@ class Experiment:
   num_trials: int
   methods: tuple[str, ...]
   columns: tuple[str, ...]
-  settings: base.Settings
+  settings: config_lib.PlannerConfig
   world: players.World
   batch: Mapping[str, Any]
   data_dir: str | None = None

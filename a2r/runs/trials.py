@@ -15,7 +15,7 @@ import jax
 import numpy as np
 
 from a2r.core import images, progress
-from a2r.planning import base, trials
+from a2r.planning import acting, config
 from a2r.runs import animation, jobs, players, trial_store
 from a2r.sim.tabletop import drawing, physics
 
@@ -32,7 +32,7 @@ class Batch(NamedTuple):
     tasks: names of `sim.TASKS`.
     seed: of all randomness.
     num_trials: of each task.
-    size: trials at a time.
+    batch_size: trials at a time.
     num_videos: trials of each task that are shown.
     fields: what the cells say besides, such as 'experiment'.
   """
@@ -41,7 +41,7 @@ class Batch(NamedTuple):
   tasks: tuple[str, ...]
   seed: int
   num_trials: int
-  size: int = 20
+  batch_size: int = 20
   num_videos: int = 1
   fields: Mapping[str, Any] = {}
 
@@ -68,7 +68,7 @@ def open_store(
   return trial_store.Store(root, key)
 
 
-def plain_settings(settings: base.Settings) -> dict[str, Any]:
+def plain_settings(settings: config.PlannerConfig) -> dict[str, Any]:
   """What of a planner's settings bears on the trials."""
   values = dataclasses.asdict(settings)
   del values["micro_batch"]
@@ -112,7 +112,7 @@ def play(
   if player.make_objective is not None:
     objective = player.make_objective(batch.environment)
     dynamics = world.make_dynamics(batch.environment, player.image_size)
-  size = min(batch.size, batch.num_trials * len(batch.tasks))
+  size = min(batch.batch_size, batch.num_trials * len(batch.tasks))
   # An accelerator would compile its programs anew for a part of another size;
   # a CPU's large programs have sizes of their own, and a part that is filled up
   # takes it longer.
@@ -121,7 +121,7 @@ def play(
     part = missing[start : start + size]
     filled = part + [part[-1]] * (fills * (size - len(part)))
     began = time.monotonic()
-    result = trials.run(
+    result = acting.run(
       batch.environment,
       [batch.tasks[index] for _, index in filled],
       [trial_seed(batch.seed, trial) for trial, _ in filled],
@@ -129,7 +129,6 @@ def play(
       objective,
       player.settings,
       physics=world.physics,
-      batch_size=size,
     )
     seconds = (time.monotonic() - began) / len(part)
     _keep(store, player, batch, found, part, result, seconds)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from a2r import sim
-from a2r.planning import base, trials
+from a2r.planning import acting, config
 from a2r.runs import players, trial_results, trial_store
 from a2r.runs import trials as planning
 
@@ -27,7 +27,7 @@ def played(monkeypatch):
     rows.extend((environment, t, s) for t, s in zip(tasks, seeds, strict=True))
     draws = [np.random.default_rng(seed) for seed in seeds]
     steps = settings.horizon * settings.num_plans
-    return trials.Trials(
+    return acting.Trials(
       states=np.float32([rng.normal(size=(61, 13)) for rng in draws]),
       qpos=np.zeros((len(seeds), 61, 19), np.float32),
       actions=np.float32([rng.normal(size=(steps, 5)) for rng in draws]),
@@ -36,7 +36,7 @@ def played(monkeypatch):
       frames=None,
     )
 
-  monkeypatch.setattr(trials, "run", run)
+  monkeypatch.setattr(acting, "run", run)
   monkeypatch.setattr(planning, "_animate", lambda *_: b"picture")
   return rows
 
@@ -52,7 +52,7 @@ def _run(
   dynamics="sim",
   **settings,
 ):
-  player = players.make_player(name, base.Settings(**settings), tasks)
+  player = players.make_player(name, config.PlannerConfig(**settings), tasks)
   world = players.World(dynamics)
   batches = [
     planning.Batch("tabletop/train", tasks, seed, trials, batch)
@@ -241,7 +241,7 @@ def test_unknown_names_list_the_known():
   with pytest.raises(ValueError, match="'fly'; known: all, close_drawer"):
     players.expand_tasks(["fly", "poke_cup"])
   with pytest.raises(ValueError, match="known: random, clock, ground_truth"):
-    players.make_player("runs/nothing", base.Settings(), ["poke_cup"])
+    players.make_player("runs/nothing", config.PlannerConfig(), ["poke_cup"])
   assert len(players.expand_environments(["all"])) == 4
   assert players.expand_tasks(["all"]) == sim.TARGETS
 

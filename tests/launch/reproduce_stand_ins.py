@@ -7,7 +7,7 @@ import numpy as np
 
 from a2r.evaluation import comparison_text, quality
 from a2r.learners import registry
-from a2r.planning import trials
+from a2r.planning import acting
 from a2r.runs import datasets
 from a2r.runs import train as training
 from a2r.runs import trials as planning
@@ -25,7 +25,7 @@ def make(done):
     name = objective.name if objective else "random"
     done.append(("play", name, environment, tuple(sorted(set(seeds)))))
     draws = [np.random.default_rng(seed) for seed in seeds]
-    return trials.Trials(
+    return acting.Trials(
       states=np.zeros((len(seeds), 61, 13), np.float32),
       qpos=np.zeros((len(seeds), 61, 19), np.float32),
       actions=np.zeros((len(seeds), 60, 5), np.float32),
@@ -53,7 +53,7 @@ def make(done):
 
   return [
     (training, "run", train),
-    (trials, "run", play),
+    (acting, "run", play),
     (planning, "_animate", lambda *_: b"picture"),
     (registry, "load_scorer", load),
     (quality, "quality", judge),

@@ -13,7 +13,7 @@ from ml_collections import config_dict
 import configs
 from a2r import runs, sim
 from a2r.core import checkpoint
-from a2r.planning import base
+from a2r.planning import config
 from a2r.runs import (
   players,
   reproduction,
@@ -40,7 +40,7 @@ def _experiment(folder, **changes):
     "num_seeds": 1,
     "num_trials": 2,
     "methods": ("random", "dvd"),
-    "settings": base.Settings(num_samples=4, num_elites=1),
+    "settings": config.PlannerConfig(num_samples=4, num_elites=1),
     "world": players.World(),
     "batch": {},
   } | changes
@@ -194,7 +194,7 @@ def test_other_planners_have_cells_of_their_own(log, tmp_path):
   _run(tmp_path, methods=("dvd",))
   del log[:]
   results = _run(
-    tmp_path, methods=("dvd",), settings=base.Settings(clip="future")
+    tmp_path, methods=("dvd",), settings=config.PlannerConfig(clip="future")
   )
   assert [row[0] for row in log] == ["play", "play"]
   assert len(results["cells"]) == 4

@@ -8,7 +8,7 @@ import pytest
 
 from a2r import sim
 from a2r.models import scorer as scorer_lib
-from a2r.planning import base, objectives, timing
+from a2r.planning import base, config, objectives, timing
 from a2r.sim.tabletop import episodes, physics, tasks
 
 ENVIRONMENT = "tabletop/train"
@@ -32,7 +32,7 @@ def held(states):
 
 
 def value(objective, rows, future, task, *, step=0, num_frames=0):
-  times = timing.make(base.Settings(), num_frames, step)
+  times = timing.make(config.PlannerConfig(), num_frames, step)
   index = np.array([list(tasks.TASKS).index(task)])
   return float(
     objective.value_fn(objective.params, rows, future, times, index)[0]
@@ -48,7 +48,7 @@ def test_log_is_what_happened_and_what_is_predicted():
   states = np.zeros((1, 61, 13), np.float32)
   states[0, :, 0] = np.minimum(np.arange(61), 20)
   ahead = np.tile(100 + np.arange(21.0)[None, :, None], (1, 1, 13))
-  times = timing.make(base.Settings(), 0, 20)
+  times = timing.make(config.PlannerConfig(), 0, 20)
   whole = objectives.episode_states(make_rows(states), future_of(ahead), times)
   expected = np.concatenate(
     [np.arange(21), 101 + np.arange(20), np.full(20, 120)]
@@ -118,7 +118,7 @@ def test_scorer_sees_the_clip_and_its_own_task():
   clip[:, 1:] = 2
   frames = np.full((2, 1, 4, 4, 3), 3, np.uint8)
   frames[1] = 5
-  times = timing.make(base.Settings(), 4, 20)
+  times = timing.make(config.PlannerConfig(), 4, 20)
   found = objective.value_fn(
     objective.params,
     make_rows(np.zeros((2, 61, 13), np.float32), clip),

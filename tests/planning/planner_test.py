@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from a2r.planning import base, planner, timing
+from a2r.planning import config, planner, timing
 
 SMALL = {"num_samples": 30, "num_elites": 6, "horizon": 4, "num_plans": 2}
 
@@ -18,26 +18,23 @@ def keys(seeds):
   return jax.vmap(jax.random.key)(np.asarray(seeds, np.uint32))
 
 
-def plan(dynamics, objective, settings, state, seeds, task, *, in_one=False):
-  plan_fn = planner.make_plan_fn(dynamics, objective, settings)
+def plan(dynamics, objective, settings, state, seeds, task, **kwargs):
+  plan_fn = planner.make_plan_fn(dynamics, objective, settings, **kwargs)
   times = timing.make(settings, objective.num_frames, 0)
-  args = (keys(seeds), state, times, np.asarray(task, np.int32))
-  if in_one:
-    return planner.plan_in_one(dynamics, objective, settings, *args)
-  return plan_fn(*args)
+  return plan_fn(keys(seeds), state, times, np.asarray(task, np.int32))
 
 
-@pytest.mark.parametrize("method", base.METHODS)
+@pytest.mark.parametrize("method", config.METHODS)
 @pytest.mark.parametrize("num_frames", [0, 2])
-def test_one_program_and_pieces_and_host_agree(toy, method, num_frames):
-  """Also where the rows of the last part are fewer than of the others."""
-  settings = base.Settings(
+def test_device_and_loop_and_host_agree(toy, method, num_frames):
+  """Also where the rows of the last chunk are fewer than of the others."""
+  settings = config.PlannerConfig(
     method=method, num_iterations=2, micro_batch=40, **SMALL
   )
   state = toy.make_state([0.0, 1.0, -2.0], num_frames)
   objective = toy.make_objective(num_frames)
   args = (objective, settings, state, [3, 4, 5], [1, 3, 6])
-  one = plan(toy.make_dynamics(), *args, in_one=True)
+  one = plan(toy.make_dynamics(), *args, on_device=True)
   for dynamics in (toy.make_dynamics(), toy.make_dynamics(on_host=True)):
     pieces = plan(dynamics, *args)
     for a, b in zip(one, pieces, strict=True):
@@ -47,7 +44,7 @@ def test_one_program_and_pieces_and_host_agree(toy, method, num_frames):
 
 
 def test_best_candidate_is_what_the_goal_asks_for(toy):
-  settings = base.Settings(method="cem", num_iterations=4, **SMALL)
+  settings = config.PlannerConfig(method="cem", num_iterations=4, **SMALL)
   state = toy.make_state([0.0, 0.0, 1.0])
   task = np.array([0, 6, 4])
   found = plan(
@@ -60,9 +57,9 @@ def test_best_candidate_is_what_the_goal_asks_for(toy):
   np.testing.assert_array_equal(found.index, found.values.argmax(axis=1))
 
 
-@pytest.mark.parametrize("in_one", [False, True])
-def test_plan_depends_on_its_own_seed_and_state_alone(toy, in_one):
-  settings = base.Settings(micro_batch=20, **SMALL)
+@pytest.mark.parametrize("on_device", [False, True])
+def test_plan_depends_on_its_own_seed_and_state_alone(toy, on_device):
+  settings = config.PlannerConfig(micro_batch=20, **SMALL)
   dynamics = toy.make_dynamics(noise=0.5)
   whole = plan(
     dynamics,
@@ -71,7 +68,7 @@ def test_plan_depends_on_its_own_seed_and_state_alone(toy, in_one):
     toy.make_state([0.0, 1.0, 2.0]),
     [7, 8, 9],
     [0, 1, 2],
-    in_one=in_one,
+    on_device=on_device,
   )
   alone = plan(
     dynamics,
@@ -80,18 +77,18 @@ def test_plan_depends_on_its_own_seed_and_state_alone(toy, in_one):
     toy.make_state([2.0]),
     [9],
     [2],
-    in_one=in_one,
+    on_device=on_device,
   )
   np.testing.assert_array_equal(whole.actions[2], alone.actions[0])
   np.testing.assert_allclose(whole.values[2], alone.values[0], rtol=1e-6)
   assert np.ptp(whole.values[0]) > 0
 
 
-@pytest.mark.parametrize("in_one", [False, True])
+@pytest.mark.parametrize("on_device", [False, True])
 def test_programs_are_compiled_once_for_all_plans_tasks_and_weights(
-  toy, in_one
+  toy, on_device
 ):
-  settings = base.Settings(num_samples=13, horizon=5, num_plans=3)
+  settings = config.PlannerConfig(num_samples=13, horizon=5, num_plans=3)
   state = toy.make_state([0.0, 1.0], 4)
   toy.TRACES.clear()
   for step, gain in ((0, 1.0), (5, 2.0), (10, 3.0)):
@@ -99,15 +96,15 @@ def test_programs_are_compiled_once_for_all_plans_tasks_and_weights(
     objective = toy.make_objective(4)
     times = timing.make(settings, 4, step)
     args = (keys([step, 1]), state, times, np.array([step % 7, 1], np.int32))
-    if in_one:
-      planner.plan_in_one(dynamics, objective, settings, *args)
-    else:
-      planner.make_plan_fn(dynamics, objective, settings)(*args)
+    plan_fn = planner.make_plan_fn(
+      dynamics, objective, settings, on_device=on_device
+    )
+    plan_fn(*args)
   assert sorted(toy.TRACES) == ["predict", "value"]
 
 
 def test_shooting_draws_all_rounds_from_the_box(toy):
-  settings = base.Settings(num_iterations=3, **SMALL)
+  settings = config.PlannerConfig(num_iterations=3, **SMALL)
   found = plan(
     toy.make_dynamics(),
     toy.make_objective(),
@@ -122,4 +119,4 @@ def test_shooting_draws_all_rounds_from_the_box(toy):
 def test_objective_of_the_state_needs_a_log(toy):
   dynamics = toy.make_dynamics()._replace(has_states=False, name="video")
   with pytest.raises(ValueError, match="'video' does not predict"):
-    planner.make_plan_fn(dynamics, toy.make_objective(), base.Settings())
+    planner.make_plan_fn(dynamics, toy.make_objective(), config.PlannerConfig())

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from a2r.planning import base, samplers
+from a2r.planning import config, samplers
 from a2r.sim.tabletop import physics
 
 TARGET = np.array([0.3, -0.6, 0.9, 0.5, -0.2], np.float32)
@@ -13,7 +13,7 @@ TARGET = np.array([0.3, -0.6, 0.9, 0.5, -0.2], np.float32)
 
 def make(method, **change):
   change = {"num_samples": 20, "num_elites": 4, "horizon": 2} | change
-  return base.Settings(method=method, num_plans=1, **change)
+  return config.PlannerConfig(method=method, num_plans=1, **change)
 
 
 def solve(settings, rng):
@@ -50,7 +50,7 @@ def test_mppi_comes_near_the_optimum():
   assert mean_value(make("mppi", num_samples=100, num_iterations=15)) > -0.1
 
 
-@pytest.mark.parametrize("method", base.METHODS)
+@pytest.mark.parametrize("method", config.METHODS)
 def test_candidates_stay_in_the_box(method):
   settings = make(method, num_iterations=2)
   start = samplers.init(settings)
@@ -75,7 +75,7 @@ def test_first_round_is_uniform_over_the_box():
 
 def test_cem_refits_to_mean_and_deviation_of_the_elites_as_dvd():
   """100 candidates of which DVD takes a fifth: here value n for number n."""
-  settings = base.Settings(method="cem", horizon=1, num_plans=1)
+  settings = config.PlannerConfig(method="cem", horizon=1, num_plans=1)
   candidates = jnp.arange(100.0)[:, None, None] * jnp.ones((1, 1, 5)) / 100
   start = samplers.init(settings)
   refit = samplers.update(settings, start, candidates, jnp.arange(100.0))

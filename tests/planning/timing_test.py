@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from a2r.core import images
-from a2r.planning import base, timing
+from a2r.planning import config, timing
 
 
 def shown(settings, num_frames, step):
@@ -17,7 +17,7 @@ def shown(settings, num_frames, step):
 
 
 def test_eight_frames_of_an_episode_need_three_pictures_a_plan():
-  settings = base.Settings()
+  settings = config.PlannerConfig()
   assert timing.stored(8).tolist() == [0, 9, 17, 26, 34, 43, 51, 60]
   assert shown(settings, 8, 0) == [0, 9, 17, 20, 20, 20, 20, 20]
   assert shown(settings, 8, 20) == [0, 9, 17, 26, 34, 40, 40, 40]
@@ -29,12 +29,12 @@ def test_eight_frames_of_an_episode_need_three_pictures_a_plan():
 @pytest.mark.parametrize("num_frames", [2, 4, 5, 8, 16])
 def test_last_plan_sees_the_clip_that_rewards_are_trained_on(num_frames):
   expected = images.frame_indices(61, num_frames, "ends").tolist()
-  assert shown(base.Settings(), num_frames, 40) == expected
+  assert shown(config.PlannerConfig(), num_frames, 40) == expected
 
 
 @pytest.mark.parametrize("num_frames", [3, 4, 7, 61])
 def test_shapes_do_not_depend_on_the_plan(num_frames):
-  settings = base.Settings(horizon=12, num_plans=5)
+  settings = config.PlannerConfig(horizon=12, num_plans=5)
   for step in range(0, 60, 12):
     times = timing.make(settings, num_frames, step)
     first = timing.make(settings, num_frames, 0)
@@ -46,7 +46,7 @@ def test_shapes_do_not_depend_on_the_plan(num_frames):
 
 
 def test_future_is_the_predicted_steps_alone():
-  settings = base.Settings(clip="future")
+  settings = config.PlannerConfig(clip="future")
   assert timing.num_taken(settings, 8) == 0
   expected = (21 + images.frame_indices(20, 8, "ends")).tolist()
   assert shown(settings, 8, 20) == expected
@@ -55,10 +55,10 @@ def test_future_is_the_predicted_steps_alone():
 
 
 def test_no_pictures_where_nobody_looks():
-  times = timing.make(base.Settings(), 0, 20)
+  times = timing.make(config.PlannerConfig(), 0, 20)
   assert times.offsets.shape == times.source.shape == (0,)
 
 
 def test_clip_of_one_frame_is_refused():
   with pytest.raises(ValueError, match="shows nothing but its start"):
-    timing.make(base.Settings(), 1, 0)
+    timing.make(config.PlannerConfig(), 1, 0)

@@ -7,7 +7,7 @@ import pytest
 
 from a2r.core import checkpoint
 from a2r.models.fitvid import fitvid
-from a2r.planning import base, planner, video_model
+from a2r.planning import base, config, planner, video_model
 
 CONFIG = fitvid.Config(
   image_size=8,
@@ -166,7 +166,7 @@ def _brightness(params, rows, future, timing, task):
 def test_plans_with_it(variables, state):
   dynamics = video_model.make_dynamics(CONFIG, variables)
   objective = base.Objective("bright", {}, _brightness, num_frames=2)
-  settings = base.Settings(
+  settings = config.PlannerConfig(
     num_samples=3, horizon=HORIZON, clip="future", micro_batch=3
   )
   keys = jax.random.split(jax.random.key(0), ENVS)
@@ -174,7 +174,8 @@ def test_plans_with_it(variables, state):
   plan = planner.make_plan_fn(dynamics, objective, settings)(*arguments)
   assert plan.actions.shape == (ENVS, HORIZON, 5)
   np.testing.assert_allclose(plan.value, plan.values.max(axis=1))
-  one = planner.plan_in_one(dynamics, objective, settings, *arguments)
+  plan_fn = planner.make_plan_fn(dynamics, objective, settings, on_device=True)
+  one = plan_fn(*arguments)
   np.testing.assert_allclose(one.values, plan.values, atol=0.5)
 
 
@@ -185,7 +186,7 @@ def _all_equal(params, rows, future, timing, task):
 def test_who_looks_at_nothing_plans_with_it(variables, state):
   dynamics = video_model.make_dynamics(CONFIG, variables)
   objective = base.Objective("clock", {}, _all_equal)
-  settings = base.Settings(num_samples=2, num_elites=1, horizon=HORIZON)
+  settings = config.PlannerConfig(num_samples=2, num_elites=1, horizon=HORIZON)
   keys = jax.random.split(jax.random.key(0), ENVS)
   arguments = keys, state, timing([]), np.zeros(ENVS, np.int32)
   plan = planner.make_plan_fn(dynamics, objective, settings)(*arguments)

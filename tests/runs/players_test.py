@@ -8,7 +8,6 @@ import pytest
 
 from a2r.core import checkpoint
 from a2r.learners import registry
-from a2r.planning import base
 from a2r.runs import players
 from tests import tiny
 
@@ -46,7 +45,7 @@ def test_what_decides_scores_tells_rewards_apart(tmp_path, monkeypatch, method):
     (tmp_path / "config.json").write_text(json.dumps(config))
     if method == "dvd":
       (tmp_path / "demos.npz").write_bytes(demos)
-    settings = base.Settings()
+    settings = config.PlannerConfig()
     return players.make_player(str(tmp_path), settings, ["poke_cup"]).identity
 
   assert identity() == identity()

@@ -4,7 +4,15 @@ import jax
 import numpy as np
 import pytest
 
-from a2r.planning import base, objectives, planner, simulation, timing, trials
+from a2r.planning import (
+  acting,
+  base,
+  config,
+  objectives,
+  planner,
+  simulation,
+  timing,
+)
 from a2r.sim.tabletop import episodes, physics, tasks
 
 ENVIRONMENT = "tabletop/train"
@@ -16,23 +24,16 @@ def scorers(load_module):
   return load_module("planning/objectives_test.py")
 
 
-def play(names, seeds, settings, *, objective=None, batch_size=20):
+def play(names, seeds, settings, *, objective=None):
   dynamics = simulation.make_dynamics(ENVIRONMENT, image_size=SIZE, physics="c")
-  return trials.run(
-    ENVIRONMENT,
-    names,
-    seeds,
-    dynamics,
-    objective,
-    settings,
-    physics="c",
-    batch_size=batch_size,
+  return acting.run(
+    ENVIRONMENT, names, seeds, dynamics, objective, settings, physics="c"
   )
 
 
 def test_ground_truth_reaches_what_random_actions_do_not():
   names, seeds = tasks.TARGETS, [0] * 4
-  settings = base.Settings(num_samples=30)
+  settings = config.PlannerConfig(num_samples=30)
   objective = objectives.ground_truth(ENVIRONMENT)
   planned = play(names, seeds, settings, objective=objective)
   random = play(names, seeds, settings)
@@ -46,7 +47,7 @@ def test_ground_truth_reaches_what_random_actions_do_not():
 
 def test_executed_actions_give_the_same_log_in_a_rollout():
   objective = objectives.ground_truth(ENVIRONMENT)
-  settings = base.Settings(num_samples=4)
+  settings = config.PlannerConfig(num_samples=4)
   found = play(
     ["close_drawer", "move_faucet"], [0, 1], settings, objective=objective
   )
@@ -65,11 +66,11 @@ def test_executed_actions_give_the_same_log_in_a_rollout():
 
 
 def test_trial_depends_on_its_seed_and_task_alone(scorers):
-  """Whatever batch it is in and whoever is played beside it."""
-  settings = base.Settings(num_samples=3, num_plans=2, action_repeat=5)
+  """Whoever is played beside it."""
+  settings = config.PlannerConfig(num_samples=3, num_plans=2, action_repeat=5)
   objective = objectives.from_scorer(scorers.make_scorer(SIZE))
   names = ["close_drawer", "move_faucet", "poke_cup"]
-  many = play(names, [5, 6, 7], settings, objective=objective, batch_size=2)
+  many = play(names, [5, 6, 7], settings, objective=objective)
   alone = play(["poke_cup"], [7], settings, objective=objective)
   for field in ("states", "actions", "success", "values", "frames"):
     np.testing.assert_array_equal(
@@ -79,7 +80,7 @@ def test_trial_depends_on_its_seed_and_task_alone(scorers):
 
 
 def test_frames_are_the_clip_of_the_episode(scorers):
-  settings = base.Settings(num_samples=3)
+  settings = config.PlannerConfig(num_samples=3)
   objective = objectives.from_scorer(scorers.make_scorer(SIZE))
   found = play(["close_drawer"], [0], settings, objective=objective)
   expected = simulation.draw(ENVIRONMENT, found.qpos[:, timing.stored(4)], SIZE)
@@ -92,7 +93,7 @@ def test_frames_are_the_clip_of_the_episode(scorers):
 
 
 def test_short_episodes_stand_still_after_the_last_plan():
-  settings = base.Settings(num_samples=2, horizon=3, num_plans=2)
+  settings = config.PlannerConfig(num_samples=2, horizon=3, num_plans=2)
   found = play(["close_drawer"], [0], settings)
   assert found.actions.shape == (1, 6, 5)
   assert np.ptp(found.states[0, :7], axis=0).max() > 0
@@ -100,7 +101,7 @@ def test_short_episodes_stand_still_after_the_last_plan():
 
 
 def test_random_actions_are_held_if_so_asked():
-  settings = base.Settings(horizon=20, action_repeat=10)
+  settings = config.PlannerConfig(horizon=20, action_repeat=10)
   found = play(["close_drawer"], [0], settings)
   steps = found.actions[0].reshape(6, 10, 5)
   assert np.all(steps == steps[:, :1])
@@ -109,9 +110,9 @@ def test_random_actions_are_held_if_so_asked():
 
 @pytest.mark.slow
 def test_mjx_plays_as_c_does():
-  settings = base.Settings(num_samples=2, horizon=4, num_plans=1)
+  settings = config.PlannerConfig(num_samples=2, horizon=4, num_plans=1)
   found = [
-    trials.run(
+    acting.run(
       ENVIRONMENT, ["close_drawer"], [0], None, None, settings, physics=engine
     )
     for engine in ("c", "mjx")
@@ -123,7 +124,9 @@ def test_mjx_plays_as_c_does():
 @pytest.mark.slow
 def test_plan_of_one_program_with_mjx_is_that_of_c(scorers):
   """Physics, pictures, reward and choice in one program, in two parts."""
-  settings = base.Settings(num_samples=3, horizon=2, num_plans=1, micro_batch=4)
+  settings = config.PlannerConfig(
+    num_samples=3, horizon=2, num_plans=1, micro_batch=4
+  )
   objective = objectives.from_scorer(scorers.make_scorer(SIZE))
   start = jax.tree.map(np.asarray, physics.load(ENVIRONMENT).start())
   picture = simulation.draw(ENVIRONMENT, start.qpos, SIZE)
@@ -141,7 +144,7 @@ def test_plan_of_one_program_with_mjx_is_that_of_c(scorers):
     for engine in ("c", "mjx")
   )
   expected = planner.make_plan_fn(c, objective, settings)(*args)
-  found = planner.plan_in_one(mjx, objective, settings, *args)
+  found = planner.make_plan_fn(mjx, objective, settings, on_device=True)(*args)
   np.testing.assert_allclose(found.values, expected.values, rtol=0.05)
   np.testing.assert_array_equal(found.actions.shape, (2, 2, 5))
   best = np.argmax(found.values, axis=1)
@@ -160,7 +163,7 @@ def test_plan_of_one_program_with_mjx_is_that_of_c(scorers):
 )
 def test_mistakes_are_named(names, seeds, message):
   with pytest.raises((ValueError, KeyError), match=message):
-    play(names, seeds, base.Settings())
+    play(names, seeds, config.PlannerConfig())
 
 
 def test_tasks_without_an_instruction_are_named(scorers):
@@ -169,6 +172,8 @@ def test_tasks_without_an_instruction_are_named(scorers):
   )
   message = "'toy' has no instruction of 'close_drawer'; it has those of poke"
   with pytest.raises(ValueError, match=message):
-    play(["close_drawer"], [0], base.Settings(), objective=objective)
+    play(["close_drawer"], [0], config.PlannerConfig(), objective=objective)
   with pytest.raises(ValueError, match="'toy' needs a dynamics"):
-    trials.run(ENVIRONMENT, ["poke_cup"], [0], None, objective, base.Settings())
+    acting.run(
+      ENVIRONMENT, ["poke_cup"], [0], None, objective, config.PlannerConfig()
+    )

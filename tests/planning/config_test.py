@@ -2,11 +2,11 @@
 
 import pytest
 
-from a2r.planning import base
+from a2r.planning import config
 
 
 def test_defaults_are_those_of_dvd():
-  settings = base.Settings()
+  settings = config.PlannerConfig()
   assert settings.method == "shooting"
   assert (settings.num_samples, settings.horizon, settings.num_plans) == (
     100,
@@ -15,6 +15,8 @@ def test_defaults_are_those_of_dvd():
   )
   assert (settings.num_iterations, settings.num_elites) == (1, 20)
   assert settings.action_repeat == 1
+  search = config.PlannerConfig(method="cem", num_samples=4)
+  assert (search.num_iterations, search.num_elites) == (3, 1)
 
 
 @pytest.mark.parametrize(
@@ -27,7 +29,7 @@ def test_defaults_are_those_of_dvd():
     ({"action_repeat": True}, "action_repeat must be a whole number"),
     ({"horizon": 30}, "60 steps, got 3 plans of 30"),
     (
-      {"method": "cem", "num_samples": 10},
+      {"method": "cem", "num_samples": 10, "num_elites": 20},
       "cannot take 20 elites of 10 candidates",
     ),
     ({"temperature": 0.0}, "temperature must be positive, got 0.0"),
@@ -35,4 +37,4 @@ def test_defaults_are_those_of_dvd():
 )
 def test_settings_that_make_no_sense_are_refused(change, message):
   with pytest.raises(ValueError, match=message):
-    base.Settings(**change)
+    config.PlannerConfig(**change)
