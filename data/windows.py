@@ -93,7 +93,7 @@ def sample(
   return take(episodes, rows, starts, length)
 
 
-def in_turn(
+def tiled_windows(
   episodes: Episodes, num_past: int, num_future: int
 ) -> dict[str, np.ndarray]:
   """All windows that planning would meet, `num_future` pictures apart.

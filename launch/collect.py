@@ -34,7 +34,7 @@ from launch import app
 
 with epy.lazy_imports():
   from a2r import sim
-  from a2r.runs import datasets
+  from a2r.runs import data_settings, datasets, settings
   from a2r.runs.sources import human, stores, tabletop
   from a2r.sim.humans import human_clips
 
@@ -128,13 +128,14 @@ def _collect_experiment() -> str:
   config = _CONFIG.value.copy_and_resolve_references()
   if _OUT.value:
     config.data.dir = _OUT.value
-  datasets.check_names(config)
+  evaluation = settings.Evaluation(**config.eval)
+  data = data_settings.DataSettings.from_config(config.data)
   datasets.open_data(
-    config.data,
+    data,
     seed=config.seed,
     use_failures=config.train.batch.failure > 0,
   )
-  datasets.open_test(config)
+  datasets.open_test(data, evaluation)
   return config.data.dir
 
 

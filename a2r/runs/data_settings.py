@@ -135,16 +135,8 @@ class DataSettings:
   validation: ValidationSettings = ValidationSettings()
 
   @classmethod
-  def from_config(
-    cls, config: "Mapping[str, Any] | DataSettings"
-  ) -> "DataSettings":
-    """Returns the settings of a config's `data`; others' keys are ignored.
-
-    Args:
-      config: nested values, or settings already: these are returned.
-    """
-    if isinstance(config, cls):
-      return config
+  def from_config(cls, config: Mapping[str, Any]) -> "DataSettings":
+    """Returns the settings of a config's `data`; others' keys are ignored."""
     kinds = {
       "human": HumanSettings,
       "robot": RobotSettings,

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from a2r import sim
-from a2r.core import checks
 from a2r.evaluation import labeled
 from a2r.runs import split as split_lib
 from a2r.runs.data_settings import DataSettings
@@ -66,7 +65,6 @@ def open_data(settings: DataSettings, *, seed: int, use_failures: bool) -> Data:
     ValueError: settings or clips that make no sense; says where and what to do.
     FileNotFoundError: a folder of the user's that is not there.
   """
-  settings = DataSettings.from_config(settings)
   disabled, notes, digests = (), [], {}
   is_users = settings.robot.is_users
   if is_users:
@@ -140,7 +138,6 @@ def open_human(
     ValueError: settings or clips that make no sense.
     FileNotFoundError: a folder of the user's that is not there.
   """
-  settings = DataSettings.from_config(settings)
   human = settings.human
   if human.source == "none":
     return None
@@ -159,16 +156,19 @@ def open_human(
   return user.open_human(settings, seed)
 
 
-def open_test(config: Any) -> labeled.LabeledClips | None:
+def open_test(
+  settings: DataSettings, evaluation: Any
+) -> labeled.LabeledClips | None:
   """Opens the clips that a finished run is judged on, made where missing.
 
   They are the same whatever the run's seed. None if no environment is listed,
   or no test path of the user's own clips.
 
   Args:
-    config: the whole settings.
+    settings: of the run's data.
+    evaluation: `environments`, `tasks`, and the `successes` and `failures` of
+      each, see `settings.Evaluation`.
   """
-  settings = DataSettings.from_config(config.data)
   if settings.robot.is_users:
     if not settings.robot.test_path:
       return None
@@ -180,27 +180,15 @@ def open_test(config: Any) -> labeled.LabeledClips | None:
         settings,
         "test",
         environment=name,
-        tasks=tuple(config.eval.tasks),
-        successes=config.eval.successes,
-        failures=config.eval.failures,
+        tasks=tuple(evaluation.tasks),
+        successes=evaluation.successes,
+        failures=evaluation.failures,
       ),
       settings,
     )
-    for name in config.eval.environments
+    for name in evaluation.environments
   ]
   return labeled.concatenate(clips) if clips else None
-
-
-def check_names(config: Any):
-  """Fails early where the evaluation names what does not exist.
-
-  Args:
-    config: the whole settings.
-  """
-  for name in config.eval.environments:
-    checks.one_of("eval.environments", name, sim.ENVIRONMENTS)
-  for name in config.eval.tasks:
-    checks.one_of("eval.tasks", name, sim.TASKS)
 
 
 def load_labeled(

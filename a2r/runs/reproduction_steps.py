@@ -22,6 +22,7 @@ from a2r.runs import (
   trial_store,
   trials,
 )
+from a2r.runs.data_settings import DataSettings
 from a2r.sim.tabletop import physics
 
 _ALL_RUNS = 2  # Players in memory.
@@ -43,8 +44,9 @@ class Steps:
   def make_clips(self, run):
     """Makes the clips of a run, and those that all are judged on."""
     config = self._asked.config(run)
-    datasets.open_data(config.data, seed=run.seed, use_failures=True)
-    datasets.open_test(config)
+    settings = DataSettings.from_config(config.data)
+    datasets.open_data(settings, seed=run.seed, use_failures=True)
+    datasets.open_test(settings, config.eval)
     _write(self._clips_file(run), self._clips_spec(run))
 
   def is_trained(self, run) -> bool:
@@ -191,7 +193,9 @@ class Steps:
   @functools.cached_property
   def _test(self):
     """The clips that all are judged on."""
-    return datasets.open_test(self._asked.config(self._asked.runs()[0]))
+    config = self._asked.config(self._asked.runs()[0])
+    settings = DataSettings.from_config(config.data)
+    return datasets.open_test(settings, config.eval)
 
   def _trained(self, name: str) -> str | None:
     """When a run ended, which tells it from one trained anew."""

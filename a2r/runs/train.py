@@ -162,7 +162,7 @@ def make_validate_fn(
 
 def _evaluate(config, settings, workdir, data, start):
   """Scores the test clips with the best checkpoint; writes and prints."""
-  test = datasets.open_test(settings)
+  test = datasets.open_test(settings.data, settings.eval)
   opened = {"test": data.validation if test is None else test}
   if data.use_for_selection:
     opened["validation"] = data.validation

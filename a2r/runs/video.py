@@ -135,7 +135,7 @@ def run(config: Any, workdir: pathlib.Path):
   run_folder.store_digests(workdir, digests)
   predict_fn = video_prediction.make_predict_fn(asked.model, asked.latent)
   if not loop.is_finished(str(workdir), asked.clocks.num_steps):
-    held_out = windows.in_turn(
+    held_out = windows.tiled_windows(
       opened["validation"][0], asked.model.num_past, asked.num_future_test
     )
 
@@ -182,7 +182,9 @@ def _evaluate(config, asked, workdir, predict_fn):
   saved = checkpoint_lib.load(workdir, parts=("params", "extra"))
   variables = {"params": saved.parts["params"], **saved.parts["extra"]}
   episodes, _ = play.open_episodes(asked.specs["test"], asked.data_dir)
-  batch = windows.in_turn(episodes, asked.model.num_past, asked.num_future_test)
+  batch = windows.tiled_windows(
+    episodes, asked.model.num_past, asked.num_future_test
+  )
   result = video_prediction.evaluate(asked.model, predict_fn, variables, batch)
   record = {
     "video_prediction": {

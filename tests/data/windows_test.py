@@ -57,8 +57,8 @@ def test_sample(episodes):
   np.testing.assert_array_equal(batch["frames"], again["frames"])
 
 
-def test_in_turn_starts_where_planning_does(episodes):
-  batch = windows.in_turn(episodes, num_past=2, num_future=2)
+def test_tiled_windows_start_where_planning_does(episodes):
+  batch = windows.tiled_windows(episodes, num_past=2, num_future=2)
   now = batch["frames"][:, 1, 0, 0, 0]
   np.testing.assert_array_equal(now, [0, 2, 10, 12, 20, 22])
   np.testing.assert_array_equal(batch["frames"][:, 3, 0, 0, 0], now + 2)

@@ -58,5 +58,5 @@ def make(done):
     (registry, "load_scorer", load),
     (quality, "quality", judge),
     (datasets, "open_data", open_data),
-    (datasets, "open_test", lambda config: None),
+    (datasets, "open_test", lambda *_: None),
   ]

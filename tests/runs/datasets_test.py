@@ -6,6 +6,12 @@ import os
 import pytest
 
 from a2r.runs import datasets
+from a2r.runs.data_settings import DataSettings
+
+
+def _open(config):
+  settings = DataSettings.from_config(config.data)
+  return datasets.open_data(settings, seed=0, use_failures=True)
 
 
 def test_own_clips_are_labelled_and_held_out(own):
@@ -27,7 +33,7 @@ def test_own_clips_are_labelled_and_held_out(own):
 def test_a_share_of_the_clips_at_most_is_held_out(own, own_config):
   config = own_config(os.path.dirname(own[0].data.robot.path))
   config.data.validation.update(successes=8, share=0.25)
-  data = datasets.open_data(config.data, seed=0, use_failures=True)
+  data = _open(config)
   assert data.validation.success.sum() == 2 * 2
   assert (
     "held out of training: 2 of 8 successes and 2 of 8 failures of 'open'"
@@ -43,23 +49,23 @@ def test_unknown_tasks_of_own_clips_are_told(own, own_config):
   with pytest.raises(
     ValueError, match=r"\['fly'\] are not in .*'close', 'open'"
   ):
-    datasets.open_data(config.data, seed=0, use_failures=True)
+    _open(config)
 
 
 def test_folders_that_are_not_there_are_told(own, own_config):
   config = own_config("/nowhere")
   with pytest.raises(FileNotFoundError, match="data.robot.path: /nowhere"):
-    datasets.open_data(config.data, seed=0, use_failures=True)
+    _open(config)
   config.data.robot.path = ""
   with pytest.raises(ValueError, match="--config.data.robot.path=..."):
-    datasets.open_data(config.data, seed=0, use_failures=True)
+    _open(config)
 
 
 def test_human_clips_of_each_template(own, own_config):
   config = own_config(os.path.dirname(own[0].data.robot.path))
 
   def count():
-    human = datasets.open_human(config.data, 0)
+    human = datasets.open_human(DataSettings.from_config(config.data), 0)
     return collections.Counter(human.template.tolist())
 
   every = {
@@ -78,4 +84,4 @@ def test_human_clips_of_each_template(own, own_config):
   assert count() == {"Opening something": 8}
   config.data.human.templates = ("Flying something",)
   with pytest.raises(ValueError, match=r"no clips of the templates \['Flying"):
-    datasets.open_human(config.data, 0)
+    datasets.open_human(DataSettings.from_config(config.data), 0)

@@ -91,7 +91,6 @@ def open_robot(
     ValueError: besides what `open_clips` says, a task that is not there, or
       clips that make no sense.
   """
-  settings = DataSettings.from_config(settings)
   robot = settings.robot
   dataset, notes = open_clips(settings, "robot", key=key)
   known = sorted(set(dataset.task.tolist()))

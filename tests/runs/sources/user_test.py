@@ -76,6 +76,11 @@ def _open(config):
   return datasets.open_data(settings, seed=0, use_failures=True)
 
 
+def _open_test(config):
+  settings = DataSettings.from_config(config.data)
+  return datasets.open_test(settings, config.eval)
+
+
 TEN = {f"{number}.gif": number < 6 for number in range(10)}
 
 
@@ -240,7 +245,7 @@ def test_a_report_on_nothing(tmp_path, capfd, trained):
 
 def test_a_test_manifest_is_what_is_judged_on(tmp_path, ten):
   config = _config(*ten, test_path=str(ten[1]))
-  clips = datasets.open_test(config)
+  clips = _open_test(config)
   assert len(clips) == 10 and set(clips.environment) == {"test clips"}
   data = _open(config)
   said = "10 of the 10 test clips are among"
@@ -251,7 +256,7 @@ def test_a_test_manifest_is_what_is_judged_on(tmp_path, ten):
   settings = DataSettings.from_config(config.data)
   assert user.shared_clips(settings, np.arange(9)) == []
   config.data.robot.test_path = ""
-  assert datasets.open_test(config) is None
+  assert _open_test(config) is None
 
 
 def test_a_run_keeps_its_clips(tmp_path, capfd, trained):
