@@ -46,9 +46,11 @@ def launch(monkeypatch, capsys):
       code = error.code
     finally:
       flagsaver.restore_flag_values(flag_values)
+      package = sys.modules["launch"]
       for module in set(sys.modules) - {"launch.app"}:
         if module.startswith("launch."):
           del sys.modules[module]
+          delattr(package, module.removeprefix("launch."))
     return Done(code, *capsys.readouterr())
 
   return run

@@ -2,9 +2,6 @@
 
 import contextlib
 import json
-import pathlib
-import subprocess
-import sys
 import threading
 
 import jax
@@ -209,16 +206,6 @@ def test_no_damage_to_a_cell_is_a_traceback(tmp_path, byte):
       store.records("x", "poke_cup", 0)
 
 
-def _program(*args):
-  return subprocess.run(
-    [sys.executable, "-m", "launch.plan", *args],
-    cwd=pathlib.Path(__file__).parents[2],
-    capture_output=True,
-    text=True,
-    check=False,
-  )
-
-
 @pytest.mark.parametrize(
   "args, said",
   [
@@ -227,11 +214,11 @@ def _program(*args):
     (["--run=clock", "--plans=4"], "got 4 plans of 20"),
   ],
 )
-def test_a_mistake_is_one_line_and_exit_code_2(args, said, tmp_path):
-  done = _program(*args, f"--workdir={tmp_path}/new")
-  assert done.returncode == 2
-  assert said in done.stderr
-  assert done.stderr.count("\n") == 1
+def test_a_mistake_is_one_line_and_exit_code_2(launch, args, said, tmp_path):
+  done = launch("plan", *args, f"--workdir={tmp_path}/new")
+  assert done.code == 2
+  assert said in done.err
+  assert done.err.count("\n") == 1
   assert not (tmp_path / "new").exists()
 
 
@@ -244,13 +231,6 @@ def test_unknown_names_list_the_known():
     players.make_player("runs/nothing", config.PlannerConfig(), ["poke_cup"])
   assert len(players.expand_environments(["all"])) == 4
   assert players.expand_tasks(["all"]) == sim.TARGETS
-
-
-def test_help_tells_how_to_start():
-  done = _program("--help")
-  assert done.returncode == 0
-  for flag in ("--run", "--planner", "--trials", "--clip"):
-    assert flag in done.stdout
 
 
 @pytest.mark.slow

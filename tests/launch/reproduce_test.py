@@ -1,8 +1,6 @@
 """Reproducing a table, with stand-ins for clips, training and trials."""
 
 import json
-import pathlib
-import subprocess
 import sys
 import types
 
@@ -287,23 +285,11 @@ def test_columns_without_any_row_are_told(tmp_path):
     (["--figure=3", "--methods=vip"], "unknown 'vip'; known: random, clock"),
   ],
 )
-def test_a_mistake_is_one_line_and_exit_code_2(args, said, tmp_path):
-  done = subprocess.run(
-    [
-      sys.executable,
-      "-m",
-      "launch.reproduce",
-      f"--workdir={tmp_path}/a",
-      *args,
-    ],
-    cwd=pathlib.Path(__file__).parents[2],
-    capture_output=True,
-    text=True,
-    check=False,
-  )
-  assert done.returncode == 2
-  assert said in done.stderr
-  assert done.stderr.count("\n") == 1
+def test_a_mistake_is_one_line_and_exit_code_2(launch, args, said, tmp_path):
+  done = launch("reproduce", f"--workdir={tmp_path}/a", *args)
+  assert done.code == 2
+  assert said in done.err
+  assert done.err.count("\n") == 1
   assert not (tmp_path / "a").exists()
 
 
