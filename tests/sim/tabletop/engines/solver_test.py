@@ -2,9 +2,6 @@
 
 import functools
 import itertools
-import os
-import subprocess
-import sys
 
 import jax
 import jax.numpy as jnp
@@ -15,20 +12,6 @@ from a2r.sim.tabletop.engines import solver
 
 _V, _E, _EQUALITIES = 6, 12, 2
 _BATCH = 300
-# Runs apart: what locks up cannot be told from here otherwise.
-_MANY = """
-import sys
-import jax
-import numpy as np
-from a2r.sim.tabletop.engines import solver
-path, out = sys.argv[1:]
-args = np.load(path)
-solve = lambda *args: solver.solve(
-  *args, num_equalities={equalities}, iterations=8, search_iterations=8
-)
-x, _ = jax.jit(jax.vmap(solve))(*(args[name] for name in args.files))
-np.save(out, x)
-"""
 
 
 @functools.partial(jax.jit, static_argnames="num_equalities")
@@ -148,18 +131,11 @@ def test_finds_the_minimum_from_any_start(seed):
     )
 
 
-def test_large_batches_finish(tmp_path):
+def test_large_batches_finish():
   """XLA's Cholesky on a CPU locked up in programs of 256 and more rows."""
-  path, out = tmp_path / "problems.npz", tmp_path / "out.npy"
   problems = [(*_problem(seed), np.zeros(_V)) for seed in range(_BATCH)]
-  batch = map(np.stack, zip(*problems, strict=True))
-  np.savez(path, *(np.float32(x) for x in batch))
-  code = _MANY.format(equalities=_EQUALITIES)
-  command = [sys.executable, "-c", code, str(path), str(out)]
-  environ = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-  subprocess.run(command, check=True, timeout=120, env=environ)
-  x = np.load(out)
-  assert x.shape == (_BATCH, _V)
+  batch = (np.float32(x) for x in map(np.stack, zip(*problems, strict=True)))
+  x, _ = jax.jit(jax.vmap(_solve))(*batch)
   for seed in range(0, _BATCH, 60):
     wanted, _ = _enumerate(*_problem(seed))
     np.testing.assert_allclose(x[seed], wanted, atol=1e-3)
