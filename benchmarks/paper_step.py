@@ -188,7 +188,7 @@ def _time_steps(compiled, state, batch, tflop) -> dict:
   row = {"step_seconds": seconds, "tflops": tflop / seconds}
   if _PEAK.value:
     row["share_of_peak"] = row["tflops"] / _PEAK.value
-  norm = float(optax.global_norm(state.params))
+  norm = float(optax.tree.norm(state.params))
   if not np.isfinite(norm):
     raise FloatingPointError("the timed steps made parameters not finite")
   return row

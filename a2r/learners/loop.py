@@ -188,7 +188,7 @@ def make_step_fn(
     grads = parallel.pmean(grads, axis_name)
     updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
     metrics = parallel.pmean({"loss": loss, **metrics}, axis_name)
-    metrics["grad_norm"] = optax.global_norm(grads)
+    metrics["grad_norm"] = optax.tree.norm(grads)
     state = base.TrainState(
       step=state.step + 1,
       params=optax.apply_updates(state.params, updates),
