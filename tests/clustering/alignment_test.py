@@ -20,7 +20,7 @@ def permuted(clusters, order):
   )
 
 
-@pytest.mark.parametrize("order", itertools.permutations(range(3)))
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
 def test_a_permutation_is_undone(order):
   clusters = clustering.Clusters(
     centers=jnp.eye(3, 5),
