@@ -25,7 +25,7 @@ from etils import epy
 from launch import app, planner_flags
 
 with epy.lazy_imports():
-  from a2r.runs import players, trial_results, trials
+  from a2r.runs import players, trials
 
 _RUN = flags.DEFINE_string(
   "run", None, "Run folder, exported reward, random, clock or ground_truth."
@@ -51,27 +51,27 @@ def main():
   """Reads the flags, plays what is missing and prints the table."""
   app.required(_RUN, "runs/envgen")
   planner_flags.check_video_model()
-  environments = players.expand_environments(_ENVS.value)
   tasks = players.expand_tasks(_TASKS.value)
-  world = players.World(**planner_flags.dynamics())
-  if world.dynamics == "fitvid":
-    for environment in environments:
-      world.find_video_model(environment)
-  player = players.make_player(
-    _RUN.value, planner_flags.read(), tasks, checkpoint=_CHECKPOINT.value
+  spec = trials.TrialSpec(
+    player=players.make_player(
+      _RUN.value, planner_flags.read(), tasks, checkpoint=_CHECKPOINT.value
+    ),
+    environments=players.expand_environments(_ENVS.value),
+    tasks=tasks,
+    seeds=tuple(range(_SEEDS.value)),
+    num_trials=_TRIALS.value,
+    dynamics=players.DynamicsSpec(**planner_flags.dynamics()),
+    **planner_flags.pace(),
   )
-  batches = [
-    trials.Batch(
-      environment, tasks, seed, _TRIALS.value, **planner_flags.pace()
-    )
-    for seed in range(_SEEDS.value)
-    for environment in environments
-  ]
+  if spec.dynamics.dynamics == "fitvid":
+    for environment in spec.environments:
+      spec.dynamics.find_video_model(environment)
   folder = _find_workdir() / "plan"
-  store = trials.open_store(folder, player, world)
-  print(
-    trial_results.run(store, player, world, batches, folder / "metrics.jsonl")
-  )
+  store = trials.open_store(folder, spec)
+  trials.play_all(store, spec)
+  rows = store.counts(spec)
+  trials.write_metrics(folder / "metrics.jsonl", rows, store.folder.name)
+  print(trials.make_table(rows).text())
   print(f"\nTrials: {store.folder}")
 
 

@@ -92,7 +92,7 @@ def _read_experiment():
     ),
     columns=reproduction.choose("--columns", _COLUMNS.value, known),
     settings=planner_flags.read(**changes),
-    world=players.World(**planner_flags.dynamics()),
+    world=players.DynamicsSpec(**planner_flags.dynamics()),
     batch=planner_flags.pace(),
     data_dir=_DATA_DIR.value,
     human_path=_HUMAN_PATH.value,

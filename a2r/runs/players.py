@@ -16,14 +16,15 @@ import numpy as np
 
 from a2r import sim
 from a2r.core import checkpoint as checkpoint_lib
+from a2r.core import files
 from a2r.learners import dvd, registry
 from a2r.models import scorer as scorer_lib
 from a2r.planning import base, config, objectives, simulation
-from a2r.runs import trial_store
 
 SPECIAL = ("random", "clock", "ground_truth")
 _BLIND_SIZE = 64  # Of pictures that nobody looks at.
 _DIGEST_LENGTH = 12
+_KEY_LENGTH = 10
 
 
 class Player(NamedTuple):
@@ -45,7 +46,7 @@ class Player(NamedTuple):
   identity: Any = None
 
 
-class World(NamedTuple):
+class DynamicsSpec(NamedTuple):
   """What trials happen in and are predicted by.
 
   Attributes:
@@ -212,7 +213,7 @@ def _digest_video_model(folder, times) -> str:
     folder, parts=("params", "extra"), items=("config",)
   )
   sizes = saved.items["config"]["model"]
-  return trial_store.digest([sizes, _digest_tree(saved.parts)])
+  return digest([sizes, _digest_tree(saved.parts)])
 
 
 def _digest_tree(tree) -> str:
@@ -226,3 +227,8 @@ def _digest_tree(tree) -> str:
 
 def _digest(data: bytes) -> str:
   return hashlib.sha256(data).hexdigest()[:_DIGEST_LENGTH]
+
+
+def digest(settings: Any) -> str:
+  """Returns a short name of plain values, the same for equal ones."""
+  return files.digest(json.dumps(settings, sort_keys=True))[:_KEY_LENGTH]

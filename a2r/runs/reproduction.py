@@ -6,7 +6,7 @@ everything. Under the folder:
 
   runs/<run>/        a run folder of launch.train, and finished.json
   quality/<run>.json its figures on test clips
-  plan/<run>/        its trials, see a2r/runs/trial_store.py
+  plan/<run>/        its trials, see a2r/runs/trials.py
   played/<part>.json which cells a finished part of the trials has
   results.*          the table so far
 
@@ -84,7 +84,7 @@ class Experiment:
     columns: environments in figure 3, human tasks in table 1.
     settings: how to plan.
     world: where, and what predicts.
-    batch: further fields of `planning.Batch`.
+    batch: further fields of `trials.TrialSpec`.
     data_dir: of the clips; None: as the settings have it.
     human_path: folder of Something-Something V2, where human clips are its.
     init: first weights of every training; None: as the settings have it.
@@ -98,7 +98,7 @@ class Experiment:
   methods: tuple[str, ...]
   columns: tuple[str, ...]
   settings: config_lib.PlannerConfig
-  world: players.World
+  world: players.DynamicsSpec
   batch: Mapping[str, Any]
   data_dir: str | None = None
   human_path: str | None = None
@@ -208,7 +208,7 @@ def choose(
   return tuple(name for name in all_known if name in (names or known))
 
 
-def make_parts(experiment: Experiment, steps: Any) -> list[jobs.Part]:
+def make_parts(experiment: Experiment, steps: Any) -> list[jobs.Job]:
   """Everything that there is to do, in order.
 
   Args:
@@ -222,7 +222,7 @@ def make_parts(experiment: Experiment, steps: Any) -> list[jobs.Part]:
   for environment, name in models.items():
     is_done = functools.partial(steps.is_video_model, environment)
     run_fn = functools.partial(steps.train_video_model, environment)
-    result.append(jobs.Part(name, is_done, run_fn, (), "video model"))
+    result.append(jobs.Job(name, is_done, run_fn, (), "video model"))
   for run in experiment.runs():
     needs = ()
     if run.method in TRAINED:
@@ -261,8 +261,8 @@ def video_model_name(environment: str) -> str:
   return f"fitvid-{environment.rpartition('/')[2]}"
 
 
-def _part(name, needs, is_done, run_fn, run: Run, *more) -> jobs.Part:
-  return jobs.Part(
+def _part(name, needs, is_done, run_fn, run: Run, *more) -> jobs.Job:
+  return jobs.Job(
     name,
     functools.partial(is_done, run, *more),
     functools.partial(run_fn, run, *more),

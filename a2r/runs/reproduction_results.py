@@ -2,6 +2,7 @@
 
 import sys
 import time
+import traceback
 from collections.abc import Sequence
 from typing import Any
 
@@ -64,7 +65,20 @@ def reproduce(experiment: reproduction.Experiment, command: str) -> str:
   work = reproduction.make_parts(experiment, steps)
   results = Results(experiment, steps, work, command)
   results.write()
-  failed = jobs.work(work, experiment.folder, after=results.write_soon)
+  failed = {}
+  for job in jobs.claim(work, experiment.folder):
+    path = experiment.folder / "failures" / f"{job.name}.txt"
+    try:
+      job.run()
+      if not job.is_done():
+        raise RuntimeError(f"{job.name} left something undone")
+      path.unlink(missing_ok=True)
+    except Exception as error:  # One job's fault must not end the others.
+      failed[job.name] = checks.one_line(error)
+      jobs.print_line(f"{job.name} FAILED: {failed[job.name]}")
+      path.parent.mkdir(parents=True, exist_ok=True)
+      path.write_text("".join(traceback.format_exception(error)), "utf-8")
+    results.write_soon()
   table = results.write()
   if failed:
     print(table)
@@ -83,7 +97,7 @@ class Results:
     self,
     experiment: reproduction.Experiment,
     steps: Any,
-    work: Sequence[jobs.Part],
+    work: Sequence[jobs.Job],
     command: str,
   ):
     """Takes the experiment, its steps, its parts and the command line."""

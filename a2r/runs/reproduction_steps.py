@@ -19,7 +19,6 @@ from a2r.runs import (
   players,
   reproduction,
   run_folder,
-  trial_store,
   trials,
 )
 from a2r.runs.data_settings import DataSettings
@@ -101,27 +100,26 @@ class Steps:
 
   def play(self, run, environment: str):
     """Plays the trials of a run in an environment that are missing."""
-    player = self._player(run)
-    root = self._folder / "plan" / run.name
-    world = self._world(environment)
-    store = trials.open_store(root, player, world)
-    batch = trials.Batch(
-      environment,
-      self._asked.tasks,
-      run.seed,
-      self._asked.num_trials,
+    spec = trials.TrialSpec(
+      player=self._player(run),
+      environments=(environment,),
+      tasks=self._asked.tasks,
+      seeds=(run.seed,),
+      num_trials=self._asked.num_trials,
+      dynamics=self._world(environment),
       **self._asked.batch,
     )
-    total = batch.num_trials * len(batch.tasks)
+    store = trials.open_store(self._folder / "plan" / run.name, spec)
+    total = spec.num_trials * len(spec.tasks)
     name = reproduction.part_name(run, environment)
-    start = trials.num_played(store, batch)
+    start = store.num_played(spec)
     with progress.Progress(total, start=start, name=name) as bar:
-      trials.play(store, player, world, batch, bar=bar)
+      trials.play(store, spec, bar)
     _write(
       self._played_file(run, environment),
       {
         "store": str(store.folder.relative_to(self._folder)),
-        "num_trials": batch.num_trials,
+        "num_trials": spec.num_trials,
         **self._plan_spec(run, environment),
       },
     )
@@ -219,11 +217,11 @@ class Steps:
     """The cells of a part, one per task, None where there is none."""
     folder = self._folder / played["store"]
     return [
-      trial_store.read_fields(folder, environment, task, run.seed)
+      trials.read_counts(folder, environment, task, run.seed)
       for task in self._asked.tasks
     ]
 
-  def _world(self, environment: str) -> players.World:
+  def _world(self, environment: str) -> players.DynamicsSpec:
     """What predicts in an environment."""
     world = self._asked.world
     if self._asked.trains_video_model:
@@ -244,11 +242,11 @@ class Steps:
       spec.append(world.identity())
     return {
       "trained": self._trained(run.name),
-      "planner": trial_store.digest(spec),
+      "planner": players.digest(spec),
     }
 
   def _clips_spec(self, run) -> dict:
-    return {"data": trial_store.digest(self._asked.config(run).data.to_dict())}
+    return {"data": players.digest(self._asked.config(run).data.to_dict())}
 
   def _quality_file(self, run) -> pathlib.Path:
     return self._folder / "quality" / f"{run.name}.json"

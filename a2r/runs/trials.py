@@ -1,60 +1,222 @@
-"""Planning trials of a player, cell by cell.
+"""Planning trials of a player: what was played is kept and not played again.
 
-Letters: E trials.
+A `TrialStore` is a folder for one way of planning; settings.json says which. In
+it is a set of trials for every task, environment and seed:
+
+  <environment>/<task>-seed0.npz      each trial's record, see `Records`
+  <environment>/<task>-seed0.json     what was counted, and by what
+  <environment>/<task>-seed0-0.webp   the first trials as animations
+
+A set grows: asked for more trials, it keeps those that it has. Every file is
+written all or nothing and a set's trials first, so a process may be killed at
+any time.
+
+Letters: E trials, P plans of a trial, A action size.
 """
 
 import dataclasses
 import functools
 import importlib.metadata
+import itertools
+import json
 import pathlib
 import time
+import tokenize
+import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from a2r.core import images, progress
-from a2r.planning import acting, config
-from a2r.runs import animation, jobs, players, trial_store
+from a2r.core import checks, files, images, progress
+from a2r.evaluation import success, tables
+from a2r.planning import acting
+from a2r.planning import config as config_lib
+from a2r.runs import animation, jobs, players
 from a2r.sim.tabletop import drawing, physics
 
+SETTINGS_FILE = "settings.json"
 _SEED_STRIDE = 10_000  # Trials of a seed, so that no two share a number.
 _VIDEO_SIZE, _VIDEO_FRAMES, _VIDEO_SAMPLES = 128, 31, 2
 _PACKAGES = ("jax", "jaxlib", "flax", "mujoco", "mujoco-mjx", "numpy")
+_KEYS = {"states": "log"}  # Names of fields in a file, where they differ.
+# What numpy raises at a damaged file, by the place of the damage.
+_BROKEN = (
+  EOFError,
+  KeyError,
+  OSError,
+  RuntimeError,
+  TypeError,
+  ValueError,
+  tokenize.TokenError,
+  zipfile.BadZipFile,
+  zlib.error,
+)
 
 
-class Batch(NamedTuple):
-  """What is asked of one environment and seed.
+@dataclasses.dataclass(frozen=True)
+class TrialSpec:
+  """Which trials are asked for, and how they are played.
 
   Attributes:
-    environment: where.
+    player: acts.
+    environments: where.
     tasks: names of `sim.TASKS`.
-    seed: of all randomness.
-    num_trials: of each task.
+    seeds: of all randomness.
+    num_trials: of each task, environment and seed.
+    dynamics: what predicts, and the physics of the trials.
     batch_size: trials at a time.
-    num_videos: trials of each task that are shown.
-    fields: what the cells say besides, such as 'experiment'.
+    num_videos: trials of each set to keep as animations.
   """
 
-  environment: str
+  player: players.Player
+  environments: tuple[str, ...]
   tasks: tuple[str, ...]
-  seed: int
+  seeds: tuple[int, ...]
   num_trials: int
+  dynamics: players.DynamicsSpec = players.DynamicsSpec()
   batch_size: int = 20
   num_videos: int = 1
-  fields: Mapping[str, Any] = {}
 
 
-def open_store(
-  root: pathlib.Path, player: players.Player, world: players.World
-) -> trial_store.Store:
-  """Where the cells of a player are; what does not bear on them has no part."""
-  settings = plain_settings(player.settings)
+class Records(NamedTuple):
+  """The trials of a set, in order; every field has E entries.
+
+  Attributes:
+    seed: `[E]` int64, of all randomness of a trial.
+    success: `[E]` bool.
+    states: `[E, 61, 13]` float32, DVD's state at every timestep.
+    actions: `[E, steps, A]` float32 as executed.
+    values: `[E, P]` float32, what was expected of each plan; NaN for none.
+  """
+
+  seed: np.ndarray
+  success: np.ndarray
+  states: np.ndarray
+  actions: np.ndarray
+  values: np.ndarray
+
+
+class TrialStore:
+  """The trials of one way of planning, on disk."""
+
+  def __init__(self, root: pathlib.Path, settings: Mapping[str, Any]):
+    """Opens the folder of these settings, made where missing.
+
+    Args:
+      root: where the folders of all settings are.
+      settings: plain values, all that decides the trials.
+    """
+    self.settings = json.loads(json.dumps(settings))
+    self.folder = root / players.digest(self.settings)
+    self.folder.mkdir(parents=True, exist_ok=True)
+    path = self.folder / SETTINGS_FILE
+    if not path.exists():
+      files.write_json(path, self.settings)
+
+  def read(self, environment: str, task: str, seed: int) -> Records | None:
+    """Returns a set's trials, or None where it has none.
+
+    Raises:
+      ValueError: the file is broken.
+    """
+    path = _path(self.folder, environment, task, seed, ".npz")
+    if not path.exists():
+      return None
+    try:
+      with np.load(path) as arrays:
+        return Records(*(arrays[_KEYS.get(k, k)] for k in Records._fields))
+    except _BROKEN as error:
+      text = checks.one_line(error)
+      raise ValueError(f"{path} is broken ({text}): delete it") from error
+
+  def write(
+    self,
+    environment: str,
+    task: str,
+    seed: int,
+    records: Records,
+    seconds: float | None = None,
+  ):
+    """Replaces a set's trials, then what was counted of them.
+
+    Args:
+      environment: of the set.
+      task: of the set.
+      seed: of the set.
+      records: all of its trials.
+      seconds: that a trial took.
+    """
+    path = _path(self.folder, environment, task, seed, ".npz")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    arrays = {_KEYS.get(k, k): v for k, v in records._asdict().items()}
+    with files.atomic_write(path) as partial, open(partial, "wb") as stream:
+      np.savez_compressed(stream, **arrays)
+    counts = {
+      "method": self.settings.get("method"),
+      "column": environment,
+      "environment": environment,
+      "task": task,
+      "seed": seed,
+      "dynamics": self.settings.get("dynamics", "none"),
+      "seconds_per_trial": seconds,
+      "versions": {
+        name: importlib.metadata.version(name) for name in _PACKAGES
+      },
+      "num_trials": len(records.seed),
+      "num_successes": int(records.success.sum()),
+      "settings": self.settings,
+    }
+    files.write_json(path.with_suffix(".json"), counts)
+
+  def write_animation(
+    self, environment: str, task: str, seed: int, trial: int, data: bytes
+  ):
+    """Adds a trial's animation, WebP."""
+    path = _path(self.folder, environment, task, seed, f"-{trial}.webp")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    files.write_bytes(path, data)
+
+  def counts(self, spec: TrialSpec) -> list[dict]:
+    """Returns what the JSON files say of the sets of a spec that are there."""
+    counts = (
+      read_counts(self.folder, environment, task, seed)
+      for seed in spec.seeds
+      for environment in spec.environments
+      for task in spec.tasks
+    )
+    return [{"experiment": "plan", **x} for x in counts if x is not None]
+
+  def num_played(self, spec: TrialSpec) -> int:
+    """Returns how many trials of a spec are there."""
+    return sum(min(x["num_trials"], spec.num_trials) for x in self.counts(spec))
+
+
+def read_counts(
+  folder: pathlib.Path, environment: str, task: str, seed: int
+) -> dict | None:
+  """Returns what was counted of a set in a store's folder, None if nothing.
+
+  Raises:
+    ValueError: the file is broken.
+  """
+  return files.read_json(_path(folder, environment, task, seed, ".json"))
+
+
+def open_store(root: pathlib.Path, spec: TrialSpec) -> TrialStore:
+  """Returns where a spec's trials are; what does not bear on them is left out.
+
+  Args:
+    root: where the folders of all ways of planning are.
+    spec: its player and dynamics count.
+  """
+  player, settings = spec.player, plain_settings(spec.player.settings)
   key = {
     "method": player.name,
     "reward": player.identity,
-    "physics": physics.resolve(world.physics),
+    "physics": physics.resolve(spec.dynamics.physics),
   }
   if player.make_objective is None:
     names = "horizon", "num_plans", "action_repeat"
@@ -62,179 +224,190 @@ def open_store(
   else:
     key |= {
       "planner": settings,
-      "dynamics": world.dynamics,
-      "fitvid": world.identity(),
+      "dynamics": spec.dynamics.dynamics,
+      "fitvid": spec.dynamics.identity(),
     }
-  return trial_store.Store(root, key)
+  return TrialStore(root, key)
 
 
-def plain_settings(settings: config.PlannerConfig) -> dict[str, Any]:
-  """What of a planner's settings bears on the trials."""
+def plain_settings(settings: config_lib.PlannerConfig) -> dict[str, Any]:
+  """Returns what of a planner's settings bears on the trials."""
   values = dataclasses.asdict(settings)
   del values["micro_batch"]
   return values
 
 
-def play(
-  store: trial_store.Store,
-  player: players.Player,
-  world: players.World,
-  batch: Batch,
-  *,
-  bar: progress.Progress | None = None,
-):
-  """Plays the trials that the cells of a batch lack.
+def play_all(store: TrialStore, spec: TrialSpec):
+  """Plays what is missing, with progress; shared with other processes."""
+  work = []
+  pairs = list(itertools.product(spec.seeds, spec.environments))
+  total = len(pairs) * spec.num_trials * len(spec.tasks)
+  start = store.num_played(spec)
+  with progress.Progress(total, start=start, name="plan") as bar:
+    for seed, environment in pairs:
+      part = dataclasses.replace(
+        spec, environments=(environment,), seeds=(seed,)
+      )
+      work.append(
+        jobs.Job(
+          f"{environment.replace('/', '-')}-seed{seed}",
+          functools.partial(is_played, store, part),
+          functools.partial(play, store, part, bar),
+        )
+      )
+    for job in jobs.claim(work, store.folder, print_fn=bar.say):
+      job.run()
+
+
+def is_played(store: TrialStore, spec: TrialSpec) -> bool:
+  """Returns whether all trials of a spec are there."""
+  sets = len(spec.environments) * len(spec.seeds) * len(spec.tasks)
+  return store.num_played(spec) >= sets * spec.num_trials
+
+
+def play(store: TrialStore, spec: TrialSpec, bar: progress.Progress):
+  """Plays the trials that are missing of one environment and seed.
 
   Args:
-    store: of the player and the world.
-    player: acts.
-    world: where, and what predicts.
-    batch: what is asked for.
-    bar: is told of every trial.
+    store: of the player and the dynamics.
+    spec: what is asked for, in one environment with one seed.
+    bar: shows every trial.
   """
-  found = {
-    task: store.records(batch.environment, task, batch.seed)
-    for task in batch.tasks
-  }
-  for task, records in found.items():
-    # Killed between a cell's two files.
-    place = batch.environment, task, batch.seed
-    if records is not None and store.count(*place) != len(records):
-      _store(store, player, batch, task, records, None)
+  (environment,), (seed,) = spec.environments, spec.seeds
+  player = spec.player
+  sets = {task: store.read(environment, task, seed) for task in spec.tasks}
+  for task, records in sets.items():
+    counts = read_counts(store.folder, environment, task, seed)
+    num = counts["num_trials"] if counts else 0
+    if records is not None and num != len(records.seed):
+      # Killed between a set's two files.
+      store.write(environment, task, seed, records)
   missing = sorted(
-    (trial, batch.tasks.index(task))
-    for task, records in found.items()
-    for trial in range(len(records or ()), batch.num_trials)
+    (trial, index)
+    for index, records in enumerate(sets.values())
+    for trial in range(len(records.seed) if records else 0, spec.num_trials)
   )
   if not missing:
     return
   objective = dynamics = None
   if player.make_objective is not None:
-    objective = player.make_objective(batch.environment)
-    dynamics = world.make_dynamics(batch.environment, player.image_size)
-  size = min(batch.batch_size, batch.num_trials * len(batch.tasks))
-  # An accelerator would compile its programs anew for a part of another size;
-  # a CPU's large programs have sizes of their own, and a part that is filled up
-  # takes it longer.
+    objective = player.make_objective(environment)
+    dynamics = spec.dynamics.make_dynamics(environment, player.image_size)
+  size = min(spec.batch_size, spec.num_trials * len(spec.tasks))
+  # An accelerator would compile its programs anew for a batch of another size;
+  # a CPU's large programs have sizes of their own, and a batch that is filled
+  # up takes it longer.
   fills = jax.default_backend() != "cpu"
   for start in range(0, len(missing), size):
-    part = missing[start : start + size]
-    filled = part + [part[-1]] * (fills * (size - len(part)))
+    batch = missing[start : start + size]
+    filled = batch + [batch[-1]] * (fills * (size - len(batch)))
     began = time.monotonic()
     result = acting.run(
-      batch.environment,
-      [batch.tasks[index] for _, index in filled],
-      [trial_seed(batch.seed, trial) for trial, _ in filled],
+      environment,
+      [spec.tasks[index] for _, index in filled],
+      [trial_seed(seed, trial) for trial, _ in filled],
       dynamics,
       objective,
       player.settings,
-      physics=world.physics,
+      physics=spec.dynamics.physics,
     )
-    seconds = (time.monotonic() - began) / len(part)
-    _keep(store, player, batch, found, part, result, seconds)
-    if bar is not None:
-      for _ in part:
-        bar.advance()
-      success = float(result.success[: len(part)].mean())
-      bar.report({"s/trial": seconds, "success": success})
-
-
-def is_played(store: trial_store.Store, batch: Batch) -> bool:
-  """Whether the cells of a batch have all that is asked for."""
-  return all(
-    store.count(batch.environment, task, batch.seed) >= batch.num_trials
-    for task in batch.tasks
-  )
-
-
-def num_played(store: trial_store.Store, batch: Batch) -> int:
-  """Trials of a batch that are there."""
-  counts = (
-    store.count(batch.environment, task, batch.seed) for task in batch.tasks
-  )
-  return sum(min(count, batch.num_trials) for count in counts)
-
-
-def play_all(
-  store: trial_store.Store,
-  player: players.Player,
-  world: players.World,
-  batches: Sequence[Batch],
-):
-  """`play` of all batches, with progress; shared with other processes."""
-  there = sum(num_played(store, batch) for batch in batches)
-  total = sum(batch.num_trials * len(batch.tasks) for batch in batches)
-  with progress.Progress(total, start=there, name="plan") as bar:
-    jobs.work(
-      [
-        jobs.Part(
-          f"{b.environment.replace('/', '-')}-seed{b.seed}",
-          functools.partial(is_played, store, b),
-          functools.partial(play, store, player, world, b, bar=bar),
-        )
-        for b in batches
-      ],
-      store.folder,
-      keep_going=False,
-      say=bar.say,
-    )
+    seconds = (time.monotonic() - began) / len(batch)
+    for index in dict.fromkeys(index for _, index in batch):
+      task = spec.tasks[index]
+      rows = np.array([row for row, (_, i) in enumerate(batch) if i == index])
+      numbers = [batch[row][0] for row in rows]
+      new = Records(
+        seed=np.int64([trial_seed(seed, trial) for trial in numbers]),
+        success=np.asarray(result.success[rows], bool),
+        states=np.float32(result.states[rows]),
+        actions=np.float32(result.actions[rows]),
+        values=np.float32(result.values[rows]),
+      )
+      if sets[task] is not None:
+        new = Records(*map(np.concatenate, zip(sets[task], new, strict=True)))
+      sets[task] = new
+      for row, trial in zip(rows, numbers, strict=True):
+        if trial < spec.num_videos:
+          data = _animate(environment, result.qpos[row])
+          store.write_animation(environment, task, seed, trial, data)
+      store.write(environment, task, seed, new, round(seconds, 3))
+    for _ in batch:
+      bar.advance()
+    rate = float(result.success[: len(batch)].mean())
+    bar.report({"s/trial": seconds, "success": rate})
 
 
 def trial_seed(seed: int, trial: int) -> int:
-  """The number that all randomness of a trial comes from.
+  """Returns the number that all randomness of a trial comes from.
 
   The same for every method and task: they are compared on the same draws.
   """
   return seed * _SEED_STRIDE + trial
 
 
-def _keep(store, player, batch, found, part, result, seconds):
-  """Adds what was played to its cells; `found` grows with them."""
-  for index in dict.fromkeys(index for _, index in part):
-    task = batch.tasks[index]
-    rows = np.array([row for row, (_, i) in enumerate(part) if i == index])
-    numbers = [part[row][0] for row in rows]
-    new = trial_store.Records(
-      seed=np.int64([trial_seed(batch.seed, trial) for trial in numbers]),
-      success=np.asarray(result.success[rows], bool),
-      states=np.float32(result.states[rows]),
-      actions=np.float32(result.actions[rows]),
-      values=np.float32(result.values[rows]),
-    )
-    old = found[task]
-    found[task] = new if old is None else old + new
-    place = batch.environment, task, batch.seed
-    for row, trial in zip(rows, numbers, strict=True):
-      if trial < batch.num_videos:
-        data = _animate(batch.environment, result.qpos[row])
-        store.write_animation(*place, trial, data)
-    _store(store, player, batch, task, found[task], round(seconds, 3))
+def write_metrics(path: pathlib.Path, rows: Sequence[Mapping], key: str):
+  """Adds sets to metrics.jsonl, in place of older rows of the same sets.
+
+  Args:
+    path: of the file, which gets a row per set.
+    rows: of `TrialStore.counts`.
+    key: tells their way of planning from others.
+  """
+  names = ("environment", "task", "seed")
+  mine = {tuple(row[name] for name in names) for row in rows}
+  # What another process adds between reading and writing would be lost.
+  with files.locked(path.parent / "locks" / path.stem, wait=True):
+    lines = path.read_text("utf-8").splitlines() if path.exists() else []
+    kept = [
+      line
+      for line in map(json.loads, lines)
+      if line["settings"] != key or tuple(line[n] for n in names) not in mine
+    ]
+    kept += [{**row, "settings": key} for row in rows]
+    files.write_text(path, "".join(json.dumps(row) + "\n" for row in kept))
 
 
-def _store(store, player, batch, task, records, seconds):
-  """Writes a cell."""
-  fields = {
-    "method": player.name,
-    "column": batch.environment,
-    "environment": batch.environment,
-    "task": task,
-    "seed": batch.seed,
-    "dynamics": store.settings.get("dynamics", "none"),
-    "seconds_per_trial": seconds,
-    "versions": {n: importlib.metadata.version(n) for n in _PACKAGES},
-    **batch.fields,
-  }
-  store.write(batch.environment, task, batch.seed, records, fields)
+def make_table(rows: Sequence[Mapping]) -> tables.Table:
+  """Returns success rates per environment and task, and their means.
+
+  Args:
+    rows: of `TrialStore.counts`, of one method.
+  """
+  sets = [success.TrialSet.read(row) for row in rows]
+  lines = [
+    [
+      row["column"],
+      row.get("task", "mean of all"),
+      row["num_trials"],
+      row["num_seeds"],
+      row["rate_so_far"],
+      f"{row['low']:.1f}-{row['high']:.1f}",
+    ]
+    for per_task in (True, False)
+    for row in success.summarize(sets, per_task=per_task)
+    if row["num_trials"]
+  ]
+  lines.sort(key=lambda line: (line[0], line[1] == "mean of all"))
+  return tables.Table(
+    "Success of planning, in %, with 95 % Wilson intervals over trials",
+    ["environment", "task", "trials", "seeds", "success", "interval"],
+    lines,
+  )
+
+
+def _path(folder, environment, task, seed, ending) -> pathlib.Path:
+  name = f"{task}-seed{seed}{ending}"
+  return folder / environment.replace("/", "-") / name
 
 
 def _animate(environment: str, qpos: np.ndarray) -> bytes:
   """A trial `[61, nq]` as an animation."""
   model = physics.load(environment)
-  shown = images.frame_indices(len(qpos), _VIDEO_FRAMES, "ends")
+  index = images.frame_indices(len(qpos), _VIDEO_FRAMES, "ends")
   pictures = drawing.draw_frames(
     drawing.SceneRenderer(model.variant, model.mj),
     model.mj,
-    qpos[shown],
+    qpos[index],
     image_size=_VIDEO_SIZE,
     samples=_VIDEO_SAMPLES,
   )

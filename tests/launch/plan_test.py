@@ -10,7 +10,7 @@ import pytest
 
 from a2r import sim
 from a2r.planning import acting, config
-from a2r.runs import players, trial_results, trial_store
+from a2r.runs import players
 from a2r.runs import trials as planning
 
 
@@ -49,17 +49,21 @@ def _run(
   dynamics="sim",
   **settings,
 ):
-  player = players.make_player(name, config.PlannerConfig(**settings), tasks)
-  world = players.World(dynamics)
-  batches = [
-    planning.Batch("tabletop/train", tasks, seed, trials, batch)
-    for seed in range(seeds)
-  ]
-  root = workdir / "plan"
-  store = planning.open_store(root, player, world)
-  return trial_results.run(
-    store, player, world, batches, root / "metrics.jsonl"
+  spec = planning.TrialSpec(
+    players.make_player(name, config.PlannerConfig(**settings), tasks),
+    ("tabletop/train",),
+    tasks,
+    tuple(range(seeds)),
+    trials,
+    players.DynamicsSpec(dynamics),
+    batch_size=batch,
   )
+  root = workdir / "plan"
+  store = planning.open_store(root, spec)
+  planning.play_all(store, spec)
+  rows = store.counts(spec)
+  planning.write_metrics(root / "metrics.jsonl", rows, store.folder.name)
+  return planning.make_table(rows).text()
 
 
 def _files(root):
@@ -102,19 +106,19 @@ def test_rows_that_another_process_adds_are_kept(tmp_path, monkeypatch):
   rows = [
     {"environment": "x", "task": "close", "seed": seed} for seed in (0, 1)
   ]
-  write = trial_results.files.write_text
+  write = planning.files.write_text
   other = threading.Thread(
-    target=trial_results._write_metrics, args=(path, rows[1:], "key")
+    target=planning.write_metrics, args=(path, rows[1:], "key")
   )
 
   def pause(path, text):
-    monkeypatch.setattr(trial_results.files, "write_text", write)
+    monkeypatch.setattr(planning.files, "write_text", write)
     other.start()
     other.join(0.1)  # Enough to add its row, if nothing keeps it from that.
     write(path, text)
 
-  monkeypatch.setattr(trial_results.files, "write_text", pause)
-  trial_results._write_metrics(path, rows[:1], "key")
+  monkeypatch.setattr(planning.files, "write_text", pause)
+  planning.write_metrics(path, rows[:1], "key")
   other.join()
   seeds = [json.loads(row)["seed"] for row in path.read_text().splitlines()]
   assert seeds == [0, 1]
@@ -129,8 +133,8 @@ def test_a_cell_says_what_was_played(played, tmp_path):
   assert (cell["seed"], cell["num_trials"]) == (1, 2)
   assert cell["settings"]["method"] == "random"
   assert (folder / "poke_cup-seed1-0.webp").read_bytes() == b"picture"
-  store = trial_store.Store(tmp_path / "plan", cell["settings"])
-  records = store.records("tabletop/train", "poke_cup", 1)
+  store = planning.TrialStore(tmp_path / "plan", cell["settings"])
+  records = store.read("tabletop/train", "poke_cup", 1)
   assert records.seed.tolist() == [10_000, 10_001]
   assert records.success.sum() == cell["num_successes"]
   assert records.states.shape == (2, 61, 13)
@@ -163,9 +167,9 @@ def test_killed_between_two_files_it_goes_on(
     raise Killed
 
   del played[:]
-  write = trial_store.files.write_json
+  write = planning.files.write_json
   monkeypatch.setattr(
-    trial_store.files,
+    planning.files,
     "write_json",
     lambda path, value: (
       write(path, value) if path.name == "settings.json" else die()
@@ -173,7 +177,7 @@ def test_killed_between_two_files_it_goes_on(
   )
   with pytest.raises(Killed):
     _run(tmp_path / "killed", trials=4, batch=batch)
-  monkeypatch.setattr(trial_store.files, "write_json", write)
+  monkeypatch.setattr(planning.files, "write_json", write)
   _run(tmp_path / "killed", trials=4, batch=batch)
   assert _files(tmp_path / "whole") == _files(tmp_path / "killed")
   counts = {
@@ -193,17 +197,17 @@ def test_a_broken_cell_is_told(played, tmp_path):
 
 @pytest.mark.parametrize("byte", [0x01, 0x28, 0xFF])
 def test_no_damage_to_a_cell_is_a_traceback(tmp_path, byte):
-  store = trial_store.Store(tmp_path, {})
+  store = planning.TrialStore(tmp_path, {})
   seed, success = np.arange(2), np.ones(2, bool)
   states, actions, values = np.zeros((3, 2, 1, 1), np.float32)
-  records = trial_store.Records(seed, success, states, actions, values)
-  store.write("x", "poke_cup", 0, records, {})
+  records = planning.Records(seed, success, states, actions, values)
+  store.write("x", "poke_cup", 0, records)
   path = store.folder / "x/poke_cup-seed0.npz"
   whole = path.read_bytes()
   for place in range(len(whole)):
     path.write_bytes(whole[:place] + bytes([byte]) + whole[place + 1 :])
     with contextlib.suppress(ValueError):
-      store.records("x", "poke_cup", 0)
+      store.read("x", "poke_cup", 0)
 
 
 @pytest.mark.parametrize(

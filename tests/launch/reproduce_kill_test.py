@@ -78,7 +78,7 @@ def _main():
   import reproduce_stand_ins  # It lies beside this file.
 
   from a2r.core import writer
-  from a2r.runs import trial_store
+  from a2r.runs import trials
   from launch import app, reproduce
 
   folder, moment = sys.argv[1:]
@@ -98,7 +98,7 @@ def _main():
   target, name, at = {
     "file": (os, "replace", int(number or -1)),
     "training": (writer.Writer, "write", 4),
-    "planning": (trial_store.Store, "write", 2),
+    "planning": (trials.TrialStore, "write", 2),
     "never": (writer.Writer, "write", -1),
   }[kind]
   for stand_in in reproduce_stand_ins.make([]) if kind == "file" else ():

@@ -39,7 +39,7 @@ def _experiment(folder, **changes):
     "num_trials": 2,
     "methods": ("random", "dvd"),
     "settings": config.PlannerConfig(num_samples=4, num_elites=1),
-    "world": players.World(),
+    "world": players.DynamicsSpec(),
     "batch": {},
   } | changes
   columns = reproduction.find_columns(values["name"], values["size"])
@@ -222,9 +222,14 @@ def test_video_models_are_trained_first_one_per_environment(
   monkeypatch.setattr(configs, "fitvid", settings, raising=False)
   loaded = []
   monkeypatch.setattr(
-    players.World, "make_dynamics", lambda self, *_: loaded.append(self.fitvid)
+    players.DynamicsSpec,
+    "make_dynamics",
+    lambda self, *_: loaded.append(self.fitvid),
   )
-  asked = {"methods": ("random", "dvd"), "world": players.World("fitvid")}
+  asked = {
+    "methods": ("random", "dvd"),
+    "world": players.DynamicsSpec("fitvid"),
+  }
   results = _run(tmp_path, **asked)
   assert log[:2] == [("video", "tabletop/train"), ("video", "tabletop/test1")]
   assert [path for (path,) in loaded] == [
@@ -238,7 +243,7 @@ def test_video_models_are_trained_first_one_per_environment(
 
 
 def test_random_actions_wait_for_no_video_model(tmp_path):
-  world = players.World("fitvid")
+  world = players.DynamicsSpec("fitvid")
   experiment = _experiment(tmp_path, world=world)
   steps = reproduction_steps.Steps(experiment)
   needs = {
@@ -253,7 +258,7 @@ def test_a_video_model_is_found_by_its_environment(tmp_path):
     (tmp_path / name).mkdir()
     config = json.dumps({"data": {"environment": where}})
     (tmp_path / name / "config.json").write_text(config)
-  world = players.World(
+  world = players.DynamicsSpec(
     "fitvid", fitvid=(str(tmp_path / "b"), str(tmp_path / "a"))
   )
   assert world.find_video_model("tabletop/test1") == tmp_path / "a"

@@ -1,4 +1,4 @@
-"""Parts: done once, by whoever is free, in an order that can be worked in."""
+"""Jobs: done once, by whoever is free, in an order that can be worked in."""
 
 import os
 import pathlib
@@ -6,67 +6,53 @@ import subprocess
 import sys
 import time
 
-import pytest
-
 from a2r.core import files
 from a2r.runs import jobs
 
 
-def _part(folder, name, needs=(), run=None):
-  """A part that leaves a file, which says who made it."""
+def _job(folder, name, needs=(), run=None):
+  """A job that leaves a file, which says who made it."""
 
   def write():
     (folder / name).write_text(str(os.getpid()))
 
-  return jobs.Part(name, (folder / name).exists, run or write, needs)
+  return jobs.Job(name, (folder / name).exists, run or write, needs)
 
 
-def _fail():
-  raise KeyError("no such thing")
+def _work(work, folder, print_fn=lambda _: None, **kwargs):
+  """Runs what is claimed; returns the names."""
+  names = []
+  for job in jobs.claim(work, folder, print_fn=print_fn, **kwargs):
+    names.append(job.name)
+    job.run()
+  return names
 
 
 def test_what_is_done_is_not_done_again(tmp_path):
-  told = []
-  work = [_part(tmp_path, "a"), _part(tmp_path, "b", ("a",))]
-  assert not jobs.work(work, tmp_path, say=told.append)
-  assert len(told) == 4
-  assert "(1/2 done; 0 min left for one process)" in told[2]
+  lines = []
+  work = [_job(tmp_path, "a"), _job(tmp_path, "b", ("a",))]
+  assert _work(work, tmp_path, lines.append) == ["a", "b"]
+  assert len(lines) == 4
+  assert "(1/2 done; 0 min left for one process)" in lines[2]
   (tmp_path / "b").unlink()
-  jobs.work(work, tmp_path, say=told.append)
-  assert [line.split()[0] for line in told[4:]] == ["b", "b"]
+  assert _work(work, tmp_path, lines.append) == ["b"]
+  assert [line.split()[0] for line in lines[4:]] == ["b", "b"]
 
 
-def test_a_failure_stops_only_what_needs_it(tmp_path):
+def test_a_job_left_undone_stops_only_what_needs_it(tmp_path):
   work = [
-    _part(tmp_path, "a", run=_fail),
-    _part(tmp_path, "b", ("a",)),
-    _part(tmp_path, "c", ("b",)),
-    _part(tmp_path, "d"),
+    _job(tmp_path, "a", run=lambda: None),
+    _job(tmp_path, "b", ("a",)),
+    _job(tmp_path, "c", ("b",)),
+    _job(tmp_path, "d"),
   ]
-  calls = []
-  failed = jobs.work(
-    work, tmp_path, say=lambda _: None, after=lambda: calls.append(1)
-  )
-  assert failed == {"a": "no such thing"}
-  assert not (tmp_path / "c").exists()
+  assert _work(work, tmp_path) == ["a", "d"]
   assert (tmp_path / "d").exists()
-  assert len(calls) == 1
-  assert "_fail" in (tmp_path / "failures" / "a.txt").read_text()
-  with pytest.raises(KeyError):
-    jobs.work(work, tmp_path, keep_going=False, say=lambda _: None)
-  work[0] = _part(tmp_path, "a")
-  assert not jobs.work(work, tmp_path, say=lambda _: None)
-  assert (tmp_path / "c").exists()
-  assert not list((tmp_path / "failures").iterdir())
+  work[0] = _job(tmp_path, "a")
+  assert _work(work, tmp_path) == ["a", "b", "c"]
 
 
-def test_a_part_that_stays_undone_is_a_failure(tmp_path):
-  work = [_part(tmp_path, "a", run=lambda: None)]
-  failed = jobs.work(work, tmp_path, say=lambda _: None)
-  assert failed == {"a": "a left something undone"}
-
-
-def test_a_held_part_is_left_to_its_process_and_waited_for(tmp_path):
+def test_a_held_job_is_left_to_its_process_and_waited_for(tmp_path):
   waits = []
 
   def finish(seconds):
@@ -75,13 +61,13 @@ def test_a_held_part_is_left_to_its_process_and_waited_for(tmp_path):
     (tmp_path / "a").write_text("the other process")
 
   with files.locked(tmp_path / "locks" / "a"):
-    work = [_part(tmp_path, "a"), _part(tmp_path, "b")]
-    jobs.work(work, tmp_path, say=lambda _: None, sleep=finish)
+    work = [_job(tmp_path, "a"), _job(tmp_path, "b")]
+    _work(work, tmp_path, sleep_fn=finish)
   assert len(waits) == 1
   assert (tmp_path / "a").read_text() == "the other process"
 
 
-def test_two_processes_do_each_part_once(tmp_path):
+def test_two_processes_do_each_job_once(tmp_path):
   command = [sys.executable, __file__, str(tmp_path)]
   path = os.pathsep.join(sys.path)
   both = [
@@ -106,10 +92,10 @@ def _main(folder):
         stream.write(f"{name} {os.getpid()}\n")
       (folder / name).touch()
 
-    return _part(folder, name, run=run)
+    return _job(folder, name, run=run)
 
   (folder / f"{os.getpid()}.here").touch()
-  jobs.work([make(f"p{i}") for i in range(8)], folder, say=lambda _: None)
+  _work([make(f"p{i}") for i in range(8)], folder)
 
 
 if __name__ == "__main__":

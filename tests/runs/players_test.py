@@ -23,7 +23,7 @@ def _save_video_model(folder, level, stride=4):
 
 
 def test_a_video_model_trained_anew_is_another(tmp_path):
-  world = players.World("fitvid", fitvid=(str(tmp_path / "a"),))
+  world = players.DynamicsSpec("fitvid", fitvid=(str(tmp_path / "a"),))
   _save_video_model(tmp_path / "a", 1.0)
   before = world.identity()
   _save_video_model(tmp_path / "b", 1.0)
