@@ -8,6 +8,7 @@ import pytest
 
 from a2r.core import checkpoint
 from a2r.learners import registry
+from a2r.planning import config
 from a2r.runs import players
 from tests import tiny
 
@@ -41,8 +42,8 @@ def test_what_decides_scores_tells_rewards_apart(tmp_path, monkeypatch, method):
   monkeypatch.setattr(registry, "load_scorer", lambda *_: stand_in)
 
   def identity(score="log_odds", demos=b"some"):
-    config = {"concept2robot": {"score": score}}
-    (tmp_path / "config.json").write_text(json.dumps(config))
+    stored = {"concept2robot": {"score": score}}
+    (tmp_path / "config.json").write_text(json.dumps(stored))
     if method == "dvd":
       (tmp_path / "demos.npz").write_bytes(demos)
     settings = config.PlannerConfig()
