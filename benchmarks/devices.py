@@ -32,7 +32,7 @@ def main():
   """Prints the differences."""
   compilation.enable_cache()
   config = envgen.get_config()
-  backbone = weights.File(weights.shipped_backbone()).load()
+  backbone = weights.read(weights.shipped_backbone())
   draw = np.random.default_rng(0)
   model = net.Adapt2Reward(
     singularity.Config(**config.model.backbone),

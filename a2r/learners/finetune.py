@@ -5,7 +5,7 @@ Lei et al., "Revealing Single Frame Bias for Video-and-Language Learning"
 mirrored at random; then three losses, each weighted: video-text contrast
 (`itc`), video-text matching with hard negatives (`itm`), and masked words
 (`mlm`, of pre-training only). Unlike the released code, negatives of both kinds
-come from the batch of all devices.
+come from the batch of all devices. The optimizer is the released code's too.
 
 Letters: B pairs of a clip and its caption, T frames, H W stored picture, S
 tokens of a frame, L tokens of a text, D width, E features.
@@ -13,16 +13,18 @@ tokens of a frame, L tokens of a text, D width, E features.
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import optax
 
 from a2r import losses
 from a2r.core import batching, checks, images, parallel
 from a2r.core import rng as rng_lib
-from a2r.learners import base, finetune_optimizer
+from a2r.learners import base
 from a2r.losses import masked_language, matching
 from a2r.models import augmentation
 from a2r.models.singularity import singularity
@@ -32,6 +34,8 @@ LOSSES = ("itc", "itm", "mlm")
 # says (as published); all, with left and right swapped in the caption; those
 # whose caption has neither.
 FLIPS = ("none", "always", "swap", "safe")
+# The least and the greatest temperature of the contrast.
+_TEMPERATURES = (0.001, 0.5)
 _HEAD = "mlm_head"
 
 
@@ -257,9 +261,7 @@ def _clamped(temperature):
 
   The optimizer keeps the parameter there; first weights may lie outside.
   """
-  inside = jax.lax.stop_gradient(
-    jnp.clip(temperature, *finetune_optimizer.TEMPERATURES)
-  )
+  inside = jax.lax.stop_gradient(jnp.clip(temperature, *_TEMPERATURES))
   return inside + (temperature - jax.lax.stop_gradient(temperature))
 
 
@@ -310,3 +312,86 @@ def _masked_words(apply, rngs, batch, pairs, axis_name, words):
   return losses.masked_language_modeling(
     *parallel.all_gather((terms, labels), axis_name)
   )
+
+
+def make_optimizer(
+  *,
+  learning_rate: float,
+  warmup_steps: int,
+  num_steps: int,
+  weight_decay: float,
+  floor: float,
+  b1: float,
+  b2: float,
+) -> optax.GradientTransformation:
+  """Returns AdamW as published, without clipping; see `make_schedule`.
+
+  No update leads a parameter 'temp' out of `_TEMPERATURES`.
+  """
+  schedule = make_schedule(
+    learning_rate=learning_rate,
+    warmup_steps=warmup_steps,
+    num_steps=num_steps,
+    floor=floor,
+  )
+  return optax.chain(
+    optax.adamw(
+      schedule, b1=b1, b2=b2, weight_decay=weight_decay, mask=decay_mask
+    ),
+    optax.stateless(_bound_temperature),
+  )
+
+
+def _bound_temperature(updates: Any, params: Any) -> Any:
+  """The updates, that of the temperature cut where its range ends."""
+
+  def bound(path, update, param):
+    if getattr(path[-1], "key", None) != "temp":
+      return update
+    return jnp.clip(param + update, *_TEMPERATURES) - param
+
+  return jax.tree_util.tree_map_with_path(bound, updates, params)
+
+
+def make_schedule(
+  *, learning_rate: float, warmup_steps: int, num_steps: int, floor: float
+) -> optax.Schedule:
+  """Returns step -> learning rate.
+
+  A straight line from `floor` over `warmup_steps`, then half a cosine towards
+  zero that stays at `floor` once it is there: unlike `core.optim`'s, which
+  reaches the floor with the last step.
+
+  Args:
+    learning_rate: the peak.
+    warmup_steps: length of the line; 0 starts at the peak.
+    num_steps: length of the run.
+    floor: the lowest learning rate as a share of the peak.
+
+  Raises:
+    ValueError: the warm-up is as long as the run.
+  """
+  if warmup_steps >= num_steps:
+    raise ValueError(
+      f"warmup_steps={warmup_steps} must be below num_steps={num_steps}"
+    )
+
+  def schedule(step):
+    rising = step / max(warmup_steps, 1)
+    progress = (step - warmup_steps) / (num_steps - warmup_steps)
+    falling = 0.5 * (1 + jnp.cos(math.pi * progress))
+    share = jnp.where(step < warmup_steps, rising, falling)
+    return learning_rate * jnp.maximum(share, floor)
+
+  return schedule
+
+
+def decay_mask(params: Any) -> Any:
+  """True for the parameters that are decayed: all that have not one axis.
+
+  So are the temperature, the tables and the class token.
+
+  Args:
+    params: tree of arrays.
+  """
+  return jax.tree.map(lambda x: jnp.ndim(x) != 1, params)

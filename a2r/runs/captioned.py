@@ -89,13 +89,16 @@ def open_clips(
       f"data.validation.clips={num_held_out} of {len(clips)} clips: "
       "some must be held out, and some be left to train on"
     )
-  texts, mirrored = _captions(train)
+  texts = sorted(set(train.instruction.tolist()))
+  texts += sorted({text.mirror(caption) for caption in texts} - set(texts))
+  places = {caption: place for place, caption in enumerate(texts)}
+  mirrored = [places[text.mirror(caption)] for caption in texts]
   templates = {layout.plain(t) for t in {*train.template, *validation.template}}
   return Clips(
     train=train,
     validation=validation,
     captions=texts,
-    mirrored=mirrored,
+    mirrored=np.array(mirrored, np.int32),
     templates=[] if "" in templates else sorted(templates),
   )
 
@@ -126,15 +129,6 @@ def _split(clips: Dataset, num: int, seed: int) -> tuple[Dataset, Dataset]:
   order = np.random.default_rng(seed).permutation(len(clips))
   first, others = np.split(order, [min(max(num, 0), len(clips))])
   return clips.select(np.sort(first)), clips.select(np.sort(others))
-
-
-def _captions(train: Dataset) -> tuple[list[str], np.ndarray]:
-  captions = sorted(set(train.instruction.tolist()))
-  mirrors = {caption: text.mirror(caption) for caption in captions}
-  captions += sorted(set(mirrors.values()) - set(captions))
-  places = {caption: place for place, caption in enumerate(captions)}
-  mirrored = [places[text.mirror(caption)] for caption in captions]
-  return captions, np.array(mirrored, np.int32)
 
 
 def make_batches(
@@ -174,12 +168,12 @@ def make_batches(
     process_index=jax.process_index(),
     process_count=jax.process_count(),
   )
-  for parts in pipeline.make_batches(
+  for drawn in pipeline.make_batches(
     None, clips.train, spec, num_steps=num_steps, start_step=start_step
   ):
-    frames, task = parts["human"]["frames"], parts["human"]["task"]
+    task = drawn["human"]["task"]
     rows = {name: column[task] for name, column in columns.items()}
-    yield {"frames": frames, "task": task} | rows
+    yield {"frames": drawn["human"]["frames"], "task": task} | rows
 
 
 class ValidationSet(NamedTuple):

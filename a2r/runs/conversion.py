@@ -40,7 +40,7 @@ def read(path: pathlib.Path, options: Options) -> Source:
       f"{', '.join(ignored)}: for published files alone; {path} is a folder of "
       "this project and is taken as it is"
     )
-  stored = weights.open_path(path).load()
+  stored = weights.read(path)
   if stored.config is None:
     raise ValueError(f"{path}: the sizes of its model are not on record")
   config = dataclasses.replace(stored.config, mlm=options.mlm)

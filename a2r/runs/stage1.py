@@ -15,13 +15,7 @@ import jax
 
 from a2r.core import checks, compilation, files, optim
 from a2r.evaluation import retrieval, tables
-from a2r.learners import (
-  finetune,
-  finetune_optimizer,
-  loop,
-  pretrain,
-  pretrain_eval,
-)
+from a2r.learners import finetune, loop, pretrain, pretrain_eval
 from a2r.models.singularity import singularity
 from a2r.runs import captioned, weights
 from a2r.runs import settings as settings_lib
@@ -150,11 +144,17 @@ def run(config: Any, workdir: pathlib.Path):
     retrieval.evaluate, model, **held_out._asdict(),
     chunk_size=settings.chunk_size,
   )  # fmt: skip
+  learner = finetune.make_learner(
+    model,
+    settings.loss,
+    init_fn=lambda rng: start.fit(finetune.init_params(model, rng)),
+    mask_id=start.tokenizer.mask_id,
+    vocab_size=start.tokenizer.vocab_size,
+    micro_batch=settings.micro_batch,
+  )
   state = loop.train(
-    make_learner(settings, model, start),
-    finetune_optimizer.make_optimizer(
-      num_steps=clocks.num_steps, **settings.optim
-    ),
+    learner,
+    finetune.make_optimizer(num_steps=clocks.num_steps, **settings.optim),
     functools.partial(
       captioned.make_batches,
       clips,
@@ -210,33 +210,6 @@ def _report(config, workdir, clips, held_out, metrics, clocks, card):
     )
   print(f"\nReport: {workdir / REPORT}. Adapt it to a robot:")
   print(f"  python -m launch.train --config.model.init={workdir} ...")
-
-
-def make_learner(
-  settings: Settings,
-  model: singularity.Singularity,
-  start: weights.Backbone,
-):
-  """Returns the learner of `run`.
-
-  Args:
-    settings: of the run.
-    model: the backbone.
-    start: its first weights and its tokenizer.
-  """
-
-  def init_fn(rng):
-    params = finetune.init_params(model, rng)
-    return weights.fit(settings.model.init, params, start.params)
-
-  return finetune.make_learner(
-    model,
-    settings.loss,
-    init_fn=init_fn,
-    mask_id=start.tokenizer.mask_id,
-    vocab_size=start.tokenizer.vocab_size,
-    micro_batch=settings.micro_batch,
-  )
 
 
 def run_procedural(config: Any, workdir: pathlib.Path):

@@ -1,6 +1,6 @@
 """The network of a run and where its weights start from.
 
-A `WeightSource` is nothing ('scratch'), a file, a run, or an exported reward;
+They are drawn ('scratch'), or read from a file, a run, or an exported reward;
 what launch.convert writes is a folder with such a file.
 """
 
@@ -10,7 +10,7 @@ import importlib.resources
 import json
 import pathlib
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -56,6 +56,25 @@ class Model:
   failure_prompt_length: int = 0
   domain_prompt_length: int = 0
 
+  @property
+  def path(self) -> pathlib.Path | None:
+    """Where the first weights are, None from scratch.
+
+    Raises:
+      FileNotFoundError: no such folder.
+    """
+    if self.init == "scratch":
+      return None
+    if self.init == _SHIPPED:
+      return shipped_backbone()
+    path = pathlib.Path(self.init).expanduser()
+    if path.suffix != ".safetensors" and not path.is_dir():
+      raise FileNotFoundError(
+        f"model.init: {self.init!r} is not a folder; known besides folders: "
+        f"scratch, {_SHIPPED}, *.safetensors"
+      )
+    return path
+
   @contextlib.contextmanager
   def explained(self):
     """Adds where the weights are from to what is wrong with them."""
@@ -95,126 +114,97 @@ class Backbone(NamedTuple):
   tokenizer: text.Tokenizer
   card: dict[str, Any]
 
+  def fit(self, params: Any) -> Any:
+    """Returns the weights in the shape of a model's; these if there are none.
 
-class WeightSource(Protocol):
-  """Where the weights of a backbone are.
+    Args:
+      params: random parameters of the backbone, or their shapes.
 
-  Its functions raise FileNotFoundError where there are none, and ValueError if
-  a file is of another kind or has sizes that this code does not know.
+    Raises:
+      ValueError: they do not fit; lists all differences.
+    """
+    if self.params is None:
+      return params
+    return trees.fit(params, self.params, f"model.init={self.card['init']}")
+
+
+def read(path: pathlib.Path) -> Backbone:
+  """Reads weights: of a run its best, of a reward, a conversion, or a file.
+
+  Raises:
+    FileNotFoundError: there are none.
+    ValueError: a file is of another kind, or has sizes that this code does not
+      know.
   """
-
-  def config(self) -> singularity.Config | None:
-    """Returns the config of the backbone, None if it is not on record."""
-
-  def load(self) -> Backbone:
-    """Reads the weights."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Scratch:
-  """No weights: they are drawn.
-
-  Attributes:
-    texts: what the run reads besides human captions.
-    vocab_size: pieces of the tokenizer.
-  """
-
-  texts: Sequence[str]
-  vocab_size: int
-
-  def config(self) -> None:
-    """Returns None."""
-
-  def load(self) -> Backbone:
-    """Makes a tokenizer of the texts."""
-    known = text_data.corpus(human_clips.TEMPLATES, human_clips.NOUNS)
-    tokenizer = text.Tokenizer.train(
-      known + list(self.texts), vocab_size=self.vocab_size
-    )
-    return Backbone(None, None, tokenizer, {})
-
-
-@dataclasses.dataclass(frozen=True)
-class File:
-  """A file that `save_backbone` wrote."""
-
-  path: pathlib.Path
-
-  def config(self) -> singularity.Config | None:
-    """Returns the config on the card."""
-    return _make_config(self.path, self._metadata()["card"].get("config"))
-
-  def load(self) -> Backbone:
-    """Reads the weights."""
-    metadata = self._metadata()
-    with safetensors.safe_open(self.path, "numpy") as file:
-      flat = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+  file = _find_file(path)
+  if file:
+    metadata = _read_metadata(file)
+    card = metadata["card"]
+    with safetensors.safe_open(file, "numpy") as stored:
+      flat = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
     tokenizer = text.Tokenizer(
       tokenizers.Tokenizer.from_str(metadata["tokenizer"])
     )
-    card = metadata["card"]
-    config = _make_config(self.path, card.pop("config", None))
+    config = _make_config(file, card.pop("config", None))
     return Backbone(trees.nest(flat), config, tokenizer, card)
+  if saved.is_exported(path):
+    reward = saved.load(path)
+    card = {"step": reward.record["step"]}
+    return Backbone(
+      reward.params["backbone"], read_config(path), reward.tokenizer, card
+    )
+  config = read_config(path)
+  stored = checkpoint.load(path)
+  params = stored.parts["params"]
+  # launch.finetune keeps this head beside the backbone.
+  head = {name: params[name] for name in params if name == "mlm_head"}
+  backbone = params.get("backbone", params) | head
+  tokenizer = text.Tokenizer.load(path / "tokenizer.json")
+  return Backbone(backbone, config, tokenizer, {"step": stored.step})
 
-  def _metadata(self) -> dict[str, Any]:
-    """Returns what stands beside the arrays: 'tokenizer' and 'card'."""
-    if not self.path.is_file():
-      if self.path == shipped_backbone():
-        raise FileNotFoundError(
-          f"{self.path} is not there, though it ships with the project; make "
-          "it (python -m launch.pretrain --config=configs/pretrain.py) or "
-          "train with --config.model.init=scratch"
-        )
+
+def read_config(path: pathlib.Path) -> singularity.Config | None:
+  """Returns the config of the weights that `read` reads, if it is on record."""
+  file = _find_file(path)
+  if file:
+    return _make_config(file, _read_metadata(file)["card"].get("config"))
+  record = path / "config.json"
+  settings = saved.read_json(record) if record.is_file() else {}
+  return _make_config(path, settings.get("model", {}).get("backbone"))
+
+
+def _find_file(path: pathlib.Path) -> pathlib.Path | None:
+  """Returns the file of `save_backbone`, None for a run or a reward."""
+  if not path.is_dir():
+    return path
+  return path / CONVERTED if (path / CONVERTED).is_file() else None
+
+
+def _read_metadata(file: pathlib.Path) -> dict[str, Any]:
+  """Returns what stands beside the arrays: 'tokenizer' and 'card'."""
+  if not file.is_file():
+    if file == shipped_backbone():
       raise FileNotFoundError(
-        f"{self.path} is not there; expected is a folder of launch.train, "
-        "launch.finetune, launch.convert or launch.export, or a file of "
-        "launch.pretrain; or train with --config.model.init=scratch"
+        f"{file} is not there, though it ships with the project; make it "
+        "(python -m launch.pretrain --config=configs/pretrain.py) or train "
+        "with --config.model.init=scratch"
       )
-    try:
-      with safetensors.safe_open(self.path, "numpy") as file:
-        metadata = file.metadata() or {}
-    except safetensors.SafetensorError as e:
-      raise ValueError(f"{self.path} is damaged: {e}") from e
-    if not {"tokenizer", "card"} <= metadata.keys():
-      raise ValueError(
-        f"{self.path} is not of this project; python -m launch.convert "
-        f"--from={self.path} converts published weights"
-      )
-    return metadata | {"card": json.loads(metadata["card"])}
-
-
-@dataclasses.dataclass(frozen=True)
-class Run:
-  """The folder of a run, its best checkpoint."""
-
-  path: pathlib.Path
-
-  def config(self) -> singularity.Config | None:
-    """Returns the config in config.json."""
-    file = self.path / "config.json"
-    settings = saved.read_json(file) if file.is_file() else {}
-    return _make_config(self.path, settings.get("model", {}).get("backbone"))
-
-  def load(self) -> Backbone:
-    """Reads the weights."""
-    config = self.config()
-    stored = checkpoint.load(self.path)
-    params = stored.parts["params"]
-    # launch.finetune keeps this head beside the backbone.
-    head = {name: params[name] for name in params if name == "mlm_head"}
-    backbone = params.get("backbone", params) | head
-    tokenizer = text.Tokenizer.load(self.path / "tokenizer.json")
-    return Backbone(backbone, config, tokenizer, {"step": stored.step})
-
-
-class Export(Run):
-  """The folder of an exported reward."""
-
-  def load(self) -> Backbone:
-    """Reads the weights."""
-    found = saved.load(self.path)
-    params, step = found.params["backbone"], {"step": found.record["step"]}
-    return Backbone(params, self.config(), found.tokenizer, step)
+    raise FileNotFoundError(
+      f"{file} is not there; expected is a folder of launch.train, "
+      "launch.finetune, launch.convert or launch.export, or a file of "
+      "launch.pretrain; or train with --config.model.init=scratch"
+    )
+  try:
+    with safetensors.safe_open(file, "numpy") as stored:
+      metadata = stored.metadata() or {}
+  except safetensors.SafetensorError as e:
+    raise ValueError(f"{file} is damaged: {e}") from e
+  if not {"tokenizer", "card"} <= metadata.keys():
+    raise ValueError(
+      f"{file} is not of this project; python -m launch.convert --from={file} "
+      "converts published weights"
+    )
+  return metadata | {"card": json.loads(metadata["card"])}
 
 
 def _make_config(path, fields) -> singularity.Config | None:
@@ -224,38 +214,6 @@ def _make_config(path, fields) -> singularity.Config | None:
     raise ValueError(f"{path}: sizes that this code does not know: {e}") from e
 
 
-def open_path(path: pathlib.Path) -> WeightSource:
-  """Returns the source at a path: of a run, a reward, a conversion, a file."""
-  if not path.is_dir():
-    return File(path)
-  if (path / CONVERTED).is_file():
-    return File(path / CONVERTED)
-  return Export(path) if saved.is_exported(path) else Run(path)
-
-
-def open_init(model: Model, texts: Sequence[str] = ()) -> WeightSource:
-  """Returns the source that `model.init` names.
-
-  Args:
-    model: of which `init` is read, and from scratch the size of the vocabulary.
-    texts: what the run reads, for the vocabulary of 'scratch'.
-
-  Raises:
-    FileNotFoundError: no such folder.
-  """
-  if model.init == "scratch":
-    return Scratch(tuple(texts), model.backbone.vocab_size)
-  if model.init == _SHIPPED:
-    return File(shipped_backbone())
-  path = pathlib.Path(model.init).expanduser()
-  if path.suffix != ".safetensors" and not path.is_dir():
-    raise FileNotFoundError(
-      f"model.init: {model.init!r} is not a folder; known besides folders: "
-      f"scratch, {_SHIPPED}, *.safetensors"
-    )
-  return open_path(path)
-
-
 def check(model: Model):
   """Fails before any clip is made or read if the first weights do not fit.
 
@@ -263,7 +221,7 @@ def check(model: Model):
     ValueError: sizes that the weights are not for; names them.
     FileNotFoundError: no such folder or weights.
   """
-  stored = open_init(model).config()
+  stored = model.path and read_config(model.path)
   if stored:
     with model.explained():
       sizes.check(stored, model.backbone)
@@ -274,7 +232,8 @@ def load(model: Model, texts: Sequence[str]) -> Backbone:
 
   Args:
     model: the network.
-    texts: see `open_init`.
+    texts: what the run reads besides human captions, for the vocabulary of
+      'scratch'.
 
   Returns:
     The weights (None from scratch), the tokenizer and a card.
@@ -283,34 +242,24 @@ def load(model: Model, texts: Sequence[str]) -> Backbone:
     ValueError: weights or a tokenizer that do not fit the sizes.
     FileNotFoundError: no such folder or weights.
   """
-  backbone = open_init(model, texts).load()
-  backbone = backbone._replace(card={"init": model.init} | backbone.card)
+  vocab_size = model.backbone.vocab_size
+  if model.path is None:
+    known = text_data.corpus(human_clips.TEMPLATES, human_clips.NOUNS)
+    tokenizer = text.Tokenizer.train(known + list(texts), vocab_size=vocab_size)
+    backbone = Backbone(None, None, tokenizer, {})
+  else:
+    backbone = read(model.path)
+  params = backbone.params
   if backbone.config is not None:
     with model.explained():
-      fitted = convert.fit(backbone.params, backbone.config, model.backbone)
-    backbone = backbone._replace(params=fitted)
-  if backbone.tokenizer.vocab_size > model.backbone.vocab_size:
+      params = convert.fit(params, backbone.config, model.backbone)
+  if backbone.tokenizer.vocab_size > vocab_size:
     raise ValueError(
       f"the tokenizer has {backbone.tokenizer.vocab_size} pieces, "
-      f"model.backbone.vocab_size is {model.backbone.vocab_size}"
+      f"model.backbone.vocab_size is {vocab_size}"
     )
-  return backbone
-
-
-def fit(init: str, params: Any, stored: dict[str, Any] | None) -> Any:
-  """Returns stored weights in the shape of a model's; these if there are none.
-
-  Args:
-    init: where the weights are from, `model.init`.
-    params: random parameters of the backbone, or their shapes.
-    stored: what `load` returned.
-
-  Raises:
-    ValueError: they do not fit; lists all differences.
-  """
-  if stored is None:
-    return params
-  return trees.fit(params, stored, f"model.init={init}")
+  card = {"init": model.init} | backbone.card
+  return backbone._replace(params=params, card=card)
 
 
 class Start(NamedTuple):
@@ -368,7 +317,7 @@ def make_start(model: Model, texts: list[str], num_trained: int) -> Start:
     if backbone.params is None:
       return jax.jit(draw)(rng)
     shapes = jax.eval_shape(draw, rng)
-    fitted = fit(model.init, shapes["backbone"], backbone.params)
+    fitted = backbone.fit(shapes["backbone"])
     # XLA leaves out what is not returned: weights that are there already.
     rest = jax.jit(lambda rng: draw(rng) | {"backbone": None})(rng)
     return rest | {"backbone": fitted}

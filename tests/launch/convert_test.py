@@ -4,7 +4,6 @@ import dataclasses
 import importlib.util
 import json
 import pathlib
-import types
 
 import numpy as np
 import pytest
@@ -41,7 +40,7 @@ def test_folder_holds_what_a_run_needs(folder):
     "config.json",
     "tokenizer.json",
   }
-  found = weights.open_path(folder).load()
+  found = weights.read(folder)
   fields = json.loads((folder / "config.json").read_text())
   assert found.config == singularity.Config(**fields)
   assert (found.config.width, found.config.temporal_feature) == (32, False)
@@ -109,7 +108,7 @@ def test_hugging_face_folders(vocab, tmp_path, monkeypatch):
   told = files.describe(source)
   assert "only here, drawn anew (62): itm_head.bias" in told
   conversion.write(source, tmp_path / "start", options, "")
-  start = weights.open_path(tmp_path / "start").load()
+  start = weights.read(tmp_path / "start")
   assert start.tokenizer.vocab_size == 101
   with pytest.raises(FileNotFoundError, match="none of model.safetensors"):
     files.read_parts(tmp_path, tmp_path / "bert", options)
@@ -168,9 +167,8 @@ def test_a_file_has_no_place_for_a_vocabulary(vocab, tmp_path):
 
 
 def test_weights_without_sizes_are_one_line(folder, monkeypatch):
-  found = weights.open_path(folder).load()._replace(config=None)
-  source = types.SimpleNamespace(load=lambda: found)
-  monkeypatch.setattr(weights, "open_path", lambda path: source)
+  found = weights.read(folder)._replace(config=None)
+  monkeypatch.setattr(weights, "read", lambda path: found)
   with pytest.raises(ValueError, match="sizes of its model are not on record"):
     conversion.read(folder, Options())
 

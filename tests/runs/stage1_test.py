@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from a2r.core import checkpoint, text
+from a2r.learners import finetune
 from a2r.models.singularity import singularity
 from a2r.runs import captioned, run_folder, stage1, weights
 from a2r.runs.data_settings import DataSettings
@@ -176,8 +177,13 @@ def test_a_run_holds_first_weights_for_others(tmp_path, mlm):
   tokenizer.save(tmp_path / "tokenizer.json")
   run = stage1.read(config)
   model = singularity.Singularity(run.model.backbone)
-  start = weights.Backbone(None, None, tokenizer, {})
-  learner = stage1.make_learner(run, model, start)
+  learner = finetune.make_learner(
+    model,
+    run.loss,
+    init_fn=functools.partial(finetune.init_params, model),
+    mask_id=tokenizer.mask_id,
+    vocab_size=tokenizer.vocab_size,
+  )
   shapes, _ = jax.eval_shape(learner.init, jax.random.key(0))
   draw = np.random.default_rng(0)
   params = jax.tree.map(lambda s: draw.random(s.shape, np.float32), shapes)

@@ -121,7 +121,7 @@ def _check_stage1(folder):
 
 
 def _check_procedural(folder):
-  backbone = weights.File(folder / "small_backbone.safetensors").load()
+  backbone = weights.read(folder / "small_backbone.safetensors")
   assert backbone.card["step"] == 4
   assert 0 <= backbone.card["held_out"]["top1"] <= 1
   assert backbone.tokenizer.vocab_size > 100

@@ -48,7 +48,7 @@ def test_weights_of_a_file(own, tmp_path):
   weights.save_backbone(
     path, params["backbone"], tmp_path / "tokenizer.json", {"top1": 0.5}
   )
-  loaded = weights.File(path).load()
+  loaded = weights.read(path)
   jax.tree.map(np.testing.assert_array_equal, loaded.params, params["backbone"])
   assert loaded.card == {"top1": 0.5}
   np.testing.assert_array_equal(
@@ -125,7 +125,7 @@ def test_weights_of_a_conversion_at_another_size(folder, monkeypatch):
   assert params["temporal"]["embeddings"].shape == (1, 6, 1, 32)
   table = params["vision"]["layer_0"]["relative_position_table"]
   assert table.shape == (11 * 11 + 3, 4)
-  old = weights.open_path(folder).load().params
+  old = weights.read(folder).params
   np.testing.assert_array_equal(
     params["temporal"]["embeddings"][:, :4], old["temporal"]["embeddings"]
   )
@@ -148,16 +148,16 @@ def test_published_weights_are_no_start_before_they_are_converted(tmp_path):
   path = tmp_path / "model.safetensors"
   safetensors.numpy.save_file({"temp": np.ones(1)}, path)
   with pytest.raises(ValueError, match="launch.convert --from="):
-    weights.open_path(path).load()
+    weights.read(path)
 
 
 def test_weights_that_are_not_there(own, tmp_path, monkeypatch):
   path = tmp_path / "mine.safetensors"
   with pytest.raises(FileNotFoundError, match="mine.*model.init=scratch"):
-    weights.open_path(path).load()
+    weights.read(path)
   monkeypatch.setattr(weights, "shipped_backbone", lambda: path)
   with pytest.raises(FileNotFoundError, match="configs/pretrain.py"):
-    weights.open_path(path).config()
+    weights.read_config(path)
   model = weights.read_model(own[0].model, init=str(tmp_path / "none"))
   with pytest.raises(FileNotFoundError, match="scratch, small_backbone"):
     weights.check(model)
@@ -167,4 +167,4 @@ def test_weights_that_are_not_there(own, tmp_path, monkeypatch):
 def test_settings_that_are_none_are_one_line(tmp_path, content):
   (tmp_path / "config.json").write_text(content)
   with pytest.raises(ValueError, match="config.json"):
-    weights.open_path(tmp_path).load()
+    weights.read(tmp_path)
