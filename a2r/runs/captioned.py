@@ -79,11 +79,12 @@ def open_clips(
   """
   core_checks.one_of("data.captions", captions, selection.CAPTIONS)
   clips = _open(data, seed, "train", captions)
-  if data.human.source == "ssv2":
-    train, others = clips, _open(data, seed, "validation", captions)
-    validation, _ = _split(others, num_held_out, seed)
-  else:
-    validation, train = _split(clips, num_held_out, seed)
+  official = data.human.source == "ssv2"
+  others = _open(data, seed, "validation", captions) if official else clips
+  order = np.random.default_rng(seed).permutation(len(others))
+  held_out, rest = np.split(order, [min(max(num_held_out, 0), len(others))])
+  validation = others.select(np.sort(held_out))
+  train = clips if official else clips.select(np.sort(rest))
   if not len(train) or not len(validation):
     raise ValueError(
       f"data.validation.clips={num_held_out} of {len(clips)} clips: "
@@ -122,13 +123,6 @@ def _open(data: DataSettings, seed: int, split: str, captions: str) -> Dataset:
       "has no template; train on labels: --config.data.captions=label",
     )
   return dataclasses.replace(clips, instruction=templates)
-
-
-def _split(clips: Dataset, num: int, seed: int) -> tuple[Dataset, Dataset]:
-  """`num` clips drawn at random, and the others, each in order."""
-  order = np.random.default_rng(seed).permutation(len(clips))
-  first, others = np.split(order, [min(max(num, 0), len(clips))])
-  return clips.select(np.sort(first)), clips.select(np.sort(others))
 
 
 def make_batches(

@@ -155,11 +155,11 @@ def run(config: Any, workdir: pathlib.Path):
   state = loop.train(
     learner,
     finetune.make_optimizer(num_steps=clocks.num_steps, **settings.optim),
-    functools.partial(
-      captioned.make_batches,
+    lambda step: captioned.make_batches(
       clips,
       settings.batch,
       start.tokenizer,
+      step,
       seed=settings.seed,
       num_steps=clocks.num_steps,
     ),
@@ -192,7 +192,7 @@ def _report(config, workdir, clips, held_out, metrics, clocks, card):
     "held_out": sizes,
     "metrics": metrics,
     "backbone": card,
-    "config": json.loads(json.dumps(config.to_dict())),
+    "config": config.to_dict(),
   }
   files.write_json(workdir / REPORT, report)
   rows = [

@@ -31,7 +31,7 @@ from data import text as text_data
 # What launch.convert writes into its folder.
 CONVERTED = "backbone.safetensors"
 _SHIPPED = "small_backbone"
-_VOCABULARY = "bert_vocab.txt"
+_ASSETS = pathlib.Path(str(importlib.resources.files(assets)))
 _MAX_LENGTH = 32
 
 
@@ -327,13 +327,12 @@ def make_start(model: Model, texts: list[str], num_trained: int) -> Start:
 
 def shipped_vocabulary() -> pathlib.Path:
   """Returns the vocabulary of BERT base uncased, one word piece per line."""
-  return pathlib.Path(str(importlib.resources.files(assets))) / _VOCABULARY
+  return _ASSETS / "bert_vocab.txt"
 
 
 def shipped_backbone() -> pathlib.Path:
   """Returns the file of the backbone that ships with the project."""
-  folder = pathlib.Path(str(importlib.resources.files(assets)))
-  return folder / f"{_SHIPPED}.safetensors"
+  return _ASSETS / f"{_SHIPPED}.safetensors"
 
 
 def save_backbone(
