@@ -27,6 +27,21 @@ def one_of(
     raise error(f"unknown {what} {value!r}; known: {names}")
 
 
+def each_of(what: str, names: Iterable[str], known: Iterable[str]):
+  """Checks a list of names.
+
+  Raises:
+    ValueError: one that is not known, one that comes twice, or none at all.
+  """
+  names, known = list(names), list(known)
+  if not names:
+    raise ValueError(f"no {what} named; known: {', '.join(known)}")
+  for name in names:
+    one_of(what, name, known)
+  if len(set(names)) < len(names):
+    raise ValueError(f"{what}: a name comes twice in {', '.join(names)}")
+
+
 def at_least(what: str, value: float, minimum: float):
   """Raises a ValueError if a number is less than `minimum`."""
   if not value >= minimum:

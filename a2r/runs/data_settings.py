@@ -144,16 +144,13 @@ class DataSettings:
     }
 
     def make(kind, values):
-      names = [f.name for f in dataclasses.fields(kind) if f.name in values]
-      return kind(
-        **{
-          name: make(kinds[name], values[name])
-          if kind is cls and name in kinds
-          else tuple(values[name])
-          if isinstance(values[name], list | tuple)
-          else values[name]
-          for name in names
-        }
-      )
+      names = {field.name for field in dataclasses.fields(kind)}
+      given = {name: values[name] for name in names if name in values}
+      for name, value in given.items():
+        if kind is cls and name in kinds:
+          given[name] = make(kinds[name], value)
+        elif isinstance(value, list):
+          given[name] = tuple(value)
+      return kind(**given)
 
     return make(cls, config)

@@ -70,8 +70,12 @@ def split_validation(
     for (task, success), number in given.items():
       num = min(most[success], max(1, int(limits.share * number)), number - 1)
       room[task, success] = num
+
+  def rank(crc):
+    return hashlib.sha256(f"{seed} {crc}".encode()).digest()
+
   chosen, taken = [], collections.Counter()
-  for crc in sorted(set(crcs.tolist()), key=lambda crc: _rank(crc, seed)):
+  for crc in sorted(set(crcs.tolist()), key=rank):
     needed = collections.Counter(
       outcomes[row] for row in np.flatnonzero(crcs == crc)
     )
@@ -87,7 +91,3 @@ def split_validation(
     )
     notes.append(f"held out of training: {counts} of {task!r}")
   return dataset.select(~held_out), dataset.select(held_out), notes
-
-
-def _rank(crc: int, seed: int) -> bytes:
-  return hashlib.sha256(f"{seed} {crc}".encode()).digest()

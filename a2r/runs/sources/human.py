@@ -1,7 +1,7 @@
 """Procedural human clips, made where they are not at hand yet.
 
 See `a2r.runs.sources.stores` for what happens when a set is there already or
-half made. Letters: T frames, S picture size.
+half made.
 """
 
 import dataclasses
@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from a2r.core import checks
 from a2r.runs.sources import stores
 from a2r.sim.humans import human_clips
 from data.dataset import Dataset
@@ -20,29 +21,20 @@ _CLIPS_PER_SHARD = 256
 _CLIPS_PER_CALL = 16
 
 
-@dataclasses.dataclass(frozen=True)
-class HumanSpec:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class HumanSpec(stores.Spec):
   """Procedural human clips of some templates.
 
   Attributes:
     templates: of `human_clips.TEMPLATES`.
     clips_per_template: clips of each.
-    seed: of the experiment.
-    num_frames: T, frames stored.
-    image_size: S, stored.
-
-  Raises:
-    ValueError: an unknown template, or no clips.
   """
 
   templates: tuple[str, ...]
   clips_per_template: int
-  seed: int = 0
-  num_frames: int = 8
-  image_size: int = 64
 
   def __post_init__(self):
-    stores.check_names("templates", self.templates, human_clips.TEMPLATES)
+    checks.each_of("templates", self.templates, human_clips.TEMPLATES)
     if self.clips_per_template < 1:
       raise ValueError("no clips asked for: clips_per_template is 0")
 

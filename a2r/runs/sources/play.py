@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from a2r import sim
+from a2r.core import checks
 from a2r.models.fitvid import fitvid
 from a2r.runs.sources import stores
 from a2r.sim.behavior import clips
@@ -45,8 +46,8 @@ class Spec:
 
   def __post_init__(self):
     environments = self.environments
-    stores.check_names("data.environment", environments, sim.ENVIRONMENTS)
-    stores.check_names("data.sources", self.sources, clips.PLAY_SOURCES)
+    checks.each_of("data.environment", environments, sim.ENVIRONMENTS)
+    checks.each_of("data.sources", self.sources, clips.PLAY_SOURCES)
     shares = list(self.sources.values())
     if min(shares) < 0 or not np.isclose(sum(shares), 1):
       raise ValueError(

@@ -6,11 +6,12 @@ what the first one made, and one that was killed goes on where it stopped.
 """
 
 import dataclasses
+import json
 import pathlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from a2r.core import checks
+from a2r.evaluation import tables
 from a2r.runs.sources import fingerprint
 from data import records, store
 from data.dataset import Dataset, open_dataset
@@ -19,6 +20,24 @@ from data.records import Record
 PURPOSES = ("train", "validation", "test")  # No two share a draw.
 # Entries of a spec that tell data sets apart at a glance.
 _CONTENT = ("environment", "purpose", "templates", "sources", "want", "seed")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Spec:
+  """What all clips that are made are asked for; specs check themselves.
+
+  Attributes:
+    seed: of the experiment.
+    num_frames: frames stored of a clip.
+    image_size: pixels of the stored pictures, either side.
+
+  Raises:
+    ValueError: a spec that cannot be met.
+  """
+
+  seed: int = 0
+  num_frames: int = 8
+  image_size: int = 64
 
 
 def make_dataset(
@@ -50,33 +69,13 @@ def make_dataset(
 
 
 def identify(spec, module: str) -> dict[str, Any]:
-  """Returns all that decides the bytes of a data set, as JSON values.
-
-  Args:
-    spec: a dataclass of plain values.
-    module: the project's module that makes it.
-  """
+  """Returns all that decides the bytes of a data set, as JSON values."""
   values = {
     key: list(value) if isinstance(value, tuple) else value
     for key, value in dataclasses.asdict(spec).items()
   }
   code = fingerprint.source_digest(module)
   return values | {"made_by": module, "code": code}
-
-
-def check_names(key: str, names: Iterable[str], known: Iterable[str]):
-  """Checks a list of names in a spec.
-
-  Raises:
-    ValueError: one that is not known, one that comes twice, or none at all.
-  """
-  names, known = list(names), list(known)
-  if not names:
-    raise ValueError(f"no {key} named; known: {', '.join(known)}")
-  for name in names:
-    checks.one_of(key, name, known)
-  if len(set(names)) < len(names):
-    raise ValueError(f"{key}: a name comes twice in {', '.join(names)}")
 
 
 def summary(root) -> list[dict[str, Any]]:
@@ -106,3 +105,28 @@ def summary(root) -> list[dict[str, Any]]:
       }
     )
   return rows
+
+
+def report(root) -> str:
+  """Returns the table of what is stored under `root`.
+
+  Its figures are written to metrics.jsonl there.
+
+  Raises:
+    RecordError: stored clips that are damaged.
+  """
+  rows = summary(root)
+  path = pathlib.Path(root).expanduser() / "metrics.jsonl"
+  path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+  header = ["data set", "clips", "bytes/clip", "MB", "content"]
+  cells = [
+    (
+      row["folder"],
+      row["clips"],
+      round(row["bytes_per_clip"]),
+      f"{row['bytes'] / 1e6:.1f}",
+      row["content"],
+    )
+    for row in rows
+  ]
+  return tables.Table("", header, cells).text()

@@ -2,8 +2,6 @@
 
 See `a2r.runs.sources.stores` for what happens when a set is there already or
 half made, and `a2r.sim.behavior.policies` for who may act in a robot clip.
-
-Letters: T frames, S picture size.
 """
 
 import dataclasses
@@ -13,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from a2r import sim
+from a2r.core import checks
 from a2r.runs.sources import stores
 from a2r.sim.behavior import policies, stopped
 from data.dataset import Dataset
 from data.records import Record
 
-WANTS = {"success": True, "failure": False, "all": None}
+_WANTS = {"success": True, "failure": False, "all": None}
 # What is wanted of a source: successes, anything, else failures.
 _USUAL = {"expert": True, "random": None, "explore": None}
 _CLIPS_PER_SHARD = 64
@@ -26,32 +25,23 @@ _DRAW_BITS = 20  # A clip's seed is its shard's, and below it the draw's number.
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class _Robot:
-  """What all robot specs say; they check themselves.
+class _Spec(stores.Spec):
+  """What all robot specs say.
 
   Attributes:
     environment: such as 'tabletop/train'.
     tasks: names in `sim.TASKS`.
     purpose: of `stores.PURPOSES`: no two share a draw.
-    seed: of the experiment.
-    num_frames: T, frames stored.
-    image_size: S, stored.
-
-  Raises:
-    ValueError: a spec that cannot be met.
   """
 
   environment: str
   tasks: tuple[str, ...]
   purpose: str = "train"
-  seed: int = 0
-  num_frames: int = 8
-  image_size: int = 64
 
   def __post_init__(self):
-    stores.check_names("purpose", [self.purpose], stores.PURPOSES)
-    stores.check_names("environment", [self.environment], sim.ENVIRONMENTS)
-    stores.check_names("tasks", self.tasks, sim.TASKS)
+    checks.one_of("purpose", self.purpose, stores.PURPOSES)
+    checks.one_of("environment", self.environment, sim.ENVIRONMENTS)
+    checks.each_of("tasks", self.tasks, sim.TASKS)
 
   def shares(self) -> list[tuple[str, bool | None, int]]:
     """Per task: source, wanted outcome (None: any), and number of clips."""
@@ -71,7 +61,7 @@ class _Robot:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class RobotSpec(_Robot):
+class RobotSpec(_Spec):
   """Successes and failures of some tasks in one environment.
 
   Attributes:
@@ -98,7 +88,7 @@ class RobotSpec(_Robot):
       ("random_sources", policies.RANDOM_SOURCES),
       ("success_sources", policies.SOURCES),
     ):
-      stores.check_names(key, getattr(self, key), known)
+      checks.each_of(key, getattr(self, key), known)
     if not 0 <= self.near_miss_fraction <= 1:
       raise ValueError(
         f"near_miss_fraction must be in [0, 1], got {self.near_miss_fraction}"
@@ -120,7 +110,7 @@ class RobotSpec(_Robot):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SourceSpec(_Robot):
+class SourceSpec(_Spec):
   """Clips of given sources, as many of each task and source.
 
   Attributes:
@@ -136,27 +126,16 @@ class SourceSpec(_Robot):
 
   def __post_init__(self):
     super().__post_init__()
-    stores.check_names("sources", self.sources, policies.SOURCES)
-    stores.check_names("want", [self.want], ["usual", *WANTS])
+    checks.each_of("sources", self.sources, policies.SOURCES)
+    checks.one_of("want", self.want, ["usual", *_WANTS])
     self._check_counts(clips=self.clips)
 
   def shares(self) -> list[tuple[str, bool | None, int]]:
     """See the base class."""
     return [
-      (source, WANTS.get(self.want, _USUAL.get(source, False)), self.clips)
+      (source, _WANTS.get(self.want, _USUAL.get(source, False)), self.clips)
       for source in self.sources
     ]
-
-
-@dataclasses.dataclass(frozen=True)
-class _Shard:
-  """Clips of one task and one source, made by one call of the simulator."""
-
-  task: str
-  source: str
-  want: bool | None
-  num_clips: int
-  seed: int
 
 
 def collect(
@@ -175,61 +154,45 @@ def collect(
   Raises:
     RecordError: stored clips that are damaged.
   """
-  shards = _plan_shards(spec)
+  # One call of the simulator each: task, source, what is wanted, clips, seed.
+  shards = []
+  for task in spec.tasks:
+    for source, want, count in spec.shares():
+      for number, first in enumerate(range(0, count, _CLIPS_PER_SHARD)):
+        words = (spec.environment, spec.purpose, task, source)
+        words = [int.from_bytes(word.encode(), "big") for word in words]
+        mixed = np.random.SeedSequence([spec.seed, *words, number])
+        seed = int(mixed.generate_state(1)[0] >> 1)  # Below 2**31.
+        num_clips = min(_CLIPS_PER_SHARD, count - first)
+        shards.append((task, source, want, num_clips, seed))
 
-  def make(shard: _Shard) -> Iterator[Record]:
-    task = sim.TASKS[shard.task]
+  def make(shard: int) -> Iterator[Record]:
+    name, source, want, num_clips, seed = shards[shard]
+    task = sim.TASKS[name]
     clips = collect_fn(
       spec.environment,
-      shard.task,
-      shard.source,
-      shard.seed,
-      shard.num_clips,
+      name,
+      source,
+      seed,
+      num_clips,
       num_frames=spec.num_frames,
       image_size=spec.image_size,
-      want=shard.want,
+      want=want,
     )
-    for row in range(shard.num_clips):
+    for row in range(num_clips):
       yield Record(
         frames=np.asarray(clips.frames[row]),
         instruction=task.instruction,
         template=task.template,
-        task=shard.task,
+        task=name,
         success=bool(clips.success[row]),
         source=str(clips.source[row]),
         environment=spec.environment,
-        seed=(shard.seed << _DRAW_BITS) + int(clips.seeds[row]),
+        seed=(seed << _DRAW_BITS) + int(clips.seeds[row]),
         states=np.asarray(clips.states[row]),
       )
 
+  counts = [num_clips for _, _, _, num_clips, _ in shards]
   return stores.make_dataset(
-    root,
-    "robot",
-    spec,
-    "a2r.sim.behavior.clips",
-    [shard.num_clips for shard in shards],
-    lambda number: make(shards[number]),
+    root, "robot", spec, "a2r.sim.behavior.clips", counts, make
   )
-
-
-def _plan_shards(spec: RobotSpec | SourceSpec) -> list[_Shard]:
-  """One shard or more per task and source, with seeds of their own."""
-  shards = []
-  for task in spec.tasks:
-    for source, want, count in spec.shares():
-      for part, first in enumerate(range(0, count, _CLIPS_PER_SHARD)):
-        seed = _mix(
-          spec.seed, spec.environment, spec.purpose, task, source, part
-        )
-        num = min(_CLIPS_PER_SHARD, count - first)
-        shards.append(_Shard(task, source, want, num, seed))
-  return shards
-
-
-def _mix(*parts) -> int:
-  """A seed below 2**31 from numbers and names; other parts, other seed."""
-  words = [
-    p if isinstance(p, int) else int.from_bytes(str(p).encode(), "big")
-    for p in parts
-  ]
-  return int(np.random.SeedSequence(words).generate_state(1)[0] >> 1)
