@@ -22,19 +22,15 @@ set has its own folder under --out, which holds its shards, spec.json and
 index.json; metrics.jsonl beside them has the figures of the table shown last.
 """
 
-import json
-import pathlib
-
 from absl import flags
 from etils import epy
 from ml_collections import config_flags
 
-from a2r.evaluation import tables
 from launch import app
 
 with epy.lazy_imports():
   from a2r import sim
-  from a2r.runs import data_settings, datasets, settings
+  from a2r.runs import datasets
   from a2r.runs.sources import human, stores, tabletop
   from a2r.sim.humans import human_clips
 
@@ -47,26 +43,17 @@ _OUT = flags.DEFINE_string(
 _ENVIRONMENT = flags.DEFINE_string(
   "environment", "tabletop/train", "Where the robot is."
 )
-_TASKS = flags.DEFINE_list(
-  "tasks", [], "Names of robot tasks; the four target tasks if none."
-)
+_TASKS = flags.DEFINE_list("tasks", [], "The four target tasks if none.")
 _SUCCESSES = flags.DEFINE_integer("successes", 90, "Successes per task.")
 _FAILURES = flags.DEFINE_integer("failures", 90, "Failures per task.")
 _NEAR_MISSES = flags.DEFINE_float(
   "near_miss_fraction", 0.5, "Share of the failures that nearly succeed."
 )
 _SOURCES = flags.DEFINE_multi_string(
-  "source",
-  [],
-  "Who acts: expert, near_miss, noise, rl, random, explore; several by commas "
-  "or flags.",
+  "source", [], "Who acts, see above; several by commas or flags."
 )
 _WANT = flags.DEFINE_enum(
-  "want",
-  None,
-  ["success", "failure", "all"],
-  "With --source, the clips kept; by default the expert's successes, the "
-  "failures of near_miss, noise and rl, all of the others.",
+  "want", None, ["success", "failure", "all"], "With --source, what is kept."
 )
 _PURPOSE = flags.DEFINE_enum(
   "purpose",
@@ -88,89 +75,40 @@ _IMAGE_SIZE = flags.DEFINE_integer("image_size", 64, "Pixels, either side.")
 
 def main():
   """Reads the flags and collects."""
-  _check_flags()
-  out = _OUT.value or "datasets"
-  if _CONFIG.value is not None:
-    out = _collect_experiment()
-  elif _HUMAN.value:
-    human.collect(_human_spec(), out)
-  else:
-    tabletop.collect(_robot_spec(), out)
-  rows = stores.summary(out)
-  path = pathlib.Path(out).expanduser() / "metrics.jsonl"
-  path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-  cells = [
-    (
-      row["folder"],
-      row["clips"],
-      round(row["bytes_per_clip"]),
-      f"{row['bytes'] / 1e6:.1f}",
-      row["content"],
-    )
-    for row in rows
-  ]
-  header = ["data set", "clips", "bytes/clip", "MB", "content"]
-  print(tables.Table("", header, cells).text())
-
-
-def _check_flags():
-  """Flags that do not go together."""
   given = {name for name in flags.FLAGS if flags.FLAGS[name].present}
   others = {"human", "config", "successes", "failures", "near_miss_fraction"}
   clash = sorted(given & others) if _SOURCES.value else sorted(given & {"want"})
   if clash:
     verb = "does not go with" if _SOURCES.value else "needs"
     raise ValueError(f"--{clash[0]} {verb} --source; see --help")
-
-
-def _collect_experiment() -> str:
-  """Makes what launch.train would make; returns the folder."""
-  config = _CONFIG.value.copy_and_resolve_references()
-  if _OUT.value:
-    config.data.dir = _OUT.value
-  evaluation = settings.Evaluation(**config.eval)
-  data = data_settings.DataSettings.from_config(config.data)
-  datasets.open_data(
-    data,
-    seed=config.seed,
-    use_failures=config.train.batch.failure > 0,
-  )
-  datasets.open_test(data, evaluation)
-  return config.data.dir
-
-
-def _human_spec():
-  return human.HumanSpec(
-    templates=tuple(_TEMPLATES.value or human_clips.TEMPLATES),
-    clips_per_template=_CLIPS.value,
-    seed=_SEED.value,
-    num_frames=_NUM_FRAMES.value,
-    image_size=_IMAGE_SIZE.value,
-  )
-
-
-def _robot_spec():
-  shared = dict(
-    environment=_ENVIRONMENT.value,
-    tasks=tuple(_TASKS.value or sim.TARGETS),
-    purpose=_PURPOSE.value,
-    seed=_SEED.value,
-    num_frames=_NUM_FRAMES.value,
-    image_size=_IMAGE_SIZE.value,
-  )
-  if _SOURCES.value:
-    return tabletop.SourceSpec(
-      sources=tuple(",".join(_SOURCES.value).replace(" ", "").split(",")),
-      clips=_CLIPS.value,
-      want=_WANT.value or "usual",
-      **shared,
+  out = _OUT.value or "datasets"
+  clips = _values(_SEED, _NUM_FRAMES, _IMAGE_SIZE)
+  if _CONFIG.value is not None:
+    out = datasets.make_all(_CONFIG.value, _OUT.value)
+  elif _HUMAN.value:
+    templates = tuple(_TEMPLATES.value or human_clips.TEMPLATES)
+    spec = human.HumanSpec(
+      templates=templates, clips_per_template=_CLIPS.value, **clips
     )
-  return tabletop.RobotSpec(
-    successes=_SUCCESSES.value,
-    failures=_FAILURES.value,
-    near_miss_fraction=_NEAR_MISSES.value,
-    **shared,
-  )
+    human.collect(spec, out)
+  else:
+    clips |= _values(_ENVIRONMENT, _PURPOSE)
+    clips["tasks"] = tuple(_TASKS.value or sim.TARGETS)
+    if _SOURCES.value:
+      sources = tuple(",".join(_SOURCES.value).replace(" ", "").split(","))
+      want = _WANT.value or "usual"
+      clips |= {"sources": sources, "clips": _CLIPS.value, "want": want}
+      spec = tabletop.SourceSpec(**clips)
+    else:
+      clips |= _values(_SUCCESSES, _FAILURES, _NEAR_MISSES)
+      spec = tabletop.RobotSpec(**clips)
+    tabletop.collect(spec, out)
+  print(stores.report(out))
+
+
+def _values(*holders: flags.FlagHolder) -> dict:
+  """Flags, by name, as fields of a spec."""
+  return {holder.name: holder.value for holder in holders}
 
 
 if __name__ == "__main__":

@@ -22,17 +22,15 @@ own. --caption=template and another --seed are for users of tensorflow-datasets
 alone, which reads them all: tfds.builder_from_directory(folder).
 """
 
-import collections
-
 from absl import flags
 from etils import epy
 
-from a2r.evaluation import tables
 from configs import tasks
 from launch import app
 
 with epy.lazy_imports():
-  from data.ssv2 import builder, layout, selection
+  from a2r.runs.sources import ssv2
+  from data.ssv2 import builder, selection
 
 _FROM = flags.DEFINE_string("from", None, "Folder of the download.")
 _TO = flags.DEFINE_string("to", "datasets", "Folder of the data sets.")
@@ -42,8 +40,7 @@ _TEMPLATES = flags.DEFINE_multi_string(
 _CAPTION = flags.DEFINE_string(
   "caption",
   "label",
-  "The instruction: label (the template filled), or template, for "
-  "tensorflow-datasets alone: no run looks for it.",
+  "The instruction: label (the template filled) or template.",
 )
 _SPLITS = flags.DEFINE_list(
   "split", ["train", "validation"], "Of train, validation and test."
@@ -54,10 +51,7 @@ _PER_TEMPLATE = flags.DEFINE_integer(
 _NUM_FRAMES = flags.DEFINE_integer("num_frames", 16, "Frames stored of a clip.")
 _IMAGE_SIZE = flags.DEFINE_integer("image_size", 224, "Pixels, either side.")
 _SEED = flags.DEFINE_integer(
-  "seed",
-  0,
-  "Of the choice by --per_template; runs look for 0, others are for "
-  "tensorflow-datasets alone.",
+  "seed", 0, "Of the choice by --per_template; runs look for 0."
 )
 _WORKERS = flags.DEFINE_integer("workers", 0, "Processes; 0: one per core.")
 _MAX_BAD_SHARE = flags.DEFINE_float(
@@ -67,14 +61,12 @@ _MAX_BAD_SHARE = flags.DEFINE_float(
 
 def main():
   """Reads the flags and stores."""
-  if not _FROM.value:
-    raise ValueError("--from is missing: the folder of the download")
   templates = []
   for name in _TEMPLATES.value:
     named = name in tasks.TEMPLATES
     templates += tasks.find(name) if named else [name]
   prepared = builder.SomethingSomethingV2(
-    manual_dir=_FROM.value,
+    manual_dir=app.required(_FROM, "/data/ssv2"),
     data_dir=_TO.value,
     chosen=selection.Selection(
       templates=tuple(templates),
@@ -91,44 +83,7 @@ def main():
     )
     for split in dict.fromkeys(_SPLITS.value)
   }
-  _print_table(prepared.templates, stored)
-  num_test = layout.count(prepared.layout, "test")
-  if num_test and "test" not in stored:
-    print(f"Left out: the {num_test} videos of the test split.")
-
-
-def _print_table(templates, stored):
-  """Per template what was asked, stored and bad; then the splits' figures."""
-  asked, bad = (
-    {
-      split: collections.Counter(video.template for video in getattr(of, part))
-      for split, of in stored.items()
-    }
-    for part in ("asked", "bad")
-  )
-  header = ["template"]
-  for split in stored:
-    header += [split, "stored", "bad"]
-  rows = []
-  for template in templates:
-    row = [template[:50]]
-    for split in stored:
-      num, num_bad = asked[split][template], bad[split][template]
-      row += [num, num - num_bad, num_bad]
-    rows.append(row)
-  print(tables.Table("", header, rows).text())
-  for split, of in stored.items():
-    num_clips = sum(of.shard_lengths)
-    print(
-      f"{split}: {num_clips} of {len(of.asked)} clips in {of.folder}, "
-      f"{of.num_bytes / max(num_clips, 1):.0f} bytes/clip, "
-      f"{of.num_bytes / 1e6:.1f} MB, "
-      + (
-        "all were there"
-        if of.clips_per_second is None
-        else f"made at {of.clips_per_second:.1f} clips/s"
-      )
-    )
+  print(ssv2.report(prepared, stored))
 
 
 if __name__ == "__main__":

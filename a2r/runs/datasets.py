@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from a2r import sim
 from a2r.evaluation import labeled
+from a2r.runs import settings as run_settings
 from a2r.runs import split as split_lib
 from a2r.runs.data_settings import DataSettings
 from a2r.runs.sources import human as human_source
@@ -91,8 +92,7 @@ def open_data(settings: DataSettings, *, seed: int, use_failures: bool) -> Data:
     human = open_human(settings, seed)
   if settings.human.source not in ("procedural", "none"):
     digests["data.human.path"] = split_lib.digest(human, human.crc)
-  label_by = _choose_label_column(robot, human)
-  texts = _find_texts(robot, human, label_by)
+  label_by, texts = _find_labels(robot, human)
   num_trained = len(set(getattr(robot, label_by).tolist()))
   data_checks.check_data(
     robot,
@@ -157,17 +157,12 @@ def open_human(
 
 
 def open_test(
-  settings: DataSettings, evaluation: Any
+  settings: DataSettings, evaluation: run_settings.Evaluation
 ) -> labeled.LabeledClips | None:
   """Opens the clips that a finished run is judged on, made where missing.
 
   They are the same whatever the run's seed. None if no environment is listed,
   or no test path of the user's own clips.
-
-  Args:
-    settings: of the run's data.
-    evaluation: `environments`, `tasks`, and the `successes` and `failures` of
-      each, see `settings.Evaluation`.
   """
   if settings.robot.is_users:
     if not settings.robot.test_path:
@@ -191,6 +186,22 @@ def open_test(
   return labeled.concatenate(clips) if clips else None
 
 
+def make_all(config: Any, folder: str | None = None) -> str:
+  """Makes all clips that a run with a config would make; returns their folder.
+
+  Args:
+    config: as configs/envgen.py gives it.
+    folder: where instead of `data.dir`.
+  """
+  data = DataSettings.from_config(config.data)
+  if folder:
+    data = dataclasses.replace(data, dir=folder)
+  use_failures = config.train.batch.failure > 0
+  open_data(data, seed=config.seed, use_failures=use_failures)
+  open_test(data, run_settings.Evaluation(**config.eval))
+  return data.dir
+
+
 def load_labeled(
   dataset: Dataset, settings: DataSettings
 ) -> labeled.LabeledClips:
@@ -207,20 +218,14 @@ def load_labeled(
 
 def _open_tabletop(settings: DataSettings, purpose, seed=0, **changes):
   """Robot clips from the simulator; `changes` are fields of the spec."""
-  robot = settings.robot
-  spec = {
-    "environment": robot.environment,
-    "tasks": robot.tasks or tuple(sim.TARGETS),
-    "successes": robot.successes,
-    "failures": robot.failures,
-    "near_miss_fraction": robot.near_miss_fraction,
-    "near_miss_sources": robot.near_miss_sources,
-  }
-  if purpose != "test":  # Those to be judged on are always alike.
-    spec["random_sources"] = robot.random_sources
-    spec["success_sources"] = robot.success_sources
+  names = [field.name for field in dataclasses.fields(tabletop.RobotSpec)]
+  values = vars(settings.robot)
+  values = {name: values[name] for name in names if name in values}
+  values["tasks"] = values["tasks"] or tuple(sim.TARGETS)
+  if purpose == "test":  # Those to be judged on are always alike.
+    del values["random_sources"], values["success_sources"]
   spec = tabletop.RobotSpec(
-    **spec | changes,
+    **values | changes,
     purpose=purpose,
     seed=seed,
     num_frames=settings.stored_frames,
@@ -251,23 +256,22 @@ def _open_users(
   return robot, human, notes + more
 
 
-def _choose_label_column(robot: Dataset, human: Dataset | None) -> str:
-  """'template' where all clips have one and it tells the robot tasks apart."""
+def _find_labels(
+  robot: Dataset, human: Dataset | None
+) -> tuple[str, dict[str, str]]:
+  """The column of the labels; and labels, robot tasks first, with their texts.
+
+  It is 'template' where all clips have one and it tells the robot tasks apart.
+  """
   pairs = set(zip(robot.template, robot.instruction, strict=True))
   templates = [template for template, _ in pairs]
   used = templates + ([] if human is None else human.template.tolist())
   apart = len(set(templates)) == len(pairs)
-  return "template" if all(used) and apart else "instruction"
-
-
-def _find_texts(
-  robot: Dataset, human: Dataset | None, label_by: str
-) -> dict[str, str]:
-  """Labels, robot tasks first, with the instruction of each."""
+  label_by = "template" if all(used) and apart else "instruction"
   texts = {}
   labels = getattr(robot, label_by)
   for label, text in zip(labels, robot.instruction, strict=True):
     texts.setdefault(str(label), str(text))
   for label in [] if human is None else getattr(human, label_by):
     texts.setdefault(str(label), layout.plain(str(label)))
-  return texts
+  return label_by, texts
