@@ -7,11 +7,11 @@
 Figure 3 is environment generalization, table 1 task generalization. From
 nothing to the table: clips are made, every method is trained with every seed,
 judged on test clips, and planned with. results.md, .json and .png in --workdir
-are written anew after every part, so that there is always a table of what is
+are written anew after every job, so that there is always a table of what is
 done. A command that was stopped or killed goes on; one that asks for more
 seeds, trials, methods or columns does what is missing.
 
-Several processes may run the same command at once and share the parts:
+Several processes may run the same command at once and share the jobs:
 
   taskset -c 0 python -m launch.reproduce --figure=3 &
   taskset -c 1 python -m launch.reproduce --figure=3
@@ -92,7 +92,7 @@ def _read_experiment():
     ),
     columns=reproduction.choose("--columns", _COLUMNS.value, known),
     settings=planner_flags.read(**changes),
-    world=players.DynamicsSpec(**planner_flags.dynamics()),
+    dynamics=players.DynamicsSpec(**planner_flags.dynamics()),
     batch=planner_flags.pace(),
     data_dir=_DATA_DIR.value,
     human_path=_HUMAN_PATH.value,

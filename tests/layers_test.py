@@ -43,9 +43,6 @@ OPTIONAL = {
   ("a2r.models.convert.files", "torch"),
   ("a2r.models.saved", "a2r.core.checkpoint"),
   ("a2r.runs.players", "a2r.planning.video_model"),
-  ("a2r.runs.reproduction_steps", "a2r.runs.train"),
-  ("a2r.runs.reproduction_steps", "a2r.runs.video"),
-  ("a2r.runs.reproduction_steps", "configs.fitvid"),
   ("a2r.sim.tabletop.physics", "a2r.sim.tabletop.engines.mjx_engine"),
 }
 

@@ -1,4 +1,4 @@
-"""A figure or a table of the paper, as parts that can be done one by one.
+"""A figure or a table of the paper as jobs that can be done one by one.
 
 First the trainings of seed 0 with what follows of each (its figures on test
 clips, its trials), then those of seed 1: an early end leaves fewer seeds of
@@ -7,43 +7,51 @@ everything. Under the folder:
   runs/<run>/        a run folder of launch.train, and finished.json
   quality/<run>.json its figures on test clips
   plan/<run>/        its trials, see a2r/runs/trials.py
-  played/<part>.json which cells a finished part of the trials has
+  played/<job>.json  that the clips are made, or which trials a job has played
   results.*          the table so far
 
 A run is <method>-seed<n>, with the column between in table 1.
 """
 
+import contextlib
 import dataclasses
+import datetime
 import functools
+import gc
 import pathlib
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from a2r.planning import config as config_lib
-from a2r.runs import jobs, players
-from configs import envgen, taskgen
+import jax
 
-TRAINED = (
-  "concept2robot",
-  "dvd",
-  "liv",
-  "triplet",
-  "no_failures",
-  "bce",
-  "adapt2reward",
-)
-METHODS = ("random", "clock", *TRAINED)
-# These learn nothing, or the same in all columns of table 1.
-ONE_COLUMN = dict.fromkeys(
-  ("random", "clock", "ground_truth", "concept2robot"), "plus6"
-)
-_BESIDE = ("triplet", "no_failures", "bce")
-_BESIDE_COLUMNS = ("plus6",)
+from a2r import sim
+from a2r.core import files, progress
+from a2r.evaluation import paper, quality
+from a2r.learners import registry
+from a2r.planning import config as config_lib
+from a2r.runs import datasets, jobs, players, run_folder, trials, video, weights
+from a2r.runs import train as training
+from a2r.runs.data_settings import DataSettings
+from a2r.runs.sources import user
+from a2r.sim.tabletop import physics
+from configs import envgen, fitvid, taskgen
+
 # Variants of Adapt2Reward by the weights of its losses.
 _WEIGHTS = {
   "no_failures": {"fvlc": 0.0, "bce": 0.0},
   "bce": {"fvlc": 0.0},
 }
+METHODS = tuple(name for name in paper.ROWS if name != "ground_truth")
+TRAINED = tuple(
+  name for name in METHODS if name in registry.METHODS or name in _WEIGHTS
+)
+# The column of table 1 that has the methods with one figure for all columns,
+# and those that the paper does not have.
+_COMMON_COLUMN = "plus6"
+# May differ between a run that is there and the settings.
+_FREE_KEYS = ("data.dir", "train.log_every", "train.checkpoint_every")
+_MAX_PLAYERS = 2  # In memory.
 
 
 class Run(NamedTuple):
@@ -65,14 +73,23 @@ class Run(NamedTuple):
     return f"{self.method}{column}-seed{self.seed}"
 
   @property
+  def clips_name(self) -> str:
+    """What its clips are called, which other methods have too."""
+    return self._replace(method="clips").name
+
+  @property
   def predicts(self) -> bool:
     """Whether futures are predicted for it."""
     return self.method != "random"
 
+  def plan_name(self, environment: str) -> str:
+    """Returns what its trials in an environment are called."""
+    return f"{self.name}-plan-{environment.rpartition('/')[2]}"
+
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
-  """What is asked for.
+  """Which figure or table, of what size.
 
   Attributes:
     name: 'figure3' or 'table1'.
@@ -80,10 +97,10 @@ class Experiment:
     size: 'small', 'paper' or 'smoke'.
     num_seeds: trainings of each.
     num_trials: of each task, environment and training.
-    methods: of `METHODS`.
+    methods: of `paper.ROWS`.
     columns: environments in figure 3, human tasks in table 1.
     settings: how to plan.
-    world: where, and what predicts.
+    dynamics: what trials happen in and are predicted by.
     batch: further fields of `trials.TrialSpec`.
     data_dir: of the clips; None: as the settings have it.
     human_path: folder of Something-Something V2, where human clips are its.
@@ -98,7 +115,7 @@ class Experiment:
   methods: tuple[str, ...]
   columns: tuple[str, ...]
   settings: config_lib.PlannerConfig
-  world: players.DynamicsSpec
+  dynamics: players.DynamicsSpec
   batch: Mapping[str, Any]
   data_dir: str | None = None
   human_path: str | None = None
@@ -113,11 +130,11 @@ class Experiment:
       )
 
   def config(self, run: Run) -> Any:
-    """The settings of a run's training."""
+    """Returns the settings of a run's training."""
     if self.name == "figure3":
       config = envgen.get_config(self.size)
     else:
-      config = taskgen.get_config(f"{run.column or 'plus6'},{self.size}")
+      config = taskgen.get_config(f"{run.column or _COMMON_COLUMN},{self.size}")
     config.seed = run.seed
     if run.method in _WEIGHTS:
       config.loss.weights.update(_WEIGHTS[run.method])
@@ -138,20 +155,20 @@ class Experiment:
 
   @property
   def trains_video_model(self) -> bool:
-    return self.world.dynamics == "fitvid" and not self.world.fitvid
+    return self.dynamics.dynamics == "fitvid" and not self.dynamics.fitvid
 
   def run_folder(self, name: str) -> pathlib.Path:
-    """What a training writes."""
+    """Returns where a training writes."""
     return self.folder / "runs" / name
 
   def environments(self) -> tuple[str, ...]:
-    """Where trials happen."""
+    """Returns where trials happen."""
     if self.name == "figure3":
       return self.columns
     return (taskgen.ENVIRONMENT,)
 
   def runs(self) -> list[Run]:
-    """Everything that has trials, one seed after the other."""
+    """Returns everything that has trials, one seed after the other."""
     return [
       Run(method, column, seed)
       for seed in range(self.num_seeds)
@@ -159,23 +176,52 @@ class Experiment:
     ]
 
   def _rows(self, columns: Sequence[str]) -> list[tuple[str, str]]:
-    """`(column, method)` of what is trained once for all environments."""
+    """Returns `(column, method)` of what each seed has."""
     if self.name == "figure3":
       return [("", method) for method in self.methods]
     rows = []
-    for column in dict.fromkeys([*ONE_COLUMN.values(), *columns]):
+    for column in dict.fromkeys([_COMMON_COLUMN, *columns]):
       for method in self.methods:
-        alone = ONE_COLUMN.get(method)
-        beside = method in _BESIDE and column not in _BESIDE_COLUMNS
-        if column == alone or (
-          alone is None and column in columns and not beside
-        ):
+        row = paper.ROWS[method]
+        if row.one_figure:
+          has_column = column == _COMMON_COLUMN
+        else:
+          has_column = column in columns
+          has_column &= row.table1 is not None or column == _COMMON_COLUMN
+        if has_column:
           rows.append((column, method))
     return rows
 
+  def check(self):
+    """Fails where runs cannot start, or those that are there are others.
+
+    Raises:
+      ValueError: no human clips are named, the first weights do not fit, no
+        given video model was trained in an environment, or a run has other
+        settings; says which.
+      FileNotFoundError: human clips or first weights that are not there.
+    """
+    if self.dynamics.fitvid:
+      for environment in self.environments():
+        self.dynamics.find_video_model(environment)
+    for run in self.runs():
+      if run.method not in TRAINED:
+        continue
+      config = self.config(run)
+      human = config.data.human
+      if human.source == "ssv2":
+        if not human.path:
+          raise ValueError(
+            "--size=paper needs --human_path=..., SS-V2's folder"
+          )
+        user.find_path(human, "human")
+      weights.check(weights.read_model(config.model))
+      folder = self.run_folder(run.name)
+      run_folder.check_config(folder, config.to_dict(), _FREE_KEYS)
+
 
 def find_columns(name: str, size: str) -> tuple[str, ...]:
-  """All columns of an experiment."""
+  """Returns all columns of an experiment."""
   if name == "table1":
     return taskgen.COLUMNS
   return tuple(envgen.get_config(size).eval.environments)
@@ -187,11 +233,11 @@ def choose(
   known: Sequence[str],
   more: Sequence[str] = (),
 ) -> tuple[str, ...]:
-  """The names, in the order of the known ones; all of these if none is given.
+  """Returns names in the order of the known ones, all of these for no names.
 
   Args:
     flag: where the names come from.
-    names: what is asked for.
+    names: what is chosen.
     known: what is done by default.
     more: what can be asked for besides.
 
@@ -208,64 +254,250 @@ def choose(
   return tuple(name for name in all_known if name in (names or known))
 
 
-def make_parts(experiment: Experiment, steps: Any) -> list[jobs.Job]:
-  """Everything that there is to do, in order.
+class Reproduction:
+  """Does the jobs of an experiment: each is kept, and says if it is done."""
 
-  Args:
-    experiment: what is asked for.
-    steps: a `reproduction_steps.Steps` of it.
-  """
-  result, clips = [], set()
-  models = {}
-  if experiment.trains_video_model:
-    models = {e: video_model_name(e) for e in experiment.environments()}
-  for environment, name in models.items():
-    is_done = functools.partial(steps.is_video_model, environment)
-    run_fn = functools.partial(steps.train_video_model, environment)
-    result.append(jobs.Job(name, is_done, run_fn, (), "video model"))
-  for run in experiment.runs():
-    needs = ()
-    if run.method in TRAINED:
-      name = run._replace(method="clips").name
-      if name not in clips:
-        clips.add(name)
-        result.append(_part(name, (), steps.has_clips, steps.make_clips, run))
-      trained = f"{run.name}-train"
-      result += [
-        _part(trained, (name,), steps.is_trained, steps.train, run),
-        _part(
-          f"{run.name}-quality",
-          (trained,),
-          steps.is_judged,
-          steps.judge,
-          run,
-        ),
-      ]
-      needs = (trained,)
-    for place in experiment.environments():
-      name = part_name(run, place)
-      model = (models[place],) if models and run.predicts else ()
-      result.append(
-        _part(name, needs + model, steps.is_played, steps.play, run, place)
+  def __init__(self, experiment: Experiment):
+    """Reads nothing yet."""
+    self.experiment = experiment
+    self._folder = experiment.folder
+    self._player = functools.lru_cache(_MAX_PLAYERS)(self._make_player)
+
+  def make_jobs(self) -> list[jobs.Job]:
+    """Returns everything that there is to do, in order."""
+    experiment = self.experiment
+    result: dict[str, jobs.Job] = {}
+
+    def add(name, needs, is_done_fn, run_fn, run, *environment):
+      job = jobs.Job(
+        name,
+        functools.partial(is_done_fn, run, *environment),
+        functools.partial(run_fn, run, *environment),
+        needs,
+        f"{run_fn.__name__} {run.method}",
       )
-  return result
+      result.setdefault(name, job)  # Several methods have the same clips.
+
+    models = {}
+    if experiment.trains_video_model:
+      models = {e: _video_name(e) for e in experiment.environments()}
+    for environment, name in models.items():
+      is_done_fn = functools.partial(self._has_video_model, environment)
+      run_fn = functools.partial(self._train_video_model, environment)
+      result[name] = jobs.Job(name, is_done_fn, run_fn, (), "video model")
+    for run in experiment.runs():
+      needs = ()
+      if run.method in TRAINED:
+        clips, train = run.clips_name, f"{run.name}-train"
+        judge = f"{run.name}-quality"
+        add(clips, (), self._has_clips, self._make_clips, run)
+        add(train, (clips,), self._is_trained, self._train, run)
+        add(judge, (train,), self._is_judged, self._judge, run)
+        needs = (train,)
+      for environment in experiment.environments():
+        name = run.plan_name(environment)
+        model = (models[environment],) if models and run.predicts else ()
+        add(name, needs + model, self._is_played, self._play, run, environment)
+    return list(result.values())
+
+  def read_quality(self, run: Run) -> dict | None:
+    """Returns a run's figures on test clips, None where they are not there."""
+    stored = files.read_json(self._quality_file(run))
+    if not stored or stored["trained"] != self._end_of(run.name):
+      return None
+    return quality.from_json(stored["quality"])
+
+  def read_counts(self, run: Run, environment: str) -> list[dict] | None:
+    """Returns what was counted of a run's trials in an environment, per task.
+
+    None where they were not played as the experiment has it, or some of them
+    were lost since then.
+    """
+    stored = files.read_json(self._played_file(run, environment))
+    key = self._plan_key(run, environment)
+    if not stored or any(stored.get(name) != key[name] for name in key):
+      return None
+    counts = [
+      trials.read_counts(
+        self._folder / stored["store"], environment, task, run.seed
+      )
+      for task in self.experiment.tasks
+    ]
+    least = stored["num_trials"]
+    return (
+      counts if all(x and x["num_trials"] >= least for x in counts) else None
+    )
+
+  # Clips.
+
+  def _has_clips(self, run: Run) -> bool:
+    return files.read_json(self._clips_file(run)) == self._clips_key(run)
+
+  def _make_clips(self, run: Run):
+    """Makes the clips of a run, and those that all are judged on."""
+    config = self.experiment.config(run)
+    settings = DataSettings.from_config(config.data)
+    datasets.open_data(settings, seed=run.seed, use_failures=True)
+    datasets.open_test(settings, config.eval)
+    _write(self._clips_file(run), self._clips_key(run))
+
+  def _clips_key(self, run: Run) -> dict:
+    config = self.experiment.config(run)
+    return {"data": players.digest(config.data.to_dict())}
+
+  def _clips_file(self, run: Run) -> pathlib.Path:
+    return self._folder / "played" / f"{run.clips_name}.json"
+
+  # Trainings.
+
+  def _is_trained(self, run: Run) -> bool:
+    return self._end_of(run.name) is not None
+
+  def _train(self, run: Run):
+    self._train_in(run.name, training.run, self.experiment.config(run))
+
+  def _has_video_model(self, environment: str) -> bool:
+    return self._end_of(_video_name(environment)) is not None
+
+  def _train_video_model(self, environment: str):
+    """Trains what predicts the futures in an environment."""
+    size = self.experiment.size
+    config = fitvid.get_config("full" if size == "paper" else size)
+    config.data.environment = environment
+    if self.experiment.data_dir:
+      config.data.dir = self.experiment.data_dir
+    self._train_in(_video_name(environment), video.run, config)
+
+  def _train_in(self, name: str, train_fn: Callable, config: Any):
+    """Trains in a run folder, or goes on with it."""
+    folder = self.experiment.run_folder(name)
+    began = time.monotonic()
+    with files.locked(folder):
+      run_folder.store_config(folder, config.to_dict())
+      with (
+        open(folder / "summary.txt", "w", encoding="utf-8") as stream,
+        contextlib.redirect_stdout(stream),
+      ):
+        train_fn(config, folder)
+    _write(
+      folder / "finished.json",
+      {
+        "date": datetime.datetime.now(datetime.UTC).isoformat(),
+        "seconds": round(time.monotonic() - began, 1),
+      },
+    )
+    # A run's programs are its own: many runs would fill the memory.
+    jax.clear_caches()
+    gc.collect()
+
+  def _end_of(self, name: str) -> str | None:
+    """Returns when a run ended, which tells it from one trained anew."""
+    stored = files.read_json(self.experiment.run_folder(name) / "finished.json")
+    return stored and stored["date"]
+
+  # Figures on test clips.
+
+  def _is_judged(self, run: Run) -> bool:
+    return self.read_quality(run) is not None
+
+  def _judge(self, run: Run):
+    """Writes a run's figures on test clips."""
+    scorer = registry.load_scorer(self.experiment.run_folder(run.name))
+    texts = [sim.TASKS[task].instruction for task in self.experiment.tasks]
+    _write(
+      self._quality_file(run),
+      {
+        "trained": self._end_of(run.name),
+        "quality": quality.quality(scorer, self._test_clips, texts),
+      },
+    )
+
+  @functools.cached_property
+  def _test_clips(self):
+    """The clips that all are judged on."""
+    config = self.experiment.config(self.experiment.runs()[0])
+    settings = DataSettings.from_config(config.data)
+    return datasets.open_test(settings, config.eval)
+
+  def _quality_file(self, run: Run) -> pathlib.Path:
+    return self._folder / "quality" / f"{run.name}.json"
+
+  # Trials.
+
+  def _is_played(self, run: Run, environment: str) -> bool:
+    counts = self.read_counts(run, environment)
+    least = self.experiment.num_trials
+    return counts is not None and all(x["num_trials"] >= least for x in counts)
+
+  def _play(self, run: Run, environment: str):
+    """Plays the trials of a run in an environment that are missing."""
+    spec = trials.TrialSpec(
+      player=self._player(run),
+      environments=(environment,),
+      tasks=self.experiment.tasks,
+      seeds=(run.seed,),
+      num_trials=self.experiment.num_trials,
+      dynamics=self._dynamics(environment),
+      **self.experiment.batch,
+    )
+    store = trials.open_store(self._folder / "plan" / run.name, spec)
+    total = spec.num_trials * len(spec.tasks)
+    start = store.num_played(spec)
+    name = run.plan_name(environment)
+    with progress.Progress(total, start=start, name=name) as bar:
+      trials.play(store, spec, bar)
+    _write(
+      self._played_file(run, environment),
+      {
+        "store": str(store.folder.relative_to(self._folder)),
+        "num_trials": spec.num_trials,
+        **self._plan_key(run, environment),
+      },
+    )
+
+  def _make_player(self, run: Run) -> players.Player:
+    source = run.method
+    if source in TRAINED:
+      source = str(self.experiment.run_folder(run.name))
+    return players.make_player(
+      source, self.experiment.settings, self.experiment.tasks, name=run.method
+    )
+
+  def _dynamics(self, environment: str) -> players.DynamicsSpec:
+    """Returns what predicts in an environment."""
+    dynamics = self.experiment.dynamics
+    if self.experiment.trains_video_model:
+      folder = self.experiment.run_folder(_video_name(environment))
+      dynamics = dynamics._replace(fitvid=(str(folder),))
+    return dynamics
+
+  def _plan_key(self, run: Run, environment: str) -> dict[str, Any]:
+    """Returns what decides trials besides their number."""
+    experiment, dynamics = self.experiment, self.experiment.dynamics
+    values = [
+      trials.plain_settings(experiment.settings),
+      dynamics.dynamics if run.predicts else None,
+      physics.resolve(dynamics.physics),
+      experiment.tasks,
+    ]
+    if run.predicts and experiment.trains_video_model:
+      values.append(self._end_of(_video_name(environment)))
+    elif run.predicts and dynamics.fitvid:
+      values.append(dynamics.identity())
+    return {
+      "trained": self._end_of(run.name),
+      "planner": players.digest(values),
+    }
+
+  def _played_file(self, run: Run, environment: str) -> pathlib.Path:
+    return self._folder / "played" / f"{run.plan_name(environment)}.json"
 
 
-def part_name(run: Run, environment: str) -> str:
-  """What a run's trials in an environment are called."""
-  return f"{run.name}-plan-{environment.rpartition('/')[2]}"
-
-
-def video_model_name(environment: str) -> str:
-  """What an environment's video model is called."""
+def _video_name(environment: str) -> str:
+  """Returns what an environment's video model is called."""
   return f"fitvid-{environment.rpartition('/')[2]}"
 
 
-def _part(name, needs, is_done, run_fn, run: Run, *more) -> jobs.Job:
-  return jobs.Job(
-    name,
-    functools.partial(is_done, run, *more),
-    functools.partial(run_fn, run, *more),
-    needs,
-    f"{run_fn.__name__} {run.method}",
-  )
+def _write(path: pathlib.Path, value: dict):
+  path.parent.mkdir(parents=True, exist_ok=True)
+  files.write_json(path, value)

@@ -4,16 +4,10 @@ import sys
 import time
 import traceback
 from collections.abc import Sequence
-from typing import Any
 
 from a2r.core import checks, files
 from a2r.evaluation import comparison, comparison_text, success
-from a2r.runs import (
-  jobs,
-  reproduction,
-  reproduction_checks,
-  reproduction_steps,
-)
+from a2r.runs import jobs, reproduction
 
 _AT_LEAST_SECONDS = 20.0  # Between two writings, and ten times what one takes.
 _ALWAYS = (
@@ -52,21 +46,19 @@ def reproduce(experiment: reproduction.Experiment, command: str) -> str:
   """Does what is missing of an experiment; returns the table.
 
   Args:
-    experiment: what is asked for.
+    experiment: which figure or table.
     command: the command line.
 
   Raises:
-    ValueError: runs that are there have other settings, or parts failed; the
+    ValueError: runs that are there have other settings, or jobs failed; the
       others are done then.
   """
-  reproduction_checks.check(experiment)
-  steps = reproduction_steps.Steps(experiment)
+  experiment.check()
   experiment.folder.mkdir(parents=True, exist_ok=True)
-  work = reproduction.make_parts(experiment, steps)
-  results = Results(experiment, steps, work, command)
+  results = Results(reproduction.Reproduction(experiment), command)
   results.write()
   failed = {}
-  for job in jobs.claim(work, experiment.folder):
+  for job in jobs.claim(results.jobs, experiment.folder):
     path = experiment.folder / "failures" / f"{job.name}.txt"
     try:
       job.run()
@@ -84,26 +76,24 @@ def reproduce(experiment: reproduction.Experiment, command: str) -> str:
     print(table)
     name, error = next(iter(failed.items()))
     raise ValueError(
-      f"{len(failed)} of {len(work)} parts failed, see "
+      f"{len(failed)} of {len(results.jobs)} jobs failed, see "
       f"{experiment.folder / 'failures'}; the first: {name}: {error}"
     )
   return table
 
 
 class Results:
-  """Writes what is done so far."""
+  """Writes what is done so far.
 
-  def __init__(
-    self,
-    experiment: reproduction.Experiment,
-    steps: Any,
-    work: Sequence[jobs.Job],
-    command: str,
-  ):
-    """Takes the experiment, its steps, its parts and the command line."""
-    self._experiment = experiment
-    self._steps = steps
+  Attributes:
+    jobs: everything that there is to do, in order.
+  """
+
+  def __init__(self, work: reproduction.Reproduction, command: str):
+    """Takes the work that is done, and the command line that asked for it."""
+    self.jobs = work.make_jobs()
     self._work = work
+    self._experiment = work.experiment
     self._command = command
     self._next = 0.0
 
@@ -122,24 +112,57 @@ class Results:
 
   def write(self) -> str:
     """Writes results.md, .json and .png; returns the table as text."""
-    asked = self._experiment
-    with files.locked(asked.folder / "locks" / "results", wait=True):
-      cells = self._steps.cells()
+    experiment = self._experiment
+    with files.locked(experiment.folder / "locks" / "results", wait=True):
+      sets = self._read_sets()
       record = comparison.write(
-        cells,
-        self._steps.qualities(),
-        asked.folder,
-        asked.name,
-        self._notes(cells),
-        size=asked.size,
-        tasks=asked.tasks,
+        sets,
+        self._read_qualities(),
+        experiment.folder,
+        experiment.name,
+        self._notes(sets),
+        size=experiment.size,
+        tasks=experiment.tasks,
         command=self._command,
       )
     return comparison_text.summary(record)
 
-  def _notes(self, cells: Sequence[success.TrialSet]) -> list[str]:
-    asked = self._experiment
-    settings = asked.settings
+  def _read_sets(self) -> list[success.TrialSet]:
+    """Returns the trials of all finished jobs."""
+    experiment, sets = self._experiment, []
+    for run in experiment.runs():
+      for environment in experiment.environments():
+        counts = self._work.read_counts(run, environment)
+        if counts is None:
+          continue
+        for task, count in zip(experiment.tasks, counts, strict=True):
+          sets.append(
+            success.TrialSet(
+              experiment=experiment.name,
+              method=run.method,
+              column=run.column or environment,
+              environment=environment,
+              task=task,
+              seed=run.seed,
+              dynamics=experiment.dynamics.dynamics,
+              num_trials=count["num_trials"],
+              num_successes=count["num_successes"],
+            )
+          )
+    return sets
+
+  def _read_qualities(self) -> dict[str, list[dict]]:
+    """Returns method, or method/column, to figures on test clips per seed."""
+    result = {}
+    for run in self._experiment.runs():
+      quality = self._work.read_quality(run)
+      if quality is not None:
+        key = f"{run.method}/{run.column}" if run.column else run.method
+        result.setdefault(key, []).append(quality)
+    return result
+
+  def _notes(self, sets: Sequence[success.TrialSet]) -> list[str]:
+    experiment, settings = self._experiment, self._experiment.settings
     notes = [
       f"Planner: {settings.method}, {settings.num_samples} candidates, "
       f"{settings.num_iterations} iterations, horizon {settings.horizon}, "
@@ -147,28 +170,29 @@ class Results:
       f"{settings.clip}.",
       _ALWAYS,
     ]
-    if "clock" in asked.methods:
+    if "clock" in experiment.methods:
       notes.append(_CLOCK)
-    blind = [name for name in _BLIND if name in asked.methods]
-    if blind and asked.name == "figure3":
+    blind = [name for name in _BLIND if name in experiment.methods]
+    if blind and experiment.name == "figure3":
       notes.append(_SAME_MOTION.format(_listed(blind)))
     no_task = [name for name in blind if name in _NO_TASK]
     if no_task:
       notes.append(_SAME_EPISODE.format(_listed(no_task)))
-    counts = [cell.num_trials for cell in cells]
+    counts = [x.num_trials for x in sets]
     if len(set(counts)) > 1:
       notes.append(_MORE_DRAWS.format(min(counts), max(counts)))
-    if asked.init:
-      notes.append(f"First weights: those of {asked.init}.")
-    elif asked.size == "paper":
+    if experiment.init:
+      notes.append(f"First weights: those of {experiment.init}.")
+    elif experiment.size == "paper":
       notes.append(_RANDOM_WEIGHTS)
-    done = sum(part.is_done() for part in self._work)
-    if done < len(self._work):
+    done = sum(job.is_done() for job in self.jobs)
+    if done < len(self.jobs):
       notes.append(
-        f"Unfinished: {done} of {len(self._work)} parts of "
-        f"{asked.num_seeds} seeds and {asked.num_trials} trials are done."
+        f"Unfinished: {done} of {len(self.jobs)} jobs of "
+        f"{experiment.num_seeds} seeds and {experiment.num_trials} trials "
+        "are done."
       )
-    for path in sorted((asked.folder / "failures").glob("*.txt")):
+    for path in sorted((experiment.folder / "failures").glob("*.txt")):
       lines = path.read_text("utf-8").strip().splitlines()
       notes.append(f"Failed: {path.stem}: {lines[-1] if lines else 'unknown'}")
     return notes

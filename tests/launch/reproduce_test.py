@@ -1,23 +1,19 @@
 """Reproducing a table, with stand-ins for clips, training and trials."""
 
 import json
-import sys
-import types
 
 import numpy as np
 import pytest
-from ml_collections import config_dict
 
-import configs
-from a2r import runs, sim
+from a2r import sim
 from a2r.core import checkpoint
 from a2r.planning import config
 from a2r.runs import (
   players,
   reproduction,
   reproduction_results,
-  reproduction_steps,
   settings,
+  video,
 )
 from a2r.runs import train as training
 
@@ -39,7 +35,7 @@ def _experiment(folder, **changes):
     "num_trials": 2,
     "methods": ("random", "dvd"),
     "settings": config.PlannerConfig(num_samples=4, num_elites=1),
-    "world": players.DynamicsSpec(),
+    "dynamics": players.DynamicsSpec(),
     "batch": {},
   } | changes
   columns = reproduction.find_columns(values["name"], values["size"])
@@ -210,45 +206,34 @@ def test_video_models_are_trained_first_one_per_environment(
     with checkpoint.Checkpoints(folder) as checkpoints:
       checkpoints.save(3, parts, {"config": {"model": {}}})
 
-  module = types.ModuleType("video")
-  module.run = train
-  monkeypatch.setitem(sys.modules, "a2r.runs.video", module)
-  monkeypatch.setattr(runs, "video", module, raising=False)
-  settings = types.ModuleType("fitvid")
-  settings.get_config = lambda size: config_dict.create(
-    data=dict(dir="", environment=""), size=size
-  )
-  monkeypatch.setitem(sys.modules, "configs.fitvid", settings)
-  monkeypatch.setattr(configs, "fitvid", settings, raising=False)
+  monkeypatch.setattr(video, "run", train)
   loaded = []
   monkeypatch.setattr(
     players.DynamicsSpec,
     "make_dynamics",
     lambda self, *_: loaded.append(self.fitvid),
   )
-  asked = {
+  changes = {
     "methods": ("random", "dvd"),
-    "world": players.DynamicsSpec("fitvid"),
+    "dynamics": players.DynamicsSpec("fitvid"),
   }
-  results = _run(tmp_path, **asked)
+  results = _run(tmp_path, **changes)
   assert log[:2] == [("video", "tabletop/train"), ("video", "tabletop/test1")]
   assert [path for (path,) in loaded] == [
     str(tmp_path / "runs/fitvid-train"), str(tmp_path / "runs/fitvid-test1")
   ]  # fmt: skip
   assert {c["dynamics"] for c in results["cells"]} == {"fitvid"}
   del log[:]
-  _run(tmp_path, **asked)
+  _run(tmp_path, **changes)
   _run(tmp_path, methods=("random",))
   assert not log
 
 
 def test_random_actions_wait_for_no_video_model(tmp_path):
-  world = players.DynamicsSpec("fitvid")
-  experiment = _experiment(tmp_path, world=world)
-  steps = reproduction_steps.Steps(experiment)
-  needs = {
-    part.name: part.needs for part in reproduction.make_parts(experiment, steps)
-  }
+  dynamics = players.DynamicsSpec("fitvid")
+  experiment = _experiment(tmp_path, dynamics=dynamics)
+  jobs = reproduction.Reproduction(experiment).make_jobs()
+  needs = {job.name: job.needs for job in jobs}
   assert needs["random-seed0-plan-train"] == ()
   assert needs["dvd-seed0-plan-train"] == ("dvd-seed0-train", "fitvid-train")
 
@@ -258,14 +243,14 @@ def test_a_video_model_is_found_by_its_environment(tmp_path):
     (tmp_path / name).mkdir()
     config = json.dumps({"data": {"environment": where}})
     (tmp_path / name / "config.json").write_text(config)
-  world = players.DynamicsSpec(
+  dynamics = players.DynamicsSpec(
     "fitvid", fitvid=(str(tmp_path / "b"), str(tmp_path / "a"))
   )
-  assert world.find_video_model("tabletop/test1") == tmp_path / "a"
+  assert dynamics.find_video_model("tabletop/test1") == tmp_path / "a"
   with pytest.raises(ValueError, match="b of x.*tabletop/train,tabletop/test1"):
-    world.find_video_model("tabletop/test2")
+    dynamics.find_video_model("tabletop/test2")
   with pytest.raises(ValueError, match="no video model of tabletop/test2"):
-    _run(tmp_path / "new", world=world, columns=("tabletop/test2",))
+    _run(tmp_path / "new", dynamics=dynamics, columns=("tabletop/test2",))
   assert not (tmp_path / "new").exists()
 
 
