@@ -45,12 +45,7 @@ def collect(
   *,
   sample_fn: Callable[..., Any] = human_clips.sample_clips,
 ) -> Dataset:
-  """Opens the human clips of a spec, made if they are not there.
-
-  Args:
-    spec: what to make.
-    root: folder of all data sets.
-    sample_fn: the generator, `human_clips.sample_clips`.
+  """Opens the human clips of a spec, made under `root` if they are not there.
 
   Raises:
     RecordError: stored clips that are damaged.

@@ -66,15 +66,10 @@ class Spec:
 
 
 def open_episodes(spec: Spec, root) -> tuple[windows.Episodes, str]:
-  """The episodes of a spec, made if they are not there, and their digest.
+  """The episodes of a spec, made under `root` if missing, and their digest.
 
-  Args:
-    spec: what to play.
-    root: folder of all data sets.
-
-  Returns:
-    Episodes with the actions of every `stride` steps side by side, scaled to
-    the unit box, as the video model takes them.
+  The actions of every `stride` steps are side by side, scaled to the unit box,
+  as the video model takes them.
 
   Raises:
     RecordError: stored episodes that are damaged.

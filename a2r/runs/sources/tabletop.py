@@ -144,12 +144,7 @@ def collect(
   *,
   collect_fn: Callable[..., Any] = sim.collect,
 ) -> Dataset:
-  """Opens the robot clips of a spec, made if they are not there.
-
-  Args:
-    spec: what to collect.
-    root: folder of all data sets.
-    collect_fn: the simulator, `sim.collect`.
+  """Opens the robot clips of a spec, made under `root` if they are not there.
 
   Raises:
     RecordError: stored clips that are damaged.

@@ -52,10 +52,7 @@ def open_clips(
 ) -> tuple[Dataset, list[str]]:
   """Opens clips, stored as records where they are not yet; and notes.
 
-  Args:
-    settings: of the run's data.
-    name: 'robot' or 'human', first part of the shards' names.
-    key: which path.
+  See `find_path` for the arguments.
 
   Raises:
     ValueError: besides what `find_path` says, a clip that cannot be read.
@@ -78,24 +75,18 @@ def open_clips(
 def open_robot(
   settings: DataSettings, *, key: str = "path"
 ) -> tuple[Dataset, list[str]]:
-  """Opens the robot clips of the tasks that are asked for.
-
-  Args:
-    settings: of the run's data; all tasks if none is named.
-    key: 'path' or 'test_path'.
-
-  Returns:
-    The clips and notes.
+  """Opens the robot clips of the tasks asked for, all if none is; and notes.
 
   Raises:
     ValueError: besides what `open_clips` says, a task that is not there, or
       clips that make no sense.
   """
   robot = settings.robot
+  for_training = key == "path"
   dataset, notes = open_clips(settings, "robot", key=key)
   known = sorted(set(dataset.task.tolist()))
   missing = [task for task in robot.tasks if task not in known]
-  if missing and key == "path":
+  if missing and for_training:
     raise ValueError(
       f"data.robot.tasks: {missing} are not in {robot.path}; it has {known} "
       "(an empty list takes them all)"
@@ -103,7 +94,7 @@ def open_robot(
   if robot.tasks:
     dataset = dataset.select(np.isin(dataset.task, list(robot.tasks)))
   checks.check_clips(dataset)
-  if key == "path":
+  if for_training:
     instructions = list(dict.fromkeys(dataset.instruction.tolist()))
     checks.check_tasks(
       dataset, instructions=instructions, use_failures=False, where=robot.path
@@ -115,11 +106,7 @@ def open_human(settings: DataSettings, seed: int) -> Dataset:
   """Opens at most `clips_per_template` human clips of each template.
 
   Of all templates that there are where none is listed; a clip without one
-  counts by its instruction.
-
-  Args:
-    settings: of the run's data.
-    seed: of the choice.
+  counts by its instruction. The seed is that of the choice.
 
   Raises:
     ValueError: besides what `open_clips` says, a template without clips.
@@ -142,17 +129,10 @@ def open_human(settings: DataSettings, seed: int) -> Dataset:
 def match_templates(
   robot: Dataset, templates: Iterable[str]
 ) -> tuple[Dataset, list[str]]:
-  """Finds the template of every clip that came without one.
+  """Finds the template of every clip that came without one; also notes.
 
-  A clip whose instruction reads as none of them gets its instruction: it is
-  then a task of its own.
-
-  Args:
-    robot: the clips.
-    templates: those of the human clips.
-
-  Returns:
-    The clips with all templates, and notes.
+  A clip whose instruction reads as none of the human clips' `templates` gets
+  its instruction: it is then a task of its own.
   """
   templates, notes = list(templates), []
   column = robot.template.astype(object)
@@ -194,12 +174,10 @@ def label(
   clips: labeled.LabeledClips, dataset: Dataset, place: str
 ) -> labeled.LabeledClips:
   """Names each clip, and gives it `place` where it has no environment."""
-  names = [
-    str(name) or f"{file.name}, record {number}"
-    for name, (file, number) in zip(
-      dataset.name, map(dataset.where, range(len(dataset))), strict=True
-    )
-  ]
+  names = []
+  for row, name in enumerate(dataset.name):
+    file, number = dataset.where(row)
+    names.append(str(name) or f"{file.name}, record {number}")
   environment = np.where(clips.environment == "", place, clips.environment)
   return dataclasses.replace(
     clips, name=np.array(names, object), environment=environment
@@ -209,26 +187,25 @@ def label(
 def shared_clips(settings: DataSettings, crcs: np.ndarray) -> list[str]:
   """Returns notes: whether some test clips are among those to train on.
 
-  Args:
-    settings: of the run's data; without a test path there is no note.
-    crcs: of the clips given to train on, see `split.pictures_crcs`.
+  Those are known by their `crcs`, see `split.pictures_crcs`; without a test
+  path there is no note.
   """
   if not settings.robot.test_path:
     return []
   test, _ = open_robot(settings, key="test_path")
   same = int(np.isin(split.pictures_crcs(test), crcs).sum())
+  if not same:
+    return []
   return [
     f"{same} of the {len(test)} test clips are among the clips to learn from "
     "too: the figures are too good"
-  ] * bool(same)
+  ]
 
 
 def can_select(validation: labeled.LabeledClips, is_users: bool) -> bool:
   """Returns whether the validation clips select the checkpoint and the form.
 
-  Args:
-    validation: the clips.
-    is_users: whether they are the user's, who may have too few for it.
+  Those of the user's, `is_users`, may be too few for it.
   """
   success = validation.success
   both = any(
