@@ -25,6 +25,7 @@ from etils import epy
 from launch import app, planner_flags
 
 with epy.lazy_imports():
+  from a2r import sim
   from a2r.runs import players, trials
 
 _RUN = flags.DEFINE_string(
@@ -50,22 +51,22 @@ flags.adopt_module_key_flags(planner_flags)
 def main():
   """Reads the flags, plays what is missing and prints the table."""
   app.required(_RUN, "runs/envgen")
-  planner_flags.check_video_model()
-  tasks = players.expand_tasks(_TASKS.value)
+  dynamics = planner_flags.dynamics()
+  tasks = players.choose("--tasks", _TASKS.value, sim.TARGETS, sim.TASKS)
   spec = trials.TrialSpec(
     player=players.make_player(
       _RUN.value, planner_flags.read(), tasks, checkpoint=_CHECKPOINT.value
     ),
-    environments=players.expand_environments(_ENVS.value),
+    environments=players.choose("--envs", _ENVS.value, sim.ENVIRONMENTS),
     tasks=tasks,
     seeds=tuple(range(_SEEDS.value)),
     num_trials=_TRIALS.value,
-    dynamics=players.DynamicsSpec(**planner_flags.dynamics()),
+    dynamics=dynamics,
     **planner_flags.pace(),
   )
-  if spec.dynamics.dynamics == "fitvid":
+  if dynamics.dynamics == "fitvid":
     for environment in spec.environments:
-      spec.dynamics.find_video_model(environment)
+      dynamics.find_video_model(environment)
   folder = _find_workdir() / "plan"
   store = trials.open_store(folder, spec)
   trials.play_all(store, spec)

@@ -8,8 +8,12 @@ import typing
 from typing import Any
 
 from absl import flags
+from etils import epy
 
 from a2r.planning import config
+
+with epy.lazy_imports():
+  from a2r.runs import players
 
 _DYNAMICS = flags.DEFINE_enum(
   "dynamics", "sim", ["sim", "fitvid"], "What predicts the futures."
@@ -84,25 +88,19 @@ def read(**changes: Any) -> config.PlannerConfig:
   return config.PlannerConfig(**values | changes)
 
 
-def dynamics() -> dict[str, Any]:
-  """Returns the fields of a `players.DynamicsSpec`."""
-  return {
-    "dynamics": _DYNAMICS.value,
-    "physics": _PHYSICS.value,
-    "fitvid": tuple(_FITVID.value),
-  }
-
-
 def pace() -> dict[str, int]:
   """Returns the fields of a `trials.TrialSpec` that are of its pace."""
   return {"batch_size": _BATCH.value, "num_videos": _VIDEOS.value}
 
 
-def check_video_model(*, trains_one: bool = False):
-  """Raises ValueError where the video model and its run do not go together.
+def dynamics(*, trains_one: bool = False) -> "players.DynamicsSpec":
+  """Returns what trials happen in and are predicted by.
 
   Args:
     trains_one: whether the program trains a video model where none is given.
+
+  Raises:
+    ValueError: the video model and its run do not go together.
   """
   predicts = _DYNAMICS.value == "fitvid"
   if _FITVID.value and not predicts:
@@ -112,3 +110,6 @@ def check_video_model(*, trains_one: bool = False):
       "--dynamics=fitvid needs --fitvid=<a run of launch.train "
       "--config=configs/fitvid.py>"
     )
+  return players.DynamicsSpec(
+    _DYNAMICS.value, _PHYSICS.value, tuple(_FITVID.value)
+  )

@@ -25,12 +25,7 @@ from etils import epy
 from launch import app, planner_flags
 
 with epy.lazy_imports():
-  from a2r.runs import (
-    players,
-    reproduction,
-    reproduction_results,
-    run_folder,
-  )
+  from a2r.runs import players, reproduction, reproduction_results, run_folder
 
 _FIGURE = flags.DEFINE_enum("figure", None, ["3"], "The figure.")
 _TABLE = flags.DEFINE_enum("table", None, ["1"], "The table.")
@@ -66,14 +61,7 @@ def main():
   """Reads the flags, does what is missing and prints the table."""
   if (_FIGURE.value is None) == (_TABLE.value is None):
     raise ValueError("give one of --figure=3 and --table=1")
-  planner_flags.check_video_model(trains_one=True)
-  experiment = _read_experiment()
-  print(reproduction_results.reproduce(experiment, run_folder.command_line()))
-  print(f"\nResults: {experiment.folder / 'results.md'}")
-
-
-def _read_experiment():
-  """What the flags ask for."""
+  dynamics = planner_flags.dynamics(trains_one=True)
   name = "figure3" if _FIGURE.value else "table1"
   size = _SIZE.value
   smoke = size == "smoke"
@@ -81,23 +69,25 @@ def _read_experiment():
   few = smoke and not flags.FLAGS["samples"].present
   changes = {"num_samples": _SMOKE_SAMPLES, "num_elites": 1} if few else {}
   known = reproduction.find_columns(name, size)
-  return reproduction.Experiment(
+  experiment = reproduction.Experiment(
     name=name,
     folder=pathlib.Path(_WORKDIR.value or f"runs/{name}{ending}").expanduser(),
     size=size,
     num_seeds=_SEEDS.value or (1 if smoke else 3),
     num_trials=_TRIALS.value or (2 if smoke else 100),
-    methods=reproduction.choose(
+    methods=players.choose(
       "--methods", _METHODS.value, reproduction.METHODS, ("ground_truth",)
     ),
-    columns=reproduction.choose("--columns", _COLUMNS.value, known),
+    columns=players.choose("--columns", _COLUMNS.value, known),
     settings=planner_flags.read(**changes),
-    dynamics=players.DynamicsSpec(**planner_flags.dynamics()),
+    dynamics=dynamics,
     batch=planner_flags.pace(),
     data_dir=_DATA_DIR.value,
     human_path=_HUMAN_PATH.value,
     init=_INIT.value,
   )
+  print(reproduction_results.reproduce(experiment, run_folder.command_line()))
+  print(f"\nResults: {experiment.folder / 'results.md'}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Human clips with captions for stage 1: split, named, mirrored.
 
 Letters: V clips held out, N captions, C templates, L tokens, B clips of a
-batch, T frames.
+batch, T frames, S picture size.
 """
 
 import dataclasses
@@ -19,28 +19,6 @@ from a2r.runs.data_settings import DataSettings
 from data import checks, pipeline
 from data.dataset import Dataset
 from data.ssv2 import layout, selection
-
-
-@dataclasses.dataclass(frozen=True)
-class Batch:
-  """How clips become batches.
-
-  Attributes:
-    size: B of all hosts.
-    num_frames: T.
-    image_size: of stored clips.
-    max_length: L.
-    flip: one of `finetune.FLIPS`.
-  """
-
-  size: int
-  num_frames: int
-  image_size: int
-  max_length: int
-  flip: str
-
-  def __post_init__(self):
-    core_checks.at_least("train.batch_size", self.size, 1)
 
 
 class Clips(NamedTuple):
@@ -127,10 +105,14 @@ def _open(data: DataSettings, seed: int, split: str, captions: str) -> Dataset:
 
 def make_batches(
   clips: Clips,
-  batch: Batch,
   tokenizer: text.Tokenizer,
   start_step: int,
   *,
+  batch_size: int,
+  num_frames: int,
+  image_size: int,
+  max_length: int,
+  flip: str,
   seed: int,
   num_steps: int,
 ) -> Iterator[dict[str, np.ndarray]]:
@@ -138,25 +120,29 @@ def make_batches(
 
   Args:
     clips: the run's.
-    batch: sizes, and the flip.
     tokenizer: of the captions.
     start_step: the first.
+    batch_size: B of all hosts.
+    num_frames: T.
+    image_size: S, of stored clips.
+    max_length: L.
+    flip: one of `finetune.FLIPS`.
     seed: of the run.
     num_steps: length of the run.
   """
-  ids, mask = tokenizer(clips.captions, batch.max_length)
+  ids, mask = tokenizer(clips.captions, max_length)
   columns = {"input_ids": ids, "attention_mask": mask}
-  if batch.flip == "safe":
+  if flip == "safe":
     columns["directed"] = np.array([*map(text.has_direction, clips.captions)])
-  if batch.flip == "swap":
+  if flip == "swap":
     columns["mirrored_input_ids"] = ids[clips.mirrored]
     columns["mirrored_attention_mask"] = mask[clips.mirrored]
     columns["mirrored_task"] = clips.mirrored
   spec = pipeline.BatchSpec(
     labels=clips.captions,
-    batch_sizes={"human": batch.size},
-    num_frames=batch.num_frames,
-    image_size=batch.image_size,
+    batch_sizes={"human": batch_size},
+    num_frames=num_frames,
+    image_size=image_size,
     seed=seed,
     mode="rand",
     process_index=jax.process_index(),
@@ -185,20 +171,22 @@ class ValidationSet(NamedTuple):
 
 
 def load_held_out(
-  clips: Clips, batch: Batch, tokenizer: text.Tokenizer
+  clips: Clips,
+  tokenizer: text.Tokenizer,
+  *,
+  num_frames: int,
+  image_size: int,
+  max_length: int,
 ) -> ValidationSet:
   """Reads the held-out clips; arguments as in `make_batches`."""
   validation = clips.validation
   loaded = pipeline.load_clips(
-    validation,
-    num_frames=batch.num_frames,
-    image_size=batch.image_size,
-    mode="middle",
+    validation, num_frames=num_frames, image_size=image_size, mode="middle"
   )
 
   def texts(names, used):
     rows = np.array([names.index(name) for name in used])
-    return retrieval.Texts(*tokenizer(names, batch.max_length), rows)
+    return retrieval.Texts(*tokenizer(names, max_length), rows)
 
   captions = validation.instruction.tolist()
   classes = None

@@ -50,7 +50,7 @@ def read(path: pathlib.Path, options: Options) -> Source:
       config, temporal_feature=options.temporal_feature
     )
   card = stored.card | {"from": path.name}
-  return Source(params, config, card, stored.tokenizer)
+  return stored._replace(params=params, config=config, card=card)
 
 
 def is_folder(target: pathlib.Path) -> bool:

@@ -26,24 +26,14 @@ HUMAN_SOURCES = ("procedural", "ssv2", "records", "folder", "none")
 class RobotSettings:
   """Robot clips.
 
+  `camera` to `labels` are for readers, see `data.readers.base.Options`;
+  `environment` and the rest for the simulator, see `tabletop.RobotSpec`.
+
   Attributes:
     source: of `ROBOT_SOURCES`.
     path: of the user's clips.
     test_path: of those to judge on; '' for none.
-    camera: see `data.readers.base.Options`, as the next four.
-    instruction_key: the same.
-    success_key: the same.
-    success_threshold: the same.
-    labels: the same.
     tasks: names; empty for all of the user's, for the tabletop's targets.
-    environment: where the simulated robot is, see `tabletop.RobotSpec` for this
-      and the rest.
-    successes: clips per task.
-    failures: clips per task.
-    near_miss_fraction: share of the failures.
-    near_miss_sources: who acts in them.
-    random_sources: who acts in the other failures.
-    success_sources: who acts in the successes.
   """
 
   source: str
@@ -142,15 +132,17 @@ class DataSettings:
       "robot": RobotSettings,
       "validation": ValidationSettings,
     }
+    parts = {k: _make(kinds[k], config[k]) for k in kinds if k in config}
+    return _make(cls, dict(config) | parts)
 
-    def make(kind, values):
-      names = {field.name for field in dataclasses.fields(kind)}
-      given = {name: values[name] for name in names if name in values}
-      for name, value in given.items():
-        if kind is cls and name in kinds:
-          given[name] = make(kinds[name], value)
-        elif isinstance(value, list):
-          given[name] = tuple(value)
-      return kind(**given)
 
-    return make(cls, config)
+def _make(kind, values):
+  """A record of those values that it has fields for."""
+  names = {field.name for field in dataclasses.fields(kind)}
+  return kind(
+    **{
+      name: tuple(value) if isinstance(value, list) else value
+      for name, value in values.items()
+      if name in names
+    }
+  )

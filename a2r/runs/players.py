@@ -23,8 +23,6 @@ from a2r.planning import base, config, objectives, simulation
 
 SPECIAL = ("random", "clock", "ground_truth")
 _BLIND_SIZE = 64  # Of pictures that nobody looks at.
-_DIGEST_LENGTH = 12
-_KEY_LENGTH = 10
 
 
 class Player(NamedTuple):
@@ -92,7 +90,12 @@ class DynamicsSpec(NamedTuple):
 
   def identity(self) -> list[str]:
     """What tells the video models from others: their sizes and weights."""
-    return [_video_identity(pathlib.Path(run)) for run in self.fitvid]
+    digests = []
+    for folder in (pathlib.Path(run).expanduser() for run in self.fitvid):
+      saved = (folder / checkpoint_lib.FOLDER).iterdir()
+      times = sorted((path.name, path.stat().st_mtime_ns) for path in saved)
+      digests.append(_digest_video_model(folder, tuple(times)))
+    return digests
 
 
 def make_player(
@@ -126,7 +129,10 @@ def make_player(
     return Player("clock", lambda _: objective, one)
   if run == "ground_truth":
     return Player("ground_truth", objectives.ground_truth, settings)
-  find_run(run)
+  if not pathlib.Path(run).expanduser().is_dir():
+    there = sorted(map(str, pathlib.Path("runs").glob("*/reward.json")))
+    known = [*SPECIAL, *(str(pathlib.Path(path).parent) for path in there)]
+    raise ValueError(f"unknown run {run!r}; known: {', '.join(known)}")
   scorer = registry.load_scorer(run, checkpoint)
   texts = {task: sim.TASKS[task].instruction for task in task_names}
   objective = objectives.from_scorer(scorer, texts)
@@ -139,33 +145,30 @@ def make_player(
   )
 
 
-def expand_environments(names: Sequence[str]) -> tuple[str, ...]:
-  """Names of environments, 'all' for those of the tabletop.
+def choose(
+  flag: str,
+  names: Sequence[str],
+  known: Sequence[str],
+  more: Sequence[str] = (),
+) -> tuple[str, ...]:
+  """Returns names in the order of the known ones; all for none, or for 'all'.
+
+  Args:
+    flag: where the names come from.
+    names: what is chosen.
+    known: what 'all' stands for.
+    more: what can be asked for besides.
 
   Raises:
     ValueError: an unknown name; lists the known.
   """
-  known = tuple(sim.ENVIRONMENTS)
-  return known if list(names) == ["all"] else _known("--envs", names, known)
-
-
-def expand_tasks(names: Sequence[str]) -> tuple[str, ...]:
-  """Names of tasks, 'all' for the four target tasks.
-
-  Raises:
-    ValueError: an unknown name; lists the known.
-  """
-  if list(names) == ["all"]:
-    return tuple(sim.TARGETS)
-  return _known("--tasks", names, tuple(sim.TASKS))
-
-
-def _known(flag: str, names: Sequence[str], known: tuple[str, ...]):
-  wrong = [name for name in names if name not in known]
-  if wrong or not names:
-    told = ", ".join(map(repr, wrong)) or "nothing"
-    raise ValueError(f"{flag}: unknown {told}; known: all, {', '.join(known)}")
-  return tuple(dict.fromkeys(names))
+  if list(names) in ([], ["all"]):
+    return tuple(known)
+  every = dict.fromkeys([*known, *more])
+  wrong = ", ".join(repr(name) for name in names if name not in every)
+  if wrong:
+    raise ValueError(f"{flag}: unknown {wrong}; known: all, {', '.join(every)}")
+  return tuple(name for name in every if name in names)
 
 
 def _all_equal(params, rows, future, timing, task):
@@ -173,42 +176,25 @@ def _all_equal(params, rows, future, timing, task):
   return jax.numpy.zeros(task.shape, np.float32)
 
 
-def find_run(run: str):
-  """Raises ValueError if there is no such run; lists those that there are."""
-  if run in SPECIAL or pathlib.Path(run).expanduser().is_dir():
-    return
-  there = sorted(map(str, pathlib.Path("runs").glob("*/reward.json")))
-  known = [*SPECIAL, *(str(pathlib.Path(path).parent) for path in there)]
-  raise ValueError(f"unknown run {run!r}; known: {', '.join(known)}")
-
-
 def _identity(folder: pathlib.Path, scorer: scorer_lib.Scorer) -> dict:
   """Digests of the weights and of what else makes a run's reward."""
-  spec = folder / "reward.json"
+  spec, demos = folder / "reward.json", folder / dvd.DEMOS_FILE
   identity = {
     "weights": _digest_tree(scorer.params),
-    "reward": _digest(spec.read_bytes() if spec.is_file() else b""),
+    "reward": files.digest(spec if spec.is_file() else b"")[:12],
   }
-  demos = folder / dvd.DEMOS_FILE
   if demos.is_file():
-    identity["demos"] = _digest(demos.read_bytes())
+    identity["demos"] = files.digest(demos)[:12]
   if scorer.name == "concept2robot":
     settings = json.loads((folder / "config.json").read_text("utf-8"))
     identity["score"] = settings["concept2robot"]["score"]
   return identity
 
 
-def _video_identity(folder: pathlib.Path) -> str:
-  """Digest of a video model."""
-  folder = folder.expanduser()
-  saved = (folder / checkpoint_lib.FOLDER).iterdir()
-  times = sorted((path.name, path.stat().st_mtime_ns) for path in saved)
-  return _digest_video_model(folder, tuple(times))
-
-
 @functools.lru_cache
 def _digest_video_model(folder, times) -> str:
-  del times  # Other checkpoints are read anew.
+  """Digest of a video model, read anew where its checkpoints' times differ."""
+  del times
   saved = checkpoint_lib.load(
     folder, parts=("params", "extra"), items=("config",)
   )
@@ -222,13 +208,9 @@ def _digest_tree(tree) -> str:
   for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
     state.update(jax.tree_util.keystr(path).encode())
     state.update(np.asarray(leaf).tobytes())
-  return state.hexdigest()[:_DIGEST_LENGTH]
-
-
-def _digest(data: bytes) -> str:
-  return hashlib.sha256(data).hexdigest()[:_DIGEST_LENGTH]
+  return state.hexdigest()[:12]
 
 
 def digest(settings: Any) -> str:
   """Returns a short name of plain values, the same for equal ones."""
-  return files.digest(json.dumps(settings, sort_keys=True))[:_KEY_LENGTH]
+  return files.digest(json.dumps(settings, sort_keys=True))[:10]

@@ -148,6 +148,14 @@ class Experiment:
       config.model.init = self.init
     return config
 
+  def video_config(self, environment: str) -> Any:
+    """Returns the settings of what predicts the futures in an environment."""
+    config = fitvid.get_config("full" if self.size == "paper" else self.size)
+    config.data.environment = environment
+    if self.data_dir:
+      config.data.dir = self.data_dir
+    return config
+
   @functools.cached_property
   def tasks(self) -> tuple[str, ...]:
     """What is planned for."""
@@ -215,7 +223,7 @@ class Experiment:
             "--size=paper needs --human_path=..., SS-V2's folder"
           )
         user.find_path(human, "human")
-      weights.check(weights.read_model(config.model))
+      weights.read_model(config.model)
       folder = self.run_folder(run.name)
       run_folder.check_config(folder, config.to_dict(), _FREE_KEYS)
 
@@ -265,39 +273,53 @@ class Reproduction:
 
   def make_jobs(self) -> list[jobs.Job]:
     """Returns everything that there is to do, in order."""
-    experiment = self.experiment
+    experiment, bind = self.experiment, functools.partial
     result: dict[str, jobs.Job] = {}
 
-    def add(name, needs, is_done_fn, run_fn, run, *environment):
-      job = jobs.Job(
-        name,
-        functools.partial(is_done_fn, run, *environment),
-        functools.partial(run_fn, run, *environment),
-        needs,
-        f"{run_fn.__name__} {run.method}",
-      )
-      result.setdefault(name, job)  # Several methods have the same clips.
+    def add(name, kind, is_done_fn, run_fn, needs=()):
+      # Several methods have the same clips.
+      result.setdefault(name, jobs.Job(name, is_done_fn, run_fn, needs, kind))
+
+    def add_training(name, kind, folder, train_fn, config, needs=()):
+      run_fn = bind(self._train, folder, train_fn, config)
+      add(name, kind, bind(self._is_trained, folder), run_fn, needs)
 
     models = {}
     if experiment.trains_video_model:
-      models = {e: _video_name(e) for e in experiment.environments()}
-    for environment, name in models.items():
-      is_done_fn = functools.partial(self._has_video_model, environment)
-      run_fn = functools.partial(self._train_video_model, environment)
-      result[name] = jobs.Job(name, is_done_fn, run_fn, (), "video model")
+      models = {e: (_video_name(e),) for e in experiment.environments()}
+    for environment, (name,) in models.items():
+      config = experiment.video_config(environment)
+      add_training(name, "video model", name, video.run, config)
     for run in experiment.runs():
       needs = ()
       if run.method in TRAINED:
         clips, train = run.clips_name, f"{run.name}-train"
-        judge = f"{run.name}-quality"
-        add(clips, (), self._has_clips, self._make_clips, run)
-        add(train, (clips,), self._is_trained, self._train, run)
-        add(judge, (train,), self._is_judged, self._judge, run)
+        config = experiment.config(run)
+        add(
+          clips,
+          "clips",
+          bind(self._has_clips, run),
+          bind(self._make_clips, run),
+        )
+        add_training(
+          train, f"train {run.method}", run.name, training.run, config, (clips,)
+        )
         needs = (train,)
+        add(
+          f"{run.name}-quality",
+          f"judge {run.method}",
+          bind(self._is_judged, run),
+          bind(self._judge, run),
+          needs,
+        )
       for environment in experiment.environments():
-        name = run.plan_name(environment)
-        model = (models[environment],) if models and run.predicts else ()
-        add(name, needs + model, self._is_played, self._play, run, environment)
+        add(
+          run.plan_name(environment),
+          f"play {run.method}",
+          bind(self._is_played, run, environment),
+          bind(self._play, run, environment),
+          needs + (models.get(environment, ()) if run.predicts else ()),
+        )
     return list(result.values())
 
   def read_quality(self, run: Run) -> dict | None:
@@ -350,25 +372,10 @@ class Reproduction:
 
   # Trainings.
 
-  def _is_trained(self, run: Run) -> bool:
-    return self._end_of(run.name) is not None
+  def _is_trained(self, name: str) -> bool:
+    return self._end_of(name) is not None
 
-  def _train(self, run: Run):
-    self._train_in(run.name, training.run, self.experiment.config(run))
-
-  def _has_video_model(self, environment: str) -> bool:
-    return self._end_of(_video_name(environment)) is not None
-
-  def _train_video_model(self, environment: str):
-    """Trains what predicts the futures in an environment."""
-    size = self.experiment.size
-    config = fitvid.get_config("full" if size == "paper" else size)
-    config.data.environment = environment
-    if self.experiment.data_dir:
-      config.data.dir = self.experiment.data_dir
-    self._train_in(_video_name(environment), video.run, config)
-
-  def _train_in(self, name: str, train_fn: Callable, config: Any):
+  def _train(self, name: str, train_fn: Callable, config: Any):
     """Trains in a run folder, or goes on with it."""
     folder = self.experiment.run_folder(name)
     began = time.monotonic()
@@ -404,13 +411,9 @@ class Reproduction:
     """Writes a run's figures on test clips."""
     scorer = registry.load_scorer(self.experiment.run_folder(run.name))
     texts = [sim.TASKS[task].instruction for task in self.experiment.tasks]
-    _write(
-      self._quality_file(run),
-      {
-        "trained": self._end_of(run.name),
-        "quality": quality.quality(scorer, self._test_clips, texts),
-      },
-    )
+    figures = quality.quality(scorer, self._test_clips, texts)
+    stored = {"trained": self._end_of(run.name), "quality": figures}
+    _write(self._quality_file(run), stored)
 
   @functools.cached_property
   def _test_clips(self):
@@ -431,14 +434,18 @@ class Reproduction:
 
   def _play(self, run: Run, environment: str):
     """Plays the trials of a run in an environment that are missing."""
+    experiment, dynamics = self.experiment, self.experiment.dynamics
+    if experiment.trains_video_model:
+      folder = experiment.run_folder(_video_name(environment))
+      dynamics = dynamics._replace(fitvid=(str(folder),))
     spec = trials.TrialSpec(
       player=self._player(run),
       environments=(environment,),
-      tasks=self.experiment.tasks,
+      tasks=experiment.tasks,
       seeds=(run.seed,),
-      num_trials=self.experiment.num_trials,
-      dynamics=self._dynamics(environment),
-      **self.experiment.batch,
+      num_trials=experiment.num_trials,
+      dynamics=dynamics,
+      **experiment.batch,
     )
     store = trials.open_store(self._folder / "plan" / run.name, spec)
     total = spec.num_trials * len(spec.tasks)
@@ -446,14 +453,12 @@ class Reproduction:
     name = run.plan_name(environment)
     with progress.Progress(total, start=start, name=name) as bar:
       trials.play(store, spec, bar)
-    _write(
-      self._played_file(run, environment),
-      {
-        "store": str(store.folder.relative_to(self._folder)),
-        "num_trials": spec.num_trials,
-        **self._plan_key(run, environment),
-      },
-    )
+    stored = {
+      "store": str(store.folder.relative_to(self._folder)),
+      "num_trials": spec.num_trials,
+    }
+    key = self._plan_key(run, environment)
+    _write(self._played_file(run, environment), stored | key)
 
   def _make_player(self, run: Run) -> players.Player:
     source = run.method
@@ -462,14 +467,6 @@ class Reproduction:
     return players.make_player(
       source, self.experiment.settings, self.experiment.tasks, name=run.method
     )
-
-  def _dynamics(self, environment: str) -> players.DynamicsSpec:
-    """Returns what predicts in an environment."""
-    dynamics = self.experiment.dynamics
-    if self.experiment.trains_video_model:
-      folder = self.experiment.run_folder(_video_name(environment))
-      dynamics = dynamics._replace(fitvid=(str(folder),))
-    return dynamics
 
   def _plan_key(self, run: Run, environment: str) -> dict[str, Any]:
     """Returns what decides trials besides their number."""

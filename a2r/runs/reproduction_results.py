@@ -1,6 +1,6 @@
 """The table of a reproduction, written again and again as it grows."""
 
-import sys
+import itertools
 import time
 import traceback
 from collections.abc import Sequence
@@ -55,10 +55,11 @@ def reproduce(experiment: reproduction.Experiment, command: str) -> str:
   """
   experiment.check()
   experiment.folder.mkdir(parents=True, exist_ok=True)
-  results = Results(reproduction.Reproduction(experiment), command)
-  results.write()
-  failed = {}
-  for job in jobs.claim(results.jobs, experiment.folder):
+  work = reproduction.Reproduction(experiment)
+  all_jobs = work.make_jobs()
+  _write(work, all_jobs, command)
+  failed, write_at = {}, 0.0
+  for job in jobs.claim(all_jobs, experiment.folder):
     path = experiment.folder / "failures" / f"{job.name}.txt"
     try:
       job.run()
@@ -70,132 +71,106 @@ def reproduce(experiment: reproduction.Experiment, command: str) -> str:
       jobs.print_line(f"{job.name} FAILED: {failed[job.name]}")
       path.parent.mkdir(parents=True, exist_ok=True)
       path.write_text("".join(traceback.format_exception(error)), "utf-8")
-    results.write_soon()
-  table = results.write()
+    began = time.monotonic()
+    if began >= write_at:
+      try:
+        _write(work, all_jobs, command)
+      except Exception as error:  # The work is worth more than its table.
+        jobs.print_line(f"results were not written: {checks.one_line(error)}")
+      ended = time.monotonic()
+      write_at = ended + max(_AT_LEAST_SECONDS, 10 * (ended - began))
+  table = _write(work, all_jobs, command)
   if failed:
     print(table)
     name, error = next(iter(failed.items()))
     raise ValueError(
-      f"{len(failed)} of {len(results.jobs)} jobs failed, see "
+      f"{len(failed)} of {len(all_jobs)} jobs failed, see "
       f"{experiment.folder / 'failures'}; the first: {name}: {error}"
     )
   return table
 
 
-class Results:
-  """Writes what is done so far.
-
-  Attributes:
-    jobs: everything that there is to do, in order.
-  """
-
-  def __init__(self, work: reproduction.Reproduction, command: str):
-    """Takes the work that is done, and the command line that asked for it."""
-    self.jobs = work.make_jobs()
-    self._work = work
-    self._experiment = work.experiment
-    self._command = command
-    self._next = 0.0
-
-  def write_soon(self):
-    """`write`, but not every second."""
-    if time.monotonic() < self._next:
-      return
-    began = time.monotonic()
-    try:
-      self.write()
-    except Exception as error:  # The work is worth more than its table.
-      text = f"results were not written: {checks.one_line(error)}"
-      print(text, file=sys.stderr, flush=True)
-    took = time.monotonic() - began
-    self._next = time.monotonic() + max(_AT_LEAST_SECONDS, 10 * took)
-
-  def write(self) -> str:
-    """Writes results.md, .json and .png; returns the table as text."""
-    experiment = self._experiment
-    with files.locked(experiment.folder / "locks" / "results", wait=True):
-      sets = self._read_sets()
-      record = comparison.write(
-        sets,
-        self._read_qualities(),
-        experiment.folder,
-        experiment.name,
-        self._notes(sets),
-        size=experiment.size,
-        tasks=experiment.tasks,
-        command=self._command,
-      )
-    return comparison_text.summary(record)
-
-  def _read_sets(self) -> list[success.TrialSet]:
-    """Returns the trials of all finished jobs."""
-    experiment, sets = self._experiment, []
+def _write(work, all_jobs, command) -> str:
+  """Writes results.md, .json and .png; returns the table as text."""
+  experiment = work.experiment
+  with files.locked(experiment.folder / "locks" / "results", wait=True):
+    sets, qualities = _read_sets(work), {}
     for run in experiment.runs():
-      for environment in experiment.environments():
-        counts = self._work.read_counts(run, environment)
-        if counts is None:
-          continue
-        for task, count in zip(experiment.tasks, counts, strict=True):
-          sets.append(
-            success.TrialSet(
-              experiment=experiment.name,
-              method=run.method,
-              column=run.column or environment,
-              environment=environment,
-              task=task,
-              seed=run.seed,
-              dynamics=experiment.dynamics.dynamics,
-              num_trials=count["num_trials"],
-              num_successes=count["num_successes"],
-            )
-          )
-    return sets
-
-  def _read_qualities(self) -> dict[str, list[dict]]:
-    """Returns method, or method/column, to figures on test clips per seed."""
-    result = {}
-    for run in self._experiment.runs():
-      quality = self._work.read_quality(run)
+      quality = work.read_quality(run)
       if quality is not None:
         key = f"{run.method}/{run.column}" if run.column else run.method
-        result.setdefault(key, []).append(quality)
-    return result
+        qualities.setdefault(key, []).append(quality)
+    record = comparison.write(
+      sets,
+      qualities,
+      experiment.folder,
+      experiment.name,
+      _make_notes(experiment, all_jobs, sets),
+      size=experiment.size,
+      tasks=experiment.tasks,
+      command=command,
+    )
+  return comparison_text.summary(record)
 
-  def _notes(self, sets: Sequence[success.TrialSet]) -> list[str]:
-    experiment, settings = self._experiment, self._experiment.settings
-    notes = [
-      f"Planner: {settings.method}, {settings.num_samples} candidates, "
-      f"{settings.num_iterations} iterations, horizon {settings.horizon}, "
-      f"{settings.num_plans} plans; the reward sees clips of the "
-      f"{settings.clip}.",
-      _ALWAYS,
-    ]
-    if "clock" in experiment.methods:
-      notes.append(_CLOCK)
-    blind = [name for name in _BLIND if name in experiment.methods]
-    if blind and experiment.name == "figure3":
-      notes.append(_SAME_MOTION.format(_listed(blind)))
-    no_task = [name for name in blind if name in _NO_TASK]
-    if no_task:
-      notes.append(_SAME_EPISODE.format(_listed(no_task)))
-    counts = [x.num_trials for x in sets]
-    if len(set(counts)) > 1:
-      notes.append(_MORE_DRAWS.format(min(counts), max(counts)))
-    if experiment.init:
-      notes.append(f"First weights: those of {experiment.init}.")
-    elif experiment.size == "paper":
-      notes.append(_RANDOM_WEIGHTS)
-    done = sum(job.is_done() for job in self.jobs)
-    if done < len(self.jobs):
-      notes.append(
-        f"Unfinished: {done} of {len(self.jobs)} jobs of "
-        f"{experiment.num_seeds} seeds and {experiment.num_trials} trials "
-        "are done."
-      )
-    for path in sorted((experiment.folder / "failures").glob("*.txt")):
-      lines = path.read_text("utf-8").strip().splitlines()
-      notes.append(f"Failed: {path.stem}: {lines[-1] if lines else 'unknown'}")
-    return notes
+
+def _read_sets(work) -> list[success.TrialSet]:
+  """Returns the trials of all finished jobs."""
+  experiment = work.experiment
+  return [
+    success.TrialSet(
+      experiment=experiment.name,
+      method=run.method,
+      column=run.column or environment,
+      environment=environment,
+      task=task,
+      seed=run.seed,
+      dynamics=experiment.dynamics.dynamics,
+      num_trials=count["num_trials"],
+      num_successes=count["num_successes"],
+    )
+    for run, environment in itertools.product(
+      experiment.runs(), experiment.environments()
+    )
+    if (counts := work.read_counts(run, environment)) is not None
+    for task, count in zip(experiment.tasks, counts, strict=True)
+  ]
+
+
+def _make_notes(experiment, all_jobs, sets) -> list[str]:
+  """Returns what a reader of the figures must know, one line each."""
+  settings = experiment.settings
+  notes = [
+    f"Planner: {settings.method}, {settings.num_samples} candidates, "
+    f"{settings.num_iterations} iterations, horizon {settings.horizon}, "
+    f"{settings.num_plans} plans; the reward sees clips of the "
+    f"{settings.clip}.",
+    _ALWAYS,
+  ]
+  if "clock" in experiment.methods:
+    notes.append(_CLOCK)
+  blind = [name for name in _BLIND if name in experiment.methods]
+  if blind and experiment.name == "figure3":
+    notes.append(_SAME_MOTION.format(_listed(blind)))
+  no_task = [name for name in blind if name in _NO_TASK]
+  if no_task:
+    notes.append(_SAME_EPISODE.format(_listed(no_task)))
+  counts = {x.num_trials for x in sets}
+  if len(counts) > 1:
+    notes.append(_MORE_DRAWS.format(min(counts), max(counts)))
+  if experiment.init:
+    notes.append(f"First weights: those of {experiment.init}.")
+  elif experiment.size == "paper":
+    notes.append(_RANDOM_WEIGHTS)
+  done = sum(job.is_done() for job in all_jobs)
+  if done < len(all_jobs):
+    notes.append(
+      f"Unfinished: {done} of {len(all_jobs)} jobs of {experiment.num_seeds} "
+      f"seeds and {experiment.num_trials} trials are done."
+    )
+  for path in sorted((experiment.folder / "failures").glob("*.txt")):
+    lines = path.read_text("utf-8").strip().splitlines()
+    notes.append(f"Failed: {path.stem}: {lines[-1] if lines else 'unknown'}")
+  return notes
 
 
 def _listed(names: Sequence[str]) -> str:

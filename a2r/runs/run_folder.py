@@ -95,6 +95,15 @@ def store_digests(workdir: pathlib.Path, digests: Mapping[str, str]):
   files.write_json(path, dict(digests))
 
 
+def read_items(workdir: pathlib.Path) -> dict[str, Any]:
+  """Returns what each checkpoint has besides: the settings, the tokenizer."""
+  items = {
+    name: files.read_json(workdir / f"{name}.json")
+    for name in ("config", "tokenizer")
+  }
+  return {name: value for name, value in items.items() if value is not None}
+
+
 def command_line() -> str:
   """The command that started this program, to be run again."""
   module = sys.modules["__main__"].__spec__

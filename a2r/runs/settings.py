@@ -97,7 +97,6 @@ def read(config: Any, without: Sequence[str] = ()) -> Settings:
   train, data = config.train, DataSettings.from_config(config.data)
   prompts = {} if method.prompts else _NO_PROMPTS
   model = weights.read_model(config.model, **prompts)
-  weights.check(model)
   share = method.share(options, train.batch.to_dict(), data.human.source)
   return Settings(
     method=method,

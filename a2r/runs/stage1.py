@@ -4,11 +4,9 @@
 clips that are drawn while it trains (launch.pretrain).
 """
 
-import dataclasses
 import functools
 import json
 import pathlib
-from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -17,7 +15,7 @@ from a2r.core import checks, compilation, files, optim
 from a2r.evaluation import retrieval, tables
 from a2r.learners import finetune, loop, pretrain, pretrain_eval
 from a2r.models.singularity import singularity
-from a2r.runs import captioned, weights
+from a2r.runs import captioned, run_folder, weights
 from a2r.runs import settings as settings_lib
 from a2r.runs.data_settings import DataSettings
 from a2r.sim.humans import human_clips
@@ -31,79 +29,37 @@ _DIRECTIONS = {
 }
 
 
-@dataclasses.dataclass(frozen=True)
-class Settings:
-  """The settings of `run`; those in `optim` are arguments."""
+def read(config: Any) -> tuple[weights.Model, finetune.Settings]:
+  """Returns the network and the losses of a config, all of which is checked.
 
-  seed: int
-  data: DataSettings
-  captions: str
-  num_held_out: int
-  model: weights.Model
-  loss: finetune.Settings
-  optim: Mapping[str, Any]
-  num_epochs: int
-  batch: captioned.Batch
-  micro_batch: int
-  log_every: int
-  checkpoint_every: int
-  num_reranked: int
-  chunk_size: int
-
-  def __post_init__(self):
-    for name in ("num_epochs", "log_every", "checkpoint_every"):
-      checks.at_least(f"train.{name}", getattr(self, name), 1)
-    checks.at_least("eval.num_reranked", self.num_reranked, 0)
-    settings_lib.check_batch(
-      {"train.batch_size": self.batch.size}, self.micro_batch
-    )
-    backbone = self.model.backbone
-    if not 2 <= self.batch.max_length <= backbone.max_positions:
-      raise ValueError(
-        f"train.max_length={self.batch.max_length} must be in [2, "
-        f"{backbone.max_positions}], the last being max_positions of the "
-        "backbone"
-      )
-    if backbone.num_frames > self.data.stored_frames:
-      raise ValueError(
-        f"model.backbone.num_frames={backbone.num_frames} are more than the "
-        f"data.stored_frames={self.data.stored_frames} of a clip"
-      )
-    self.loss.check_backbone(backbone)
-
-
-def read(config: Any) -> Settings:
-  """Returns the settings of a config, as configs/singularity_ssv2.py gives it.
+  Args:
+    config: as configs/singularity_ssv2.py gives it.
 
   Raises:
-    ValueError: they make no sense; says which key, and what it should be.
+    ValueError: settings that make no sense; says which, and what they may be.
     FileNotFoundError: the first weights are not there.
   """
-  model = weights.read_model(config.model)
-  weights.check(model)
-  train = config.train
-  return Settings(
-    seed=config.seed,
-    data=DataSettings.from_config(config.data),
-    captions=config.data.captions,
-    num_held_out=config.data.validation.clips,
-    model=model,
-    loss=finetune.Settings(**config.loss.to_dict(), flip=train.flip),
-    optim=config.optim.to_dict(),
-    num_epochs=train.num_epochs,
-    batch=captioned.Batch(
-      size=train.batch_size,
-      num_frames=model.backbone.num_frames,
-      image_size=config.data.image_size,
-      max_length=train.max_length,
-      flip=train.flip,
-    ),
-    micro_batch=train.micro_batch,
-    log_every=train.log_every,
-    checkpoint_every=train.checkpoint_every,
-    num_reranked=config.eval.num_reranked,
-    chunk_size=config.eval.chunk_size,
+  train, model = config.train, weights.read_model(config.model)
+  backbone = model.backbone
+  for name in ("batch_size", "num_epochs", "log_every", "checkpoint_every"):
+    checks.at_least(f"train.{name}", train[name], 1)
+  checks.at_least("eval.num_reranked", config.eval.num_reranked, 0)
+  settings_lib.check_batch(
+    {"train.batch_size": train.batch_size}, train.micro_batch
   )
+  if not 2 <= train.max_length <= backbone.max_positions:
+    raise ValueError(
+      f"train.max_length={train.max_length} must be in [2, "
+      f"{backbone.max_positions}], the last being max_positions of the backbone"
+    )
+  if backbone.num_frames > config.data.stored_frames:
+    raise ValueError(
+      f"model.backbone.num_frames={backbone.num_frames} are more than the "
+      f"data.stored_frames={config.data.stored_frames} of a clip"
+    )
+  losses = finetune.Settings(**config.loss.to_dict(), flip=train.flip)
+  losses.check_backbone(backbone)
+  return model, losses
 
 
 def run(config: Any, workdir: pathlib.Path):
@@ -117,99 +73,103 @@ def run(config: Any, workdir: pathlib.Path):
     ValueError: settings or clips that make no sense.
     signals.StopRequested: the process was asked to stop; all is saved.
   """
-  settings = read(config)
+  network, losses = read(config)
+  data, train = config.data, config.train
   clips = captioned.open_clips(
-    settings.data,
-    settings.seed,
-    captions=settings.captions,
-    num_held_out=settings.num_held_out,
+    DataSettings.from_config(data),
+    config.seed,
+    captions=data.captions,
+    num_held_out=data.validation.clips,
   )
-  epoch_steps = len(clips.train) // settings.batch.size
+  epoch_steps = len(clips.train) // train.batch_size
   if not epoch_steps:
     raise ValueError(
       f"{len(clips.train)} clips to train on do not fill a batch of "
-      f"{settings.batch.size}: lower train.batch_size"
+      f"{train.batch_size}: lower train.batch_size"
     )
   clocks = loop.Clocks(
-    num_steps=settings.num_epochs * epoch_steps,
+    num_steps=train.num_epochs * epoch_steps,
     epoch_steps=epoch_steps,
-    log_every=settings.log_every,
-    checkpoint_every=settings.checkpoint_every,
+    log_every=train.log_every,
+    checkpoint_every=train.checkpoint_every,
   )
-  start = weights.load(settings.model, clips.captions)
+  start = weights.load(network, clips.captions)
   start.tokenizer.save(workdir / "tokenizer.json")
-  model = singularity.Singularity(settings.model.backbone)
-  held_out = captioned.load_held_out(clips, settings.batch, start.tokenizer)
+  model = singularity.Singularity(network.backbone)
+  sizes = {
+    "num_frames": network.backbone.num_frames,
+    "image_size": data.image_size,
+    "max_length": train.max_length,
+  }
+  held_out = captioned.load_held_out(clips, start.tokenizer, **sizes)
   evaluate = functools.partial(
     retrieval.evaluate, model, **held_out._asdict(),
-    chunk_size=settings.chunk_size,
+    chunk_size=config.eval.chunk_size,
   )  # fmt: skip
   learner = finetune.make_learner(
     model,
-    settings.loss,
-    init_fn=lambda rng: start.fit(finetune.init_params(model, rng)),
+    losses,
+    init_fn=lambda rng: weights.fit(start, finetune.init_params(model, rng)),
     mask_id=start.tokenizer.mask_id,
     vocab_size=start.tokenizer.vocab_size,
-    micro_batch=settings.micro_batch,
+    micro_batch=train.micro_batch,
   )
   state = loop.train(
     learner,
-    finetune.make_optimizer(num_steps=clocks.num_steps, **settings.optim),
-    lambda step: captioned.make_batches(
+    finetune.make_optimizer(num_steps=clocks.num_steps, **config.optim),
+    functools.partial(
+      captioned.make_batches,
       clips,
-      settings.batch,
       start.tokenizer,
-      step,
-      seed=settings.seed,
+      **sizes,
+      batch_size=train.batch_size,
+      flip=train.flip,
+      seed=config.seed,
       num_steps=clocks.num_steps,
     ),
     clocks,
     workdir=str(workdir),
-    seed=settings.seed,
+    seed=config.seed,
     # The matching head ranks again at the end alone: it takes long.
     validate_fn=lambda params, extra: evaluate(params["backbone"]),
-    items={
-      "config": json.loads(json.dumps(config.to_dict())),
-      "tokenizer": files.read_json(workdir / "tokenizer.json"),
-    },
+    items=run_folder.read_items(workdir),
   )
   # Without a matching head nothing is ranked again.
-  num_reranked = settings.num_reranked if settings.loss.weights["itm"] else 0
+  num_reranked = config.eval.num_reranked if losses.weights["itm"] else 0
   metrics = evaluate(state.params["backbone"], num_reranked=num_reranked)
-  _report(config, workdir, clips, held_out, metrics, clocks, start.card)
-
-
-def _report(config, workdir, clips, held_out, metrics, clocks, card):
-  """Writes report.json and prints the tables."""
-  sizes = {
-    "clips": len(held_out.frames),
-    "captions": len(held_out.captions.input_ids),
-    "templates": len(clips.templates),
-  }
   report = {
     "num_steps": clocks.num_steps,
     "trained_on": len(clips.train),
-    "held_out": sizes,
+    "held_out": {
+      "clips": len(held_out.frames),
+      "captions": len(held_out.captions.input_ids),
+      "templates": len(clips.templates),
+    },
     "metrics": metrics,
-    "backbone": card,
+    "backbone": start.card,
     "config": config.to_dict(),
   }
   files.write_json(workdir / REPORT, report)
+  print(_tables(metrics, **report["held_out"]))
+  print(f"\nReport: {workdir / REPORT}. Adapt it to a robot:")
+  print(f"  python -m launch.train --config.model.init={workdir} ...")
+
+
+def _tables(metrics, clips, captions, templates) -> str:
+  """What is printed of the metrics, beside the sizes of what was held out."""
   rows = [
     (name, *(100 * metrics[f"{key}/{rank}"] for rank in ("r1", "r5", "r10")))
     for name, key in _DIRECTIONS.items()
     if f"{key}/r1" in metrics
   ]
-  title = "Percent of {clips} held-out clips and their {captions} captions"
-  header = ("ranked", "R@1", "R@5", "R@10")
-  print(tables.Table(title.format(**sizes), header, rows).text())
+  title = f"Percent of {clips} held-out clips and their {captions} captions"
+  text = tables.Table(title, ("ranked", "R@1", "R@5", "R@10"), rows).text()
   if "top1" in metrics:
-    print(
-      f"\nAmong {sizes['templates']} templates: top-1 "
-      f"{100 * metrics['top1']:.2f} %, top-5 {100 * metrics['top5']:.2f} %"
+    text += (
+      f"\n\nAmong {templates} templates: top-1 {100 * metrics['top1']:.2f} %, "
+      f"top-5 {100 * metrics['top5']:.2f} %"
     )
-  print(f"\nReport: {workdir / REPORT}. Adapt it to a robot:")
-  print(f"  python -m launch.train --config.model.init={workdir} ...")
+  return text
 
 
 def run_procedural(config: Any, workdir: pathlib.Path):

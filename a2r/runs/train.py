@@ -1,6 +1,5 @@
 """One run of launch.train, from the settings to the table at its end."""
 
-import json
 import pathlib
 import sys
 from collections.abc import Callable
@@ -52,9 +51,24 @@ def run(config: Any, workdir: pathlib.Path):
       num_steps=settings.clocks.num_steps, **settings.optim
     )
     clips = clips_lib.Clips(settings, data, start)
-    setup = make_setup(settings, data, start, clips, workdir)
+    setup = base.Setup(
+      model=start.model,
+      tokenizer=start.tokenizer,
+      max_length=start.max_length,
+      init_fn=start.init_fn,
+      labels=data.labels,
+      texts=data.texts,
+      num_trained=data.num_trained,
+      clips=clips,
+      temperature=settings.temperature,
+      augmentation=settings.augmentation,
+      micro_batch=settings.micro_batch,
+      seed=settings.seed,
+      num_steps=settings.clocks.num_steps,
+      workdir=workdir,
+    )
     training = settings.method.make(setup, settings.options)
-    write_spec(workdir, data, training.spec)
+    _write_spec(workdir, data, training.spec)
 
     # Loop.
     loop.train(
@@ -66,48 +80,13 @@ def run(config: Any, workdir: pathlib.Path):
       seed=settings.seed,
       validate_fn=make_validate_fn(training, data.validation),
       best_metric=settings.eval.best_metric if data.use_for_selection else None,
-      items={
-        "config": json.loads(json.dumps(config.to_dict())),
-        "tokenizer": files.read_json(workdir / "tokenizer.json"),
-      },
+      items=run_folder.read_items(workdir),
     )
   _evaluate(config, settings, workdir, data, start)
 
 
-def make_setup(
-  settings: settings_lib.Settings,
-  data: datasets.Data,
-  start: weights.Start,
-  clips: base.Clips,
-  workdir: pathlib.Path,
-) -> base.Setup:
-  """Returns what the method begins with."""
-  return base.Setup(
-    model=start.model,
-    tokenizer=start.tokenizer,
-    max_length=start.max_length,
-    init_fn=start.init_fn,
-    labels=data.labels,
-    texts=data.texts,
-    num_trained=data.num_trained,
-    clips=clips,
-    temperature=settings.temperature,
-    augmentation=settings.augmentation,
-    micro_batch=settings.micro_batch,
-    seed=settings.seed,
-    num_steps=settings.clocks.num_steps,
-    workdir=workdir,
-  )
-
-
-def write_spec(workdir: pathlib.Path, data: datasets.Data, spec: Any):
-  """Writes what loading the run needs besides settings, texts and weights.
-
-  Args:
-    workdir: the run folder.
-    data: the run's clips and texts.
-    spec: what the method adds, or has otherwise.
-  """
+def _write_spec(workdir, data, spec):
+  """Writes what loading needs besides settings and weights."""
   common = {
     "instructions": data.texts,
     "labels": data.labels,
@@ -180,7 +159,7 @@ def _evaluate(config, settings, workdir, data, start):
   has_forms = result.form != scoring.FORM
   if has_forms:  # A run in training is in the first one.
     spec = files.read_json(workdir / reward.SPEC_FILE) or {}
-    write_spec(workdir, data, spec | {"form": result.form})
+    _write_spec(workdir, data, spec | {"form": result.form})
   report.write(
     result,
     workdir,

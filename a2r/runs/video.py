@@ -1,10 +1,7 @@
 """One training run of a video model, to the table at its end."""
 
-import dataclasses
-import functools
-import json
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -18,71 +15,46 @@ from a2r.learners import loop
 from a2r.models.fitvid import fitvid
 from a2r.runs import run_folder, settings
 from a2r.runs.sources import play
+from a2r.sim.tabletop import physics
 from data import windows
 
+_EPISODES = {
+  "train": "episodes",
+  "validation": "validation_episodes",
+  "test": "test_episodes",
+}
 _SHOWN = 5  # Windows in the picture.
 
 
-@dataclasses.dataclass(frozen=True)
-class Settings:
-  """The settings of a run; those in `loss` and `optim` are arguments.
+def read(
+  config: Any,
+) -> tuple[fitvid.Config, dict[str, play.Spec], loop.Clocks]:
+  """Returns the model, its episodes by purpose and the clocks of a config.
 
-  Attributes:
-    specs: purpose (train, validation, test) -> its episodes.
-    num_future: pictures after the known ones of a window, in training.
-    num_future_test: the same when it is judged.
-    start_fraction: windows that begin before the episode does.
-  """
-
-  seed: int
-  data_dir: str
-  environment: str
-  specs: Mapping[str, play.Spec]
-  model: fitvid.Config
-  loss: Mapping[str, Any]
-  optim: Mapping[str, Any]
-  clocks: loop.Clocks
-  batch_size: int
-  num_future: int
-  num_future_test: int
-  start_fraction: float
-  latent: str
-  best_metric: str
-
-  def __post_init__(self):
-    checks.at_least("train.batch_size", self.batch_size, 1)
-    settings.check_batch({"train.batch_size": self.batch_size})
-    if self.model.num_past != 2:
-      raise ValueError(f"model.num_past must be 2, got {self.model.num_past}")
-    stride = self.model.stride
-    last = 60 // stride - 1
-    for key, value in (
-      ("train.num_future", self.num_future),
-      ("eval.num_future", self.num_future_test),
-    ):
-      if not 1 <= value <= last:
-        raise ValueError(
-          f"{key} must be from 1 to {last}, so that an episode's pictures, one "
-          f"every {stride} of 60 steps, have windows of it; got {value}"
-        )
-    if not 0 <= self.start_fraction <= 1:
-      raise ValueError(
-        f"train.start_fraction must be in [0, 1], got {self.start_fraction}"
-      )
-
-
-def read(config: Any) -> Settings:
-  """Returns the settings of a config, as configs/fitvid.py gives them.
+  Args:
+    config: as configs/fitvid.py gives it.
 
   Raises:
-    ValueError: they make no sense; says which key, and what it should be.
+    ValueError: settings that make no sense; says which, and what they may be.
   """
   model, data, train = fitvid.Config(**config.model), config.data, config.train
-  keys = {
-    "train": "episodes",
-    "validation": "validation_episodes",
-    "test": "test_episodes",
-  }
+  checks.at_least("train.batch_size", train.batch_size, 1)
+  settings.check_batch({"train.batch_size": train.batch_size})
+  if model.num_past != 2:
+    raise ValueError(f"model.num_past must be 2, got {model.num_past}")
+  last = physics.NUM_STEPS // model.stride - 1
+  for name in ("train", "eval"):
+    num_future = config[name].num_future
+    if not 1 <= num_future <= last:
+      raise ValueError(
+        f"{name}.num_future must be from 1 to {last}, so that an episode's "
+        f"pictures, one every {model.stride} of {physics.NUM_STEPS} steps, "
+        f"have windows of it; got {num_future}"
+      )
+  if not 0 <= train.start_fraction <= 1:
+    raise ValueError(
+      f"train.start_fraction must be in [0, 1], got {train.start_fraction}"
+    )
   specs = {
     purpose: play.Spec(
       environments=tuple(data.environment.split(",")),
@@ -93,24 +65,9 @@ def read(config: Any) -> Settings:
       stride=model.stride,
       image_size=model.image_size,
     )
-    for purpose, key in keys.items()
+    for purpose, key in _EPISODES.items()
   }
-  return Settings(
-    seed=config.seed,
-    data_dir=data.dir,
-    environment=data.environment,
-    specs=specs,
-    model=model,
-    loss=config.loss.to_dict(),
-    optim=config.optim.to_dict(),
-    clocks=loop.read_clocks(train),
-    batch_size=train.batch_size,
-    num_future=train.num_future,
-    num_future_test=config.eval.num_future,
-    start_fraction=train.start_fraction,
-    latent=config.eval.latent,
-    best_metric=config.eval.best_metric,
-  )
+  return model, specs, loop.read_clocks(train)
 
 
 def run(config: Any, workdir: pathlib.Path):
@@ -126,70 +83,68 @@ def run(config: Any, workdir: pathlib.Path):
   """
   # A CPU's cores: before JAX touches a device.
   compilation.use_cores(config.train.batch_size)
-  asked = read(config)
-  opened = {
-    name: play.open_episodes(asked.specs[name], asked.data_dir)
-    for name in ("train", "validation")
-  }
-  digests = {f"data.{name}": digest for name, (_, digest) in opened.items()}
+  model, specs, clocks = read(config)
+  episodes, digests = {}, {}
+  for name in ("train", "validation"):
+    episodes[name], digests[f"data.{name}"] = play.open_episodes(
+      specs[name], config.data.dir
+    )
   run_folder.store_digests(workdir, digests)
-  predict_fn = video_prediction.make_predict_fn(asked.model, asked.latent)
-  if not loop.is_finished(str(workdir), asked.clocks.num_steps):
+  predict_fn = video_prediction.make_predict_fn(model, config.eval.latent)
+  if not loop.is_finished(str(workdir), clocks.num_steps):
     held_out = windows.tiled_windows(
-      opened["validation"][0], asked.model.num_past, asked.num_future_test
+      episodes["validation"], model.num_past, config.eval.num_future
     )
 
     def validate(params, extra):
       variables = {"params": params, **extra}
-      result = video_prediction.evaluate(
-        asked.model, predict_fn, variables, held_out
-      )
+      result = video_prediction.evaluate(model, predict_fn, variables, held_out)
       return {k: float(np.mean(values)) for k, values in result.model.items()}
 
     loop.train(
-      method.make_learner(asked.model, **asked.loss),
-      optim.make_optimizer(num_steps=asked.clocks.num_steps, **asked.optim),
-      functools.partial(make_batches, asked, opened["train"][0]),
-      asked.clocks,
+      method.make_learner(model, **config.loss),
+      optim.make_optimizer(num_steps=clocks.num_steps, **config.optim),
+      lambda step: make_batches(config, episodes["train"], step),
+      clocks,
       workdir=str(workdir),
-      seed=asked.seed,
+      seed=config.seed,
       validate_fn=validate,
-      best_metric=asked.best_metric,
-      items={"config": json.loads(json.dumps(config.to_dict()))},
+      best_metric=config.eval.best_metric,
+      items=run_folder.read_items(workdir),
     )
-  _evaluate(config, asked, workdir, predict_fn)
+  test, _ = play.open_episodes(specs["test"], config.data.dir)
+  batch = windows.tiled_windows(test, model.num_past, config.eval.num_future)
+  _evaluate(config, workdir, model, predict_fn, batch)
 
 
 def make_batches(
-  asked: Settings, episodes: windows.Episodes, step: int
+  config: Any, episodes: windows.Episodes, step: int
 ) -> Iterator[dict[str, np.ndarray]]:
   """Yields this host's batches from `step` on, each a function of its step."""
+  train = config.train
   mine = slice(jax.process_index(), None, jax.process_count())
   while True:
     batch = windows.sample(
       episodes,
-      np.random.default_rng([asked.seed, step]),
-      asked.batch_size,
-      asked.model.num_past + asked.num_future,
-      start_fraction=asked.start_fraction,
+      np.random.default_rng([config.seed, step]),
+      train.batch_size,
+      config.model.num_past + train.num_future,
+      start_fraction=train.start_fraction,
     )
     yield {name: values[mine] for name, values in batch.items()}
     step += 1
 
 
-def _evaluate(config, asked, workdir, predict_fn):
-  """Foresees the test episodes with the best checkpoint; writes and prints."""
+def _evaluate(config, workdir, model, predict_fn, batch):
+  """Foresees the test windows with the best checkpoint; writes and prints."""
   saved = checkpoint_lib.load(workdir, parts=("params", "extra"))
   variables = {"params": saved.parts["params"], **saved.parts["extra"]}
-  episodes, _ = play.open_episodes(asked.specs["test"], asked.data_dir)
-  batch = windows.tiled_windows(
-    episodes, asked.model.num_past, asked.num_future_test
-  )
-  result = video_prediction.evaluate(asked.model, predict_fn, variables, batch)
+  result = video_prediction.evaluate(model, predict_fn, variables, batch)
+  environment, num_windows = config.data.environment, len(batch["frames"])
   record = {
     "video_prediction": {
-      "environment": asked.environment,
-      "windows": len(batch["frames"]),
+      "environment": environment,
+      "windows": num_windows,
       "best_step": saved.step,
       "horizons": result.horizons.tolist(),
       "moved": result.moved.tolist(),
@@ -197,25 +152,25 @@ def _evaluate(config, asked, workdir, predict_fn):
       "copy_last": {k: v.tolist() for k, v in result.copy_last.items()},
     },
     "command": run_folder.command_line(),
-    "seed": asked.seed,
+    "seed": config.seed,
     **report.provenance(),
     "config": config.to_dict(),
   }
   files.write_json(workdir / report.JSON_FILE, record)
-  rows = video_prediction.typical(result, min(_SHOWN, len(batch["frames"])))
+  rows = video_prediction.typical(result, min(_SHOWN, num_windows))
   shown = {name: values[rows] for name, values in batch.items()}
   picture = figures.foresight(
     shown["frames"],
     predict_fn(variables, shown["frames"], shown["actions"]),
     result,
     labels=[f"{result.window_psnr[row]:.1f} dB" for row in rows],
-    title=f"{asked.environment}: held-out windows, worst to best",
+    title=f"{environment}: held-out windows, worst to best",
   )
   files.write_bytes(workdir / report.PNG_FILE, picture)
   print(
-    f"{len(batch['frames'])} held-out windows of {asked.environment}, "
-    f"checkpoint of step {saved.step}. PSNR in dB (of all pixels, and of those "
-    "that change) and SSIM, beside those of copying the picture of now:"
+    f"{num_windows} held-out windows of {environment}, checkpoint of step "
+    f"{saved.step}. PSNR in dB (of all pixels, and of those that change) and "
+    "SSIM, beside those of copying the picture of now:"
   )
   print(video_prediction.table(result).text())
   print(f"\nReport: {workdir / report.JSON_FILE}, {workdir / report.PNG_FILE}")

@@ -24,6 +24,7 @@ from a2r.learners import adapt2reward
 from a2r.models import adapt2reward as net
 from a2r.models import convert, saved
 from a2r.models.convert import sizes
+from a2r.models.convert.files import Source
 from a2r.models.singularity import singularity
 from a2r.sim.humans import human_clips
 from data import text as text_data
@@ -75,60 +76,40 @@ class Model:
       )
     return path
 
-  @contextlib.contextmanager
-  def explained(self):
-    """Adds where the weights are from to what is wrong with them."""
-    try:
-      yield
-    except ValueError as e:
-      raise ValueError(
-        f"model.init={self.init}: {e}; these are fields of "
-        "config.model.backbone"
-      ) from e
-
 
 def read_model(config: Any, **changes: Any) -> Model:
-  """Returns the settings that a config has under `model`.
+  """Returns the network that a config has under `model`.
 
   Args:
     config: what it has there, a mapping.
     **changes: other values of its keys.
+
+  Raises:
+    ValueError: sizes that the first weights are not for; names them.
+    FileNotFoundError: no such folder or weights.
   """
   fields = dict(config) | changes
   fields["backbone"] = singularity.Config(**fields["backbone"])
-  return Model(**fields)
+  model = Model(**fields)
+  stored = model.path and read_config(model.path)
+  if stored:
+    with _explained(model):
+      sizes.check(stored, model.backbone)
+  return model
 
 
-class Backbone(NamedTuple):
-  """Weights and what belongs to them.
-
-  Attributes:
-    params: nested dicts of arrays; None where they are to be drawn.
-    config: of the model they are for, if it is on record.
-    tokenizer: of its texts.
-    card: what is known of them.
-  """
-
-  params: dict[str, Any] | None
-  config: singularity.Config | None
-  tokenizer: text.Tokenizer
-  card: dict[str, Any]
-
-  def fit(self, params: Any) -> Any:
-    """Returns the weights in the shape of a model's; these if there are none.
-
-    Args:
-      params: random parameters of the backbone, or their shapes.
-
-    Raises:
-      ValueError: they do not fit; lists all differences.
-    """
-    if self.params is None:
-      return params
-    return trees.fit(params, self.params, f"model.init={self.card['init']}")
+@contextlib.contextmanager
+def _explained(model: Model):
+  """Adds where the weights are from to what is wrong with them."""
+  try:
+    yield
+  except ValueError as e:
+    raise ValueError(
+      f"model.init={model.init}: {e}; these are fields of config.model.backbone"
+    ) from e
 
 
-def read(path: pathlib.Path) -> Backbone:
+def read(path: pathlib.Path) -> Source:
   """Reads weights: of a run its best, of a reward, a conversion, or a file.
 
   Raises:
@@ -146,21 +127,19 @@ def read(path: pathlib.Path) -> Backbone:
       tokenizers.Tokenizer.from_str(metadata["tokenizer"])
     )
     config = _make_config(file, card.pop("config", None))
-    return Backbone(trees.nest(flat), config, tokenizer, card)
+    return Source(trees.nest(flat), config, card, tokenizer)
+  config = read_config(path)
   if saved.is_exported(path):
     reward = saved.load(path)
     card = {"step": reward.record["step"]}
-    return Backbone(
-      reward.params["backbone"], read_config(path), reward.tokenizer, card
-    )
-  config = read_config(path)
+    return Source(reward.params["backbone"], config, card, reward.tokenizer)
   stored = checkpoint.load(path)
   params = stored.parts["params"]
   # launch.finetune keeps this head beside the backbone.
   head = {name: params[name] for name in params if name == "mlm_head"}
   backbone = params.get("backbone", params) | head
   tokenizer = text.Tokenizer.load(path / "tokenizer.json")
-  return Backbone(backbone, config, tokenizer, {"step": stored.step})
+  return Source(backbone, config, {"step": stored.step}, tokenizer)
 
 
 def read_config(path: pathlib.Path) -> singularity.Config | None:
@@ -214,20 +193,7 @@ def _make_config(path, fields) -> singularity.Config | None:
     raise ValueError(f"{path}: sizes that this code does not know: {e}") from e
 
 
-def check(model: Model):
-  """Fails before any clip is made or read if the first weights do not fit.
-
-  Raises:
-    ValueError: sizes that the weights are not for; names them.
-    FileNotFoundError: no such folder or weights.
-  """
-  stored = model.path and read_config(model.path)
-  if stored:
-    with model.explained():
-      sizes.check(stored, model.backbone)
-
-
-def load(model: Model, texts: Sequence[str]) -> Backbone:
+def load(model: Model, texts: Sequence[str]) -> Source:
   """Returns the first weights of a backbone, fitted to its sizes.
 
   Args:
@@ -246,20 +212,36 @@ def load(model: Model, texts: Sequence[str]) -> Backbone:
   if model.path is None:
     known = text_data.corpus(human_clips.TEMPLATES, human_clips.NOUNS)
     tokenizer = text.Tokenizer.train(known + list(texts), vocab_size=vocab_size)
-    backbone = Backbone(None, None, tokenizer, {})
+    source = Source(None, None, {}, tokenizer)
   else:
-    backbone = read(model.path)
-  params = backbone.params
-  if backbone.config is not None:
-    with model.explained():
-      params = convert.fit(params, backbone.config, model.backbone)
-  if backbone.tokenizer.vocab_size > vocab_size:
+    source = read(model.path)
+  params = source.params
+  if source.config is not None:
+    with _explained(model):
+      params = convert.fit(params, source.config, model.backbone)
+  if source.tokenizer.vocab_size > vocab_size:
     raise ValueError(
-      f"the tokenizer has {backbone.tokenizer.vocab_size} pieces, "
+      f"the tokenizer has {source.tokenizer.vocab_size} pieces, "
       f"model.backbone.vocab_size is {vocab_size}"
     )
-  card = {"init": model.init} | backbone.card
-  return backbone._replace(params=params, card=card)
+  card = {"init": model.init} | source.card
+  return source._replace(params=params, card=card)
+
+
+def fit(source: Source, params: Any) -> Any:
+  """Returns weights of `load` in the shape of a model's.
+
+  Args:
+    source: the weights.
+    params: random parameters of the backbone, or their shapes; they are
+      returned where there are no weights.
+
+  Raises:
+    ValueError: they do not fit; lists all differences.
+  """
+  if source.params is None:
+    return params
+  return trees.fit(params, source.params, f"model.init={source.card['init']}")
 
 
 class Start(NamedTuple):
@@ -299,10 +281,10 @@ def make_start(model: Model, texts: list[str], num_trained: int) -> Start:
     failure_prompt_length=model.failure_prompt_length,
     domain_prompt_length=model.domain_prompt_length,
   )
-  backbone = load(model, texts)
+  source = load(model, texts)
   prompts = model.failure_prompt_length + model.domain_prompt_length
   max_length = min(_MAX_LENGTH, model.backbone.max_positions - prompts)
-  _, mask = backbone.tokenizer(texts, max_length + 1)
+  _, mask = source.tokenizer(texts, max_length + 1)
   if mask[:, max_length:].any():
     longest = texts[int(mask.sum(axis=1).argmax())]
     raise ValueError(
@@ -314,15 +296,14 @@ def make_start(model: Model, texts: list[str], num_trained: int) -> Start:
     return adapt2reward.init_params(module, rng)
 
   def init_fn(rng):
-    if backbone.params is None:
+    if source.params is None:
       return jax.jit(draw)(rng)
-    shapes = jax.eval_shape(draw, rng)
-    fitted = backbone.fit(shapes["backbone"])
+    fitted = fit(source, jax.eval_shape(draw, rng)["backbone"])
     # XLA leaves out what is not returned: weights that are there already.
     rest = jax.jit(lambda rng: draw(rng) | {"backbone": None})(rng)
     return rest | {"backbone": fitted}
 
-  return Start(module, backbone.tokenizer, max_length, init_fn, backbone.card)
+  return Start(module, source.tokenizer, max_length, init_fn, source.card)
 
 
 def shipped_vocabulary() -> pathlib.Path:

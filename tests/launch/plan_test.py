@@ -227,14 +227,14 @@ def test_a_mistake_is_one_line_and_exit_code_2(launch, args, said, tmp_path):
 
 
 def test_unknown_names_list_the_known():
-  with pytest.raises(ValueError, match="'moon'; known: all, tabletop/train"):
-    players.expand_environments(["moon"])
-  with pytest.raises(ValueError, match="'fly'; known: all, close_drawer"):
-    players.expand_tasks(["fly", "poke_cup"])
+  with pytest.raises(ValueError, match="--envs: unknown 'moon'; known: all, t"):
+    players.choose("--envs", ["moon"], sim.ENVIRONMENTS)
   with pytest.raises(ValueError, match="known: random, clock, ground_truth"):
     players.make_player("runs/nothing", config.PlannerConfig(), ["poke_cup"])
-  assert len(players.expand_environments(["all"])) == 4
-  assert players.expand_tasks(["all"]) == sim.TARGETS
+  for names in ([], ["all"]):
+    assert players.choose("--tasks", names, sim.TARGETS) == sim.TARGETS
+  asked = players.choose("--tasks", ["b", "a"], "xa", "b")
+  assert asked == ("a", "b")
 
 
 @pytest.mark.slow

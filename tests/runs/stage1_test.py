@@ -63,9 +63,9 @@ def root(tmp_path_factory):
 @pytest.mark.parametrize("size", ["template", "label", "smoke"])
 def test_every_size_is_sound(size):
   config = singularity_ssv2.get_config(size)
-  run = stage1.read(config)
+  stage1.read(config)
   assert config.data.captions in selection.CAPTIONS
-  assert run.optim["learning_rate"] == {"label": 1e-5}.get(size, 1e-4)
+  assert config.optim.learning_rate == {"label": 1e-5}.get(size, 1e-4)
   with pytest.raises(ValueError, match="known: template, label, smoke"):
     singularity_ssv2.get_config("large")
 
@@ -140,19 +140,26 @@ def test_clips_without_templates_want_labels(tmp_path):
 
 @pytest.mark.parametrize("flip", ["safe", "swap"])
 def test_batches_say_what_the_flip_needs(root, flip):
-  config = _config(root, **{"train.flip": flip})
-  clips = _open(config)
+  clips = _open(_config(root))
   tokenizer = text.Tokenizer.train(clips.captions, vocab_size=200)
-  batch_of = stage1.read(config).batch
   make = functools.partial(
-    captioned.make_batches, clips, batch_of, tokenizer, seed=0, num_steps=4
+    captioned.make_batches,
+    clips,
+    tokenizer,
+    batch_size=8,
+    num_frames=4,
+    image_size=16,
+    max_length=22,
+    flip=flip,
+    seed=0,
+    num_steps=4,
   )
   batches = list(make(0))
   assert len(batches) == 4
   batch = batches[2]
   assert batch["frames"].shape == (8, 4, 16, 16, 3)
   task = batch["task"]
-  ids, mask = tokenizer(clips.captions, batch_of.max_length)
+  ids, mask = tokenizer(clips.captions, 22)
   for name, table in (("input_ids", ids), ("attention_mask", mask)):
     np.testing.assert_array_equal(batch[name], table[task])
     if flip == "swap":
@@ -175,11 +182,11 @@ def test_a_run_holds_first_weights_for_others(tmp_path, mlm):
   run_folder.store_config(tmp_path, config.to_dict())
   tokenizer = text.Tokenizer.train(["closing cup"], vocab_size=100)
   tokenizer.save(tmp_path / "tokenizer.json")
-  run = stage1.read(config)
-  model = singularity.Singularity(run.model.backbone)
+  network, losses = stage1.read(config)
+  model = singularity.Singularity(network.backbone)
   learner = finetune.make_learner(
     model,
-    run.loss,
+    losses,
     init_fn=functools.partial(finetune.init_params, model),
     mask_id=tokenizer.mask_id,
     vocab_size=tokenizer.vocab_size,

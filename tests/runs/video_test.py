@@ -10,10 +10,10 @@ from configs import fitvid
 
 @pytest.mark.parametrize("size", ["small", "full", "smoke"])
 def test_settings_make_sense(size):
-  run = video.read(fitvid.get_config(size))
-  assert set(run.specs) == {"train", "validation", "test"}
+  sizes, specs, _ = video.read(fitvid.get_config(size))
+  assert set(specs) == {"train", "validation", "test"}
   if size == "full":
-    assert run.model == model.Config()  # The published one.
+    assert sizes == model.Config()  # The published one.
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_episodes_are_shared_out():
   config = fitvid.get_config()
   config.data.environment = "tabletop/train,tabletop/test1"
   config.data.episodes = 301
-  shards = play.shards(video.read(config).specs["train"])
+  shards = play.shards(video.read(config)[1]["train"])
   counts = {}
   for environment, source, first, num in shards:
     assert first == counts.get((environment, source), 0)

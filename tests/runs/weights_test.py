@@ -10,6 +10,7 @@ import safetensors.numpy
 from a2r.core import text
 from a2r.models import adapt2reward as net
 from a2r.models import saved
+from a2r.models.singularity import singularity
 from a2r.runs import weights
 
 TEXTS = ["word1 word2", "word3"]
@@ -136,10 +137,14 @@ def test_weights_of_a_conversion_at_another_size(folder, monkeypatch):
 
 
 def test_sizes_that_cannot_be_fitted_are_one_line(folder):
-  model = weights.read_model(converted(folder, width=64))
-  for call in (weights.check, lambda model: weights.load(model, TEXTS)):
+  settings = converted(folder, width=64)
+  backbone = singularity.Config(**settings["backbone"])
+  for call in (
+    lambda: weights.read_model(settings),
+    lambda: weights.load(weights.Model(settings["init"], backbone), TEXTS),
+  ):
     with pytest.raises(ValueError, match="model.init=.*width is 32") as error:
-      call(model)
+      call()
     assert "config.model.backbone" in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -158,9 +163,8 @@ def test_weights_that_are_not_there(own, tmp_path, monkeypatch):
   monkeypatch.setattr(weights, "shipped_backbone", lambda: path)
   with pytest.raises(FileNotFoundError, match="configs/pretrain.py"):
     weights.read_config(path)
-  model = weights.read_model(own[0].model, init=str(tmp_path / "none"))
   with pytest.raises(FileNotFoundError, match="scratch, small_backbone"):
-    weights.check(model)
+    weights.read_model(own[0].model, init=str(tmp_path / "none"))
 
 
 @pytest.mark.parametrize("content", ["{", json.dumps([1])])
