@@ -13,7 +13,7 @@ import numpy as np
 from absl import app, flags
 
 from a2r import sim
-from a2r.evaluation import success
+from a2r.evaluation import intervals
 from a2r.sim.behavior import policies
 from a2r.sim.tabletop import physics, tasks
 from benchmarks import results
@@ -49,7 +49,7 @@ def _rows():
       line = []
       for environment in sim.ENVIRONMENTS:
         count = _count(environment, source, task)
-        low, high = success.wilson(count, _EPISODES.value)
+        low, high = intervals.wilson(count, _EPISODES.value)
         share = count / _EPISODES.value
         line.append(f"{100 * share:4.0f} ({100 * low:2.0f}-{100 * high:3.0f})")
         rows.append(

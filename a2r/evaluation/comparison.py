@@ -1,6 +1,7 @@
 """The paper's figures beside ours: results.json, results.md, results.png.
 
-  comparison.write(sets, quality, "runs/figure3", "figure3", notes)
+  record = comparison.make_record(sets, quality, "figure3", notes)
+  comparison.write(record, "runs/figure3")
 
 `sets` are the `success.TrialSet`s that there are; what was not run is shown as
 such. `quality` is {method: `quality.quality`'s dict, or a list of them, one per
@@ -12,10 +13,11 @@ import json
 import pathlib
 from collections.abc import Mapping, Sequence
 
-from a2r.core import files
+from a2r.core import checks, files
 from a2r.evaluation import (
   comparison_text,
   figures,
+  intervals,
   paper,
   report,
   success,
@@ -27,10 +29,9 @@ PNG_FILE = "results.png"
 QUALITY_FILE = "quality-{}.png"
 
 
-def write(
+def make_record(
   sets: Sequence[success.TrialSet],
   quality: Mapping[str, Mapping | Sequence[Mapping]] | None,
-  folder: str | pathlib.Path,
   experiment: str,
   notes: Sequence[str] = (),
   *,
@@ -38,14 +39,11 @@ def write(
   tasks: Sequence[str] = (),
   command: str | None = None,
 ) -> dict:
-  """Writes the results so far; each file all or nothing.
-
-  Besides the three files, quality-<method>.png for every method of `quality`.
+  """Returns the results so far, plain values for JSON.
 
   Args:
     sets: what was run, [] at first.
     quality: see the module's docstring; None or {} for none.
-    folder: made where missing.
     experiment: 'figure3' or 'table1'.
     notes: what a reader of the figures must know, one line each.
     size: 'small', 'smoke' or 'paper': which data and networks were trained.
@@ -53,65 +51,31 @@ def write(
     command: the command line that made the figures.
 
   Returns:
-    What results.json holds: `rows` and `task_rows` (`success.summarize`) with
-    the paper's rate, `margins`, `cells` (the sets), `quality`, `differs`,
-    `notes`, and when and by what it was made.
+    `rows` and `task_rows` (`success.summarize`) with the paper's rate,
+    `margins`, `cells` (the sets), `quality`, `differs`, `notes`, and when and
+    by what it was made.
 
   Raises:
     ValueError: an unknown experiment or size, or sets that are of another
       experiment or impossible.
   """
-  record = make_record(
-    sets, quality, experiment, notes, size=size, tasks=tasks, command=command
-  )
-  folder = pathlib.Path(folder)
-  folder.mkdir(parents=True, exist_ok=True)
-  drawn = _drawn_quality(folder)
-  text = json.dumps(record, indent=2, allow_nan=False) + "\n"
-  files.write_text(
-    folder / MARKDOWN_FILE, comparison_text.markdown(record, PNG_FILE)
-  )
-  if picture := figures.success_rates(record):
-    files.write_bytes(folder / PNG_FILE, picture)
-  for method, seeds in record["quality"].items():
-    path = folder / QUALITY_FILE.format(method.replace("/", "-"))
-    if not path.exists() or drawn.get(method) != seeds[0]:
-      title = f"{paper.run_label(experiment, method)}: what the reward tells"
-      if picture := figures.quality(seeds[0], title):
-        files.write_bytes(path, picture)
-  # The last one: it says what the pictures of quality were drawn of.
-  files.write_text(folder / JSON_FILE, text)
-  return record
-
-
-def make_record(
-  sets: Sequence[success.TrialSet],
-  quality: Mapping | None,
-  experiment: str,
-  notes: Sequence[str] = (),
-  *,
-  size: str = "small",
-  tasks: Sequence[str] = (),
-  command: str | None = None,
-) -> dict:
-  """Returns what `write` writes, as one dict (see there)."""
-  paper.check(experiment)
+  checks.one_of("experiment", experiment, paper.COLUMNS)
   others = {trials.experiment for trials in sets} - {experiment}
   if others:
     raise ValueError(
       f"got trials of {sorted(others)}; expected {experiment!r} alone"
     )
-  methods = {trials.method for trials in sets} | {*paper.BASELINES, paper.OURS}
-  wanted = {
-    "methods": [name for name in paper.ROWS if name in methods]
-    + sorted(methods - set(paper.ROWS)),
-    "columns": list(paper.COLUMNS[experiment]),
-    "tasks": tasks,
-  }
   beside_all = _with_every_dynamics(sets)
   rows, task_rows = (
     _rows(
-      success.summarize(beside_all, per_task=per_task, **wanted), experiment
+      success.summarize(
+        beside_all,
+        per_task=per_task,
+        methods=list(paper.ROWS),
+        columns=list(paper.COLUMNS[experiment]),
+        tasks=tasks,
+      ),
+      experiment,
     )
     for per_task in (False, True)
   )
@@ -138,6 +102,36 @@ def make_record(
   }
 
 
+def write(record: Mapping, folder: str | pathlib.Path):
+  """Writes the results, and quality-<method>.png for the methods of `quality`.
+
+  Args:
+    record: of `make_record`.
+    folder: made where missing; each file in it is written all or nothing.
+  """
+  folder = pathlib.Path(folder)
+  folder.mkdir(parents=True, exist_ok=True)
+  text = json.dumps(record, indent=2, allow_nan=False) + "\n"
+  files.write_text(
+    folder / MARKDOWN_FILE, comparison_text.markdown(record, PNG_FILE)
+  )
+  if picture := figures.success_rates(record):
+    files.write_bytes(folder / PNG_FILE, picture)
+  try:
+    drawn = json.loads((folder / JSON_FILE).read_text("utf-8"))["quality"]
+  except (OSError, ValueError, KeyError):
+    drawn = {}
+  for method, seeds in record["quality"].items():
+    path = folder / QUALITY_FILE.format(method.replace("/", "-"))
+    if not path.exists() or drawn.get(method, [None])[0] != seeds[0]:
+      label = paper.run_label(record["experiment"], method)
+      title = f"{label}: what the reward tells"
+      if picture := figures.quality(seeds[0], title):
+        files.write_bytes(path, picture)
+  # The last one: it says what the pictures of quality were drawn of.
+  files.write_text(folder / JSON_FILE, text)
+
+
 def margins(rows: Sequence[Mapping]) -> list[dict]:
   """Returns Adapt2Reward's margin over the best of the paper's other methods.
 
@@ -148,16 +142,17 @@ def margins(rows: Sequence[Mapping]) -> list[dict]:
     Per dynamics one dict per column, then one of column 'mean': the best other
     method by its mean over all columns, against Adapt2Reward's. Each has `ours`
     and `best` in %, `best_method`, `margin` in points, `low` and `high`, its
-    95 % interval (`success.difference` of the means by the trials that they are
-    worth), and `missing`, the methods without a rate; None where Adapt2Reward
-    or all others have none.
+    95 % interval (`intervals.difference` of the means by the trials that they
+    are worth), and `missing`, the methods without a rate; None where
+    Adapt2Reward or all others have none.
   """
-  result = []
+  methods = (paper.OURS, *paper.BASELINES)
   columns = list(dict.fromkeys(row["column"] for row in rows))
+  result = []
   for dynamics in dict.fromkeys(row["dynamics"] for row in rows):
     for column in (*columns, "mean"):
       rates, counts = {}, {}
-      for method in (paper.OURS, *paper.BASELINES):
+      for method in methods:
         group = [
           row
           for row in rows
@@ -168,7 +163,7 @@ def margins(rows: Sequence[Mapping]) -> list[dict]:
           continue
         rates[method] = sum(row["rate"] for row in group) / len(group)
         # A figure that stands in several columns is of the same trials.
-        worth = success.effective_trials(
+        worth = intervals.effective_trials(
           [
             row["effective_trials"]
             for row in group
@@ -181,7 +176,7 @@ def margins(rows: Sequence[Mapping]) -> list[dict]:
       margin = low = high = None
       if best is not None and paper.OURS in rates:
         margin = rates[paper.OURS] - rates[best]
-        bounds = success.difference(counts[paper.OURS], counts[best])
+        bounds = intervals.difference(counts[paper.OURS], counts[best])
         low, high = (100 * bound for bound in bounds)
       result.append(
         {
@@ -193,11 +188,7 @@ def margins(rows: Sequence[Mapping]) -> list[dict]:
           "margin": margin,
           "low": low,
           "high": high,
-          "missing": [
-            method
-            for method in (paper.OURS, *paper.BASELINES)
-            if method not in rates
-          ],
+          "missing": [method for method in methods if method not in rates],
         }
       )
   return result
@@ -226,36 +217,22 @@ def _rows(rows: Sequence[dict], experiment: str) -> list[dict]:
   have no human tasks to learn from: in table 1 one set of trials of such a
   method stands for all columns, as in the paper, unless it has several.
   """
-  run = {(r["dynamics"], r["method"]) for r in rows if r["num_trials"]}
+  ran = {(r["dynamics"], r["method"]) for r in rows if r["num_trials"]}
   result = []
   for row in rows:
     method = row["method"]
-    if (
-      method not in (*paper.BASELINES, paper.OURS)
-      and (row["dynamics"], method) not in run
-    ):
+    is_papers = method in (*paper.BASELINES, paper.OURS)
+    if not is_papers and (row["dynamics"], method) not in ran:
       continue
     if experiment == "table1" and paper.row_of(method).one_figure:
+      keys = ("method", "dynamics", "task")
       same = [
         other
         for other in rows
-        if all(
-          other.get(key) == row.get(key)
-          for key in ("method", "dynamics", "task")
-        )
-        and other["num_trials"]
+        if other["num_trials"] and all(other.get(k) == row.get(k) for k in keys)
       ]
       if len(same) == 1:
         repeated = row["column"] != same[0]["column"]
         row = same[0] | {"column": row["column"], "repeated": repeated}
     result.append(dict(row))
   return result
-
-
-def _drawn_quality(folder: pathlib.Path) -> dict[str, Mapping]:
-  """Returns what the pictures of quality that are there were drawn of."""
-  try:
-    record = json.loads((folder / JSON_FILE).read_text("utf-8"))
-    return {name: seeds[0] for name, seeds in record["quality"].items()}
-  except (OSError, ValueError, KeyError):
-    return {}

@@ -71,6 +71,10 @@ class LabeledClips:
     position = {text: i for i, text in enumerate(texts)}
     return np.array([position[text] for text in self.instruction], int)
 
+  def own_scores(self, scores: np.ndarray, texts: Sequence[str]) -> np.ndarray:
+    """Returns `[N]` of scores `[N, L]`, those for each clip's instruction."""
+    return scores[np.arange(len(self)), self.text_index(texts)]
+
   def groups(self) -> Iterator[tuple[str, str, np.ndarray]]:
     """Yields environment, task and the indices of their clips, in order."""
     for environment in dict.fromkeys(self.environment):

@@ -5,18 +5,16 @@ curve.
 """
 
 import dataclasses
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from a2r.core import batching, images
 from a2r.evaluation.labeled import LabeledClips
-from a2r.models import scorer as scorer_lib
 
 # Prefixes in memory at once, a multiple of what is scored at once.
 _CHUNK = 240
-_CLOCK = "clock"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +94,7 @@ def typical_clips(
     clips: N clips.
     instructions: L texts.
   """
-  own = scores[np.arange(len(clips)), clips.text_index(instructions)]
+  own = clips.own_scores(scores, instructions)
   missed = clips.near_misses_or_failures
   groups = {}
   for environment, _, at in clips.groups():
@@ -130,20 +128,22 @@ def typical_clips(
 
 
 def sample_curves(
-  scorer: Any,
+  score_fn: Callable[[np.ndarray, Sequence[str]], np.ndarray],
   clips: LabeledClips,
   texts: Sequence[str],
-  num_times: int,
-  max_prefix_clips: int,
-  seed: int,
+  *,
+  num_times: int = 8,
+  max_prefix_clips: int = 1000,
+  seed: int = 0,
 ) -> Curves:
   """Returns rewards over time of drawn successes and failures of every task.
 
-  The reward of a clip up to a frame is that of `prefixes`. The curve of the
-  scorer named 'clock' is the time.
+  The reward of a clip up to a frame is that of `prefixes`. Half of the clips
+  are successes, half near-misses (all failures where none is a near-miss),
+  drawn evenly over tasks.
 
   Args:
-    scorer: see `quality.quality`.
+    score_fn: clips `[N, T, H, W, 3]` and L texts -> `[N, L]`.
     clips: N clips.
     texts: L texts.
     num_times: P, at most one per frame.
@@ -155,31 +155,16 @@ def sample_curves(
   num_times = min(num_times, num_frames)
   times = images.frame_indices(num_frames, num_times, "ends")
   index = _sample(clips, max_prefix_clips // num_times, seed)
-  if getattr(scorer, "name", None) == _CLOCK:
-    return clock(Curves(index, times, np.zeros((len(index), num_times))))
   own_text = clips.text_index(texts)
 
   def score(rows):
     parts = [prefixes(clips.frames[row])[times] for row in rows]
-    values = scores(scorer, np.concatenate(parts), texts)
+    values = score_fn(np.concatenate(parts), texts)
     values = values.reshape(len(rows), num_times, len(texts))
     return values[np.arange(len(rows)), :, own_text[rows]].astype(np.float64)
 
   size = max(1, _CHUNK // num_times)
   return Curves(index, times, batching.map_chunks(score, size, index))
-
-
-def clock(curves: Curves) -> Curves:
-  """Returns the same curves of a reward that is the time."""
-  time = np.broadcast_to(curves.frames.astype(float), curves.values.shape)
-  return curves._replace(values=time)
-
-
-def scores(scorer: Any, frames: np.ndarray, texts: Sequence[str]) -> np.ndarray:
-  """Returns `[N, L]` rewards by a scorer, see `quality.quality`."""
-  if isinstance(scorer, scorer_lib.Scorer):
-    return scorer_lib.scores(scorer, frames, texts)
-  return np.asarray(scorer.scores(frames, texts))
 
 
 def mean_curves(curves: Curves, clips: LabeledClips) -> dict[str, dict]:
@@ -198,11 +183,9 @@ def mean_curves(curves: Curves, clips: LabeledClips) -> dict[str, dict]:
     if not mine.any():
       continue
     means = {"times": (curves.frames / last).tolist()}
-    for kind, mask in {
-      "success": clips.success,
-      "failure": ~clips.success,
-    }.items():
-      values = curves.values[mine & mask[curves.index]]
+    success = clips.success[curves.index]
+    for kind, mask in {"success": success, "failure": ~success}.items():
+      values = curves.values[mine & mask]
       if len(values):
         means[kind] = values.mean(0).tolist()
         means[f"{kind}_std"] = values.std(0).tolist()

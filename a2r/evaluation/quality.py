@@ -6,7 +6,7 @@
 
 The same figures for every method, each asked of its scores alone:
 
-  auroc*: can it tell success from failure (`evaluate.task_rows`)? With a wrong
+  auroc*: can it tell success from failure (`by_task.task_rows`)? With a wrong
     instruction, `auroc_wrong_text`, it should not: 0.5 is chance, and less is
     right where failures are good strokes of another task.
   somers_d: does it order success > near-miss > random exploration?
@@ -18,13 +18,15 @@ The same figures for every method, each asked of its scores alone:
 Letters: N clips, T frames, L instructions, P points in time.
 """
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from a2r.evaluation import evaluate, metrics, over_time
+from a2r.evaluation import by_task, metrics, over_time
 from a2r.evaluation.labeled import LabeledClips
+from a2r.models import scorer as scorer_lib
 
 PREFIX_NOTE = (
   "Reward over time: of a clip's frames up to a point in time, the rest of the "
@@ -32,15 +34,7 @@ PREFIX_NOTE = (
 )
 
 
-def quality(
-  scorer: Any,
-  clips: LabeledClips,
-  texts: Sequence[str],
-  *,
-  num_times: int = 8,
-  max_prefix_clips: int = 1000,
-  seed: int = 0,
-) -> dict:
+def quality(scorer: Any, clips: LabeledClips, texts: Sequence[str]) -> dict:
   """Returns all figures of one reward, plain values for JSON.
 
   Args:
@@ -49,19 +43,15 @@ def quality(
     clips: N clips of all tasks and environments.
     texts: L instructions, those of the clips among them. The others of them are
       the wrong ones of a clip, so no two should mean the same.
-    num_times: P, points in time, at most one per frame.
-    max_prefix_clips: prefixes scored per environment; half of them of
-      successes, half of near-misses (of all failures where none is a
-      near-miss), drawn evenly over tasks.
-    seed: of this draw.
 
   Returns:
     `rows`, one dict per environment and task; `summary`, their means per
     environment; `confusion`, per environment the tasks and, for each, the share
     of its successes that each text scores highest for; `curves`, per
     environment and task the mean reward over time; `clock`, the summary of a
-    reward that is the time; `num_prefix_clips` per environment; `notes`. A
-    figure is None where the clips that it needs are not there.
+    reward that is the time; `num_prefix_clips` per environment, how many clips
+    up to a point in time were scored; `notes`. A figure is None where the clips
+    that it needs are not there.
 
   Raises:
     ValueError: no clips, or a clip's instruction is not among the texts.
@@ -71,20 +61,24 @@ def quality(
   if not len(clips) or unknown:
     what = f"instructions {unknown}" if unknown else "no clips"
     raise ValueError(f"got {what}; expected clips of the texts {texts}")
-  scores = over_time.scores(scorer, clips.frames, texts)
-  curves = over_time.sample_curves(
-    scorer, clips, texts, num_times, max_prefix_clips, seed
-  )
+  if isinstance(scorer, scorer_lib.Scorer):
+    score_fn = functools.partial(scorer_lib.scores, scorer)
+  else:
+    score_fn = scorer.scores
+  scores = np.asarray(score_fn(clips.frames, texts))
+  curves = over_time.sample_curves(score_fn, clips, texts)
   rows = task_rows(scores, curves, clips, texts)
   # All clips are of one length, so that a clock scores them alike.
-  alike, time = np.zeros_like(scores), over_time.clock(curves)
-  clock = task_rows(alike, time, clips, texts)
+  time = np.broadcast_to(curves.frames.astype(float), curves.values.shape)
+  clock = task_rows(
+    np.zeros_like(scores), curves._replace(values=time), clips, texts
+  )
   counted = clips.environment[curves.index].tolist()
   return {
     "texts": texts,
     "rows": rows,
-    "summary": evaluate.mean_rows(rows),
-    "clock": evaluate.mean_rows(clock),
+    "summary": by_task.mean_rows(rows),
+    "clock": by_task.mean_rows(clock),
     "confusion": confusion(scores, clips, texts),
     "curves": over_time.mean_curves(curves, clips),
     "num_prefix_clips": {
@@ -110,7 +104,7 @@ def task_rows(
   clips: LabeledClips,
   texts: Sequence[str],
 ) -> list[dict]:
-  """Returns `evaluate.task_rows` with the figures of the module's docstring.
+  """Returns `by_task.task_rows` with the figures of the module's docstring.
 
   `wrong_text_margin` is the mean, over successes, of the own instruction's
   reward less the best wrong one's; `wrong_text_higher` the share of them where
@@ -123,14 +117,47 @@ def task_rows(
     clips: N clips.
     texts: L texts.
   """
-  rows = evaluate.task_rows(scores, clips, texts)
+  rows = by_task.task_rows(scores, clips, texts)
   own_text = clips.text_index(texts)
+  levels = np.select(
+    [clips.success, clips.near_miss, clips.explored], [2, 1, 0], -1
+  )
+  kinds = {"": clips.success, "_failure": clips.near_misses_or_failures}
   for row, (_, _, at) in zip(rows, clips.groups(), strict=True):
     own = own_text[at[0]]
     row |= _text_figures(scores[at], own, clips.success[at])
-    row["somers_d"] = _somers_d(scores[at, own], clips, at)
-    row |= _order_figures(curves, at, clips)
+    ordered = at[levels[at] >= 0]
+    row["somers_d"] = None
+    if len(np.unique(levels[ordered])) > 1:
+      row["somers_d"] = metrics.somers_d(scores[ordered, own], levels[ordered])
+    for kind, mask in kinds.items():
+      orders = [
+        metrics.value_order(values)
+        for index, values in zip(curves.index, curves.values, strict=True)
+        if index in at and mask[index] and len(values) > 1
+      ]
+      means = np.mean(orders, axis=0).tolist() if orders else (None, None)
+      row[f"voc_spearman{kind}"], row[f"voc_pearson{kind}"] = means
+      row[f"num_curves{kind}"] = len(orders)
   return rows
+
+
+def _text_figures(scores, own: int, success) -> dict:
+  """Figures of the wrong instructions for one task's clips (`task_rows`)."""
+  wrong = np.delete(scores, own, axis=1)
+  margin = higher = auroc = None
+  if wrong.shape[1] and success.any():
+    margins = scores[success, own] - wrong[success].max(1)
+    margin = float(margins.mean())
+    higher = float(np.mean(0.5 * (1 - np.sign(margins))))
+    if not success.all():
+      values = [metrics.auroc(column, success) for column in wrong.T]
+      auroc = float(np.mean(values))
+  return {
+    "wrong_text_margin": margin,
+    "wrong_text_higher": higher,
+    "auroc_wrong_text": auroc,
+  }
 
 
 def confusion(
@@ -149,58 +176,13 @@ def confusion(
   """
   best = scores == scores.max(axis=1, keepdims=True)
   best = best / best.sum(axis=1, keepdims=True)
-  result = {
-    environment: {"tasks": [], "instructions": [], "share": []}
-    for environment in dict.fromkeys(clips.environment)
-  }
+  result = {}
   for environment, task, at in clips.groups():
+    empty = {"tasks": [], "instructions": [], "share": []}
+    found = result.setdefault(environment, empty)
     at = at[clips.success[at]]
     if len(at):
-      result[environment]["tasks"].append(task)
-      result[environment]["instructions"].append(str(clips.instruction[at[0]]))
-      result[environment]["share"].append(best[at].mean(0).tolist())
+      found["tasks"].append(task)
+      found["instructions"].append(str(clips.instruction[at[0]]))
+      found["share"].append(best[at].mean(0).tolist())
   return result
-
-
-def _text_figures(scores, own: int, success) -> dict:
-  """Figures of the wrong instructions for one task's clips (`task_rows`)."""
-  wrong = np.delete(scores, own, axis=1)
-  figures = dict.fromkeys(
-    ("wrong_text_margin", "wrong_text_higher", "auroc_wrong_text")
-  )
-  if not wrong.shape[1] or not success.any():
-    return figures
-  margin = scores[success, own] - wrong[success].max(1)
-  figures["wrong_text_margin"] = float(margin.mean())
-  figures["wrong_text_higher"] = float(np.mean(0.5 * (1 - np.sign(margin))))
-  if not success.all():
-    values = [metrics.auroc(column, success) for column in wrong.T]
-    figures["auroc_wrong_text"] = float(np.mean(values))
-  return figures
-
-
-def _somers_d(own: np.ndarray, clips: LabeledClips, at) -> float | None:
-  """Somers' D over success > near-miss > random, None without pairs."""
-  levels = np.select(
-    [clips.success, clips.near_miss, clips.explored], [2, 1, 0], -1
-  )[at]
-  known = levels >= 0
-  if len(np.unique(levels[known])) < 2:
-    return None
-  return metrics.somers_d(own[known], levels[known])
-
-
-def _order_figures(curves: over_time.Curves, at, clips: LabeledClips) -> dict:
-  """Value-order correlations of the clips `at`, means over clips."""
-  kinds = {"": clips.success, "_failure": clips.near_misses_or_failures}
-  figures = {}
-  for kind, mask in kinds.items():
-    orders = [
-      metrics.value_order(values)
-      for row, values in zip(curves.index, curves.values, strict=True)
-      if row in at and mask[row] and len(values) > 1
-    ]
-    means = np.mean(orders, axis=0).tolist() if orders else (None, None)
-    figures[f"voc_spearman{kind}"], figures[f"voc_pearson{kind}"] = means
-    figures[f"num_curves{kind}"] = len(orders)
-  return figures

@@ -8,7 +8,6 @@ import contextlib
 import dataclasses
 import datetime
 import importlib.metadata
-import json
 import os
 import pathlib
 import platform
@@ -19,23 +18,15 @@ from typing import Any
 import jax
 
 from a2r.core import files
-from a2r.evaluation import evaluate, figures, tables
+from a2r.evaluation import figures, forms, tables
 from a2r.evaluation.evaluate import Report
 
 JSON_FILE = "report.json"
 PNG_FILE = "report.png"
 _PACKAGES = (
-  "jax",
-  "jaxlib",
-  "flax",
-  "optax",
-  "orbax-checkpoint",
-  "numpy",
-  "mujoco",
-  "mujoco-mjx",
-  "tensorflow-cpu",
-)
-_OUTCOMES = {True: "success", False: "failure"}
+  "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "mujoco",
+  "mujoco-mjx", "tensorflow-cpu",
+)  # fmt: skip
 _FEW = 10  # Of either outcome: a figure on fewer clips says how few.
 _SHOWN_CLIPS = 40  # On a terminal; report.json has all.
 
@@ -53,6 +44,11 @@ def summary(result: Report) -> str:
   return "\n\n".join([*parts, *(f"NOTE: {note}" for note in result.notes)])
 
 
+def form_line(result: Report) -> str:
+  """Returns which form the reward has, and why."""
+  return forms.explain(result.form, result.validation, result.num_validation)
+
+
 def all_tables(result: Report) -> list[tables.Table]:
   """Returns all tables that a page shows."""
   rows = rows_of_form(result.summary, result.form)
@@ -60,7 +56,7 @@ def all_tables(result: Report) -> list[tables.Table]:
     environments(rows),
     rewards(rows),
     tasks(rows_of_form(result.rows, result.form)),
-    forms(result),
+    compare_forms(result),
     *([clips(result.clips)] if result.clips else []),
   ]
 
@@ -70,88 +66,60 @@ def rows_of_form(rows: Sequence[dict], form: str) -> list[dict]:
   return [row for row in rows if row["form"] == form]
 
 
-def form_line(result: Report) -> str:
-  """Returns which form the reward has, and why."""
-  why = "the first one; there were no clips, or too few, to choose on"
-  if result.validation and result.form != evaluate.best_form(result.validation):
-    why = "no validation clip shows the instructions judged"
-  elif result.validation:
-    figure = tables.format_cell(result.validation[result.form])
-    why = f"chosen on the validation clips, AUROC {figure}"
-    if result.num_validation:
-      why += " of {} successes and {} failures".format(*result.num_validation)
-  return f"Form of the reward: {result.form} ({why})"
-
-
 def environments(rows: Sequence[dict]) -> tables.Table:
   """Returns AUROC by environment, from rows of `Report.summary`."""
-  kinds = _kinds(rows, "auroc")
-  return tables.Table(
+  return tables.from_rows(
     "AUROC of successes against failures: mean over tasks, 95 % interval over "
     "clips, 0.50 is chance",
-    ["environment", *_AUROC_COLUMNS, "interval", *kinds],
-    [
-      [
-        r["environment"],
-        *_auroc(r),
-        None if _few(r) else _interval(r["auroc_interval"]),
-        *(r[key] for key in kinds.values()),
-      ]
-      for r in rows
-    ],
+    {"environment": "environment", **_AUROC, "interval": _interval}
+    | _kinds(rows, "auroc"),
+    rows,
   )
 
 
 def rewards(rows: Sequence[dict]) -> tables.Table:
   """Returns mean rewards and retrieval, from rows of `Report.summary`."""
-  columns = {
-    "environment": "environment",
-    "success": "reward_success",
-    **(_kinds(rows, "reward") or {"failure": "reward_failure"}),
-    "success, other text": "reward_other_text",
-    "picked of known": "retrieval",
-    "picked of tasks": "retrieval_tasks",
-  }
-  return tables.Table(
+  return tables.from_rows(
     "Mean reward, and share of successes whose own instruction is picked among "
     "all known ones and among the tasks shown",
-    list(columns),
-    [[r[key] for key in columns.values()] for r in rows],
+    {
+      "environment": "environment",
+      "success": "reward_success",
+      **(_kinds(rows, "reward") or {"failure": "reward_failure"}),
+      "success, other text": "reward_other_text",
+      "picked of known": "retrieval",
+      "picked of tasks": "retrieval_tasks",
+    },
+    rows,
   )
 
 
 def tasks(rows: Sequence[dict]) -> tables.Table:
   """Returns AUROC by environment and task, from rows of one form."""
-  kinds = _kinds(rows, "auroc")
-  return tables.Table(
+  return tables.from_rows(
     "AUROC per task",
-    ["environment", "task", *_AUROC_COLUMNS, *kinds, "picked of known"],
-    [
-      [
-        r["environment"],
-        r["task"],
-        *_auroc(r),
-        *(r[key] for key in kinds.values()),
-        r["retrieval"],
-      ]
-      for r in rows
-    ],
+    {"environment": "environment", "task": "task", **_AUROC}
+    | _kinds(rows, "auroc")
+    | {"picked of known": "retrieval"},
+    rows,
   )
 
 
 def clips(rows: Sequence[dict]) -> tables.Table:
   """Returns the reward of each clip, from `Report.clips`."""
-  return tables.Table(
+  return tables.from_rows(
     "Reward of each clip; the successes of an instruction should stand first",
-    ["clip", "instruction", "it is a", "reward"],
-    [
-      [r["name"], r["instruction"], _OUTCOMES[r["success"]], r["score"]]
-      for r in rows
-    ],
+    {
+      "clip": "name",
+      "instruction": "instruction",
+      "it is a": lambda row: "success" if row["success"] else "failure",
+      "reward": "score",
+    },
+    rows,
   )
 
 
-def forms(result: Report) -> tables.Table:
+def compare_forms(result: Report) -> tables.Table:
   """Returns mean AUROC of each form: on validation, then by environment."""
   names = list(dict.fromkeys(r["environment"] for r in result.summary))
   aurocs = {(r["form"], r["environment"]): r["auroc"] for r in result.summary}
@@ -165,19 +133,28 @@ def forms(result: Report) -> tables.Table:
   )
 
 
-_AUROC_COLUMNS = ("successes", "failures", "all failures")
-
-
-def _auroc(row: dict) -> list:
-  """The cells under `_AUROC_COLUMNS`; of few clips the figure says so."""
-  figure, counts = row["auroc"], (row["num_success"], row["num_failure"])
-  if figure is not None and _few(row):
-    figure = "{:.2f} on {}+{} clips".format(figure, *counts)
-  return [*counts, figure]
-
-
 def _few(row: dict) -> bool:
   return min(row["num_success"], row["num_failure"]) < _FEW
+
+
+def _auroc(row: dict) -> float | str | None:
+  """The AUROC; of few clips it says so."""
+  if row["auroc"] is None or not _few(row):
+    return row["auroc"]
+  return "{auroc:.2f} on {num_success}+{num_failure} clips".format(**row)
+
+
+def _interval(row: dict) -> str | None:
+  """As `0.91-0.97`; none of few clips, or where clips drawn anew all agree."""
+  low, high = row["auroc_interval"] or (0, 0)
+  return None if _few(row) or high - low < 1e-6 else f"{low:.2f}-{high:.2f}"
+
+
+_AUROC = {
+  "successes": "num_success",
+  "failures": "num_failure",
+  "all failures": _auroc,
+}
 
 
 def _kinds(rows: Sequence[dict], figure: str) -> dict[str, str]:
@@ -186,13 +163,6 @@ def _kinds(rows: Sequence[dict], figure: str) -> dict[str, str]:
   kinds = {near: f"{figure}_near_miss", "random": f"{figure}_random"}
   is_known = any(row[key] is not None for row in rows for key in kinds.values())
   return kinds if is_known else {}
-
-
-def _interval(bounds: Sequence[float] | None) -> str | None:
-  """An interval as `0.91-0.97`; none where clips drawn anew all agree."""
-  if bounds is None or bounds[1] - bounds[0] < 1e-6:
-    return None
-  return f"{bounds[0]:.2f}-{bounds[1]:.2f}"
 
 
 def write(
@@ -246,12 +216,12 @@ def read(workdir: str | pathlib.Path) -> tuple[Report, dict] | None:
     The report without its examples, and the other fields of report.json.
   """
   path = pathlib.Path(workdir) / JSON_FILE
-  if not path.is_file():
+  record = files.read_json(path)
+  if record is None:
     return None
   try:
-    record = json.loads(path.read_text(encoding="utf-8"))
     return Report(**record.pop("report"), examples=[]), record
-  except (json.JSONDecodeError, KeyError, TypeError) as error:
+  except (KeyError, TypeError) as error:
     raise ValueError(f"{path} is not a report: {error}") from error
 
 

@@ -3,6 +3,7 @@
 Letters: N clips, T frames, L instructions.
 """
 
+import dataclasses
 import pathlib
 from collections.abc import Mapping, Sequence
 
@@ -24,6 +25,7 @@ _MEANING = {
 }
 
 
+@dataclasses.dataclass(frozen=True)
 class MethodReward:
   """What `evaluate.evaluate_run` asks of a model, for the scorer of any method.
 
@@ -33,32 +35,23 @@ class MethodReward:
     scorer: gives the scores.
     instructions: the texts that are known to the run, those with robot data
       first.
-    trained_instructions: those with robot data.
+    num_trained: how many of them it was trained on with robot data.
+    instruction_to_label: the label of each text that the scorer knows, the
+      instructions too; instructions of one label are one.
   """
+
+  scorer: scorer_lib.Scorer
+  instructions: Sequence[str]
+  num_trained: int = 0
+  instruction_to_label: Mapping[str, str] | None = None
 
   form = FORM
   prompted_instructions = ()
 
-  def __init__(
-    self,
-    scorer: scorer_lib.Scorer,
-    instructions: Sequence[str],
-    num_trained: int = 0,
-    instruction_to_label: Mapping[str, str] | None = None,
-  ):
-    """Wraps a scorer.
-
-    Args:
-      scorer: see the attributes.
-      instructions: see the attributes.
-      num_trained: how many it was trained on with robot data.
-      instruction_to_label: the label of each text that the scorer knows, the
-        instructions too; instructions of one label are one.
-    """
-    self.scorer = scorer
-    self.instructions = list(instructions)
-    self.trained_instructions = self.instructions[:num_trained]
-    self._labels = dict(instruction_to_label or {})
+  @property
+  def trained_instructions(self) -> Sequence[str]:
+    """The instructions with robot data."""
+    return self.instructions[: self.num_trained]
 
   @property
   def num_frames(self) -> int:
@@ -67,15 +60,13 @@ class MethodReward:
 
   def read(self, instruction: str) -> str:
     """Returns the known instruction that a text is read as, or the text."""
-    known = self.instructions
-    index = text_lib.find_instruction(instruction, known)
-    if index is None:
-      texts = list(self._labels)
-      same = text_lib.find_instruction(instruction, texts)
-      label = None if same is None else self._labels[texts[same]]
-      labels = [self._labels.get(text) for text in known]
-      index = labels.index(label) if label and label in labels else None
-    return instruction if index is None else known[index]
+    known = text_lib.read_as(instruction, self.instructions)
+    labels = self.instruction_to_label or {}
+    label = labels.get(text_lib.read_as(instruction, list(labels)))
+    same = [text for text in self.instructions if labels.get(text) == label]
+    if known in self.instructions or not label or not same:
+      return known
+    return same[0]
 
   def form_scores(
     self, clips: np.ndarray, instructions: Sequence[str]

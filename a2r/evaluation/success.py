@@ -1,88 +1,15 @@
-"""Success rates of planning trials, with how far they can be trusted."""
+"""Success rates of planning trials."""
 
+import collections
 import dataclasses
 import itertools
-import math
-import statistics
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from a2r.evaluation import intervals
+
 _IDENTITY = ("method", "column", "dynamics", "task", "seed")
-
-
-def wilson(
-  successes: float, trials: float, level: float = 0.95
-) -> tuple[float, float]:
-  """Returns Wilson's interval of a success rate, as shares of 1.
-
-  With p the observed rate, n the trials and z the normal quantile (1.96),
-
-    (p + z^2 / 2n -+ z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n).
-
-  Unlike p -+ z sqrt(p (1 - p) / n) it stays within [0, 1] and does not shrink
-  to a point at 0 or n successes. E. B. Wilson, Probable inference, 1927
-  (https://doi.org/10.1080/01621459.1927.10502953).
-
-  Args:
-    successes: how many trials succeeded; p n for a mean p of several rates.
-    trials: how many there were; n of `effective_trials` for such a mean.
-    level: of confidence.
-
-  Raises:
-    ValueError: no trials, or not 0 <= successes <= trials.
-  """
-  if trials < 1 or not 0 <= successes <= trials:
-    raise ValueError(
-      f"got {successes} successes of {trials} trials; expected at least one "
-      "trial and no more successes than trials"
-    )
-  rate, z = successes / trials, statistics.NormalDist().inv_cdf(0.5 + level / 2)
-  center = rate + z**2 / (2 * trials)
-  half = z * math.sqrt(rate * (1 - rate) / trials + z**2 / (4 * trials**2))
-  scale = 1 + z**2 / trials
-  return max(0.0, (center - half) / scale), min(1.0, (center + half) / scale)
-
-
-def effective_trials(trials: Sequence[float]) -> float:
-  """Returns how many trials of one rate tell as much as a mean of k rates.
-
-  The mean of rates p over n_t trials each has the variance p (1 - p) / n with
-
-    n = k^2 / sum_t 1 / n_t,
-
-  which is the sum of the n_t where they are equal, and less where they are not.
-
-  Args:
-    trials: k numbers n_t.
-  """
-  return len(trials) ** 2 / sum(1 / count for count in trials)
-
-
-def difference(
-  first: tuple[float, float], second: tuple[float, float], level: float = 0.95
-) -> tuple[float, float]:
-  """Returns Newcombe's interval of the difference of two success rates.
-
-  With rates p, q and Wilson's intervals [l, u], [m, v] of them,
-
-    p - q - sqrt((p - l)^2 + (v - q)^2), p - q + sqrt((u - p)^2 + (q - m)^2).
-
-  It takes the trials as independent: for methods that met the same draws it is
-  wider than it need be. R. G. Newcombe, Interval estimation for the difference
-  between independent proportions, 1998, method 10.
-
-  Args:
-    first: successes and trials, as `wilson` takes them.
-    second: the same of the other.
-    level: of confidence.
-  """
-  (low, high), (low2, high2) = wilson(*first, level), wilson(*second, level)
-  rate, rate2 = first[0] / first[1], second[0] / second[1]
-  return (
-    rate - rate2 - math.hypot(rate - low, high2 - rate2),
-    rate - rate2 + math.hypot(high - rate, rate2 - low2),
-  )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -180,7 +107,7 @@ def _check(sets: Sequence[TrialSet]):
   """Raises ValueError for sets that no table can be made of."""
   seen = set()
   for trials in sets:
-    wilson(trials.num_successes, trials.num_trials)
+    intervals.wilson(trials.num_successes, trials.num_trials)
     identity = tuple(getattr(trials, name) for name in _IDENTITY)
     if identity in seen:
       pairs = zip(_IDENTITY, identity, strict=True)
@@ -195,20 +122,18 @@ def _check(sets: Sequence[TrialSet]):
 
 def _figures(sets: Sequence[TrialSet], tasks: Sequence[str]) -> dict:
   """Returns the figures of one row (see `summarize`)."""
-  counts = _counts(sets)
-  rates = _rates(counts)
+  trials, rates = _rates(sets)
   missing = [task for task in tasks if task not in rates]
   mean = effective = low = high = None
   if rates:
     mean = float(np.mean(list(rates.values())))
-    effective = effective_trials([trials for _, trials in counts.values()])
-    low, high = (
-      100 * bound for bound in wilson(mean / 100 * effective, effective)
-    )
+    effective = intervals.effective_trials(trials.values())
+    bounds = intervals.wilson(mean / 100 * effective, effective)
+    low, high = (100 * bound for bound in bounds)
   seed_rates = {}
-  seeds = sorted({trials.seed for trials in sets}, key=str)
+  seeds = sorted({x.seed for x in sets}, key=str)
   for seed in seeds:
-    of_seed = _rates(_counts([x for x in sets if x.seed == seed]))
+    _, of_seed = _rates([x for x in sets if x.seed == seed])
     if len(of_seed) == len(tasks):
       seed_rates[str(seed)] = float(np.mean(list(of_seed.values())))
   spread = None
@@ -219,8 +144,8 @@ def _figures(sets: Sequence[TrialSet], tasks: Sequence[str]) -> dict:
     "rate_so_far": mean,
     "low": low,
     "high": high,
-    "num_trials": sum(trials for _, trials in counts.values()),
-    "num_successes": sum(successes for successes, _ in counts.values()),
+    "num_trials": trials.total(),
+    "num_successes": sum(x.num_successes for x in sets),
     "effective_trials": effective,
     "num_seeds": len(seeds),
     "seed_rates": seed_rates,
@@ -229,18 +154,10 @@ def _figures(sets: Sequence[TrialSet], tasks: Sequence[str]) -> dict:
   }
 
 
-def _counts(sets: Sequence[TrialSet]) -> dict[str, tuple[int, int]]:
-  """Returns task -> successes and trials, summed over the sets."""
-  counts = {}
-  for trials in sets:
-    successes, total = counts.get(trials.task, (0, 0))
-    counts[trials.task] = (
-      successes + trials.num_successes,
-      total + trials.num_trials,
-    )
-  return counts
-
-
-def _rates(counts: Mapping[str, tuple[int, int]]) -> dict[str, float]:
-  """Returns task -> success rate in %."""
-  return {task: 100 * s / n for task, (s, n) in counts.items()}
+def _rates(sets: Sequence[TrialSet]) -> tuple[collections.Counter, dict]:
+  """Trials by task, and success rates in % by task."""
+  trials, successes = collections.Counter(), collections.Counter()
+  for x in sets:
+    trials[x.task] += x.num_trials
+    successes[x.task] += x.num_successes
+  return trials, {task: 100 * successes[task] / n for task, n in trials.items()}

@@ -1,7 +1,7 @@
 """Tables as plain text, Markdown or HTML, the same on every machine."""
 
 import html
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 _MISSING = "-"
@@ -73,6 +73,25 @@ class Table(NamedTuple):
       all(row[i][0] in "-.0123456789" for row in cells)
       for i in range(len(self.header))
     ]
+
+
+def from_rows(
+  title: str,
+  columns: Mapping[str, str | Callable[[Mapping], Any]],
+  rows: Sequence[Mapping],
+) -> Table:
+  """Returns a table of rows that are dicts.
+
+  Args:
+    title: what it shows.
+    columns: header -> a row's key, or a function of the row.
+    rows: a dict per row.
+  """
+  return Table(
+    title,
+    list(columns),
+    [[c(r) if callable(c) else r[c] for c in columns.values()] for r in rows],
+  )
 
 
 def format_cell(value: Any) -> str:

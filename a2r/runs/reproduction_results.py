@@ -100,16 +100,16 @@ def _write(work, all_jobs, command) -> str:
       if quality is not None:
         key = f"{run.method}/{run.column}" if run.column else run.method
         qualities.setdefault(key, []).append(quality)
-    record = comparison.write(
+    record = comparison.make_record(
       sets,
       qualities,
-      experiment.folder,
       experiment.name,
       _make_notes(experiment, all_jobs, sets),
       size=experiment.size,
       tasks=experiment.tasks,
       command=command,
     )
+    comparison.write(record, experiment.folder)
   return comparison_text.summary(record)
 
 

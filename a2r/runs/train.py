@@ -152,10 +152,7 @@ def _evaluate(config, settings, workdir, data, start):
       opened["test"], is_held_out=test is None, selected=data.use_for_selection
     )
   model = scoring.load(workdir)
-  if len(opened["test"]):
-    result = evaluate.evaluate_run(model, opened, notes=notes)
-  else:
-    result = evaluate.empty_report(model, notes)
+  result = evaluate.evaluate_run(model, opened, notes=notes)
   has_forms = result.form != scoring.FORM
   if has_forms:  # A run in training is in the first one.
     spec = files.read_json(workdir / reward.SPEC_FILE) or {}

@@ -5,7 +5,14 @@ import dataclasses
 import numpy as np
 import pytest
 
-from a2r.evaluation import evaluate, labeled, over_time, report
+from a2r.evaluation import (
+  by_task,
+  evaluate,
+  forms,
+  labeled,
+  over_time,
+  report,
+)
 from a2r.sim.behavior import policies
 
 TEXTS = ["closing drawer", "moving cup", "opening box"]
@@ -51,9 +58,10 @@ def run(clips, model=None, **datasets):
   return evaluate.evaluate_run(model or FakeModel(), {"test": clips} | datasets)
 
 
-def task_rows(clips):
+def task_rows(*parts):
+  clips = labeled.concatenate(parts)
   scores = FakeModel().form_scores(clips.frames, TEXTS)["good"]
-  return evaluate.task_rows(scores, clips, TEXTS)
+  return by_task.task_rows(scores, clips, TEXTS)
 
 
 def test_figures_of_a_task_by_hand():
@@ -90,67 +98,50 @@ def test_what_is_not_there_is_none(success, source, keys):
 def test_retrieval_and_other_text():
   first = make_clips([0.05, 0.3], [True, True], ["expert"])
   second = make_clips([0.4], [True], ["expert"], task=1)
-  close, move = task_rows(labeled.concatenate([first, second]))
+  close, move = task_rows(first, second)
   assert close["retrieval"] == close["retrieval_tasks"] == 0.5
   assert move["retrieval_tasks"] == 1.0
   assert close["reward_other_text"] == pytest.approx(0.1)
 
 
 def test_tasks_and_environments_apart_and_in_order():
-  keys = [(p, t) for p in ("train", "test1") for t in (1, 0)]
-  parts = [make_clips(task=task, place=place) for place, task in keys]
-  rows = task_rows(labeled.concatenate(parts))
-  assert [(r["environment"], r["task"]) for r in rows] == [
-    ("train", "move"),
-    ("train", "close"),
-    ("test1", "move"),
-    ("test1", "close"),
-  ]
+  keys = [(place, task) for place in ("train", "test1") for task in (1, 0)]
+  rows = task_rows(*(make_clips(task=t, place=place) for place, t in keys))
+  names = [(row["environment"], row["task"]) for row in rows]
+  assert names == [(place, ["close", "move"][task]) for place, task in keys]
 
 
 def test_mean_over_tasks_and_interval():
   other = make_clips([0.9, 0.1], [True, False], ["expert", "random"], task=1)
   clips = labeled.concatenate([make_clips(), other])
-  scores = FakeModel().form_scores(clips.frames, TEXTS)["good"]
-  (row,) = evaluate.environment_rows(scores, clips, TEXTS, num_resamples=200)
+  *_, row = run(clips).summary
   assert row["auroc"] == pytest.approx((5 / 6 + 1) / 2)
   assert (row["num_success"], row["num_tasks"]) == (3, 2)
   low, high = row["auroc_interval"]
   assert low < row["auroc"] and high <= 1
-  again = evaluate.environment_rows(scores, clips, TEXTS, num_resamples=200)
-  assert again == [row]
+  assert run(clips).summary[-1] == row
 
 
-def test_interval_narrows_with_clips():
-  rng = np.random.default_rng(0)
-  widths = []
-  for num in (20, 500):
-    success = np.arange(2 * num) < num
-    scores = rng.normal(size=2 * num) + success
-    low, high = evaluate._auroc_interval(
-      scores, success, np.zeros(2 * num), 300, 0
-    )
-    assert low < 0.76 < high  # The true value, Phi(1 / sqrt 2).
-    widths.append(high - low)
-  # The square root of 25 times as many clips.
-  assert 3.5 < widths[0] / widths[1] < 7
+class Other(FakeModel):
+  """Scores clips of one task, all of them or not, in the other form."""
+
+  def __init__(self, bad, num=None):
+    self.form, self.num = bad, num
+
+  def form_scores(self, frames, texts):
+    scores = super().form_scores(frames, texts)
+    turned = self.num is None or len(frames) == self.num
+    names = ("bad", "good") if turned else ("good", "bad")
+    return {self.form: scores[names[0]], "good": scores[names[1]]}
 
 
 def test_form_is_chosen_on_validation_alone():
-  class Contrary(FakeModel):
-    """The bad form is best in the test environment."""
-
-    form = "bad"
-
-    def form_scores(self, frames, texts):
-      scores = super().form_scores(frames, texts)
-      if len(frames) == 5:
-        return scores
-      return {"bad": scores["good"], "good": scores["bad"]}
-
+  # In the test environments the form is best that is worst on validation.
   places = [make_clips(task=1, place=place) for place in ("test1", "test2")]
   result = run(
-    labeled.concatenate(places), Contrary(), validation=make_clips(task=1)
+    labeled.concatenate(places),
+    Other("bad", num=5),
+    validation=make_clips(task=1),
   )
   assert result.form == "good"
   assert result.validation == pytest.approx({"good": 5 / 6, "bad": 1 / 6})
@@ -161,33 +152,28 @@ def test_form_is_chosen_on_validation_alone():
 
 
 def test_form_for_instructions_that_validation_lacks():
-  class Softmax(FakeModel):
-    """The form of unseen instructions is worse on validation."""
-
-    def form_scores(self, frames, texts):
-      scores = super().form_scores(frames, texts)
-      return {"good": scores["good"], "softmax": scores["bad"]}
-
   validation = make_clips(task=1)
-  result = run(make_clips(), Softmax(), validation=validation)
+  result = run(make_clips(), Other("softmax"), validation=validation)
   assert result.form == "softmax"
   assert "no validation clip shows" in report.form_line(result)
-  result = run(validation, Softmax(), validation=validation)
+  result = run(validation, Other("softmax"), validation=validation)
   assert result.form == "good"
   assert "chosen on the validation clips" in report.form_line(result)
 
 
 def test_without_validation_the_form_is_the_model_s():
-  result = run(make_clips())
-  assert (result.form, result.validation) == ("good", {})
-  empty = evaluate.empty_report(FakeModel(), ["none"])
-  assert (empty.form, empty.rows, empty.notes) == ("good", [], ["none"])
-  assert "no clips" in report.form_line(empty)
+  for clips in (make_clips(), make_clips()[:0]):
+    result = run(clips)
+    assert (result.form, result.validation) == ("good", {})
+  assert (result.rows, result.notes) == ([], [])
+  assert "no clips" in report.form_line(result)
 
 
 def test_first_form_wins_ties():
   same = np.ones((5, 3))
-  form, _ = evaluate.choose_form({"a": same, "b": same}, make_clips(), TEXTS)
+  form, _ = forms.choose_form(
+    {"a": same, "b": same}, make_clips(), TEXTS, TEXTS
+  )
   assert form == "a"
 
 
@@ -195,7 +181,7 @@ def test_first_form_wins_ties():
   "datasets, name",
   [
     ({"tests": make_clips()}, "'tests'"),
-    ({"test": make_clips()[:0]}, "'test'"),
+    ({"test": make_clips(), "validation": make_clips()[:0]}, "'validation'"),
     (
       {"test": make_clips(), "validation": make_clips()[np.array(SUCCESS)]},
       "validation",
@@ -222,11 +208,8 @@ def test_median_clips_and_their_curves():
   np.testing.assert_allclose(example.curves[0], [0, 0.6])
   np.testing.assert_allclose(example.curves[1], [0, 0.4])
   np.testing.assert_array_equal(example.frames[0], clips.frames[2])
-
-
-def test_failures_of_no_known_source_are_shown_too():
-  clips = make_clips([0.9, 0.1], [True, False], ["video"])
-  (example,) = run(clips).examples
+  # Failures of no known source are shown too.
+  (example,) = run(make_clips([0.9, 0.1], [True, False], ["video"])).examples
   assert example.kinds == ("success", "failure")
 
 
@@ -264,11 +247,7 @@ def test_sources_are_the_simulator_s():
 
 def test_a_text_stands_for_all_clips():
   clips = make_clips()
-  assert len(clips) == 5
-  assert clips.instruction.tolist() == [TEXTS[0]] * 5
+  assert clips.instruction.tolist() == [TEXTS[0]] * len(clips)
   assert clips[[1, 2]].name.tolist() == ["", ""]
-
-
-def test_columns_of_other_length_are_named():
   with pytest.raises(ValueError, match="'success': 1"):
     labeled.LabeledClips(np.zeros((2, 1, 4, 4, 3)), [True], *[["a", "b"]] * 4)

@@ -20,10 +20,7 @@ ENDS = {"expert": 200, "near_miss": 120, "random": 10}
 class Exact:
   """Scores how far the own task is, and 0 for any other text."""
 
-  calls = 0
-
   def scores(self, clips, texts):
-    self.calls += len(clips)
     last = clips[:, -1, 0, 0].astype(float)
     tasks = [TEXTS.index(text) for text in texts]
     return np.where(last[:, 1:2] == tasks, last[:, :1] + 1, 0.0)
@@ -78,7 +75,9 @@ def test_exact_reward():
     "instructions": TEXTS[:2],
     "share": [[1, 0, 0], [0, 1, 0]],
   }
-  json.dumps(result)
+  # Of 4 of 12 clips per task two kinds, at 5 points in time.
+  assert result["num_prefix_clips"] == {"train": 80, "test1": 80}
+  assert result["rows"][0]["num_curves"] == 4
 
 
 def test_reward_that_does_not_read_is_found_out():
@@ -91,12 +90,12 @@ def test_reward_that_does_not_read_is_found_out():
 
 def test_clock_orders_time_and_nothing_else():
   result = quality.quality(Exact(), make_clips(), TEXTS)
-  # The clock as a scorer, and the one that stands beside every other reward.
-  scorer = tiny.make_blank_scorer(name="clock", num_frames=5, image_size=2)
-  own = quality.quality(scorer, make_clips(), TEXTS)["summary"]
-  for row in (*result["clock"], *own):
+  scorer = tiny.make_blank_scorer(num_frames=5, image_size=2)
+  blank = quality.quality(scorer, make_clips(), TEXTS)["summary"]
+  for row in result["clock"]:
     np.testing.assert_allclose(row["voc_spearman"], 1)
     np.testing.assert_allclose(row["voc_pearson_failure"], 1)
+  for row in (*result["clock"], *blank):
     assert row["auroc"] == row["auroc_wrong_text"] == 0.5
     assert row["somers_d"] == 0
     assert row["wrong_text_higher"] == 0.5
@@ -114,8 +113,19 @@ def test_all_random_exploration_is_alike():
   assert left[0]["somers_d"] == 1
 
 
+def sample(clips, num_times=5, num_clips=1000, seed=0):
+  return over_time.sample_curves(
+    Exact().scores,
+    clips,
+    TEXTS,
+    num_times=num_times,
+    max_prefix_clips=num_clips,
+    seed=seed,
+  )
+
+
 def test_curves_are_of_prefixes_held_still():
-  curves = over_time.sample_curves(Exact(), make_clips(1), TEXTS, 3, 1000, 0)
+  curves = sample(make_clips(1), num_times=3)
   assert curves.frames.tolist() == [0, 2, 4]
   # A success ends at 200: 0, half and all of it, and 1.
   np.testing.assert_allclose(curves.values[0], [1, 101, 201])
@@ -127,26 +137,21 @@ def test_curves_are_of_prefixes_held_still():
 
 
 def test_prefixes_are_bounded_and_drawn_by_the_seed():
-  clips, exact = make_clips(6), Exact()
-  result = quality.quality(
-    exact, clips, TEXTS, num_times=5, max_prefix_clips=40
-  )
-  # 40 / 5 clips over two tasks and two kinds: two of each.
-  assert result["num_prefix_clips"] == {"train": 40, "test1": 40}
-  assert exact.calls == len(clips) + 80
-  assert result["summary"][0]["num_curves"] == 4
-  draws = [
-    over_time.sample_curves(exact, clips, TEXTS, 5, 40, seed).index.tolist()
-    for seed in (0, 0, 1)
-  ]
+  clips = make_clips(6)
+  draws = [sample(clips, num_clips=40, seed=seed) for seed in (0, 0, 1)]
+  # 40 / 5 clips in two environments over two tasks and two kinds: two of each.
+  groups = zip(clips.environment, clips.task, clips.source, strict=True)
+  groups = np.array([*groups])[draws[0].index]
+  assert set(np.unique(groups, axis=0, return_counts=True)[1]) == {2}
+  assert len(draws[0].index) == 16
+  draws = [curves.index.tolist() for curves in draws]
   assert draws[0] == draws[1] != draws[2]
 
 
 def test_several_chunks_are_one(monkeypatch):
-  whole = over_time.sample_curves(Exact(), make_clips(), TEXTS, 5, 1000, 0)
+  whole = sample(make_clips())
   monkeypatch.setattr(over_time, "_CHUNK", 15)
-  parts = over_time.sample_curves(Exact(), make_clips(), TEXTS, 5, 1000, 0)
-  np.testing.assert_array_equal(whole.values, parts.values)
+  np.testing.assert_array_equal(whole.values, sample(make_clips()).values)
 
 
 def test_clips_of_one_outcome_and_one_text():

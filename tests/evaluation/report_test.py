@@ -98,7 +98,7 @@ def test_a_perfect_figure_has_no_interval():
 
 
 def test_forms_are_compared():
-  table = report.forms(make_result())
+  table = report.compare_forms(make_result())
   assert table.rows == [["cosine", 0.97, 0.953], ["softmax", 0.95, 0.9]]
 
 

@@ -1,9 +1,9 @@
-"""Success rates and their intervals against counts done by hand."""
+"""Success rates against counts done by hand."""
 
 import numpy as np
 import pytest
 
-from a2r.evaluation import success
+from a2r.evaluation import intervals, success
 
 
 def make_set(**changes):
@@ -20,39 +20,6 @@ def make_set(**changes):
   return success.TrialSet(**values | changes)
 
 
-def test_wilson_by_hand():
-  # z = 1.959964, z^2 = 3.841459. For 8 of 10: center (.8 + .192073) / 1.384146
-  # = .716741; half width 1.959964 sqrt(.016 + .0096036) / 1.384146 = .226578.
-  low, high = success.wilson(8, 10)
-  np.testing.assert_allclose([low, high], [0.490163, 0.943319], atol=1e-5)
-  # For 0 of 10: 0 and z^2 / (10 + z^2).
-  low, high = success.wilson(0, 10)
-  np.testing.assert_allclose([low, high], [0, 3.841459 / 13.841459], atol=1e-6)
-  mirrored = success.wilson(10, 10)
-  np.testing.assert_allclose(mirrored, [1 - high, 1 - low], atol=1e-12)
-
-
-def test_wilson_narrows_with_trials():
-  widths = [np.diff(success.wilson(n // 4, n))[0] for n in (20, 80, 320)]
-  np.testing.assert_allclose(widths[0] / widths[1], 2, rtol=0.1)
-  np.testing.assert_allclose(widths[1] / widths[2], 2, rtol=0.05)
-
-
-def test_difference_is_newcombes():
-  # The example of his table II: 56 of 70 and 48 of 80.
-  low, high = success.difference((56, 70), (48, 80))
-  np.testing.assert_allclose([low, high], [0.0524, 0.3339], atol=5e-5)
-  turned = success.difference((48, 80), (56, 70))
-  np.testing.assert_allclose(turned, [-high, -low])
-  assert success.difference((9, 10), (9, 10))[0] < 0
-
-
-@pytest.mark.parametrize("counts", [(0, 0), (3, 2), (-1, 4)])
-def test_wilson_of_impossible_counts(counts):
-  with pytest.raises(ValueError, match=f"got {counts[0]} successes of"):
-    success.wilson(*counts)
-
-
 def test_row_by_hand():
   sets = [
     make_set(seed=0, num_successes=5),
@@ -67,7 +34,7 @@ def test_row_by_hand():
   np.testing.assert_allclose(row["spread"], 25 / np.sqrt(2))
   assert (row["num_successes"], row["num_trials"]) == (20, 60)
   # 4 / (1 / 20 + 1 / 40) = 160 / 3 trials, of which 42.5 % are 68 / 3.
-  bounds = np.multiply(success.wilson(68 / 3, 160 / 3), 100)
+  bounds = np.multiply(intervals.wilson(68 / 3, 160 / 3), 100)
   np.testing.assert_allclose((row["low"], row["high"]), bounds)
   assert (row["num_seeds"], row["missing"]) == (2, [])
   rates = {r["task"]: r["rate"] for r in success.summarize(sets, per_task=True)}
@@ -82,7 +49,7 @@ def test_interval_is_of_the_mean_over_tasks():
   assert row["low"] < row["rate"] == 40 < row["high"]
   np.testing.assert_allclose(row["effective_trials"], 16 / 0.31)
   (row,) = success.summarize(sets[1:])
-  bounds = np.multiply(success.wilson(6, 30), 100)
+  bounds = np.multiply(intervals.wilson(6, 30), 100)
   np.testing.assert_allclose((row["low"], row["high"]), bounds)
 
 
@@ -97,12 +64,9 @@ def test_what_was_not_run_is_missing_and_not_zero():
   assert there["num_trials"] == there["num_seeds"] == 0
   assert len(success.summarize(sets, methods=["random"])) == 2
   assert len(success.summarize(sets, per_task=True, columns=columns)) == 4
-
-
-def test_row_without_all_tasks_has_no_rate():
-  (row,) = success.summarize(
-    [make_set()], tasks=("close_drawer", "move_faucet")
-  )
+  # A row without all of its tasks has no rate.
+  tasks = ("close_drawer", "move_faucet")
+  (row,) = success.summarize([make_set()], tasks=tasks)
   assert (row["rate"], row["rate_so_far"]) == (None, 50.0)
   assert (row["missing"], row["seed_rates"]) == (["move_faucet"], {})
 
@@ -111,9 +75,6 @@ def test_dynamics_are_kept_apart():
   sets = [make_set(), make_set(dynamics="fitvid", num_successes=1)]
   rates = {row["dynamics"]: row["rate"] for row in success.summarize(sets)}
   assert rates == {"sim": 50.0, "fitvid": 10.0}
-
-
-def test_no_sets_no_rows():
   assert success.summarize([]) == []
 
 

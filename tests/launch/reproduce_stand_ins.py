@@ -42,7 +42,7 @@ def make(done):
 
   def judge(scorer, clips, texts):
     done.append(("judge",))
-    names = comparison_text._QUALITY.values()
+    names = comparison_text.QUALITY.values()
     row = dict.fromkeys(names, 1 / len(scorer.params["w"]))
     row["environment"] = "tabletop/train"
     figures = {"texts": texts, "summary": [row], "clock": [row]}
