@@ -10,8 +10,6 @@ command goes on; other settings make the animations anew.
 """
 
 import pathlib
-import shlex
-import sys
 import time
 
 from absl import flags
@@ -21,7 +19,7 @@ from launch import app
 
 with epy.lazy_imports():
   from a2r.core import files, progress
-  from a2r.runs import gallery
+  from a2r.runs import gallery, run_folder
   from a2r.runs.sources import fingerprint
 
 _OUT = flags.DEFINE_string("out", "gallery", "Folder of the page.")
@@ -64,7 +62,7 @@ def main():
       bar.advance()
       if done % _REPORT_EVERY == 0 or done == len(left):
         bar.report({"clips/s": done / (time.monotonic() - began)})
-  command = shlex.join(["python", "-m", "launch.gallery", *sys.argv[1:]])
+  command = run_folder.command_line()
   page = gallery.render_page(keys, config, out, command=command)
   files.write_bytes(out / gallery.SHEET, gallery.draw_sheet(keys, config, out))
   files.write_text(out / gallery.PAGE, page)

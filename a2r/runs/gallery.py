@@ -13,6 +13,7 @@ import importlib.metadata
 import io
 import itertools
 import pathlib
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -85,15 +86,9 @@ def make_keys(
   """
   environments = environments or sim.ENVIRONMENTS
   names = names or tuple(sim.TASKS)
-  for what, chosen, known in (
-    ("environment", environments, sim.ENVIRONMENTS),
-    ("task", names, tuple(sim.TASKS)),
-    ("source", sources or [""], policies.SOURCES),
-  ):
-    for name in chosen:
-      checks.one_of(what, name, known)
-    if len(set(chosen)) < len(chosen):
-      raise ValueError(f"a {what} is named twice: {', '.join(chosen)}")
+  checks.each_of("environment", environments, sim.ENVIRONMENTS)
+  checks.each_of("task", names, sim.TASKS)
+  checks.each_of("source", sources, policies.SOURCES)
   combinations = itertools.product(environments, sources, names)
   return [Key(place, task, source) for place, source, task in combinations]
 
@@ -121,7 +116,7 @@ def missing(
     if row is None or row["settings"] != dataclasses.asdict(config):
       return False
     path = out / row["file"]
-    return path.is_file() and _digest(path.read_bytes()) == row["digest"]
+    return path.is_file() and files.digest(path)[:16] == row["digest"]
 
   return [key for key in keys if not is_there(key)]
 
@@ -133,17 +128,7 @@ def make_clips(
   *,
   collect_fn: Callable[..., Any] = sim.collect,
 ) -> Iterator[Key]:
-  """Makes the animations one by one, each written whole or not at all.
-
-  Args:
-    keys: what to make.
-    config: of all of them.
-    out: the gallery's folder.
-    collect_fn: the simulator.
-
-  Yields:
-    Each key once its animation is there.
-  """
+  """Makes animations, each written whole or not at all; yields their keys."""
   manifest = read_manifest(out)
   for key in keys:
     clips = collect_fn(
@@ -162,7 +147,7 @@ def make_clips(
     old_name = manifest.get(key.name, {}).get("file", name)
     manifest[key.name] = {
       "file": name,
-      "digest": _digest(data),
+      "digest": files.digest(data)[:16],
       "success": bool(clips.success[0]),
       "draw": int(clips.seeds[0]),
       "still": key_frame(key.task, clips.states[0], config.num_frames),
@@ -203,20 +188,14 @@ def draw_sheet(keys: Sequence[Key], config: Config, out: pathlib.Path) -> bytes:
   shape = left + step_x * len(columns), top + step_y * len(rows)
   sheet = Image.new("RGB", shape, "white")
   draw = ImageDraw.Draw(sheet)
+  num_letters = int(size / font.getlength("n"))
   for column, task in enumerate(columns):
-    lines = [""]  # As many as are needed to be no wider than the picture.
-    for word in task.split("_"):
-      longer = f"{lines[-1]} {word}".strip()
-      if font.getlength(longer) <= size:
-        lines[-1] = longer
-      else:
-        lines.append(word)
     at = left + column * step_x + size / 2, top - 8
-    text = "\n".join(filter(None, lines))
+    text = textwrap.fill(_words(task), num_letters, break_long_words=False)
     draw.text(at, text, _INK, font, "md", align="center")
   for row, (environment, source) in enumerate(rows):
     at = left - 10, top + step_y * row + size / 2
-    text = f"{environment.split('/')[-1]}\n{source.replace('_', ' ')}"
+    text = f"{environment.split('/')[-1]}\n{_words(source)}"
     draw.text(at, text, _INK, font, "rm", align="right")
   for key in keys:
     made = manifest[key.name]
@@ -230,18 +209,16 @@ def draw_sheet(keys: Sequence[Key], config: Config, out: pathlib.Path) -> bytes:
   return stream.getvalue()
 
 
+def _words(name: str) -> str:
+  return name.replace("_", " ")
+
+
 def render_page(
   keys: Sequence[Key], config: Config, out: pathlib.Path, *, command: str
 ) -> str:
   """Returns the page of what `make_clips` made as HTML.
 
-  Per source a table of environments and tasks.
-
-  Args:
-    keys: all combinations of some names, see `make_keys`.
-    config: they were made with.
-    out: the gallery's folder.
-    command: the command line that makes the gallery.
+  Per source a table of environments and tasks; `command` is what made it all.
   """
   manifest = read_manifest(out)
   environments, names, sources = (
@@ -272,7 +249,3 @@ def summary(keys: Sequence[Key], out: pathlib.Path) -> str:
     rows.append([source, len(made), successes, len(made) - successes, size])
   header = ["source", "clips", "successes", "failures", "MB"]
   return tables.Table("", header, rows).text()
-
-
-def _digest(data: bytes) -> str:
-  return files.digest(data)[:16]

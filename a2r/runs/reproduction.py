@@ -235,33 +235,6 @@ def find_columns(name: str, size: str) -> tuple[str, ...]:
   return tuple(envgen.get_config(size).eval.environments)
 
 
-def choose(
-  flag: str,
-  names: Sequence[str],
-  known: Sequence[str],
-  more: Sequence[str] = (),
-) -> tuple[str, ...]:
-  """Returns names in the order of the known ones, all of these for no names.
-
-  Args:
-    flag: where the names come from.
-    names: what is chosen.
-    known: what is done by default.
-    more: what can be asked for besides.
-
-  Raises:
-    ValueError: an unknown name; lists the known.
-  """
-  all_known = (*known, *more)
-  wrong = [name for name in names if name not in all_known]
-  if wrong:
-    raise ValueError(
-      f"{flag}: unknown {', '.join(map(repr, wrong))}; known: "
-      + ", ".join(all_known)
-    )
-  return tuple(name for name in all_known if name in (names or known))
-
-
 class Reproduction:
   """Does the jobs of an experiment: each is kept, and says if it is done."""
 

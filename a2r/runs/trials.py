@@ -21,9 +21,6 @@ import itertools
 import json
 import pathlib
 import time
-import tokenize
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -42,18 +39,6 @@ _SEED_STRIDE = 10_000  # Trials of a seed, so that no two share a number.
 _VIDEO_SIZE, _VIDEO_FRAMES, _VIDEO_SAMPLES = 128, 31, 2
 _PACKAGES = ("jax", "jaxlib", "flax", "mujoco", "mujoco-mjx", "numpy")
 _KEYS = {"states": "log"}  # Names of fields in a file, where they differ.
-# What numpy raises at a damaged file, by the place of the damage.
-_BROKEN = (
-  EOFError,
-  KeyError,
-  OSError,
-  RuntimeError,
-  TypeError,
-  ValueError,
-  tokenize.TokenError,
-  zipfile.BadZipFile,
-  zlib.error,
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,7 +113,7 @@ class TrialStore:
     try:
       with np.load(path) as arrays:
         return Records(*(arrays[_KEYS.get(k, k)] for k in Records._fields))
-    except _BROKEN as error:
+    except Exception as error:  # As many kinds as there are places of damage.
       text = checks.one_line(error)
       raise ValueError(f"{path} is broken ({text}): delete it") from error
 
@@ -143,14 +128,14 @@ class TrialStore:
     """Replaces a set's trials, then what was counted of them.
 
     Args:
-      environment: of the set.
-      task: of the set.
-      seed: of the set.
+      environment: of the set, as the next two.
+      task: its name.
+      seed: of the experiment.
       records: all of its trials.
       seconds: that a trial took.
     """
     path = _path(self.folder, environment, task, seed, ".npz")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(exist_ok=True)
     arrays = {_KEYS.get(k, k): v for k, v in records._asdict().items()}
     with files.atomic_write(path) as partial, open(partial, "wb") as stream:
       np.savez_compressed(stream, **arrays)
@@ -170,14 +155,6 @@ class TrialStore:
       "settings": self.settings,
     }
     files.write_json(path.with_suffix(".json"), counts)
-
-  def write_animation(
-    self, environment: str, task: str, seed: int, trial: int, data: bytes
-  ):
-    """Adds a trial's animation, WebP."""
-    path = _path(self.folder, environment, task, seed, f"-{trial}.webp")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    files.write_bytes(path, data)
 
   def counts(self, spec: TrialSpec) -> list[dict]:
     """Returns what the JSON files say of the sets of a spec that are there."""
@@ -239,30 +216,23 @@ def plain_settings(settings: config_lib.PlannerConfig) -> dict[str, Any]:
 
 def play_all(store: TrialStore, spec: TrialSpec):
   """Plays what is missing, with progress; shared with other processes."""
-  work = []
-  pairs = list(itertools.product(spec.seeds, spec.environments))
-  total = len(pairs) * spec.num_trials * len(spec.tasks)
-  start = store.num_played(spec)
+  parts = [
+    dataclasses.replace(spec, environments=(environment,), seeds=(seed,))
+    for seed, environment in itertools.product(spec.seeds, spec.environments)
+  ]
+  num_each = spec.num_trials * len(spec.tasks)
+  total, start = len(parts) * num_each, store.num_played(spec)
   with progress.Progress(total, start=start, name="plan") as bar:
-    for seed, environment in pairs:
-      part = dataclasses.replace(
-        spec, environments=(environment,), seeds=(seed,)
+    work = [
+      jobs.Job(
+        f"{part.environments[0].replace('/', '-')}-seed{part.seeds[0]}",
+        lambda part=part: store.num_played(part) >= num_each,
+        functools.partial(play, store, part, bar),
       )
-      work.append(
-        jobs.Job(
-          f"{environment.replace('/', '-')}-seed{seed}",
-          functools.partial(is_played, store, part),
-          functools.partial(play, store, part, bar),
-        )
-      )
+      for part in parts
+    ]
     for job in jobs.claim(work, store.folder, print_fn=bar.say):
       job.run()
-
-
-def is_played(store: TrialStore, spec: TrialSpec) -> bool:
-  """Returns whether all trials of a spec are there."""
-  sets = len(spec.environments) * len(spec.seeds) * len(spec.tasks)
-  return store.num_played(spec) >= sets * spec.num_trials
 
 
 def play(store: TrialStore, spec: TrialSpec, bar: progress.Progress):
@@ -329,7 +299,9 @@ def play(store: TrialStore, spec: TrialSpec, bar: progress.Progress):
       for row, trial in zip(rows, numbers, strict=True):
         if trial < spec.num_videos:
           data = _animate(environment, result.qpos[row])
-          store.write_animation(environment, task, seed, trial, data)
+          path = _path(store.folder, environment, task, seed, f"-{trial}.webp")
+          path.parent.mkdir(exist_ok=True)
+          files.write_bytes(path, data)
       store.write(environment, task, seed, new, round(seconds, 3))
     for _ in batch:
       bar.advance()

@@ -1,6 +1,7 @@
 """Data sets made by a simulator, here one that draws at once."""
 
 import dataclasses
+import json
 import pathlib
 from typing import NamedTuple
 
@@ -220,19 +221,18 @@ def test_human_clips(tmp_path, monkeypatch):
     dataclasses.replace(spec, templates=("Singing something",))
 
 
-def test_summary(simulator, spec, tmp_path):
+def test_report(simulator, spec, source_spec, tmp_path):
   tabletop.collect(spec, tmp_path, collect_fn=simulator)
-  (row,) = stores.summary(tmp_path)
-  assert (row["clips"], row["successes"]) == (16, 6)
-  assert row["content"] == "tabletop/train train 0"
-  assert row["bytes"] == 16 * row["bytes_per_clip"]
-
-
-def test_summary_names_sources(simulator, source_spec, tmp_path):
   tabletop.collect(source_spec, tmp_path, collect_fn=simulator)
-  (row,) = stores.summary(tmp_path)
-  expected = "tabletop/train train noise,expert,random usual 0"
-  assert row["content"] == expected
+  told = stores.report(tmp_path)
+  lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
+  rows = {row["content"]: row for row in map(json.loads, lines)}
+  row = rows.pop("tabletop/train train 0")
+  assert (row["clips"], row["successes"]) == (16, 6)
+  assert row["bytes"] == 16 * row["bytes_per_clip"]
+  (content,) = rows
+  assert content == "tabletop/train train noise,expert,random usual 0"
+  assert row["folder"] in told and content in told
 
 
 def test_digest_sees_code_and_not_comments(tmp_path, monkeypatch):

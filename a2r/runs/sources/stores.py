@@ -11,6 +11,7 @@ import pathlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from a2r.core import files
 from a2r.evaluation import tables
 from a2r.runs.sources import fingerprint
 from data import records, store
@@ -78,55 +79,35 @@ def identify(spec, module: str) -> dict[str, Any]:
   return values | {"made_by": module, "code": code}
 
 
-def summary(root) -> list[dict[str, Any]]:
-  """Returns what is stored under `root`: one row per finished data set.
-
-  Raises:
-    RecordError: stored clips that are damaged.
-  """
-  rows = []
-  for file in sorted(pathlib.Path(root).expanduser().glob("*/index.json")):
-    name = file.parent.name.rpartition("-")[0]
-    clips = open_dataset(file.parent, name)
-    num_bytes = sum(path.stat().st_size for path in clips.files)
-    content = store.load_index(file.parent)["spec"]
-    rows.append(
-      {
-        "folder": file.parent.name,
-        "clips": len(clips),
-        "successes": int(clips.success.sum()),
-        "bytes": num_bytes,
-        "bytes_per_clip": num_bytes / len(clips),
-        "content": " ".join(
-          ",".join(content[key]) if key == "sources" else str(content[key])
-          for key in _CONTENT
-          if key in content
-        ),
-      }
-    )
-  return rows
-
-
 def report(root) -> str:
-  """Returns the table of what is stored under `root`.
+  """Returns the table of what is stored under `root`, a row per data set.
 
   Its figures are written to metrics.jsonl there.
 
   Raises:
     RecordError: stored clips that are damaged.
   """
-  rows = summary(root)
-  path = pathlib.Path(root).expanduser() / "metrics.jsonl"
-  path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+  root, lines, cells = pathlib.Path(root).expanduser(), [], []
+  for file in sorted(root.glob("*/index.json")):
+    folder = file.parent
+    clips = open_dataset(folder, folder.name.rpartition("-")[0])
+    num_bytes = sum(path.stat().st_size for path in clips.files)
+    spec = store.load_index(folder)["spec"]
+    row = {
+      "folder": folder.name,
+      "clips": len(clips),
+      "successes": int(clips.success.sum()),
+      "bytes": num_bytes,
+      "bytes_per_clip": num_bytes / len(clips),
+      "content": " ".join(
+        ",".join(spec[key]) if key == "sources" else str(spec[key])
+        for key in _CONTENT
+        if key in spec
+      ),
+    }
+    lines.append(json.dumps(row) + "\n")
+    each, megabytes = round(row["bytes_per_clip"]), f"{num_bytes / 1e6:.1f}"
+    cells.append((folder.name, len(clips), each, megabytes, row["content"]))
+  files.write_text(root / "metrics.jsonl", "".join(lines))
   header = ["data set", "clips", "bytes/clip", "MB", "content"]
-  cells = [
-    (
-      row["folder"],
-      row["clips"],
-      round(row["bytes_per_clip"]),
-      f"{row['bytes'] / 1e6:.1f}",
-      row["content"],
-    )
-    for row in rows
-  ]
   return tables.Table("", header, cells).text()

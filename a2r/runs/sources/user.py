@@ -24,12 +24,7 @@ _ENOUGH_TO_SELECT = 10
 def find_path(
   settings: RobotSettings | HumanSettings, name: str, key: str = "path"
 ) -> pathlib.Path:
-  """Returns what the settings say is on disk.
-
-  Args:
-    settings: of the clips.
-    name: 'robot' or 'human'.
-    key: which of the paths in the settings.
+  """Returns the path under `key` of the settings of `name`'s clips.
 
   Raises:
     ValueError: no path.
@@ -51,8 +46,6 @@ def open_clips(
   settings: DataSettings, name: str, *, key: str = "path"
 ) -> tuple[Dataset, list[str]]:
   """Opens clips, stored as records where they are not yet; and notes.
-
-  See `find_path` for the arguments.
 
   Raises:
     ValueError: besides what `find_path` says, a clip that cannot be read.
