@@ -10,7 +10,6 @@ Letters: N clips, T frames, H W picture size.
 import dataclasses
 import os
 import pathlib
-import re
 import zlib
 from collections.abc import Sequence
 
@@ -28,22 +27,14 @@ class Dataset:
 
   Attributes:
     files: the shards.
-    file: `[N]` int, index into `files`.
-    number: `[N]` int, number of the record in its file.
-    offset: `[N]` int, first byte of the payload.
-    length: `[N]` int, bytes of the payload.
-    crc: `[N]` int, zlib's crc32 of the payload.
-    num_frames: `[N]` int, frames stored.
-    height: `[N]` int, of the pictures.
-    width: `[N]` int, of the pictures.
+    file, number: `[N]` int, index into `files`, and of the record in the file.
+    offset, length, crc: `[N]` int, where its payload begins, its bytes, and
+      their zlib.crc32.
+    num_frames, height, width: `[N]` int, of the stored pictures.
     success: `[N]` bool.
     seed: `[N]` int.
-    instruction: `[N]` str.
-    template: `[N]` str.
-    task: `[N]` str.
-    source: `[N]` str.
-    environment: `[N]` str.
-    name: `[N]` str; '' for clips that nobody named.
+    instruction, template, task, source, environment, name: `[N]` str, as in
+      `Record`.
   """
 
   files: tuple[pathlib.Path, ...]
@@ -146,14 +137,35 @@ def open_dataset(folder, name: str) -> Dataset:
       else than clips.
   """
   folder = pathlib.Path(folder).expanduser()
-  files = _shard_files(folder, name)
+  digits = "[0-9]" * 5
+  found = folder.glob(f"{name}-{digits}-of-{digits}.tfrecord")
+  totals = sorted({int(path.stem[-5:]) for path in found})
+  if not totals:
+    raise RecordError(
+      folder / f"{name}-*.tfrecord",
+      None,
+      "no such file",
+      remedy="make it with `python -m launch.collect`",
+    )
+  if len(totals) > 1:
+    problem = f"shards of several data sets, of {totals} files"
+    raise RecordError(folder, None, problem, remedy="keep one of them")
+  paths = store.shard_paths(folder, name, totals[0])
+  missing = store.missing_shards(paths)
+  if missing:
+    raise RecordError(
+      paths[missing[0]],
+      None,
+      f"missing ({len(missing)} of {len(paths)} shards are)",
+      remedy="run the same command: it is made",
+    )
   if (folder / store.INDEX_FILE).exists():
-    table = store.load_table(folder, files)
+    table = store.load_table(folder, paths)
   else:
-    table = records.scan(files, decode=True)
+    table = records.scan(paths, decode=True)
   if not table:
-    raise RecordError(files[0], None, "the data set holds no clip")
-  return Dataset(tuple(files), **table)
+    raise RecordError(paths[0], None, "the data set holds no clip")
+  return Dataset(tuple(paths), **table)
 
 
 def label_rows(
@@ -176,36 +188,3 @@ def label_rows(
         f"of the {len(places)} known: {sorted(places)}"
       )
   return labels
-
-
-def _shard_files(folder: pathlib.Path, name: str) -> list[pathlib.Path]:
-  """All shards of a name in order; RecordError unless the set is complete."""
-  pattern = re.compile(re.escape(name) + r"-(\d{5})-of-(\d{5})\.tfrecord")
-  shards = sorted(folder.glob(f"{name}-*-of-*.tfrecord"))
-  totals = {
-    int(m[2]) for m in map(pattern.fullmatch, (f.name for f in shards)) if m
-  }
-  if not totals:
-    raise RecordError(
-      folder / f"{name}-*.tfrecord",
-      None,
-      "no such file",
-      remedy="make it with `python -m launch.collect`",
-    )
-  if len(totals) > 1:
-    raise RecordError(
-      folder,
-      None,
-      f"shards of several data sets, of {sorted(totals)} files",
-      remedy="keep one of them",
-    )
-  paths = store.shard_paths(folder, name, totals.pop())
-  missing = store.missing_shards(paths)
-  if missing:
-    raise RecordError(
-      paths[missing[0]],
-      None,
-      f"missing ({len(missing)} of {len(paths)} shards are)",
-      remedy="run the same command: it is made",
-    )
-  return paths

@@ -1,14 +1,14 @@
-"""Clips as records of TFRecord shards: tf.train.Example, written and scanned.
+"""Clips as records of a TFRecord file: one is written, several are scanned.
 
-Letters: N clips, T frames, H W picture size.
+A record is a tf.train.Example. `data.store` makes the files of a data set,
+`data.dataset` opens them. Letters: N clips, T frames, H W picture size.
 """
 
 import dataclasses
 import io
 import pathlib
 import zlib
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -76,34 +76,36 @@ class Record:
 
 def encode(record: Record) -> bytes:
   """Returns a clip as a serialized Example; equal clips, equal bytes."""
-  values: dict[str, Any] = {
-    name: [getattr(record, name).encode()]
-    for name in TEXTS + OPTIONAL
-    if name in TEXTS or getattr(record, name)
-  }
-  values["frames"] = [
+  example = tf.train.Example()
+  feature = example.features.feature
+  for name in TEXTS + OPTIONAL:
+    text = getattr(record, name)
+    if text or name in TEXTS:
+      feature[name].bytes_list.value.append(text.encode())
+  feature["frames"].bytes_list.value.extend(
     frame if isinstance(frame, bytes) else images.encode_jpeg(frame)
     for frame in record.frames
-  ]
-  feature = {
-    name: tf.train.Feature(bytes_list=tf.train.BytesList(value=value))
-    for name, value in values.items()
-  }
+  )
   for name in ("success", "seed"):
-    number = [int(getattr(record, name))]
-    feature[name] = tf.train.Feature(
-      int64_list=tf.train.Int64List(value=number)
-    )
+    feature[name].int64_list.value.append(int(getattr(record, name)))
   states = np.asarray(record.states, np.float32).ravel()
-  feature["log"] = tf.train.Feature(float_list=tf.train.FloatList(value=states))
-  example = tf.train.Example(features=tf.train.Features(feature=feature))
+  feature["log"].float_list.CopyFrom(tf.train.FloatList(value=states))
   return example.SerializeToString(deterministic=True)
+
+
+def write(path: pathlib.Path, clips: Iterable[Record | None]) -> Iterator[None]:
+  """Writes a file, a step of the iterator for each clip; None is left out."""
+  with tf.io.TFRecordWriter(str(path)) as writer:
+    for record in clips:
+      if record is not None:
+        writer.write(encode(record))
+      yield
 
 
 def decode_jpeg(jpeg: bytes, file, record: int, frame: int) -> np.ndarray:
   """`[H, W, 3]` uint8; RecordError where the bytes are not a whole JPEG."""
   try:
-    return images.load_rgb(io.BytesIO(jpeg), formats=["JPEG"])
+    return images.load_rgb(jpeg, formats=["JPEG"])
   except (OSError, SyntaxError, ValueError) as error:
     problem = f"frame {frame} is not a readable JPEG ({len(jpeg)} bytes)"
     raise RecordError(file, record, problem) from error
@@ -161,15 +163,11 @@ def _describe(payload: bytes, file, number: int, decode: bool) -> tuple:
     feature = tf.train.Example.FromString(payload).features.feature
   except Exception as error:  # The class differs between protobuf versions.
     raise RecordError(file, number, "not a tf.train.Example") from error
-  values = {}
-  for kind, names in (
-    ("bytes_list", ("frames", *TEXTS)),
-    ("int64_list", ("success", "seed")),
-  ):
-    for name in names:
-      values[name] = getattr(feature[name], kind).value
-      if not values[name]:
-        raise RecordError(file, number, f"the field {name!r} is missing")
+  values = {n: feature[n].bytes_list.value for n in ("frames", *TEXTS)}
+  values |= {n: feature[n].int64_list.value for n in ("success", "seed")}
+  for name, value in values.items():
+    if not value:
+      raise RecordError(file, number, f"the field {name!r} is missing")
   for name in OPTIONAL:
     values[name] = feature[name].bytes_list.value or [b""]
   sizes = set()

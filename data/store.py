@@ -15,7 +15,6 @@ Letters: N rows.
 """
 
 import dataclasses
-import io
 import json
 import os
 import pathlib
@@ -28,7 +27,6 @@ from typing import Any
 import numpy as np
 import pyarrow
 import pyarrow.parquet
-import tensorflow as tf
 from absl import logging
 
 from a2r.core import files, progress
@@ -97,19 +95,10 @@ def write_shards(
   """
   folder = pathlib.Path(folder)
   paths = shard_paths(folder, name, len(counts))
-
-  def write(shard, partial, advance):
-    with tf.io.TFRecordWriter(str(partial)) as writer:
-      for record in make_fn(shard):
-        if record is not None:
-          writer.write(records.encode(record))
-        advance()
-
-  def finish(entries):
-    _write_index(folder, spec, entries, records.scan(paths, decode=False))
-
   _fill(
-    folder, spec, paths, counts, write, finish,
+    folder, spec, paths, counts,
+    lambda shard, partial: records.write(partial, make_fn(shard)),
+    lambda: records.scan(paths, decode=False),
     what=(name, "clips"), stale_fn=stale_fn, hint=hint,
   )  # fmt: skip
   return folder
@@ -168,24 +157,17 @@ def write_arrays(
   folder = spec_folder(root, name, spec)
   paths = [folder / f"{name}-{shard:05d}.npz" for shard in range(num_shards)]
 
-  def write(shard, partial, advance):
+  def write(shard, partial):
     arrays = make_fn(shard)
-    with zipfile.ZipFile(
-      partial, "w", zipfile.ZIP_DEFLATED, compresslevel=3
-    ) as archive:
+    with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
       for key in sorted(arrays):
-        stream = io.BytesIO()
-        np.save(stream, np.ascontiguousarray(arrays[key]), allow_pickle=False)
-        # A fixed date, which `np.savez` does not have: equal bytes.
-        info = zipfile.ZipInfo(f"{key}.npy")
-        archive.writestr(info, stream.getvalue(), zipfile.ZIP_DEFLATED)
-    advance()
+        array = np.ascontiguousarray(arrays[key])
+        # Of a fixed date: equal bytes.
+        with archive.open(f"{key}.npy", "w") as stream:
+          np.save(stream, array, allow_pickle=False)
+    yield
 
-  _fill(
-    folder, spec, paths, [1] * num_shards, write,
-    lambda entries: _write_index(folder, spec, entries),
-    what=(name, "shards"),
-  )  # fmt: skip
+  _fill(folder, spec, paths, [1] * num_shards, write, what=(name, "shards"))
   return folder
 
 
@@ -226,17 +208,12 @@ def shard_entry(file: pathlib.Path) -> dict[str, Any]:
 def load_index(folder) -> dict[str, Any] | None:
   """Returns `spec`, `shards` and `table`; None where there is no index yet."""
   file = pathlib.Path(folder) / INDEX_FILE
-  if not file.exists():
+  index = files.read_json(file)
+  if index is None:
     return None
-  try:
-    index = json.loads(file.read_text())
-    return {
-      "spec": index["spec"],
-      "shards": list(index["shards"]),
-      "table": index.get("table"),
-    }
-  except (ValueError, KeyError, TypeError, AttributeError) as error:
-    raise RecordError(file, None, f"not an index ({error})") from error
+  if not isinstance(index, dict) or not {"spec", "shards"} <= index.keys():
+    raise RecordError(file, None, "not an index")
+  return {"table": None} | index
 
 
 def load_table(
@@ -299,14 +276,13 @@ def check_spec(folder: pathlib.Path, spec: Mapping[str, Any]):
 
 
 def _fill(
-  folder, spec, paths, counts, write_fn, finish_fn, *, what, stale_fn=tuple,
-  hint="",
+  folder, spec, paths, counts, write_fn, table_fn=None, *, what,
+  stale_fn=tuple, hint="",
 ):  # fmt: skip
   """Makes the shards that are missing with progress shown, then the index.
 
-  `write_fn(shard, partial, advance)` writes one to the file `partial` and calls
-  `advance` after each of its `counts[shard]` pieces; `finish_fn(entries)`
-  writes the index. `what` names the data set and its pieces.
+  `write_fn(shard, partial)` writes one to the file `partial`, in as many steps
+  as `counts[shard]` says; `what` names the data set and these steps.
   """
   if is_finished(folder, paths):
     check_spec(folder, spec)
@@ -322,22 +298,22 @@ def _fill(
     for leftover in folder.glob("*.partial"):
       leftover.unlink()
     missing = missing_shards(paths)
-    left = sum(counts[shard] for shard in missing)
+    total, left = sum(counts), sum(counts[shard] for shard in missing)
     with progress.Progress(
-      sum(counts), start=sum(counts) - left, name=" ".join(what)
+      total, start=total - left, name=" ".join(what)
     ) as bar:
       if hint and left:
         bar.say(f"{left} to make; {hint}")
       done, began = 0, time.monotonic()
       for shard in missing:
         with files.atomic_write(paths[shard]) as partial:
-          write_fn(shard, partial, bar.advance)
+          for _ in write_fn(shard, partial):
+            bar.advance()
         done += counts[shard]
         bar.report({f"{what[1]}/s": done / (time.monotonic() - began)})
     entries = [shard_entry(path) for path in paths]
-    for old, new in zip(
-      known["shards"] if known else (), entries, strict=False
-    ):
+    written = known["shards"] if known else entries
+    for old, new in zip(written, entries, strict=False):
       if old != new:
         raise RecordError(
           folder / new["file"],
@@ -345,7 +321,7 @@ def _fill(
           f"made again, it differs from {INDEX_FILE}",
           remedy="the program that makes it has changed: delete the folder",
         )
-    finish_fn(entries)
+    _write_index(folder, spec, entries, table_fn() if table_fn else None)
 
 
 def _write_index(folder, spec, entries, table=None):
