@@ -20,16 +20,19 @@ def decode_in_order(
   read_fn: Callable[[int], Sequence[bytes]],
   sizes: Sequence[tuple[int, tuple[int, int]]],
   *,
+  fault_fn: Callable[[int], object],
   image_size: int,
-  num_threads: int,
+  num_threads: int = 0,
 ) -> Iterator[np.ndarray]:
-  """Iterator of the pictures of one element after another.
+  """Yields the pictures of one element after another.
 
   Args:
     elements: numbers, a range of step 1; one item is yielded for each.
     read_fn: number to JPEG files, group after group; called from threads.
     sizes: for each group of files, how many there are and the (height, width)
       they are stored in.
+    fault_fn: called with the number of an element that could not be read or
+      decoded; raises what says why.
     image_size: S.
     num_threads: threads that read and decode; 0 takes one for each core, eight
       at most.
@@ -38,7 +41,8 @@ def decode_in_order(
     `[F, S, S, 3]` uint8, F the files of all groups.
 
   Raises:
-    tf.errors.OpError: from `next`, if reading or decoding an element failed.
+    tf.errors.OpError: where reading or decoding failed and `fault_fn` does not
+      know why.
   """
   tf.config.set_visible_devices([], "GPU")  # A GPU's memory is for JAX.
   counts = [count for count, _ in sizes]
@@ -65,7 +69,14 @@ def decode_in_order(
   dataset = tf.data.Dataset.range(elements.start, elements.stop)
   dataset = dataset.map(load, num_parallel_calls=num_threads)
   dataset = dataset.prefetch(_NUM_PREFETCH).with_options(options)
-  return dataset.as_numpy_iterator()
+  decoded = dataset.as_numpy_iterator()
+  for element in elements:
+    try:
+      pictures = next(decoded)
+    except tf.errors.OpError:
+      fault_fn(element)
+      raise
+    yield pictures
 
 
 def _decode(jpegs, stored):

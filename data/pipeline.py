@@ -10,7 +10,6 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-import tensorflow as tf
 
 from a2r.core import images
 from data import decoding, samplers
@@ -18,31 +17,6 @@ from data.dataset import Dataset, label_rows
 
 PARTS = ("human", "robot", "failure")
 Batch = dict[str, dict[str, np.ndarray]]
-
-
-@dataclasses.dataclass(frozen=True)
-class Clips:
-  """Clips in memory; every field has N entries, in the data set's order.
-
-  Attributes:
-    frames: `[N, T, S, S, 3]` uint8.
-    success: `[N]` bool.
-    source: `[N]` str.
-    task: `[N]` str, name of the task.
-    instruction: `[N]` str.
-    template: `[N]` str.
-    environment: `[N]` str.
-    name: `[N]` str, as the clip's user calls it, or ''.
-  """
-
-  frames: np.ndarray
-  success: np.ndarray
-  source: np.ndarray
-  task: np.ndarray
-  instruction: np.ndarray
-  template: np.ndarray
-  environment: np.ndarray
-  name: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -122,22 +96,22 @@ def make_batches(
       for jpeg in _load_jpegs(part.dataset, row, indices)
     ]
 
+  def read_again(step):
+    for name, (rows, _) in draws.get(step, {}).items():
+      for row in rows:
+        parts[name].dataset.read(row)
+
   decoded = decoding.decode_in_order(
     range(start_step, num_steps),
     read,
     [(p.share * spec.num_frames, p.picture_size) for p in parts.values()],
+    fault_fn=read_again,
     image_size=spec.image_size,
     num_threads=spec.num_threads,
   )
 
   def batches():
-    for step in range(start_step, num_steps):
-      try:
-        pictures = next(decoded)
-      except tf.errors.OpError:
-        for name, (rows, _) in draws.get(step, {}).items():
-          _name_fault(parts[name].dataset, rows)
-        raise
+    for step, pictures in enumerate(decoded, start_step):
       batch, begin, draw = {}, 0, draws.pop(step)
       for name, part in parts.items():
         rows, _ = draw[name]
@@ -204,22 +178,19 @@ class _Part:
     ]
 
 
-def load_clips(
-  dataset: Dataset,
-  *,
-  num_frames: int,
-  image_size: int,
-  mode: str = "ends",
-  num_threads: int = 0,
-) -> Clips:
-  """All clips of a data set, decoded and resized as `make_batches` does.
+def load_frames(
+  dataset: Dataset, *, num_frames: int, image_size: int, mode: str = "ends"
+) -> np.ndarray:
+  """Returns all clips, decoded and resized as `make_batches` does.
 
   Args:
     dataset: N clips; choose some by `dataset.select`.
     num_frames: T.
     image_size: S.
     mode: which frames; a rule without randomness.
-    num_threads: threads that read and decode; 0 leaves it to `decoding`.
+
+  Returns:
+    `[N, T, S, S, 3]` uint8.
   """
 
   def read(row):
@@ -229,31 +200,20 @@ def load_clips(
 
   shape = (len(dataset), num_frames, image_size, image_size, 3)
   frames = np.empty(shape, np.uint8)
-  size = dataset.picture_size() if len(dataset) else (image_size, image_size)
+  stored = dataset.picture_size() if len(dataset) else (image_size, image_size)
   decoded = decoding.decode_in_order(
     range(len(dataset)),
     read,
-    [(num_frames, size)],
+    [(num_frames, stored)],
+    fault_fn=dataset.read,
     image_size=image_size,
-    num_threads=num_threads,
   )
-  for row in range(len(dataset)):
-    try:
-      frames[row] = next(decoded)
-    except tf.errors.OpError:
-      _name_fault(dataset, [row])
-      raise
-  names = [field.name for field in dataclasses.fields(Clips)][1:]
-  return Clips(frames, *(getattr(dataset, name) for name in names))
+  for row, pictures in enumerate(decoded):
+    frames[row] = pictures
+  return frames
 
 
 def _load_jpegs(dataset, row, indices) -> list[bytes]:
   """The chosen JPEG files of one clip."""
   jpegs = dataset.frames(row)
   return [jpegs[index] for index in indices]
-
-
-def _name_fault(dataset, rows):
-  """Reads clips one by one: the one that cannot be read raises its error."""
-  for row in rows:
-    dataset.read(row)

@@ -180,7 +180,7 @@ def load_held_out(
 ) -> ValidationSet:
   """Reads the held-out clips; arguments as in `make_batches`."""
   validation = clips.validation
-  loaded = pipeline.load_clips(
+  frames = pipeline.load_frames(
     validation, num_frames=num_frames, image_size=image_size, mode="middle"
   )
 
@@ -193,6 +193,4 @@ def load_held_out(
   if clips.templates:
     used = [layout.plain(str(template)) for template in validation.template]
     classes = texts(clips.templates, used)
-  return ValidationSet(
-    loaded.frames, texts(sorted(set(captions)), captions), classes
-  )
+  return ValidationSet(frames, texts(sorted(set(captions)), captions), classes)

@@ -69,7 +69,7 @@ class Clips:
 
   def frames(self, part: str) -> np.ndarray:
     """Returns all clips of a part, `[N, T, S, S, 3]` uint8."""
-    return pipeline.load_clips(self._datasets[part], **self._sizes).frames
+    return pipeline.load_frames(self._datasets[part], **self._sizes)
 
   def tasks(self, part: str) -> np.ndarray:
     """Returns the tasks `[N]` of all clips of a part, rows of the labels."""
@@ -113,8 +113,8 @@ class Clips:
       if not rows:
         raise ValueError(f"no task has dvd.num_demos={num} human clips")
       chosen = human.select(np.concatenate(rows))
-    clips = pipeline.load_clips(chosen, **self._sizes)
-    return clips.frames, getattr(chosen, column).astype(str)
+    frames = pipeline.load_frames(chosen, **self._sizes)
+    return frames, getattr(chosen, column).astype(str)
 
   def read_labels(
     self, labels: Sequence[str]

@@ -206,14 +206,14 @@ def load_labeled(
   dataset: Dataset, settings: DataSettings
 ) -> labeled.LabeledClips:
   """Loads all clips of a data set, as they are stored; none is fine."""
-  clips = pipeline.load_clips(
+  frames = pipeline.load_frames(
     dataset,
     num_frames=settings.stored_frames,
     image_size=settings.image_size,
   )
   names = ("success", "source", "task", "instruction", "environment")
   columns = {name: getattr(dataset, name) for name in names}
-  return labeled.LabeledClips(frames=clips.frames, **columns)
+  return labeled.LabeledClips(frames=frames, **columns)
 
 
 def _open_tabletop(settings: DataSettings, purpose, seed=0, **changes):

@@ -47,11 +47,11 @@ def test_demonstrations_of_ssv2_are_of_its_validation_split(
     opened.append((split, changed.human.clips_per_template))
     return Numbers(changed.human.templates * 4)
 
-  def load_clips(chosen, **_):
-    return types.SimpleNamespace(frames=chosen.number)
+  def load_frames(chosen, **_):
+    return chosen.number
 
   monkeypatch.setattr(datasets, "open_human", open_human)
-  monkeypatch.setattr(pipeline, "load_clips", load_clips)
+  monkeypatch.setattr(pipeline, "load_frames", load_frames)
   trained = config.data.human.templates
   asked = make_clips(
     config,
