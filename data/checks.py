@@ -22,15 +22,15 @@ def check_data(
   use_failures: bool = True,
   label_by: str = "instruction",
 ):
-  """Everything that can be wrong with the clips of a training run.
+  """Checks all that can be wrong with the clips of a training run.
 
   Args:
     robot: robot clips, successes and failures.
     human: human clips; None where none are used.
     instructions: the run's labels, robot tasks first.
     num_trained: how many of them are robot tasks.
-    use_failures: whether failed robot clips are trained on.
-    label_by: 'instruction' or 'template', see `data.pipeline`.
+    use_failures: see `check_tasks`.
+    label_by: see `check_tasks`.
 
   Raises:
     ValueError: the first fault found.
@@ -46,9 +46,9 @@ def check_data(
     check_clips(human)
     check_human(human)
     label_rows(human, instructions, label_by)
-  if len(set(instructions)) != len(instructions):
-    twice = next(i for i in instructions if list(instructions).count(i) > 1)
-    raise ValueError(f"the instruction {twice!r} is listed twice")
+  for label in instructions:
+    if list(instructions).count(label) > 1:
+      raise ValueError(f"the instruction {label!r} is listed twice")
   if len(instructions) < 2:
     raise ValueError(
       f"one class only ({list(instructions)}): every pair of clips would be a "
@@ -57,7 +57,7 @@ def check_data(
 
 
 def check_clips(dataset: Dataset):
-  """Texts and pictures of every clip, human or robot.
+  """Checks texts and pictures of every clip, human or robot.
 
   Raises:
     ValueError: no clips, an empty instruction, an instruction that is not its
@@ -72,22 +72,28 @@ def check_clips(dataset: Dataset):
   # In published captions other words than 'something' are filled, such as
   # 'part' in 'Moving part of something'.
   filled = dataset.select(dataset.environment != layout.ENVIRONMENT)
-  pairs = zip(filled.template, filled.instruction, strict=True)
-  fitting = {
-    pair: text.fits(*map(str, pair)) or text.reads_as(*map(str, pair))
-    for pair in set(pairs)
-  }
-  for (template, instruction), fit in fitting.items():
+  pairs = zip(
+    filled.template.tolist(), filled.instruction.tolist(), strict=True
+  )
+  rows = {}  # The first of each pair.
+  for row, pair in enumerate(pairs):
+    rows.setdefault(pair, row)
+  for (template, words), row in rows.items():
+    fit = text.fits(template, words) or text.reads_as(template, words)
     if template and not fit:
-      wrong = (filled.template == template) & (
-        filled.instruction == instruction
+      problem = f"{words!r} is not its template {template!r} filled"
+      raise filled.error(row, f"its instruction {problem}")
+  first = {}
+  for row, task in enumerate(dataset.task.tolist()):
+    known = first.setdefault(task, row)
+    here, there = (str(dataset.instruction[r]) for r in (row, known))
+    if task and here != there:
+      file, number = dataset.where(known)
+      raise dataset.error(
+        row,
+        f"task {task!r} has the instruction {here!r} here and {there!r} in "
+        f"{file.name}, record {number}",
       )
-      raise filled.error(
-        int(np.flatnonzero(wrong)[0]),
-        f"its instruction {str(instruction)!r} is not its template "
-        f"{str(template)!r} filled",
-      )
-  _check_one_instruction_per_task(dataset)
 
 
 def check_tasks(
@@ -98,7 +104,7 @@ def check_tasks(
   label_by: str = "instruction",
   where: str = "",
 ):
-  """Every task has successes, and failures where they are used.
+  """Checks that every task has successes, and failures where they are used.
 
   Args:
     robot: robot clips, successes and failures.
@@ -127,24 +133,7 @@ def check_tasks(
 
 
 def check_human(human: Dataset):
-  """Human clips show what their instruction says, all of them."""
+  """Checks that all human clips show what their instruction says."""
   if not human.success.all():
     row = int(np.flatnonzero(~human.success)[0])
     raise human.error(row, "a human clip marked as a failure")
-
-
-def _check_one_instruction_per_task(dataset: Dataset):
-  first = {}
-  for row, (task, words) in enumerate(
-    zip(dataset.task, dataset.instruction, strict=True)
-  ):
-    if not task:
-      continue
-    known = first.setdefault(str(task), row)
-    if dataset.instruction[known] != words:
-      file, number = dataset.where(known)
-      raise dataset.error(
-        row,
-        f"task {str(task)!r} has the instruction {str(words)!r} here and "
-        f"{str(dataset.instruction[known])!r} in {file.name}, record {number}",
-      )

@@ -7,7 +7,6 @@ import functools
 import io
 import os
 from collections.abc import Sequence
-from typing import IO
 
 import numpy as np
 from PIL import Image
@@ -44,17 +43,19 @@ def resize(frames: np.ndarray, new_size: int) -> np.ndarray:
 
 
 def load_rgb(
-  file: str | os.PathLike | IO[bytes], formats: Sequence[str] | None = None
+  file: bytes | str | os.PathLike, formats: Sequence[str] | None = None
 ) -> np.ndarray:
   """Reads a picture file as `[H, W, 3]` uint8.
 
   Args:
-    file: a path, or an open file.
+    file: its bytes, or its path.
     formats: those of Pillow's formats that may come; all if None.
 
   Raises:
     OSError, ValueError, SyntaxError: it is not a whole picture.
   """
+  if isinstance(file, bytes):
+    file = io.BytesIO(file)
   with Image.open(file, formats=formats) as image:
     return np.asarray(image.convert("RGB"))
 

@@ -5,36 +5,13 @@ ones say it in brackets: 'Putting [something] into [something]'.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from a2r.core import text as text_lib
 
 # Words that may say more than one template does: they must be its own.
 _MORE = ("and", "then", "not", "without")
 _PLACE = re.compile(r"\[[^\]]*\]|\b[Ss]omething\b")
-
-
-def num_places(template: str) -> int:
-  """How many objects a template names."""
-  return len(_PLACE.findall(template))
-
-
-def fill(template: str, nouns: Sequence[str]) -> str:
-  """The lower-case instruction with the objects in their places.
-
-  >>> fill('Pushing something from left to right', ['cup'])
-  'pushing cup from left to right'
-
-  Raises:
-    ValueError: more or fewer nouns than places.
-  """
-  if len(nouns) != num_places(template):
-    raise ValueError(
-      f"{template!r} has {num_places(template)} places for objects, got "
-      f"{len(nouns)}: {list(nouns)}"
-    )
-  words = iter(nouns)
-  return _PLACE.sub(lambda _: next(words), template).lower()
 
 
 def fits(template: str, instruction: str) -> bool:
@@ -86,12 +63,15 @@ def corpus(templates: Iterable[str], nouns: Iterable[str]) -> list[str]:
   """Texts that hold every word an instruction can have, for a tokenizer.
 
   Each template stands once as it is and once with every noun in all of its
-  places, in a fixed order without repetition.
+  places, in lower case and a fixed order, without repetition.
+
+  >>> corpus(['Pushing something off something'], ['cup'])
+  ['pushing something off something', 'pushing cup off cup']
   """
-  nouns = list(nouns)
-  texts = []
+  nouns, texts = list(nouns), []
   for template in templates:
-    places = num_places(template)
     texts.append(template.lower())
-    texts += [fill(template, [noun] * places) for noun in nouns if places]
+    pieces = _PLACE.split(template)
+    if len(pieces) > 1:
+      texts += [noun.join(pieces).lower() for noun in nouns]
   return list(dict.fromkeys(texts))

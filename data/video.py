@@ -3,6 +3,7 @@
 Letters: T frames, H W picture size. Nothing here imports TensorFlow.
 """
 
+import contextlib
 import os
 from collections.abc import Iterator, Sequence
 
@@ -23,11 +24,9 @@ def load_video(
   path: str | os.PathLike,
   *,
   num_frames: int | None = None,
-  mode: str = "ends",
-  rng: np.random.Generator | None = None,
   num_threads: int = 0,
 ) -> np.ndarray:
-  """The frames of a video file as they are meant to be shown.
+  """Returns the frames of a video file as they are meant to be shown.
 
   The display matrix (rotation and mirroring that phones write instead of
   turning the pixels) is applied. With `num_frames` only these are kept of a
@@ -35,9 +34,8 @@ def load_video(
 
   Args:
     path: the file.
-    num_frames: how many frames to return; None returns all.
-    mode: which frames, a rule of `a2r.core.images.frame_indices`.
-    rng: numpy generator, for the rule 'rand'.
+    num_frames: T, evenly spaced, the first and the last among them; None
+      returns all frames.
     num_threads: threads that decode; 0 leaves it to FFmpeg, and 1 is best
       where several files are read at once.
 
@@ -48,26 +46,34 @@ def load_video(
     VideoError: the file is missing, empty, not a video, damaged or cut short.
   """
   path = os.fspath(path)
-  if not os.path.isfile(path):
-    raise VideoError(f"{path}: no such file")
-  if os.path.getsize(path) == 0:
-    raise VideoError(f"{path}: the file is empty (0 bytes)")
-  if num_frames is None:
-    frames = [_to_rgb(frame) for frame in _decode(path, num_threads)]
-  else:
-    frames = _chosen(path, num_frames, mode, rng, num_threads)
-  sizes = sorted({frame.shape for frame in frames})
+  kept, num_available, size = {}, 0, 0
+  for index, frame in enumerate(_decode(path, num_threads)):
+    num_available += 1
+    size += frame.width * frame.height * 3 // 2
+    if num_frames is None or size <= _MAX_KEPT:
+      kept[index] = frame
+  indices = range(num_available)
+  if num_frames is not None:
+    indices = images.frame_indices(num_available, num_frames).tolist()
+  if len(kept) < num_available:
+    kept = {
+      index: frame
+      for index, frame in enumerate(_decode(path, num_threads))
+      if index in indices
+    }
+  pictures = {index: _to_rgb(kept[index]) for index in sorted(set(indices))}
+  sizes = sorted({picture.shape for picture in pictures.values()})
   if len(sizes) > 1:
     raise VideoError(
       f"{path}: the picture size changes from {sizes[0][:2]} to {sizes[1][:2]}"
     )
-  return np.stack(frames)
+  return np.stack([pictures[index] for index in indices])
 
 
 def load_times(
   path: str | os.PathLike, times: Sequence[float], *, tolerance: float
 ) -> np.ndarray:
-  """The frames of a video file that are shown at given times.
+  """Returns the frames of a video file that are shown at given times.
 
   Only what lies between the first and the last of them is decoded, from the
   key frame before it.
@@ -84,83 +90,59 @@ def load_times(
     VideoError: the file cannot be read, or has no frame at one of the times.
   """
   path = os.fspath(path)
-  if not os.path.isfile(path):
-    raise VideoError(f"{path}: no such file")
-  nearest: list[tuple[float, av.VideoFrame | None]] = [(np.inf, None)] * len(
-    times
-  )
-  try:
-    with av.open(path) as container:
-      if not container.streams.video:
-        raise VideoError(f"{path}: holds no video stream")
-      stream = container.streams.video[0]
-      stream.thread_type = "AUTO"
-      container.seek(int(times[0] / stream.time_base), stream=stream)
-      for frame in container.decode(stream):
-        if frame.is_corrupt:
-          raise VideoError(f"{path}: the frame at {frame.time} s is damaged")
-        if frame.time is None:
-          continue
-        for place, time in enumerate(times):
-          distance = abs(frame.time - time)
-          if distance < nearest[place][0]:
-            nearest[place] = distance, frame
-        if frame.time > times[-1] + tolerance:
-          break
-  except (av.error.FFmpegError, EOFError) as error:
-    raise VideoError(f"{path}: not a readable video: {error}") from error
+  nearest = [(np.inf, None)] * len(times)  # Distance in seconds, frame.
+  with _open(path) as (container, stream):
+    container.seek(int(times[0] / stream.time_base), stream=stream)
+    for frame in container.decode(stream):
+      if frame.is_corrupt:
+        raise VideoError(f"{path}: the frame at {frame.time} s is damaged")
+      if frame.time is None:
+        continue
+      for place, time in enumerate(times):
+        distance = abs(frame.time - time)
+        if distance < nearest[place][0]:
+          nearest[place] = distance, frame
+      if frame.time > times[-1] + tolerance:
+        break
   for time, (distance, _) in zip(times, nearest, strict=True):
     if distance > tolerance:
       raise VideoError(f"{path}: no frame at {time:.3f} s")
   return np.stack([_to_rgb(frame) for _, frame in nearest])
 
 
-def _chosen(path, num_frames, mode, rng, num_threads) -> list[np.ndarray]:
-  """`num_frames` pictures of a video, decoded once if it is short."""
-  decoded, num_available, size = {}, 0, 0
-  for index, frame in enumerate(_decode(path, num_threads)):
-    num_available += 1
-    size += frame.width * frame.height * 3 // 2
-    if size <= _MAX_KEPT:
-      decoded[index] = frame
-  indices = images.frame_indices(num_available, num_frames, mode, rng=rng)
-  wanted = {int(index) for index in indices}
-  if size > _MAX_KEPT:
-    decoded.clear()
-    for index, frame in enumerate(_decode(path, num_threads)):
-      if index in wanted:
-        decoded[index] = frame
-  pictures = {index: _to_rgb(decoded[index]) for index in sorted(wanted)}
-  return [pictures[int(index)] for index in indices]
-
-
-def _decode(path: str, num_threads: int) -> Iterator[av.VideoFrame]:
-  """Yields every frame of the first video stream, or raises VideoError."""
-  num_decoded, end = 0, 0.0
+@contextlib.contextmanager
+def _open(path: str):
+  """Opens a file and its first video stream; what fails is a VideoError."""
+  if not os.path.isfile(path):
+    raise VideoError(f"{path}: no such file")
+  if os.path.getsize(path) == 0:
+    raise VideoError(f"{path}: the file is empty (0 bytes)")
   try:
     with av.open(path) as container:
       if not container.streams.video:
         raise VideoError(f"{path}: holds no video stream")
       stream = container.streams.video[0]
       stream.thread_type = "AUTO"
-      stream.codec_context.thread_count = num_threads
-      duration = _duration(container, stream)
-      for frame in container.decode(stream):
-        if frame.is_corrupt:
-          raise VideoError(f"{path}: frame {num_decoded} is damaged")
-        num_decoded += 1
-        end = max(
-          end,
-          (frame.time or 0.0)
-          - (stream.start_time or 0) * float(stream.time_base or 0),
-        )
-        yield frame
-      end += 1.0 / float(stream.guessed_rate or 25)
+      yield container, stream
   except (av.error.FFmpegError, EOFError) as error:
-    raise VideoError(
-      f"{path}: not a readable video, after {num_decoded} frames: "
-      f"{error.strerror if hasattr(error, 'strerror') else error}"
-    ) from error
+    reason = getattr(error, "strerror", error)
+    raise VideoError(f"{path}: not a readable video: {reason}") from error
+
+
+def _decode(path: str, num_threads: int) -> Iterator[av.VideoFrame]:
+  """Yields every frame of the first video stream, or raises VideoError."""
+  num_decoded, end = 0, 0.0
+  with _open(path) as (container, stream):
+    stream.codec_context.thread_count = num_threads
+    duration = _duration(container, stream)
+    start = (stream.start_time or 0) * float(stream.time_base or 0)
+    for frame in container.decode(stream):
+      if frame.is_corrupt:
+        raise VideoError(f"{path}: frame {num_decoded} is damaged")
+      num_decoded += 1
+      end = max(end, (frame.time or 0.0) - start)
+      yield frame
+    end += 1.0 / float(stream.guessed_rate or 25)
   if not num_decoded:
     raise VideoError(f"{path}: the video stream holds no readable frame")
   if end < _MIN_SHARE_OF_DURATION * duration:
@@ -184,34 +166,22 @@ def _duration(container, stream) -> float:
 
 
 def _to_rgb(frame: av.VideoFrame) -> np.ndarray:
-  """One decoded frame as uint8 `[H, W, 3]`, turned as its file asks."""
+  """Returns a frame as uint8 `[H, W, 3]`, turned as its file asks.
+
+  By FFmpeg's display matrix a pixel in column p and row q is shown in column
+  a p + c q and row b p + d q (up to a shift), where a, b, c, d are its entries
+  [0, 0], [0, 1], [1, 0], [1, 1]; to the nearest quarter turn, with mirroring.
+  """
   pixels = frame.to_ndarray(format="rgb24")
   for side_data in frame.side_data:
     if side_data.type == av.sidedata.sidedata.Type.DISPLAYMATRIX:
       matrix = np.frombuffer(bytes(side_data), "<i4").reshape(3, 3)
-      return np.ascontiguousarray(_turn(pixels, matrix))
-  return pixels
-
-
-def _turn(pixels: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-  """Applies a display matrix, to the nearest quarter turn, with mirroring.
-
-  A pixel in column p and row q is shown in column a p + c q and row b p + d q
-  (up to a shift), where a, b, c, d are matrix[0, 0], [0, 1], [1, 0], [1, 1].
-
-  Args:
-    pixels: `[H, W, 3]` as stored.
-    matrix: `[3, 3]`, FFmpeg's AV_PKT_DATA_DISPLAYMATRIX.
-
-  Returns:
-    `[H, W, 3]` or `[W, H, 3]`.
-  """
-  (a, b), (c, d) = matrix[:2, :2].astype(np.int64)
-  if abs(b) > abs(a):
-    pixels = pixels.swapaxes(0, 1)
-    a, d = c, b
-  if a < 0:
-    pixels = pixels[:, ::-1]
-  if d < 0:
-    pixels = pixels[::-1]
-  return pixels
+      (a, b), (c, d) = matrix[:2, :2].astype(np.int64)
+      if abs(b) > abs(a):
+        pixels = pixels.swapaxes(0, 1)
+        a, d = c, b
+      if a < 0:
+        pixels = pixels[:, ::-1]
+      if d < 0:
+        pixels = pixels[::-1]
+  return np.ascontiguousarray(pixels)

@@ -2,7 +2,7 @@
 
 A reader is a function `open_clips(path, options) -> Clips`. It checks what it
 can before it reads a picture, and raises a ValueError of one line that names
-the file and, where there is one, the line or the episode.
+the file and, where there is one, the line or the episode. Letters: T frames.
 """
 
 import csv
@@ -12,15 +12,14 @@ import pathlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
+from a2r.core import images as core_images
+from data import images
 from data.records import Record
 
-TRUE = ("true", "yes", "1", "success")
-FALSE = ("false", "no", "0", "failure")
-NO_SUCCESS = (
-  "NO SUCCESS FIELD: nothing in the data set tells success from failure, so "
-  "every episode counts as a success. Name a field with "
-  "--config.data.robot.success_key=..."
-)
+_BOOLEANS = dict.fromkeys(("true", "yes", "1", "success"), True)
+_BOOLEANS |= dict.fromkeys(("false", "no", "0", "failure"), False)
 # Names of fields that tell success, the surest first.
 _SUCCESS = ("success", "is_success", "next.success", "episode_success")
 _REWARD = ("next.reward", "reward")
@@ -75,9 +74,9 @@ def parse_boolean(value: Any, where: str) -> bool:
     ValueError: neither true nor false; begins with `where`.
   """
   word = str(value).strip().lower()
-  if word not in TRUE + FALSE:
+  if word not in _BOOLEANS:
     raise ValueError(f"{where}: success is {value!r}, neither true nor false")
-  return word in TRUE
+  return _BOOLEANS[word]
 
 
 def json_lines(file: pathlib.Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -120,34 +119,63 @@ def csv_rows(
     raise ValueError(f"{file}: not a UTF-8 text ({error.reason})") from error
 
 
-def choose_success(key: str, names: Sequence[str], where: str) -> str | None:
-  """Returns the field that tells success: `key`, or found by name, or None.
+def choose_success(
+  options: Options, names: Sequence[str], where: str
+) -> tuple[str | None, str]:
+  """Returns the field that tells success, and a note on it.
 
-  Names may have a path before them, such as 'episode_metadata/success'.
+  It is the one asked for, or found by its name, which may have a path before
+  it, such as 'episode_metadata/success'; None where there is none.
 
   Raises:
-    ValueError: there is no field `key`; lists what there is.
+    ValueError: there is no field of the name asked for; lists what there is.
   """
-  if key:
-    if key not in names:
-      raise ValueError(
-        f"{where}: no field {key!r} (data.robot.success_key); it has "
-        f"{sorted(set(names))}"
-      )
-    return key
-  for wanted in _SUCCESS + _REWARD:
-    for name in names:
-      if name.rpartition("/")[2] == wanted:
-        return name
-  return None
-
-
-def success_note(key: str, threshold: float) -> str:
-  """Returns the note on the field that was chosen."""
-  return (
-    f"an episode is a success where its {key!r} reaches {threshold:g} "
+  key = options.success_key
+  if key and key not in names:
+    raise ValueError(
+      f"{where}: no field {key!r} (data.robot.success_key); it has "
+      f"{sorted(set(names))}"
+    )
+  likely = [
+    name
+    for wanted in _SUCCESS + _REWARD
+    for name in names
+    if name.rpartition("/")[2] == wanted
+  ]
+  key = key or next(iter(likely), None)
+  if key is None:
+    return None, (
+      "NO SUCCESS FIELD: nothing in the data set tells success from failure, "
+      "so every episode counts as a success. Name a field with "
+      "--config.data.robot.success_key=..."
+    )
+  return key, (
+    f"an episode is a success where its {key!r} reaches "
+    f"{options.success_threshold:g} "
     "(--config.data.robot.success_key, .success_threshold)"
   )
+
+
+def load_pictures(
+  files: Sequence[bytes | pathlib.Path], num_frames: int, where: str
+) -> np.ndarray:
+  """Returns T of an episode's pictures, `[T, H, W, 3]` uint8.
+
+  Args:
+    files: of all its pictures, in memory or on disk.
+    num_frames: T.
+    where: the episode, for the error.
+
+  Raises:
+    ValueError: no pictures, or one that cannot be read.
+  """
+  if not files:
+    raise ValueError(f"{where}: it has no frames")
+  indices = core_images.frame_indices(len(files), num_frames)
+  try:
+    return np.stack([images.load_rgb(files[index]) for index in indices])
+  except (OSError, SyntaxError, ValueError) as error:
+    raise ValueError(f"{where}: an unreadable picture ({error})") from error
 
 
 def identify(*files: pathlib.Path) -> list[list[Any]]:

@@ -25,33 +25,8 @@ _OPTIONAL = ("task", "template", "environment", "source")
 _OUTCOMES = {"success": True, "failure": False}
 _MANIFESTS = (".csv", ".jsonl")
 _SUFFIXES = (".mp4", ".webm", ".mkv", ".mov", ".avi", ".m4v", ".gif")
-
-
-@dataclasses.dataclass(frozen=True)
-class Entry:
-  """One video of a manifest.
-
-  Attributes:
-    video: path of the file.
-    instruction: what the clip is about.
-    success: whether it does it.
-    line: line in the manifest, from 1; without one, the clip's number.
-    name: the video as the manifest has it.
-    task: name of the task; the instruction where none is given.
-    template: the instruction's template, or ''.
-    environment: where it was taken, or ''.
-    source: who acted; 'video' where it is not said.
-  """
-
-  video: pathlib.Path
-  instruction: str
-  success: bool
-  line: int
-  name: str
-  task: str = ""
-  template: str = ""
-  environment: str = ""
-  source: str = "video"
+# A video file and all that is known of its clip but the pictures.
+Entry = tuple[pathlib.Path, Record]
 
 
 def open_clips(path: str | pathlib.Path, options: base.Options) -> base.Clips:
@@ -64,32 +39,28 @@ def open_clips(path: str | pathlib.Path, options: base.Options) -> base.Clips:
   entries = load_manifest(path)
 
   def read(start, stop):
-    for entry in entries[start:stop]:
-      yield Record(
-        frames=video.load_video(entry.video, num_frames=options.num_frames),
-        instruction=entry.instruction,
-        template=entry.template,
-        task=entry.task,
-        success=entry.success,
-        source=entry.source,
-        environment=entry.environment,
-        seed=entry.line,
-        name=entry.name,
-      )
+    for file, record in entries[start:stop]:
+      frames = video.load_video(file, num_frames=options.num_frames)
+      yield dataclasses.replace(record, frames=frames)
 
+  names = ("instruction", "success", "name", *_OPTIONAL)
   spec = {
     "made_by": "data.folder",
     "num_frames": options.num_frames,
     "videos": [
-      dataclasses.asdict(entry) | {"video": base.identify(entry.video)[0]}
-      for entry in entries
+      {"video": base.identify(file)[0], "line": record.seed}
+      | {name: getattr(record, name) for name in names}
+      for file, record in entries
     ],
   }
   return base.Clips(len(entries), read, spec)
 
 
 def load_manifest(path: str | pathlib.Path) -> list[Entry]:
-  """Returns the entries of a `.csv` or `.jsonl` manifest, or of folders.
+  """Returns the videos of a `.csv` or `.jsonl` manifest, or of folders.
+
+  The seed of a clip is its line in the manifest, from 1; without one, its
+  number. Its name is its path as the manifest has it.
 
   Raises:
     ValueError: a file or column that is missing, a line that cannot be read,
@@ -98,7 +69,7 @@ def load_manifest(path: str | pathlib.Path) -> list[Entry]:
   """
   path = pathlib.Path(path).expanduser()
   if path.is_dir():
-    return _folder_entries(path)
+    return _load_folder(path)
   if not path.is_file():
     raise ValueError(f"{path}: no such manifest")
   suffix = path.suffix.lower()
@@ -122,8 +93,8 @@ def load_manifest(path: str | pathlib.Path) -> list[Entry]:
   return [_entry(path, line, row) for line, row in rows]
 
 
-def _folder_entries(root: pathlib.Path) -> list[Entry]:
-  """Entries of `<root>/<instruction>/{success,failure}/<video>`."""
+def _load_folder(root: pathlib.Path) -> list[Entry]:
+  """The videos `<root>/<instruction>/{success,failure}/<video>`."""
   files = sorted(
     file
     for file in root.glob("*/*/*")
@@ -138,16 +109,16 @@ def _folder_entries(root: pathlib.Path) -> list[Entry]:
   entries = []
   for number, file in enumerate(files, 1):
     instruction = " ".join(file.parents[1].name.replace("_", " ").split())
-    entries.append(
-      Entry(
-        video=file,
-        instruction=instruction,
-        success=_OUTCOMES[file.parent.name],
-        line=number,
-        name=file.relative_to(root).as_posix(),
-        task=instruction,
-      )
+    record = Record(
+      frames=(),
+      instruction=instruction,
+      task=instruction,
+      success=_OUTCOMES[file.parent.name],
+      source="video",
+      seed=number,
+      name=file.relative_to(root).as_posix(),
     )
+    entries.append((file, record))
   return entries
 
 
@@ -183,4 +154,5 @@ def _entry(path: pathlib.Path, line: int, row: dict[str, Any]) -> Entry:
   texts["task"] = texts["task"] or texts["instruction"]
   texts["source"] = texts["source"] or "video"
   success = base.parse_boolean(row["success"], where)
-  return Entry(video=file, success=success, line=line, name=name, **texts)
+  record = Record(frames=(), success=success, seed=line, name=name, **texts)
+  return file, record

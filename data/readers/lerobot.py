@@ -13,18 +13,21 @@ of one camera, the instruction is the episode's first task.
 Letters: T frames.
 """
 
+import collections
+import contextlib
 import dataclasses
-import io
 import json
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow
+import pyarrow.parquet
 
-from a2r.core import images as core_images
-from data import images, video
-from data.readers import base, parquet
+from a2r.core import checks, images
+from data import video
+from data.readers import base
 from data.records import Record
 
 _LABELS = ("episode_index", "success")
@@ -68,9 +71,7 @@ def open_clips(path: str | pathlib.Path, options: base.Options) -> base.Clips:
     success, more = _read_labels(path / options.labels, episodes)
     episodes = [episode for episode in episodes if episode.index in success]
   else:
-    success, more = _find_success(
-      path, episodes, options.success_key, options.success_threshold
-    )
+    success, more = _find_success(path, episodes, options)
   fps = float(info["fps"])
 
   def read(start, stop):
@@ -124,41 +125,33 @@ def _load_info(path: pathlib.Path) -> dict[str, Any]:
 
 def _choose_camera(path, info, camera: str) -> tuple[str, list[str]]:
   """The camera asked for, or the first one where that is '', and notes."""
-
-  def is_depth(feature):
+  cameras = []
+  for key, feature in info["features"].items():
     about = (feature.get("info") or {}) | (feature.get("video_info") or {})
-    return about.get("is_depth_map") or about.get("video.is_depth_map")
-
-  cameras = [
-    key
-    for key, feature in info["features"].items()
-    if feature["dtype"] in ("video", "image") and not is_depth(feature)
-  ]
+    depth = about.get("is_depth_map") or about.get("video.is_depth_map")
+    if feature["dtype"] in ("video", "image") and not depth:
+      cameras.append(key)
   if camera in cameras:
     return camera, []
   if camera or not cameras:
     raise ValueError(
       f"{path}: no camera {camera!r}; data.robot.camera is one of {cameras}"
     )
-  if len(cameras) == 1:
-    return cameras[0], []
-  return cameras[0], [
-    f"of the cameras {cameras} the first is used; "
-    "--config.data.robot.camera=... names another"
-  ]
+  note = f"of the cameras {cameras} the first is used; "
+  note += "--config.data.robot.camera=... names another"
+  return cameras[0], [note] * (len(cameras) > 1)
 
 
 def _load_episodes(path, info, camera) -> list[Episode]:
   """The episodes in order of their index."""
+  rows = []
   if info["merged"]:
-    files = sorted((path / "meta" / "episodes").glob("*/*.parquet"))
-    rows = [
-      row for f in files for row in parquet.load_rows(f, not_like="stats/")
-    ]
+    for file in sorted((path / "meta" / "episodes").glob("*/*.parquet")):
+      names = [n for n in _column_names(file) if not n.startswith("stats/")]
+      rows += _read_table(file, names).to_pylist()
   else:
     file = path / "meta" / "episodes.jsonl"
-    lines = base.json_lines(file) if file.is_file() else ()
-    rows = [row for _, row in lines]
+    rows += [row for _, row in base.json_lines(file)] if file.is_file() else ()
   if not rows:
     raise ValueError(f"{path}: meta/ lists no episode")
   try:
@@ -209,7 +202,7 @@ def _episode(path, info, camera, row) -> Episode:
 
 
 def _read_labels(file, episodes) -> tuple[dict[int, bool], list[str]]:
-  """Success by episode, as the user's table has it."""
+  """Success by episode, as the user's table has it; and notes."""
   if not file.is_file():
     raise ValueError(f"data.robot.labels: no such file: {file}")
   columns, rows = base.csv_rows(file)
@@ -228,66 +221,80 @@ def _read_labels(file, episodes) -> tuple[dict[int, bool], list[str]]:
     success[int(index)] = base.parse_boolean(row["success"], where)
   if not success:
     raise ValueError(f"{file}: lists no episode")
-  left = len(known) - len(success)
-  return success, [
-    f"{file} lists {len(success)} of {len(known)} episodes: the others are "
-    "left out"
-  ] * (left > 0)
+  note = f"{file} lists {len(success)} of {len(known)} episodes: "
+  note += "the others are left out"
+  return success, [note] * (len(success) < len(known))
 
 
 def _find_success(
-  path, episodes: Sequence[Episode], key: str, threshold: float
+  path, episodes: Sequence[Episode], options: base.Options
 ) -> tuple[dict[int, bool], list[str]]:
-  """Success by episode, from a field of the data set."""
+  """Success by episode, from a field of episodes or of frames; and notes."""
   files = list(dict.fromkeys(episode.data for episode in episodes))
   of_episode = sorted(episodes[0].row)
-  of_frame = parquet.column_names(files[0])
-  key = base.choose_success(key, [*of_episode, *of_frame], str(path))
+  names = [*of_episode, *_column_names(files[0])]
+  key, note = base.choose_success(options, names, str(path))
   if key is None:
-    return dict.fromkeys((e.index for e in episodes), True), [base.NO_SUCCESS]
-  reached = {}
+    return dict.fromkeys((e.index for e in episodes), True), [note]
+  values = collections.defaultdict(list)
   if key in of_episode:
-    reached = {episode.index: episode.row[key] for episode in episodes}
+    values |= {e.index: [e.row[key]] for e in episodes if key in e.row}
   else:
     for file in files:
-      numbers, values = parquet.load_numbers(file, "episode_index", key)
-      for number, value in zip(numbers.tolist(), values.tolist(), strict=True):
-        reached[int(number)] = max(value, reached.get(int(number), -np.inf))
+      table = _read_table(file, ["episode_index", key])
+      columns = (table[name].to_pylist() for name in ("episode_index", key))
+      for index, value in zip(*columns, strict=True):
+        values[index].append(value)
   success = {}
   for episode in episodes:
     where = f"{path}, episode {episode.index}"
-    value = reached.get(episode.index)
-    if value is None:
+    if not values[episode.index]:
       raise ValueError(f"{where}: it has no {key!r}")
-    try:  # One number or several.
-      largest = float(np.max(np.asarray(value, np.float64)))
+    try:  # Single numbers, or several in a row.
+      numbers = np.array(values[episode.index], np.float64)
     except (ValueError, TypeError) as error:
+      value = values[episode.index][0]
       raise ValueError(f"{where}: {key!r} is {value!r}, no number") from error
-    success[episode.index] = largest >= threshold
-  return success, [base.success_note(key, threshold)]
+    # A missing number, which is not a number, is no maximum.
+    reached = np.fmax.reduce(numbers, axis=None)
+    success[episode.index] = bool(reached >= options.success_threshold)
+  return success, [note]
 
 
 def _load_frames(path, episode, camera, fps, num_frames) -> np.ndarray:
   """`[T, H, W, 3]` uint8."""
-  indices = core_images.frame_indices(episode.length, num_frames, "ends")
   if episode.video is not None:
+    indices = images.frame_indices(episode.length, num_frames)
     times = [episode.start + index / fps for index in indices]
     return video.load_times(episode.video, times, tolerance=0.5 / fps)
   where = f"{path}, episode {episode.index}"
-  stored = parquet.load_where(
-    episode.data, camera, "episode_index", episode.index
-  )
+  rows = [("episode_index", "=", episode.index)]
+  stored = _read_table(episode.data, [camera], filters=rows)[camera].to_pylist()
   if len(stored) != episode.length:
     raise ValueError(
       f"{where}: {len(stored)} pictures of {camera!r}, {episode.length} frames "
       "expected"
     )
-  pictures = []
-  try:  # A table holds the pictures, or names files for them.
-    for index in indices:
-      inside, name = stored[index]["bytes"], stored[index]["path"]
-      file = io.BytesIO(inside) if inside else path / name
-      pictures.append(images.load_rgb(file))
-    return np.stack(pictures)
-  except (OSError, ValueError, TypeError) as error:
-    raise ValueError(f"{where}: an unreadable picture ({error})") from error
+  # A table holds the pictures, or names files for them.
+  files = [row["bytes"] or path / str(row["path"]) for row in stored]
+  return base.load_pictures(files, num_frames, where)
+
+
+def _column_names(file: pathlib.Path) -> list[str]:
+  with _readable(file):
+    return pyarrow.parquet.read_schema(file).names
+
+
+def _read_table(file: pathlib.Path, names, **options) -> pyarrow.Table:
+  with _readable(file):
+    return pyarrow.parquet.read_table(file, columns=names, **options)
+
+
+@contextlib.contextmanager
+def _readable(file: pathlib.Path):
+  """Raises a ValueError that names the table where it cannot be read."""
+  try:
+    yield
+  except (pyarrow.ArrowException, OSError, KeyError) as error:
+    reason = checks.one_line(error)
+    raise ValueError(f"{file}: not a readable table ({reason})") from error

@@ -4,20 +4,18 @@ RLDS (https://github.com/google-research/rlds), the format of Open X-Embodiment:
 a folder with dataset_info.json, features.json and TFRecord shards, in which
 each example is an episode and has `steps`, pictures among them. Fields are
 named by their way from the episode: 'steps/observation/image'.
-
-Letters: T frames.
 """
 
-import io
+import functools
+import operator
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
 
-from a2r.core import images as core_images
-from data import images
+from a2r.core import trees
 from data.readers import base
 from data.records import Record
 
@@ -59,15 +57,19 @@ def open_clips(path: str | pathlib.Path, options: base.Options) -> base.Clips:
     episodes = _load_episodes(builder, chosen, keys, pictures)
     for number, episode in enumerate(episodes, start):
       name = f"{split} episode {number}"
+      where = f"{folder}, {name}"
       success = True
       if keys["success"]:
         values = map(np.max, episode[keys["success"]])
         reached = max(map(float, values), default=-np.inf)
         success = reached >= options.success_threshold
-      where = f"{folder}, {name}"
-      instruction = _instruction(episode[keys["instruction"]], where)
+      texts = episode[keys["instruction"]] or [b""]
+      instruction = " ".join(texts[0].decode(errors="replace").split())
+      if not instruction:
+        raise ValueError(f"{where}: the instruction is empty")
+      files = episode[keys["camera"]]
       yield Record(
-        frames=_frames(episode[keys["camera"]], options.num_frames, where),
+        frames=base.load_pictures(files, options.num_frames, where),
         instruction=instruction,
         task=instruction,
         success=success,
@@ -107,7 +109,7 @@ def _flatten(feature, prefix: str = "") -> Iterator[tuple[str, Any]]:
   inner = getattr(feature, "feature", None)
   if prefix.rstrip("/") == _STEPS and inner is not None:
     feature = inner
-  if isinstance(feature, Mapping) or hasattr(feature, "items"):
+  if hasattr(feature, "items"):
     for key, value in feature.items():
       yield from _flatten(value, f"{prefix}{key}/")
   else:
@@ -128,24 +130,16 @@ def _choose_fields(folder, fields, pictures, options: base.Options):
     if key not in pictures + texts and tuple(feature.shape) in ((), (1,))
   ]
   likely = [key for key in texts if "instruction" in key or "language" in key]
-  success = base.choose_success(options.success_key, numbers, str(folder))
-  keys = {
-    "camera": _pick(folder, "camera", options.camera, pictures, pictures),
-    "instruction": _pick(
-      folder, "instruction_key", options.instruction_key, texts, likely
-    ),
-    "success": success,
-  }
-  return keys, [
-    f"pictures are {keys['camera']!r}, instructions {keys['instruction']!r}",
-    base.success_note(success, options.success_threshold)
-    if success
-    else base.NO_SUCCESS,
-  ]
+  success, note = base.choose_success(options, numbers, str(folder))
+  camera = _pick(folder, options, "camera", pictures, pictures)
+  instruction = _pick(folder, options, "instruction_key", texts, likely)
+  keys = {"camera": camera, "instruction": instruction, "success": success}
+  return keys, [f"pictures are {camera!r}, instructions {instruction!r}", note]
 
 
-def _pick(folder, option: str, name: str, known, likely) -> str:
+def _pick(folder, options, option: str, known, likely) -> str:
   """The field asked for by name, or the only likely one."""
+  name = getattr(options, option)
   if name in known:
     return name
   plain = [key for key in likely if key.rpartition("/")[2] in _PLAIN]
@@ -164,18 +158,7 @@ def _load_episodes(builder, split: str, keys, pictures):
   Pictures are files as they are stored: few of them are needed.
   """
 
-  def follow(value, way):
-    for key in way:
-      value = value[key]
-    return value
-
-  decoders: dict[str, Any] = {}
-  for name in pictures:
-    *way, last = name.split("/")
-    inner = decoders
-    for key in way:
-      inner = inner.setdefault(key, {})
-    inner[last] = tfds.decode.SkipDecoding()
+  decoders = trees.nest({k: tfds.decode.SkipDecoding() for k in pictures})
   for episode in tfds.as_numpy(
     builder.as_dataset(split=split, decoders=decoders, shuffle_files=False)
   ):
@@ -184,30 +167,8 @@ def _load_episodes(builder, split: str, keys, pictures):
     for name in filter(None, keys.values()):
       first, *way = name.split("/")
       values[name] = (
-        [follow(step, way) for step in steps]
+        [functools.reduce(operator.getitem, way, step) for step in steps]
         if first == _STEPS
-        else [follow(episode, [first, *way])]
+        else [functools.reduce(operator.getitem, way, episode[first])]
       )
     yield values
-
-
-def _instruction(values, where: str) -> str:
-  """The text of the first step."""
-  text = values[0].decode(errors="replace") if values else ""
-  text = " ".join(text.split())
-  if not text:
-    raise ValueError(f"{where}: the instruction is empty")
-  return text
-
-
-def _frames(encoded, num_frames: int, where: str) -> np.ndarray:
-  """`[T, H, W, 3]` uint8 of the pictures of all steps, files in memory."""
-  if not encoded:
-    raise ValueError(f"{where}: it has no steps")
-  indices = core_images.frame_indices(len(encoded), num_frames, "ends")
-  try:
-    return np.stack(
-      [images.load_rgb(io.BytesIO(encoded[index])) for index in indices]
-    )
-  except (OSError, ValueError) as error:
-    raise ValueError(f"{where}: an unreadable picture ({error})") from error

@@ -36,41 +36,29 @@ GOOD = [
 
 def test_csv(clips):
   entries = folder.load_manifest(_write(clips, GOOD))
-  assert [entry.success for entry in entries] == [True, False]
-  assert [entry.line for entry in entries] == [2, 3]
-  assert {entry.instruction for entry in entries} == {"closing drawer"}
-  assert {entry.task for entry in entries} == {"closing drawer"}
-  assert entries[0].video == clips / "a.gif"
-  assert [entry.name for entry in entries] == ["a.gif", "b.gif"]
+  assert [file for file, _ in entries] == [clips / "a.gif", clips / "b.gif"]
+  for (_, clip), line in zip(entries, (2, 3), strict=True):
+    assert clip.instruction == clip.task == "closing drawer"
+    assert (clip.seed, clip.success) == (line, line == 2)
+    assert clip.name == "ab"[line - 2] + ".gif"
 
 
 def test_json_lines_and_optional_columns(clips):
-  rows = [
-    {"video": "a.gif", "instruction": "closing it", "success": True},
-    {
-      "video": str(clips / "b.gif"),
-      "instruction": "closing drawer",
-      "success": 0,
-      "task": "close",
-      "environment": "kitchen",
-    },
-  ]
-  lines = [json.dumps(rows[0]), "", json.dumps(rows[1])]
-  entries = folder.load_manifest(_write(clips, lines, "m.jsonl"))
-  assert [entry.line for entry in entries] == [1, 3]
-  assert (entries[1].task, entries[1].environment) == ("close", "kitchen")
-  assert not entries[1].success
-
-
-def test_json_lines_end_at_line_ends_only(clips):
-  row = {"video": "a.gif", "success": True, "environment": "a\u2028b\x85c"}
-  lines = [
-    json.dumps(row | {"instruction": name}, ensure_ascii=False)
-    for name in ("one", "two")
-  ]
-  (clips / "m.jsonl").write_bytes("\r\n".join(lines).encode())
-  entries = folder.load_manifest(clips / "m.jsonl")
-  assert [(e.line, e.instruction) for e in entries] == [(1, "one"), (2, "two")]
+  row = {
+    "instruction": "closing it",
+    "success": True,
+    "environment": "a\u2028b",
+  }
+  other = {"video": str(clips / "b.gif"), "success": 0, "task": "close"}
+  rows = [row | {"video": "a.gif"}, row | other]
+  # They end at line ends only.
+  lines = [json.dumps(row, ensure_ascii=False) for row in rows]
+  path = clips / "m.jsonl"
+  path.write_bytes("\r\n\r\n".join(lines).encode())
+  (_, first), (file, second) = folder.load_manifest(path)
+  assert (first.seed, second.seed, file) == (1, 3, clips / "b.gif")
+  assert (second.task, second.environment) == ("close", "a b")
+  assert first.success and not second.success
 
 
 def test_folders_say_what_a_manifest_would(clips):
@@ -80,11 +68,11 @@ def test_folders_say_what_a_manifest_would(clips):
     (clips / name).rename(target)
   target.with_name("notes.txt").write_text("not a video")
   entries = folder.load_manifest(clips / "all")
-  assert [(e.name, e.success) for e in entries] == [
+  assert [(clip.name, clip.success) for _, clip in entries] == [
     ("close_the drawer/failure/b.gif", False),
     ("close_the drawer/success/a.gif", True),
   ]
-  assert {entry.instruction for entry in entries} == {"close the drawer"}
+  assert {clip.instruction for _, clip in entries} == {"close the drawer"}
   with pytest.raises(ValueError, match="<instruction>/success"):
     folder.load_manifest(clips / "all" / "close_the drawer")
 
