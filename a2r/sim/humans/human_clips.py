@@ -12,7 +12,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from a2r.sim.humans import motion, props, scenes, templates
+from a2r.sim.humans import hand, motion, props, scenes, templates
 from a2r.sim.rendering import batches, geometry
 
 TEMPLATES = templates.TEMPLATES
@@ -57,30 +57,28 @@ def sample_clips(
   held_out = jnp.broadcast_to(jnp.asarray(held_out, jnp.int32), labels.shape)
   sample = jax.vmap(functools.partial(_sample_frames, num_frames))
   scene, still, moving, point = sample(rngs, labels, held_out)
-  of_still, of_moving = types()
-  boxes = range(of_still.index(geometry.BOX), len(of_still))
+  case = still.types.index(geometry.BOX)
   frames = batches.draw(
-    batches.Layer(of_still, still),
-    batches.Layer(of_moving, moving),
+    still,
+    moving,
     scene.camera,
     scene.light,
-    casters=tuple(boxes)[:4],
+    casters=range(case, case + 4),
     image_size=image_size,
   )
   start, stop = point[:, 0], point[:, -1]
-  color = scene.color
-  return Clips(frames, scene.things.nouns, color, start, stop - start)
+  return Clips(frames, scene.things.nouns, scene.color, start, stop - start)
 
 
 def _sample_frames(num_frames, rng, label, held_out):
-  """The scene, its `Geoms` `[1, G]` and `[T, G]`, the moving point `[T, 2]`."""
+  """The scene, its layers `[1, G]` and `[T, G]`, the moving point `[T, 2]`."""
   row = scenes.row_of(label)
   scene = scenes.sample_scene(rng, row, held_out)
 
   def frame(time):
     still, moving, point = _parts(row, scene, time)
     place = _project(scene.camera, point)
-    return props.assemble(still)[1], props.assemble(moving)[1], place
+    return props.assemble(still), props.assemble(moving), place
 
   still, *others = jax.vmap(frame)(jnp.linspace(0.0, 1.0, num_frames))
   return scene, jax.tree.map(lambda x: x[:1], still), *others
@@ -103,19 +101,8 @@ def _props(row, scene, time):
   """
   poses = motion.motion(row, scene, time)
   paint, present = scene.colors.paint, scene.present
-  place = (
-    scene.layout.opener_at,
-    geometry.rotation_about_z(scene.layout.opener_yaw),
-    scene.things.fixture_scale[0],
-    poses.opener,
-    paint[0],
-    paint[1],
-  )
-  drawer, box = props.drawer(*place), props.lidded_box(*place)
-  opener = [
-    props.hide_unless(present[0], props.select(scene.things.is_drawer, *pair))
-    for pair in zip(drawer[:2], box[:2], strict=True)
-  ]
+  *opener, edge = motion.opener(scene, poses.opener)
+  boxes, rods = (props.hide_unless(present[0], parts) for parts in opener)
   faucet, tip = motion.faucet(scene, poses.faucet)
   things = [
     props.hide_unless(
@@ -131,22 +118,16 @@ def _props(row, scene, time):
     )
     for i in range(scenes.NUM_THINGS)
   ]
-  arm = props.arm(
-    poses.fingertip,
-    scene.arm.root,
-    scene.arm.width,
-    scene.arm.spread,
-    scene.colors.skin,
-    paint[9],
-  )
+  arm = hand.arm(poses.fingertip, scene.arm, scene.colors.skin, paint[9])
+  arm = props.hide_unless(row.hand > 0, arm)
+  faucet = props.hide_unless(present[1], faucet)
   kind = row.subject
   point = jnp.select(
     [kind == templates.OPENER, kind == templates.FAUCET],
-    [jnp.where(scene.things.is_drawer, drawer[2], box[2]), tip],
+    [edge, tip],
     poses.center[0],
   )
-  arm = props.hide_unless(row.hand > 0, arm)
-  return *opener, props.hide_unless(present[1], faucet), things, arm, point
+  return boxes, rods, faucet, things, arm, point
 
 
 def _parts(row, scene, time):
@@ -202,19 +183,3 @@ def _furniture(row, scene):
     table,
     props.floor(-0.75, scene.colors.paint[3] * 0.6, scene.colors.grain),
   ]
-
-
-@functools.cache
-def types():
-  """Returns static types: of the still parts and of those that may move."""
-  found = []
-
-  def trace(rng):
-    row = scenes.row_of(0)
-    scene = scenes.sample_scene(rng, row)
-    for parts in _parts(row, scene, 0.0)[:2]:
-      found.append(tuple(sorted(part.kind for part in parts)))
-    return rng
-
-  jax.eval_shape(trace, jax.random.key(0))
-  return found

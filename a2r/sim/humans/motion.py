@@ -31,7 +31,7 @@ class Poses:
   fingertip: jax.Array
 
 
-def motion(row: scenes.Row, scene: scenes.Scene, time) -> Poses:
+def motion(row: templates.Template, scene: scenes.Scene, time) -> Poses:
   """Returns the poses of everything that moves, at `time` in [0, 1]."""
   progress = _smooth(
     (time - scene.arm.begin) / (scene.arm.end - scene.arm.begin)
@@ -62,6 +62,25 @@ def motion(row: scenes.Row, scene: scenes.Scene, time) -> Poses:
     rotation=rotations,
     fingertip=_fingertip(row, scene, touch, time),
   )
+
+
+def opener(scene, opening):
+  """Returns eight boxes, three rods and the point where a hand opens it."""
+  place = (
+    scene.layout.opener_at,
+    geometry.rotation_about_z(scene.layout.opener_yaw),
+    scene.things.fixture_scale[0],
+    opening,
+    scene.colors.paint[0],
+    scene.colors.paint[1],
+  )
+  is_drawer = scene.things.is_drawer
+  drawer, box = props.drawer(*place), props.lidded_box(*place)
+  boxes, rods = (
+    props.select(is_drawer, *pair)
+    for pair in zip(drawer[:2], box[:2], strict=True)
+  )
+  return boxes, rods, jnp.where(is_drawer, drawer[2], box[2])
 
 
 def faucet(scene, turned):
@@ -125,18 +144,7 @@ def _subject_pose(row, scene, progress):
 
 def _touch(row, scene, state, pose):
   """Where the fingers touch the subject."""
-  opener_frame = geometry.rotation_about_z(scene.layout.opener_yaw)
-  plain = (
-    scene.layout.opener_at,
-    opener_frame,
-    scene.things.fixture_scale[0],
-    state,
-    jnp.zeros(3),
-    jnp.zeros(3),
-  )
-  on_opener = jnp.where(
-    scene.things.is_drawer, props.drawer(*plain)[2], props.lidded_box(*plain)[2]
-  )
+  on_opener = opener(scene, state)[2]
   on_faucet = faucet(scene, state * scene.action.turn)[1]
   place = jnp.select(
     [row.subject == templates.OPENER, row.subject == templates.FAUCET],

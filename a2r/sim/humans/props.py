@@ -1,4 +1,4 @@
-"""Props of the procedural human clips: drawer, lidded box, faucet, things, arm.
+"""Props of the procedural human clips: drawer, lidded box, faucet, things.
 
 Every builder returns parts in world coordinates; `assemble` turns them into
 what the renderer takes. The number and types of a builder's parts never hang on
@@ -12,30 +12,29 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from a2r.sim.rendering import geometry
+from a2r.sim.rendering import batches, geometry
 
 _GONE = np.array([0.0, 0.0, -50.0], np.float32)  # Where hidden parts are put.
 _DRAWER_REACH = 0.14  # How far a drawer opens.
 _LID_SWING = 1.9  # How far a lid opens, in radians.
 
-# What can be moved about. Rows: cylinder (radius, half height), box half
-# sizes, capsule (radius, half length, center x, center z); 0 hides a part.
-THINGS = ("cup", "box", "book", "bottle", "can", "ball")
-_CYLINDERS = np.array(
-  [[0.036, 0.045], [0, 0], [0, 0], [0.03, 0.07], [0.03, 0.05], [0, 0]],
-  np.float32,
+# What can be moved about: cylinder (radius, half height), box half sizes,
+# capsule (radius, half length, center x, center z); 0 hides a part.
+_SHAPES = {
+  "cup": ((0.036, 0.045), (0, 0, 0), (0.007, 0.02, 0.044, 0)),
+  "box": ((0, 0), (0.045, 0.036, 0.036), (0, 0, 0, 0)),
+  "book": ((0, 0), (0.07, 0.05, 0.013), (0, 0, 0, 0)),
+  "bottle": ((0.03, 0.07), (0, 0, 0), (0.012, 0.03, 0, 0.08)),
+  "can": ((0.03, 0.05), (0, 0, 0), (0, 0, 0, 0)),
+  "ball": ((0, 0), (0, 0, 0), (0.04, 0, 0, 0)),
+}
+THINGS = tuple(_SHAPES)
+_CYLINDERS, _BOXES, _CAPSULES = map(
+  np.float32, zip(*_SHAPES.values(), strict=True)
 )
-_BOXES = np.array(
-  [[0, 0, 0], [0.045, 0.036, 0.036], [0.07, 0.05, 0.013]] + [[0, 0, 0]] * 3,
-  np.float32,
-)
-_CAPSULES = np.array(
-  [[0.007, 0.02, 0.044, 0.0], [0, 0, 0, 0], [0, 0, 0, 0]]
-  + [[0.012, 0.03, 0.0, 0.08], [0, 0, 0, 0], [0.04, 0.0, 0.0, 0.0]],
-  np.float32,
-)
-RADIUS = np.array([0.036, 0.045, 0.07, 0.03, 0.03, 0.04], np.float32)
-HALF_HEIGHT = np.array([0.045, 0.036, 0.013, 0.07, 0.05, 0.04], np.float32)
+_ROUND = _CAPSULES[:, 0]
+RADIUS = np.maximum.reduce([_CYLINDERS[:, 0], _BOXES[:, 0], _ROUND])
+HALF_HEIGHT = np.maximum.reduce([_CYLINDERS[:, 1], _BOXES[:, 2], _ROUND])
 
 
 class Part(NamedTuple):
@@ -50,13 +49,14 @@ class Part(NamedTuple):
   geom: geometry.Geoms
 
 
-def assemble(parts) -> tuple[tuple[int, ...], geometry.Geoms]:
-  """Returns static types and `Geoms` of `parts`, types ascending."""
+def assemble(parts) -> batches.Layer:
+  """Returns `parts` as the renderer takes them, unbatched, types ascending."""
   kinds, geoms = zip(*sorted(parts, key=lambda part: part.kind), strict=True)
-  return kinds, jax.tree.map(lambda *rows: jnp.stack(rows), *geoms)
+  return batches.Layer(kinds, jax.tree.map(lambda *x: jnp.stack(x), *geoms))
 
 
-def _part(kind, position, rotation, size, rgb, pattern=0.0):
+def make_part(kind, position, rotation, size, rgb, pattern=0.0):
+  """Returns one shape of a static `kind`, of three half sizes."""
   position, pattern = (jnp.asarray(x, jnp.float32) for x in (position, pattern))
   size = jnp.stack([jnp.asarray(half, jnp.float32) for half in size])
   return Part(kind, geometry.Geoms(position, rotation, size, rgb, pattern))
@@ -64,13 +64,13 @@ def _part(kind, position, rotation, size, rgb, pattern=0.0):
 
 def block(position, rotation, half_sizes, rgb, pattern=0.0):
   """Returns one box."""
-  return _part(geometry.BOX, position, rotation, half_sizes, rgb, pattern)
+  return make_part(geometry.BOX, position, rotation, half_sizes, rgb, pattern)
 
 
 def floor(height, rgb, pattern):
   """Returns an endless plane at `height`."""
   position = jnp.array([0.0, 0.0, 1.0]) * height
-  return _part(
+  return make_part(
     geometry.PLANE, position, jnp.eye(3), (0.0, 0.0, 1.0), rgb, pattern
   )
 
@@ -81,7 +81,7 @@ def rod(start, end, radius, rgb):
   length = jnp.linalg.norm(half)
   rotation = geometry.align_z(half)
   size = (radius, length, 0.0)
-  return _part(geometry.CAPSULE, start + half, rotation, size, rgb)
+  return make_part(geometry.CAPSULE, start + half, rotation, size, rgb)
 
 
 def hide_unless(visible, parts):
@@ -202,7 +202,7 @@ def faucet(origin, scale, angle, reach, rgb, handle_rgb):
   def cylinder(z, radius, half):
     size = (radius * scale, half * scale, 0.0)
     position = origin + scale * jnp.array([0.0, 0.0, z])
-    return _part(geometry.CYLINDER, position, upright, size, rgb)
+    return make_part(geometry.CYLINDER, position, upright, size, rgb)
 
   return [
     cylinder(0.009, 0.046, 0.009),
@@ -219,7 +219,7 @@ def thing(kind, center, rotation, scale, rgb, trim_rgb):
   thick, length, x, z = jnp.asarray(_CAPSULES)[kind] * scale
   offset = rotation @ jnp.stack([x, 0.0 * x, z])
   tiny = 1e-4  # A shape of no size is hidden instead of dividing by zero.
-  cylinder = _part(
+  cylinder = make_part(
     geometry.CYLINDER,
     jnp.where(radius > 0, center, _GONE),
     rotation,
@@ -227,7 +227,7 @@ def thing(kind, center, rotation, scale, rgb, trim_rgb):
     rgb,
   )
   box = block(jnp.where(sides[0] > 0, center, _GONE), rotation, sides, rgb)
-  capsule = _part(
+  capsule = make_part(
     geometry.CAPSULE,
     jnp.where(thick > 0, center + offset, _GONE),
     rotation,
@@ -235,47 +235,3 @@ def thing(kind, center, rotation, scale, rgb, trim_rgb):
     jnp.where(length > 0, trim_rgb, rgb),
   )
   return [cylinder, box, capsule]
-
-
-def arm(fingertip, root, width, spread, skin_rgb, sleeve_rgb):
-  """Returns a forearm and a hand whose fingers end at `fingertip`.
-
-  Args:
-    fingertip: `[3]`.
-    root: `[3]` where the arm comes from, out of the picture.
-    width: `[]` relative to a grown-up's arm.
-    spread: `[]` opening between thumb and fingers in meters.
-    skin_rgb: `[3]`.
-    sleeve_rgb: `[3]`.
-  """
-  frame = geometry.align_z(fingertip - root)
-  side, up, forward = frame[:, 0], frame[:, 1], frame[:, 2]
-  palm = fingertip - 0.1 * forward
-  wrist = fingertip - 0.15 * forward
-  cuff = wrist - 0.1 * forward
-
-  def finger(offset):
-    base = palm + 0.03 * forward + offset * side
-    end = fingertip + 0.6 * offset * side + 0.3 * spread * up
-    return rod(base, end, 0.0095 * width, skin_rgb)
-
-  thumb = rod(
-    palm + 0.035 * side,
-    fingertip - 0.03 * forward + 0.02 * side - spread * up,
-    0.011 * width,
-    skin_rgb * 0.92,
-  )
-  hand = _part(
-    geometry.ELLIPSOID,
-    palm,
-    frame,
-    (0.042 * width, 0.02 * width, 0.05),
-    skin_rgb,
-  )
-  return [
-    *[finger(offset) for offset in (-0.026, -0.009, 0.009, 0.026)],
-    thumb,
-    hand,
-    rod(wrist, cuff, 0.026 * width, skin_rgb),
-    rod(cuff, cuff - 0.5 * forward, 0.036 * width, sleeve_rgb),
-  ]

@@ -30,35 +30,6 @@ _PLACES = np.array(
 
 
 @struct.dataclass
-class Row:
-  """A row of `templates.ROWS` as numbers; yes is 1, no 0, chance a half.
-
-  Attributes:
-    subject, grip, tilt, partner: `[]` one of the constants of `templates`.
-    path: `[3, 4]` key poses.
-    state: `[2]` of a fixture at the start and at the end.
-    both, toward_arm, carried, leaves, real, released, hand, edge: `[]`.
-    things: `[K]` bool, which of `props.THINGS` may be the subject.
-  """
-
-  subject: jax.Array
-  grip: jax.Array
-  tilt: jax.Array
-  partner: jax.Array
-  path: jax.Array
-  state: jax.Array
-  both: jax.Array
-  carried: jax.Array
-  leaves: jax.Array
-  real: jax.Array
-  released: jax.Array
-  hand: jax.Array
-  edge: jax.Array
-  toward_arm: jax.Array
-  things: jax.Array
-
-
-@struct.dataclass
 class Things:
   """What is in a scene, and how large.
 
@@ -181,15 +152,24 @@ def _column(name):
   return np.float32([0.5 if value is None else value for value in values])
 
 
-_COLUMNS = Row(*(_column(field.name) for field in dataclasses.fields(Row)))
+_COLUMNS = {
+  field.name: _column(field.name)
+  for field in dataclasses.fields(templates.Template)
+  if field.name != "text"
+}
 
 
-def row_of(label) -> Row:
-  """Returns the row of template number `label` `[]`."""
-  return jax.tree.map(lambda column: jnp.asarray(column)[label], _COLUMNS)
+def row_of(label) -> templates.Template:
+  """Returns row number `label` `[]` of the templates as arrays.
+
+  `path` is `[3, 4]`, `state` `[2]`, `things` bool `[K]` of `props.THINGS`, all
+  else `[]`: yes is 1, no 0, what is left to chance a half.
+  """
+  columns = jax.tree.map(lambda x: jnp.asarray(x)[label], _COLUMNS)
+  return templates.Template("", **columns)
 
 
-def sample_scene(rng, row: Row, held_out=0) -> Scene:
+def sample_scene(rng, row: templates.Template, held_out=0) -> Scene:
   """Draws everything about a clip that does not change with time.
 
   Args:

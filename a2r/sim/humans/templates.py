@@ -6,8 +6,9 @@ opener and a faucet the state at the start and at the end. Adding a template is
 adding a row.
 """
 
-import dataclasses
 import itertools
+
+from flax import struct
 
 from a2r.sim.humans import props
 
@@ -19,12 +20,11 @@ ALONE, BESIDE, ONTO, COVER, INTO = 0, 1, 2, 3, 4
 NOUNS = (*props.THINGS, "drawer", "box", "faucet")
 
 _STANDING = ("cup", "box", "bottle", "can")
-_ANY = props.THINGS
 
 
-@dataclasses.dataclass(frozen=True)
+@struct.dataclass
 class Template:
-  """One human activity.
+  """One human activity; `scenes.row_of` makes arrays of all but its text.
 
   Attributes:
     text: the SS-V2 template; 'something' stands for an object.
@@ -53,7 +53,7 @@ class Template:
     undone_by_next: the next row's template undoes this one.
   """
 
-  text: str
+  text: str = struct.field(pytree_node=False)
   subject: int = THING
   path: tuple = ((0, 0, 0, 0), (0, 0, 0, 0), (0, 0, 0, 0))
   both: bool = False
@@ -68,7 +68,7 @@ class Template:
   released: bool = False
   hand: bool = True
   edge: bool = False
-  things: tuple = _ANY
+  things: tuple = props.THINGS
   undone_by_next: bool = False
 
 
@@ -79,7 +79,6 @@ def _line(start, end):
 
 _REST = (0, 0, 0, 0)
 _UP = (0, 0, 1, 0)
-
 _APART = (0, 0, 0, 1.2)
 _AT_ARM = (0, 0, 0.5, 3.0)
 _ABOVE = (0, 0, 1.8, 0)

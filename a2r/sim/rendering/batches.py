@@ -14,8 +14,7 @@ Letters: B clips, T frames (1 for what stands still), G shapes, P pixels.
 Functions are pure.
 """
 
-from typing import NamedTuple
-
+import flax
 import jax
 import jax.numpy as jnp
 
@@ -25,7 +24,8 @@ from a2r.sim.rendering import geometry, material, raycast, shapes
 _STEPS = 2.0**14  # Of a brightness of 1.
 
 
-class Layer(NamedTuple):
+@flax.struct.dataclass
+class Layer:
   """Parts that stand still, or that move.
 
   Attributes:
@@ -33,7 +33,7 @@ class Layer(NamedTuple):
     geoms: `[B, T, G, ...]`, T = 1 for what stands still.
   """
 
-  types: tuple[int, ...]
+  types: tuple[int, ...] = flax.struct.field(pytree_node=False)
   geoms: geometry.Geoms
 
 

@@ -21,8 +21,10 @@ def _slowly(rng, label, *, size):
 
   def frame(time):
     still, moving, _ = human_clips._parts(row, scene, time)
+    layer = props.assemble(still + moving)
     return raycast.make_backdrop(
-      *props.assemble(still + moving),
+      layer.types,
+      layer.geoms,
       scene.camera,
       scene.light,
       height=size,
