@@ -24,7 +24,7 @@ from a2r.models import adapt2reward as net
 from a2r.models import scorer
 from a2r.models.singularity import singularity
 from a2r.planning import base, config, objectives, planner, simulation, timing
-from a2r.sim.tabletop import episodes, physics, tasks
+from a2r.sim.tabletop import drawing, episodes, physics, tasks
 from benchmarks import results
 from configs import backbones
 
@@ -81,7 +81,9 @@ def _make_state(trials, settings, objective, image_size) -> base.PlanState:
   """Trials at their start."""
   start = jax.tree.map(np.asarray, physics.load(_ENVIRONMENT).start())
   states = np.asarray(episodes.low_dim_state(start))
-  picture = simulation.draw(_ENVIRONMENT, start.qpos, image_size)
+  picture = drawing.draw_frames(
+    physics.load(_ENVIRONMENT), start.qpos, image_size=image_size
+  )
   taken = timing.num_taken(settings, objective.num_frames)
 
   def tile(x, *size):

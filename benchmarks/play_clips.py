@@ -94,9 +94,6 @@ def _play(environment, first):
   played = physics.rollout(model, actions, physics="c")
   states, qpos = np.asarray(played.states), np.asarray(played.qpos)
   steps = images.frame_indices(qpos.shape[1], _FRAMES, "ends")
-  renderer = drawing.SceneRenderer(model.variant, model.mj)
-  frames = drawing.draw_frames(
-    renderer, model.mj, qpos[:, steps], image_size=_SIZE
-  )
+  frames = drawing.draw_frames(model, qpos[:, steps], image_size=_SIZE)
   success = {t: jax.vmap(tasks.get(t).success)(states) for t in tasks.TARGETS}
   return {"frames": frames} | jax.tree.map(np.asarray, success)

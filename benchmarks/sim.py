@@ -118,14 +118,13 @@ def _rollout_rows():
 
 def _drawing_rows():
   model = physics.load(_ENVIRONMENT)
-  renderer = drawing.SceneRenderer(model.variant, model.mj)
   qpos = physics.rollout(model, _actions(32), physics="c").qpos
   qpos = np.resize(qpos[:, 1:], (_FRAMES, scene.NQ))
   for image_size, samples in ((64, 1), (64, 2), (112, 1), (224, 1)):
 
     def draw(image_size=image_size, samples=samples):
       return drawing.draw_frames(
-        renderer, model.mj, qpos, image_size=image_size, samples=samples
+        model, qpos, image_size=image_size, samples=samples
       )
 
     first, rate = _rate(draw, len(qpos))

@@ -86,14 +86,15 @@ def map_chunks(
   else:
     size = next((s for s in size if s >= num), size[-1])
 
-  def call(start):
+  def take(start):
     index = np.minimum(np.arange(start, start + size), num - 1)
-    return jax.device_get(function(jax.tree.map(lambda x: x[index], rows)))
+    return jax.tree.map(lambda x: x[index], rows)
 
-  chunks, starts = [call(0)], range(size, num, size)
+  chunks = map(take, range(0, num, size))
+  results = [jax.device_get(function(next(chunks)))]
   if num_threads == 1:
-    chunks += map(call, starts)
+    results += map(jax.device_get, map(function, chunks))
   else:
     with futures.ThreadPoolExecutor(num_threads) as pool:
-      chunks += pool.map(call, starts)
-  return jax.tree.map(lambda *x: np.concatenate(x)[:num], *chunks)
+      results += map(jax.device_get, pool.map(function, chunks))
+  return jax.tree.map(lambda *x: np.concatenate(x)[:num], *results)

@@ -11,10 +11,9 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from a2r.planning import base, config, planner, samplers, simulation, timing
-from a2r.sim.tabletop import episodes, scene, tasks
+from a2r.planning import base, config, planner, samplers, timing
+from a2r.sim.tabletop import drawing, episodes, tasks
 from a2r.sim.tabletop import physics as physics_lib
-from a2r.sim.tabletop.engines import c_engine
 
 
 class Trials(NamedTuple):
@@ -76,14 +75,17 @@ def run(
       without dynamics.
   """
   task = _find_tasks(task_names, seeds, dynamics, objective)
-  model, engine = physics_lib.load(environment), physics_lib.resolve(physics)
+  model = physics_lib.load(environment)
+  play_fn = functools.partial(physics_lib.play_c, model)
+  if physics_lib.resolve(physics) == "mjx":
+    play_fn = functools.partial(_play_mjx, model.fixtures)
   num_frames, plan_fn = 0, None
   if objective is not None:
     num_frames = objective.num_frames
     plan_fn = planner.make_plan_fn(dynamics, objective, settings)
 
   def draw(qpos):
-    return simulation.draw(environment, qpos, dynamics.image_size)
+    return drawing.draw_frames(model, qpos, image_size=dynamics.image_size)
 
   rngs = jax.vmap(jax.random.key)(np.asarray(seeds, np.uint32))
   sim = episodes.tile(model.start(), len(task))
@@ -116,7 +118,7 @@ def run(
       plan = plan_fn(rngs_plan, state, times, task)
       actions.append(np.asarray(plan.actions))
       values.append(np.asarray(plan.value))
-    sim, *executed = _execute(environment, model, engine, sim, actions[-1])
+    sim, *executed = play_fn(sim, actions[-1])
     last = step + settings.horizon
     for whole, part in zip((path, states), executed, strict=True):
       whole[:, step + 1 : last + 1] = part[:, 1:]
@@ -168,17 +170,6 @@ def _look_back(draw_fn, path, step, num_taken, stride):
   needed, place = np.unique(np.concatenate(times), return_inverse=True)
   pictures = draw_fn(path[:, needed])[:, place]
   return pictures[:, :num_taken], pictures[:, num_taken:]
-
-
-def _execute(environment, model, engine, sim, actions):
-  """The state after `actions` `[E, H, A]`, joints and states on the way."""
-  if engine == "mjx":
-    return _play_mjx(model.fixtures, sim, actions)
-  sim, path = simulation.play_c(environment, sim, actions)
-  hands = c_engine.hand_positions(model.mj, path.reshape(-1, path.shape[-1]))
-  hands = hands.reshape(*path.shape[:2], 3)
-  states = np.concatenate([hands, path[..., scene.MUG.start :]], axis=-1)
-  return sim, path, states
 
 
 @functools.partial(jax.jit, static_argnums=0)

@@ -374,11 +374,9 @@ def _path(folder, environment, task, seed, ending) -> pathlib.Path:
 
 def _animate(environment: str, qpos: np.ndarray) -> bytes:
   """A trial `[61, nq]` as an animation."""
-  model = physics.load(environment)
   index = images.frame_indices(len(qpos), _VIDEO_FRAMES, "ends")
   pictures = drawing.draw_frames(
-    drawing.SceneRenderer(model.variant, model.mj),
-    model.mj,
+    physics.load(environment),
     qpos[index],
     image_size=_VIDEO_SIZE,
     samples=_VIDEO_SAMPLES,

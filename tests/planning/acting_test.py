@@ -13,7 +13,7 @@ from a2r.planning import (
   simulation,
   timing,
 )
-from a2r.sim.tabletop import episodes, physics, tasks
+from a2r.sim.tabletop import drawing, episodes, physics, tasks
 
 ENVIRONMENT = "tabletop/train"
 SIZE = 8
@@ -83,7 +83,9 @@ def test_frames_are_the_clip_of_the_episode(scorers):
   settings = config.PlannerConfig(num_samples=3)
   objective = objectives.from_scorer(scorers.make_scorer(SIZE))
   found = play(["close_drawer"], [0], settings, objective=objective)
-  expected = simulation.draw(ENVIRONMENT, found.qpos[:, timing.stored(4)], SIZE)
+  expected = drawing.draw_frames(
+    physics.load(ENVIRONMENT), found.qpos[:, timing.stored(4)], image_size=SIZE
+  )
   np.testing.assert_array_equal(found.frames, expected)
   # What the last plan saw is that clip: it was worth what it is now.
   level = np.float32(expected[0, :, 0, 0, 0])
@@ -128,8 +130,9 @@ def test_plan_of_one_program_with_mjx_is_that_of_c(scorers):
     num_samples=3, horizon=2, num_plans=1, micro_batch=4
   )
   objective = objectives.from_scorer(scorers.make_scorer(SIZE))
-  start = jax.tree.map(np.asarray, physics.load(ENVIRONMENT).start())
-  picture = simulation.draw(ENVIRONMENT, start.qpos, SIZE)
+  model = physics.load(ENVIRONMENT)
+  start = jax.tree.map(np.asarray, model.start())
+  picture = drawing.draw_frames(model, start.qpos, image_size=SIZE)
   state = base.PlanState(
     sim=jax.tree.map(lambda x: np.tile(x, (2, 1)), start),
     states=np.tile(np.asarray(episodes.low_dim_state(start)), (2, 61, 1)),

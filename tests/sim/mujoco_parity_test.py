@@ -81,7 +81,7 @@ def case(tmp_path_factory, request):
 def _ours(name, qpos, size):
   """Our image, depth and segment of the same states, unflipped."""
   model = physics.load(name)
-  scenery = drawing.make_scenery(model.variant, model.mj, image_size=size)
+  scenery = drawing.make_scenery(model, size)
   poses = c_engine.geom_poses(model.mj, qpos, drawing.visible_geoms().moving)
   traced = _trace(scenery, *poses)
   image = np.round(np.moveaxis(traced.color, 0, -1) * 255).astype(np.uint8)

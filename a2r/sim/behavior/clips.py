@@ -181,9 +181,8 @@ def _roll_out(environment, actions, engine):
 
 def _draw(environment, qpos, image_size, samples=1):
   model = physics.load(environment)
-  renderer = drawing.SceneRenderer(model.variant, model.mj)
   return drawing.draw_frames(
-    renderer, model.mj, qpos, image_size=image_size, samples=samples
+    model, qpos, image_size=image_size, samples=samples
   )
 
 

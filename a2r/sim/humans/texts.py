@@ -53,9 +53,8 @@ class Tables:
 
 def make_tables(tokenizer: text.Tokenizer, max_length: int) -> Tables:
   """Makes tables for `draw`, whose texts are cut after `max_length` tokens."""
-  phrases = [_phrases(i)[0] for i in range(len(templates.TEMPLATES))]
-  names = [*(_names(noun)[0] for noun in range(len(templates.NOUNS)))]
-  names.append(["something"])
+  phrases = [trained for trained, _ in PHRASES]
+  names = [*(trained for trained, _ in NAMES), ["something"]]
   most = max(map(len, phrases))
   padded = [_filled(row, most) for row in phrases]
   parts = [[_filled(_PLACE.split(x), 3) for x in row] for row in padded]
@@ -113,11 +112,11 @@ def draw(tables: Tables, rng, label, nouns, color):
 
 def corpus() -> list[str]:
   """Returns all phrases and names of training texts, for a vocabulary."""
-  names = [name for i in range(len(templates.NOUNS)) for name in _names(i)[0]]
+  names = [name for trained, _ in NAMES for name in trained]
   phrases = [
     phrase.format("something", "something")
-    for i in range(len(templates.TEMPLATES))
-    for phrase in _phrases(i)[0]
+    for trained, _ in PHRASES
+    for phrase in trained
   ]
   return [*phrases, *names, *COLORS]
 
@@ -130,12 +129,10 @@ def held_out(kind: str) -> list[list[str]]:
       template with every held-out name in all its places.
   """
   checks.one_of("kind", kind, KINDS)
-  rows = [_phrases(i) for i in range(len(templates.TEMPLATES))]
   if kind == "paraphrase":
-    return [[x.format("object", "thing") for x in kept] for _, kept in rows]
-  nouns = range(len(templates.NOUNS))
-  names = [name for noun in nouns for name in _names(noun)[1]]
-  return [[trained[0].format(x, x) for x in names] for trained, _ in rows]
+    return [[x.format("object", "thing") for x in kept] for _, kept in PHRASES]
+  names = [name for _, kept in NAMES for name in kept]
+  return [[trained[0].format(x, x) for x in names] for trained, _ in PHRASES]
 
 
 def held_out_texts(kind: str, nouns, index: int = 0) -> list[str]:
@@ -148,21 +145,16 @@ def held_out_texts(kind: str, nouns, index: int = 0) -> list[str]:
     index: which of the held-out phrases or names.
   """
   checks.one_of("kind", kind, KINDS)
-  names = [_names(int(noun))[kind == "name"] for noun in nouns]
-  result = []
-  for i in range(len(templates.TEMPLATES)):
-    phrases, others = _phrases(i)
-    if kind == "paraphrase":
-      phrase, chosen = others[index % len(others)], [x[0] for x in names]
-    else:
-      phrase, chosen = phrases[0], [x[index % len(x)] for x in names]
-    result.append(phrase.format(*chosen))
-  return result
+  if kind == "paraphrase":
+    names = [NAMES[int(noun)][0][0] for noun in nouns]
+    return [kept[index % len(kept)].format(*names) for _, kept in PHRASES]
+  names = [NAMES[int(noun)][1] for noun in nouns]
+  names = [kept[index % len(kept)] for kept in names]
+  return [trained[0].format(*names) for trained, _ in PHRASES]
 
 
-def _phrases(template):
+def _phrases(name):
   """Training and held-out phrases of one template, the template first."""
-  name = templates.TEMPLATES[template]
   _, _, rest = human_phrases.PHRASES.partition(f"\n{name}\n")
   if not rest:
     raise ValueError(f"no phrases for template {name!r}")
@@ -173,9 +165,8 @@ def _phrases(template):
   return [own, *_items(trained)], _items(kept)
 
 
-def _names(noun):
+def _names(line):
   """Training and held-out names of one noun, the caption's first."""
-  line = human_phrases.NAMES.strip().splitlines()[noun]
   name, _, rest = line.partition(":")
   trained, _, kept = rest.partition("*")
   return [name, *_items(trained), *human_phrases.GENERIC], _items(kept)
@@ -183,6 +174,11 @@ def _names(noun):
 
 def _items(listed):
   return [" ".join(item.split()) for item in listed.split(";") if item.strip()]
+
+
+# Of each template and each noun, what training draws and what it never does.
+PHRASES = tuple(map(_phrases, templates.TEMPLATES))
+NAMES = tuple(map(_names, human_phrases.NAMES.strip().splitlines()))
 
 
 def _filled(items, length, padding=""):

@@ -11,11 +11,10 @@ from typing import NamedTuple
 import flax
 import jax
 import jax.numpy as jnp
-import mujoco
 import numpy as np
 
 from a2r.sim.rendering import geometry, raycast
-from a2r.sim.tabletop import scene, variants
+from a2r.sim.tabletop import physics, scene, variants
 from a2r.sim.tabletop.engines import c_engine
 
 # Still things whose shadows fall on moving ones: the drawer's case on what is
@@ -75,37 +74,34 @@ def visible_geoms() -> VisibleGeoms:
   )
 
 
+@functools.cache
 def make_scenery(
-  variant: variants.Variant,
-  model: mujoco.MjModel,
-  *,
-  image_size: int,
-  samples: int = 1,
+  model: physics.Model, image_size: int, samples: int = 1
 ) -> Scenery:
-  """Draws the backdrop of an environment.
+  """Draws the backdrop of an environment, once for each size.
 
   Args:
-    variant: the environment.
-    model: its model.
+    model: the environment, from `physics.load`.
     image_size: H = W in pixels.
     samples: rays per pixel in each direction.
   """
   visible = visible_geoms()
-  backdrop = _make_backdrop(
-    visible.still_types,
-    _still_geoms(model, visible.still),
-    variants.make_camera(variant),
-    variants.make_light(model),
-    image_size * samples,
-  )
-  moving = _still_geoms(model, visible.moving)
-  return Scenery(
-    backdrop=backdrop,
-    size=moving.size,
-    rgb=moving.rgb,
-    shine=moving.shine,
-    casters=_still_geoms(model, visible.casters),
-  )
+  with jax.ensure_compile_time_eval():
+    backdrop = _make_backdrop(
+      visible.still_types,
+      _still_geoms(model.mj, visible.still),
+      variants.make_camera(model.variant),
+      variants.make_light(model.mj),
+      image_size * samples,
+    )
+    moving = _still_geoms(model.mj, visible.moving)
+    return Scenery(
+      backdrop=backdrop,
+      size=moving.size,
+      rgb=moving.rgb,
+      shine=moving.shine,
+      casters=_still_geoms(model.mj, visible.casters),
+    )
 
 
 def trace(scenery: Scenery, position, rotation) -> raycast.Traced:
@@ -173,27 +169,8 @@ def draw_many(
   return images.reshape(-1, *images.shape[2:])[: len(position)]
 
 
-class SceneRenderer:
-  """Keeps what is drawn of one environment, at any size."""
-
-  def __init__(self, variant: variants.Variant, model: mujoco.MjModel):
-    self._make = functools.partial(make_scenery, variant, model)
-    self._sceneries: dict[tuple[int, int], Scenery] = {}
-
-  def scenery(self, image_size: int, samples: int = 1) -> Scenery:
-    """Returns the scenery of that size, drawn when it is first asked for."""
-    key = (image_size, samples)
-    if key not in self._sceneries:
-      with jax.ensure_compile_time_eval():
-        self._sceneries[key] = self._make(
-          image_size=image_size, samples=samples
-        )
-    return self._sceneries[key]
-
-
 def draw_frames(
-  renderer: SceneRenderer,
-  model: mujoco.MjModel,
+  model: physics.Model,
   qpos: np.ndarray,
   *,
   image_size: int,
@@ -202,8 +179,7 @@ def draw_frames(
   """Draws many states.
 
   Args:
-    renderer: of the environment.
-    model: the model that `qpos` belongs to.
+    model: the environment, from `physics.load`.
     qpos: `[..., nq]` joint positions.
     image_size: H = W in pixels.
     samples: rays per pixel in each direction, averaged.
@@ -215,10 +191,10 @@ def draw_frames(
   flat = qpos.reshape(-1, qpos.shape[-1])
   num_frames = len(flat)
   images = np.empty((num_frames, image_size, image_size, 3), np.uint8)
-  scenery = renderer.scenery(image_size, samples)
+  scenery = make_scenery(model, image_size, samples)
   for start in range(0, num_frames, _CALL):
     rows = np.arange(start, start + _CALL).clip(max=num_frames - 1)
-    poses = c_engine.geom_poses(model, flat[rows], visible_geoms().moving)
+    poses = c_engine.geom_poses(model.mj, flat[rows], visible_geoms().moving)
     images[start : start + _CALL] = _draw_many(
       scenery, *poses, image_size=image_size, samples=samples
     )[: num_frames - start]

@@ -30,11 +30,11 @@ from a2r.sim.tabletop import (
   drawing,
   episodes,
   observation,
-  physics,
   rewards,
   scene,
   tasks,
 )
+from a2r.sim.tabletop import physics as physics_lib
 from a2r.sim.tabletop.engines import c_engine
 
 REWARDS = ("sparse", "shaped")
@@ -72,7 +72,7 @@ class EnvConfig:
   """
 
   engine: str
-  model: physics.Model | None
+  model: physics_lib.Model | None
   image_size: int
   samples: int
   reward: str
@@ -91,25 +91,22 @@ class Tabletop(base.Env):
   """
 
   def __init__(
-    self, config: EnvConfig, model: physics.Model, task: tasks.Task, noise
+    self, config: EnvConfig, model: physics_lib.Model, task: tasks.Task, noise
   ):
     self.config, self.model, self.task = config, model, task
     self._noise = noise
-    self._renderer = drawing.SceneRenderer(model.variant, model.mj)
 
   @functools.cached_property
   def params(self) -> EnvParams:
     """This environment and task as arrays."""
-    scenery = self._renderer.scenery(
-      self.config.image_size, self.config.samples
-    )
+    size = self.config.image_size, self.config.samples
     with jax.ensure_compile_time_eval():
       return EnvParams(
         fixtures=jnp.asarray(self.model.fixtures),
         start=self.model.start(),
         noise=jnp.asarray(self._noise, jnp.float32),
         task=jnp.asarray(tuple(tasks.TASKS).index(self.task.name)),
-        scenery=scenery,
+        scenery=drawing.make_scenery(self.model, *size),
       )
 
   def reset(self, rng: jax.Array) -> base.State:
@@ -126,7 +123,7 @@ class Tabletop(base.Env):
     Raises:
       ValueError: if the action has another shape.
     """
-    sim = physics.step(
+    sim = physics_lib.step(
       self.model,
       state.pipeline_state,
       check_action(action),
@@ -136,7 +133,7 @@ class Tabletop(base.Env):
 
   def render(self, state: base.State) -> jax.Array:
     """Draws an unbatched state, uint8 `[H, W, 3]`; works under jit."""
-    poses = physics.geom_poses(
+    poses = physics_lib.geom_poses(
       self.model,
       state.pipeline_state.qpos,
       drawing.visible_geoms().moving,
@@ -157,7 +154,7 @@ class Tabletop(base.Env):
   @property
   def action_size(self) -> int:
     """Length of the action."""
-    return physics.ACTION_SIZE
+    return physics_lib.ACTION_SIZE
 
   @property
   def backend(self) -> str:
@@ -192,14 +189,14 @@ def make(
     KeyError: if a name is unknown; the known are listed.
     ValueError: if another argument makes no sense.
   """
-  model = _load(name)
+  model = physics_lib.load(name)
   checks.one_of("reward", reward, REWARDS)
   if image_size < 1 or samples < 1 or not 0 <= noise <= 0.1:
     raise ValueError(
       "need image_size >= 1, samples >= 1 and noise in [0, 0.1], got"
       f" {image_size}, {samples} and {noise}"
     )
-  engine = _resolve(physics)
+  engine = physics_lib.resolve(physics)
   config = EnvConfig(
     engine=engine,
     model=model if engine == "c" else None,
@@ -210,10 +207,6 @@ def make(
   return Tabletop(config, model, tasks.get(task), noise)
 
 
-# The argument `physics` of `make` hides the module.
-_load, _resolve = physics.load, physics.resolve
-
-
 def check_action(action: jax.Array) -> jax.Array:
   """Returns `action` `[5]` as float32.
 
@@ -221,9 +214,9 @@ def check_action(action: jax.Array) -> jax.Array:
     ValueError: if it has another shape.
   """
   action = jnp.asarray(action, jnp.float32)
-  if action.shape != (physics.ACTION_SIZE,):
+  if action.shape != (physics_lib.ACTION_SIZE,):
     raise ValueError(
-      f"an action has shape ({physics.ACTION_SIZE},), got {action.shape}"
+      f"an action has shape ({physics_lib.ACTION_SIZE},), got {action.shape}"
     )
   return action
 
@@ -285,7 +278,7 @@ def step_many(
   if config.engine == "mjx":
     return _step_mjx(config, params, state, actions)
   sim = jax.tree.map(np.asarray, state.pipeline_state)
-  sim = physics.step_c(config.model, sim, np.asarray(actions))
+  sim = physics_lib.step_c(config.model, sim, np.asarray(actions))
   return _advance_many(_portable(config), params, state, sim)
 
 
@@ -312,7 +305,7 @@ def _advance_many(config, params, state, sim):
 
 @functools.partial(jax.jit, static_argnums=0)
 def _step_mjx(config, params, state, actions):
-  sim = physics.step_mjx(params.fixtures, state.pipeline_state, actions)
+  sim = physics_lib.step_mjx(params.fixtures, state.pipeline_state, actions)
   return _advance_many(config, params, state, sim)
 
 
@@ -330,6 +323,6 @@ def _draw_poses(config, params, position, rotation):
 @functools.partial(jax.jit, static_argnums=0)
 def _draw_mjx(config, params, qpos):
   ids = drawing.visible_geoms().moving
-  pose_fn = functools.partial(physics.geom_poses_mjx, params.fixtures)
+  pose_fn = functools.partial(physics_lib.geom_poses_mjx, params.fixtures)
   poses = jax.vmap(lambda qpos: pose_fn(qpos, ids))(qpos)
   return _draw_poses(config, params, *poses)

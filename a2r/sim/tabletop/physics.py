@@ -56,6 +56,14 @@ class Model:
     ids = [self.mj.body(name).id for name in scene.FIXTURES]
     return np.float32(self.mj.body_pos[ids])
 
+  @functools.cached_property
+  def contact(self) -> mujoco.MjModel:
+    """The same without the shapes that touch nothing: the same motion."""
+    model = scene.make_contact_model()
+    for name in scene.FIXTURES:
+      model.body(name).pos[:] = self.mj.body(name).pos
+    return model
+
   def start(self) -> episodes.SimState:
     """Returns the state that every episode starts from."""
     parts = (self.qpos, self.qvel, _START_MOCAP, self.hand)
@@ -111,14 +119,8 @@ def rollout(
     actions = jnp.asarray(actions, jnp.float32)
     return _rollout_mjx(model.fixtures, model.start(), actions)
   actions = np.asarray(actions, np.float32)
-  _, (qpos, states), _ = episodes.unroll(
-    functools.partial(step_c, model),
-    episodes.tile(model.start(), len(actions)),
-    lambda _, index: actions[:, index],
-    actions.shape[1],
-    record_fn=lambda state: (state.qpos, episodes.low_dim_state(state)),
-    on_host=True,
-  )
+  start = episodes.tile(model.start(), len(actions))
+  _, qpos, states = play_c(model, start, actions)
   return episodes.Episodes(np.float32(states), np.float32(qpos), actions)
 
 
@@ -144,12 +146,25 @@ def play_mjx(
     The last states, joint positions `[B, T+1, nq]` and DVD's states
     `[B, T+1, 13]`, row 0 those of `state`.
   """
+  return _play(functools.partial(step_mjx, fixtures), state, actions)
+
+
+def play_c(
+  model: Model, state: episodes.SimState, actions: np.ndarray
+) -> tuple[episodes.SimState, np.ndarray, np.ndarray]:
+  """Plays the same with C, on the host, in float64."""
+  step_fn = functools.partial(step_c, model)
+  return _play(step_fn, state, actions, on_host=True)
+
+
+def _play(step_fn, state, actions, *, on_host=False):
   state, (qpos, states), _ = episodes.unroll(
-    functools.partial(step_mjx, fixtures),
+    step_fn,
     state,
     lambda _, index: actions[:, index],
     actions.shape[1],
     record_fn=lambda state: (state.qpos, episodes.low_dim_state(state)),
+    on_host=on_host,
   )
   return state, qpos, states
 

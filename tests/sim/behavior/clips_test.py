@@ -141,11 +141,10 @@ def test_stored_frames_show_the_start_and_the_end():
 
 def test_a_frame_does_not_depend_on_its_neighbors():
   model = physics.load("tabletop/test2")
-  renderer = drawing.SceneRenderer(model.variant, model.mj)
   actions = np.random.default_rng(0).uniform(-1, 1, (1, 40, 5))
   qpos = physics.rollout(model, actions, physics="c").qpos[0]
-  every = drawing.draw_frames(renderer, model.mj, qpos, image_size=8)
-  one = drawing.draw_frames(renderer, model.mj, qpos[35], image_size=8)
+  every = drawing.draw_frames(model, qpos, image_size=8)
+  one = drawing.draw_frames(model, qpos[35], image_size=8)
   assert every.shape == (41, 8, 8, 3)
   np.testing.assert_array_equal(every[35], one)
 

@@ -10,7 +10,7 @@ from a2r.sim.humans import templates
 from a2r.sim.humans import texts as human_texts
 from a2r.sim.tabletop import tasks
 
-ALL = range(len(templates.TEMPLATES))
+NUM_TEMPLATES = len(templates.TEMPLATES)
 LENGTH = 24
 
 
@@ -26,7 +26,7 @@ def tokenizer():
 @pytest.fixture(scope="module")
 def drawn(tokenizer):
   """Many texts of every template: labels, ids and masks."""
-  labels = np.tile(np.arange(len(ALL)), 50)
+  labels = np.tile(np.arange(NUM_TEMPLATES), 50)
   nouns = np.random.default_rng(0).integers(
     len(templates.NOUNS), size=(len(labels), 2)
   )
@@ -40,8 +40,7 @@ def drawn(tokenizer):
 
 def test_every_template_and_noun_has_training_and_held_out_texts():
   seen = set()
-  for i in ALL:
-    trained, kept = human_texts._phrases(i)
+  for trained, kept in human_texts.PHRASES:
     assert len(trained) >= 5 and len(kept) >= 2
     assert not seen & {*trained, *kept}
     seen |= {*trained, *kept}
@@ -49,8 +48,9 @@ def test_every_template_and_noun_has_training_and_held_out_texts():
     assert len(set(trained + kept)) == len(trained + kept)
     for phrase in trained + kept:
       assert sorted(re.findall(r"\{.\}", phrase)) == places
-  for i, noun in enumerate(templates.NOUNS):
-    trained, kept = human_texts._names(i)
+  for noun, (trained, kept) in zip(
+    templates.NOUNS, human_texts.NAMES, strict=True
+  ):
     assert trained[0] == noun
     assert len(trained) >= 5 and len(kept) >= 2
 
@@ -59,8 +59,8 @@ def test_held_out_phrases_have_known_words_and_names_unknown_ones():
   known = _words(human_texts.corpus())
   for texts in human_texts.held_out("paraphrase"):
     assert _words(texts) <= known
-  for i in range(len(templates.NOUNS)):
-    assert not _words(human_texts._names(i)[1]) & known
+  for _, kept in human_texts.NAMES:
+    assert not _words(kept) & known
   assert _words(task.instruction for task in tasks.TASKS.values()) <= known
 
 
@@ -78,17 +78,15 @@ def test_no_word_is_cut_and_no_letter_unknown(tokenizer):
 def test_drawn_texts_fit_and_belong_to_their_template(tokenizer, drawn):
   labels, ids, mask = drawn
   assert mask.sum(-1).max() < LENGTH
-  spelled = {
-    tuple(row): x
-    for i in ALL
-    for x in [human_texts._phrases(i)[0][0].format("something", "something")]
-    for row in tokenizer([x], LENGTH)[0]
-  }
+  plain = [template.lower() for template in templates.TEMPLATES]
+  spelled = dict(
+    zip(map(tuple, tokenizer(plain, LENGTH)[0]), plain, strict=True)
+  )
   shares = np.mean([tuple(row) in spelled for row in ids])
   assert 0.25 < shares < 0.37
   for label, row in zip(labels, ids, strict=True):
     found = spelled.get(tuple(row))
-    assert found in (None, templates.TEMPLATES[label].lower())
+    assert found in (None, plain[label])
 
 
 def test_the_robots_instructions_are_drawn(tokenizer):
@@ -111,7 +109,7 @@ def test_held_out_texts_name_what_is_in_the_clip():
   drawer = templates.NOUNS.index("drawer")
   label = templates.TEMPLATES.index("Closing something")
   texts = human_texts.held_out_texts("name", [drawer, 0])
-  assert len(texts) == len(ALL)
+  assert len(texts) == NUM_TEMPLATES
   assert texts[label] == "closing locker"
   texts = human_texts.held_out_texts("paraphrase", [drawer, 0], index=1)
   assert texts[label] == "closing the open drawer"

@@ -279,7 +279,7 @@ def test_a_lively_tabletop_is_drawn_as_if_it_stood_still(name):
   model = physics.load(name)
   actions = np.random.default_rng(0).uniform(-1, 1, (4, 12, 5))
   qpos = physics.rollout(model, actions, physics="c").qpos[:, -1]
-  scenery = drawing.SceneRenderer(model.variant, model.mj).scenery(_SIZE)
+  scenery = drawing.make_scenery(model, _SIZE)
   visible = drawing.visible_geoms()
   poses = c_engine.geom_poses(model.mj, qpos, visible.moving)
   ours = jax.jit(drawing.trace)(scenery, *poses)

@@ -1,5 +1,7 @@
 """How states become pictures: order, samples, sceneries."""
 
+import functools
+
 import jax
 import numpy as np
 import pytest
@@ -16,11 +18,6 @@ def model():
 
 
 @pytest.fixture(scope="module")
-def renderer(model):
-  return drawing.SceneRenderer(model.variant, model.mj)
-
-
-@pytest.fixture(scope="module")
 def qpos(model):
   """A lively arm, `[2, 34, nq]`: more states than one call draws."""
   actions = np.random.default_rng(0).uniform(-1, 1, (2, 33, 5))
@@ -28,13 +25,8 @@ def qpos(model):
 
 
 @pytest.fixture(scope="module")
-def draw(model, renderer):
-  def draw(qpos, image_size=_SIZE, samples=1):
-    return drawing.draw_frames(
-      renderer, model.mj, qpos, image_size=image_size, samples=samples
-    )
-
-  return draw
+def draw(model):
+  return functools.partial(drawing.draw_frames, model, image_size=_SIZE)
 
 
 def test_order_and_shape_of_what_does_not_fill_the_last_call(qpos, draw):
@@ -50,13 +42,13 @@ def test_order_and_shape_of_what_does_not_fill_the_last_call(qpos, draw):
   assert draw(qpos[:, :0]).shape == (2, 0, _SIZE, _SIZE, 3)
 
 
-def test_chunks_of_any_number_are_the_same_pictures(
-  model, renderer, qpos, draw
-):
+def test_chunks_of_any_number_are_the_same_pictures(model, qpos, draw):
   few, visible = qpos[0, :11], drawing.visible_geoms()
   poses = c_engine.geom_poses(model.mj, few, visible.moving)
   draw_many = jax.jit(drawing.draw_many, static_argnames="image_size")
-  many = draw_many(renderer.scenery(_SIZE), *poses, image_size=_SIZE)
+  scenery = drawing.make_scenery(model, _SIZE)
+  assert drawing.make_scenery(model, _SIZE) is scenery
+  many = draw_many(scenery, *poses, image_size=_SIZE)
   np.testing.assert_array_equal(many, draw(few))
 
 
@@ -76,24 +68,9 @@ def test_samples_are_the_mean_of_a_larger_picture(qpos, draw):
   assert smooth < 0.95 * rough
 
 
-def test_scenery_is_made_once_per_size_and_number_of_samples(
-  model, monkeypatch
-):
-  monkeypatch.setattr(drawing, "make_scenery", lambda *_, **size: object())
-  renderer = drawing.SceneRenderer(model.variant, model.mj)
-  keys = ((8,), (16,), (8, 2))
-  first, second = ([renderer.scenery(*key) for key in keys] for _ in range(2))
-  assert first == second
-  assert len(set(map(id, first))) == len(keys)
-
-
 def test_shapes_are_parted_into_what_moves_and_what_does_not(model, qpos):
   visible = drawing.visible_geoms()
   assert not set(visible.moving) & set(visible.still)
   assert set(visible.casters) <= set(visible.still)
-  poses = [
-    c_engine.geom_poses(model.mj, q[None], visible.still) for q in qpos[0]
-  ]
-  for pose in poses:
-    np.testing.assert_array_equal(pose[0], poses[0][0])
-    np.testing.assert_array_equal(pose[1], poses[0][1])
+  for poses in c_engine.geom_poses(model.mj, qpos[0], visible.still):
+    np.testing.assert_array_equal(poses, np.broadcast_to(poses[0], poses.shape))

@@ -96,9 +96,8 @@ def test_shapes_and_types():
 
 def test_frames_show_every_nth_step():
   env, played = _env(), _played()
-  renderer = drawing.SceneRenderer(env.model.variant, env.model.mj)
   qpos = played.qpos[:, ::_EVERY]
-  frames = drawing.draw_frames(renderer, env.model.mj, qpos, image_size=_SIZE)
+  frames = drawing.draw_frames(env.model, qpos, image_size=_SIZE)
   np.testing.assert_array_equal(played.frames, frames)
   assert (frames[:, 1:] != frames[:, :-1]).any(axis=(2, 3, 4)).all()
 
