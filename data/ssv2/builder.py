@@ -175,7 +175,6 @@ class SomethingSomethingV2(tfds.core.dataset_builder.FileReaderBuilder):
 
   def _info(self) -> tfds.core.DatasetInfo:
     size = self.chosen.image_size
-    text, number = tfds.features.Text(), tfds.features.Scalar(np.int64)
     return _Info(
       builder=self,
       description="Clips of people who do something with something.",
@@ -187,15 +186,10 @@ class SomethingSomethingV2(tfds.core.dataset_builder.FileReaderBuilder):
             tfds.features.Image(shape=(size, size, 3), encoding_format="jpeg"),
             length=self.chosen.num_frames,
           ),
-          "instruction": text,
-          "template": text,
-          "task": text,
-          "source": text,
-          "environment": text,
-          "success": number,
-          "seed": number,
           "log": tfds.features.Tensor(shape=(None,), dtype=np.float32),
         }
+        | {name: tfds.features.Text() for name in records.TEXTS}
+        | {n: tfds.features.Scalar(np.int64) for n in ("success", "seed")}
       ),
     )
 

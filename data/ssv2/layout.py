@@ -83,22 +83,28 @@ def find(manual_dir) -> Layout:
   folder = pathlib.Path(manual_dir).expanduser()
   if not folder.is_dir():
     raise FileNotFoundError(f"{folder}: no such folder")
-  labels = _annotation(folder, "labels.json")
-  annotations = {s: _annotation(folder, f"{s}.json") for s in SPLITS}
-  annotations = {s: path for s, path in annotations.items() if path}
-  for name, path in (("labels", labels), ("train", annotations.get("train"))):
+
+  def find_annotation(name):
+    places = (folder / f / f"{p}{name}" for f in _FOLDERS for p in _PREFIXES)
+    return next((file for file in places if file.is_file()), None)
+
+  labels = find_annotation("labels.json")
+  annotations = {split: find_annotation(f"{split}.json") for split in SPLITS}
+  for name, path in (("labels", labels), ("train", annotations["train"])):
     if path is None:
       raise FileNotFoundError(
         f"{folder}: neither {_PREFIXES[0]}{name}.json nor labels/{name}.json "
         "is there; it wants the annotations of Something-Something V2"
       )
   numbers = _read_json(labels, dict)
+  places = [folder / place for place in _VIDEO_FOLDERS]
   return Layout(
     folder=folder,
-    videos=_video_folder(folder),
+    # The official place where none has any video.
+    videos=next(filter(has_videos, places), places[0]),
     templates=tuple(sorted(numbers, key=lambda label: int(numbers[label]))),
-    annotations=annotations,
-    answers=_annotation(folder, "test-answers.csv"),
+    annotations={split: path for split, path in annotations.items() if path},
+    answers=find_annotation("test-answers.csv"),
   )
 
 
@@ -115,7 +121,12 @@ def load_split(layout: Layout, split: str) -> list[Video]:
     raise FileNotFoundError(f"{layout.folder}: no annotations of {split!r}")
   file = layout.annotations[split]
   known = {normalize(template): template for template in layout.templates}
-  answers = _answers(layout) if split == "test" else {}
+  answers = {}
+  if split == "test" and layout.answers is not None:
+    # Lines of `78687;Holding something`.
+    with layout.answers.open(encoding="utf-8", newline="") as stream:
+      rows = csv.reader(stream, delimiter=";")
+      answers = {r[0].strip(): r[1].strip() for r in rows if len(r) > 1}
   videos = []
   for number, entry in enumerate(_read_json(file, list)):
     try:
@@ -154,33 +165,12 @@ def normalize(template: str) -> str:
   return " ".join(plain(template).split()).rstrip(".")
 
 
-def _annotation(folder: pathlib.Path, name: str) -> pathlib.Path | None:
-  places = ((f, p) for f in _FOLDERS for p in _PREFIXES)
-  files = (folder / place / f"{prefix}{name}" for place, prefix in places)
-  return next((file for file in files if file.is_file()), None)
-
-
-def _video_folder(folder: pathlib.Path) -> pathlib.Path:
-  """The first place with a webm file; the official one where none has any."""
-  places = [folder / place for place in _VIDEO_FOLDERS]
-  return next((p for p in places if has_videos(p)), places[0])
-
-
 def has_videos(folder: pathlib.Path) -> bool:
   """Whether a webm file lies in a folder."""
   if not folder.is_dir():
     return False
   with os.scandir(folder) as entries:
     return any(entry.name.endswith(_SUFFIX) for entry in entries)
-
-
-def _answers(layout: Layout) -> dict[str, str]:
-  """Video to template, from lines of `78687;Holding something`."""
-  if layout.answers is None:
-    return {}
-  with layout.answers.open(encoding="utf-8", newline="") as stream:
-    rows = csv.reader(stream, delimiter=";")
-    return {row[0].strip(): row[1].strip() for row in rows if len(row) > 1}
 
 
 def _read_json(file: pathlib.Path, kind: type):

@@ -5,24 +5,20 @@ a sixth of the work, so more than six threads would wait for each other. Nothing
 here imports TensorFlow. Letters: T frames, S picture size.
 """
 
-import collections
-import concurrent.futures
 import contextlib
 import functools
-import itertools
 import multiprocessing
 import os
 import pathlib
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent import futures
 from typing import NamedTuple
 
 from data import images, video
 
-_AHEAD = 4  # Videos per worker that are read before they are asked for.
-
-MapFn = Callable[[Iterable[pathlib.Path]], Iterator["Loaded"]]
+MapFn = Callable[[Sequence[pathlib.Path]], Iterator["Loaded"]]
 
 
 class Loaded(NamedTuple):
@@ -53,8 +49,6 @@ def open_map(
 ) -> Iterator[MapFn]:
   """A function from paths to what is in them, one by one and in order.
 
-  Few results wait at any time, and a worker has one file open.
-
   Args:
     num_workers: processes; 0 takes one for each core, 1 works in this one.
     num_frames: T.
@@ -71,44 +65,35 @@ def open_map(
   if num_workers == 1:
     yield functools.partial(map, load_fn)
     return
-  with concurrent.futures.ProcessPoolExecutor(
+  with futures.ProcessPoolExecutor(
     num_workers,
     mp_context=multiprocessing.get_context("spawn"),
     initializer=_start_worker,
   ) as executor:
+
+    def load_in_order(paths):
+      loaded = executor.map(load_fn, paths)
+      for path in paths:
+        try:
+          yield next(loaded)
+        except futures.process.BrokenProcessPool as error:
+          raise OSError(
+            f"{path}: a process that reads videos died at this one or at one "
+            "after it; is there memory for all of them?"
+          ) from error
+
     try:
-      yield functools.partial(
-        _in_order, executor, load_fn, _AHEAD * num_workers
-      )
+      yield load_in_order
     finally:
       executor.shutdown(wait=False, cancel_futures=True)
-
-
-def _in_order(executor, load_fn, num_ahead, paths) -> Iterator[Loaded]:
-  paths = iter(paths)
-  waiting = collections.deque()
-  try:
-    while True:
-      for path in itertools.islice(paths, num_ahead - len(waiting)):
-        waiting.append((path, executor.submit(load_fn, path)))
-      if not waiting:
-        return
-      path, future = waiting.popleft()
-      yield future.result()
-  except concurrent.futures.process.BrokenProcessPool as error:
-    raise OSError(
-      f"{path}: a process that reads videos died at this one or the "
-      f"{num_ahead} after it; is there memory for all of them?"
-    ) from error
 
 
 def _start_worker():
   """Ctrl-C is the parent's to handle, and its end is the worker's too."""
   signal.signal(signal.SIGINT, signal.SIG_IGN)
-  parent = multiprocessing.parent_process()
-  threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
+  def end_with_parent():
+    multiprocessing.parent_process().join()
+    os._exit(1)
 
-def _end_with(parent):
-  parent.join()
-  os._exit(1)
+  threading.Thread(target=end_with_parent, daemon=True).start()

@@ -57,10 +57,8 @@ def resolve(names: Sequence[str], templates: Sequence[str]) -> tuple[str, ...]:
     if plain not in known:
       near = difflib.get_close_matches(plain, known, n=3, cutoff=0.5)
       near = ", ".join(repr(known[match]) for match in near)
-      raise ValueError(
-        f"unknown template {name!r}; "
-        + (f"near it: {near}" if near else f"there are {len(known)} others")
-      )
+      near = f"near it: {near}" if near else f"there are {len(known)} others"
+      raise ValueError(f"unknown template {name!r}; {near}")
     if known[plain] in resolved:
       raise ValueError(f"the template {known[plain]!r} is named twice")
     resolved.append(known[plain])
@@ -72,12 +70,8 @@ def choose(
 ) -> list[Video]:
   """The videos of some templates, in their order.
 
-  With `per_template` a higher number takes the same ones and more.
-
-  Args:
-    videos: of one split.
-    selection: what is asked for.
-    templates: official spellings.
+  With `per_template` a higher number takes the same ones and more. `videos` are
+  of one split, `templates` official spellings.
   """
   rows_of = {template: [] for template in templates}
   for row, video in enumerate(videos):

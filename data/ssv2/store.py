@@ -3,7 +3,6 @@
 Beside the shards is a list of the videos that could not be read.
 """
 
-import collections
 import csv
 import dataclasses
 import io
@@ -102,37 +101,15 @@ def store(
   """
   num_shards = math.ceil(len(videos) / _CLIPS_PER_SHARD)
   bounds = np.linspace(0, len(videos), num_shards + 1).astype(int)
-  shares = [list(videos[a:b]) for a, b in zip(bounds, bounds[1:], strict=False)]
+  counts = np.diff(bounds)
   paths = shards.shard_paths(folder, NAME, num_shards)
-  spec, rate = _spec(split, videos, chosen), None
-  if shards.is_finished(folder, paths):
-    shards.check_spec(folder, spec)
-  else:
-    rate = _write(
-      layout, spec, shares, chosen, folder, paths,
-      num_workers=num_workers,
-      max_bad_share=_BAD_SHARE if max_bad_share is None else max_bad_share,
-    )  # fmt: skip
-  bad = load_faults(folder)
-  if max_bad_share is not None:
-    _check_share(folder, bad, len(videos), max_bad_share, is_finished=True)
-  lengths = np.diff(bounds) - np.bincount(
-    [fault.shard for fault in bad], minlength=num_shards
-  ).astype(int)
-  num_bytes = sum(path.stat().st_size for path in paths)
-  return Stored(folder, list(videos), bad, lengths.tolist(), num_bytes, rate)
-
-
-def _write(
-  layout, spec, shares, chosen, folder, paths, *, num_workers, max_bad_share
-):
-  """Makes the missing shards; returns clips per second, None if none was."""
-  if not layouts.has_videos(layout.videos):
+  is_finished = shards.is_finished(folder, paths)
+  if not is_finished and not layouts.has_videos(layout.videos):
     raise FileNotFoundError(
       f"{layout.videos}: no webm file; unpack the archives of the download "
       "with `cat 20bn-something-something-v2-?? | tar zx`"
     )
-  counts = [len(share) for share in shares]
+  allowed = _BAD_SHARE if max_bad_share is None else max_bad_share
   num_made, began = 0, time.monotonic()
   with reading.open_map(
     num_workers, num_frames=chosen.num_frames, image_size=chosen.image_size
@@ -142,11 +119,11 @@ def _write(
       nonlocal num_made
       missing = shards.missing_shards(paths)
       bad = [f for f in load_faults(folder) if f.shard not in missing]
-      videos = shares[shard]
-      clips = map_fn(layout.path(video.name) for video in videos)
-      for video, clip in zip(videos, clips, strict=True):
+      share = videos[bounds[shard] : bounds[shard + 1]]
+      clips = map_fn([layout.path(video.name) for video in share])
+      for video, clip in zip(share, clips, strict=True):
         if clip.fault:
-          size = _file_size(layout.path(video.name))
+          size = _size(layout.path(video.name))
           bad.append(Fault(video.name, video.template, shard, size, clip.fault))
           yield None
         else:
@@ -160,18 +137,32 @@ def _write(
           )
       # The list first: a shard that is there has its faults in it.
       _save_faults(folder, bad)
-      _check_share(folder, bad, sum(counts), max_bad_share)
-      num_made += counts[shard]
+      _check_share(folder, bad, len(videos), allowed)
+      num_made += len(share)
+
+    def find_mended():
+      return {
+        fault.shard
+        for fault in load_faults(folder)
+        if _size(layout.path(fault.video)) != fault.size
+      }
 
     shards.write_shards(
       folder,
       NAME,
-      spec,
-      counts,
+      _spec(split, videos, chosen),
+      counts.tolist(),
       make,
-      stale_fn=lambda: _mended(layout, folder),
+      stale_fn=find_mended,
     )
-  return num_made / (time.monotonic() - began) if num_made else None
+  rate = num_made / (time.monotonic() - began) if num_made else None
+  bad = load_faults(folder)
+  if max_bad_share is not None:
+    _check_share(folder, bad, len(videos), max_bad_share, is_finished=True)
+  num_bad = np.bincount([f.shard for f in bad], minlength=num_shards)
+  lengths = (counts - num_bad.astype(int)).tolist()
+  num_bytes = sum(path.stat().st_size for path in paths)
+  return Stored(folder, list(videos), bad, lengths, num_bytes, rate)
 
 
 def load_faults(folder: pathlib.Path) -> list[Fault]:
@@ -196,20 +187,9 @@ def _save_faults(folder: pathlib.Path, faults: Sequence[Fault]):
   files.write_text(folder / FAULTS_FILE, stream.getvalue())
 
 
-def _mended(layout: Layout, folder: pathlib.Path) -> set[int]:
-  """Shards with a bad video whose file is another one now."""
-  return {
-    fault.shard
-    for fault in load_faults(folder)
-    if _file_size(layout.path(fault.video)) != fault.size
-  }
-
-
-def _file_size(path: pathlib.Path) -> int:
-  try:
-    return path.stat().st_size
-  except OSError:
-    return -1
+def _size(path: pathlib.Path) -> int:
+  """Bytes of a file, -1 where there is none."""
+  return path.stat().st_size if path.exists() else -1
 
 
 def _check_share(folder, bad, num_videos, max_bad_share, *, is_finished=False):
@@ -217,14 +197,14 @@ def _check_share(folder, bad, num_videos, max_bad_share, *, is_finished=False):
   if len(bad) <= max_bad_share * num_videos:
     return
   shown = "; ".join(f"{f.video}: {f.reason}" for f in bad[:_NUM_SHOWN])
-  so_far = "" if is_finished else " so far"
-  mend = "mend them"
+  num_missing = sum("no such file" in fault.reason for fault in bad)
+  so_far, mend = " so far", "mend them"
   if is_finished:
+    so_far = ""
     mend += " and delete index.json there, so that they are read again"
-  kinds = collections.Counter("no such file" in f.reason for f in bad)
   raise ValueError(
     f"{len(bad)} of {num_videos} videos cannot be read{so_far} "
-    f"({len(bad) / num_videos:.1%}, {kinds[True]} of them are not there), "
+    f"({len(bad) / num_videos:.1%}, {num_missing} of them are not there), "
     f"max_bad_share allows {max_bad_share:.1%} ({shown}); they are listed in "
     f"{folder / FAULTS_FILE}; {mend}, or allow more: `python -m launch.ssv2 "
     "--max_bad_share=...` goes on with the shards that are made"
@@ -237,15 +217,10 @@ def _spec(split, videos, chosen: Selection) -> dict[str, Any]:
     f"{v.name}\t{v.template}\t{selection.caption(v, chosen.caption)}\n"
     for v in videos
   )
-  return {
+  return dataclasses.asdict(chosen) | {
     "format": records.FORMAT,
     "made_by": "data.ssv2",
     "split": split,
     "templates": sorted({video.template for video in videos}),
-    "per_template": chosen.per_template,
-    "caption": chosen.caption,
-    "num_frames": chosen.num_frames,
-    "image_size": chosen.image_size,
-    "seed": chosen.seed,
     "videos": files.digest(*lines),
   }
