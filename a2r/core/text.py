@@ -18,17 +18,14 @@ import numpy as np
 import tokenizers
 from tokenizers import models, normalizers, pre_tokenizers
 
-PAD, UNKNOWN, CLS, SEP, MASK = SPECIAL = (
-  "[PAD]",
-  "[UNK]",
-  "[CLS]",
-  "[SEP]",
-  "[MASK]",
-)
+SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+PAD, UNKNOWN, CLS, SEP, MASK = SPECIAL
 ARTICLES = ("a", "an", "the")
 _DELETED = re.compile(r"[,.'!?\"()*#:;~]")
 _SPACED = re.compile(r"[-/]")
 _DIRECTION = re.compile(r"\b(left|right)(?=\b|(?:most|wards?)\b)", re.I)
+_NORMALIZER = normalizers.BertNormalizer(lowercase=True, strip_accents=True)
+_PRE_TOKENIZER = pre_tokenizers.BertPreTokenizer()
 _MIRRORED = {"left": "right", "right": "left"}
 
 
@@ -56,15 +53,14 @@ def mirror(text: str) -> str:
   >>> mirror('Pulling something from left to right')
   'Pulling something from right to left'
   """
-  return _DIRECTION.sub(_mirror_word, text)
 
+  def swap(found):
+    word = _MIRRORED[found[0].lower()]
+    if found[0].isupper():
+      return word.upper()
+    return word.capitalize() if found[0].istitle() else word
 
-def _mirror_word(found: re.Match) -> str:
-  """The other of the two words, in the same case."""
-  word = _MIRRORED[found[0].lower()]
-  if found[0].isupper():
-    return word.upper()
-  return word.capitalize() if found[0].istitle() else word
+  return _DIRECTION.sub(swap, text)
 
 
 def ing_forms(verb: str) -> tuple[str, ...]:
@@ -111,16 +107,16 @@ def read_as(instruction: str, known: Sequence[str]) -> str:
   return instruction if index is None else known[index]
 
 
-def _same(*cleaned: str) -> bool:
+def _same(asked: str, known: str) -> bool:
   """Whether two cleaned texts differ in articles and the verb's form alone."""
   first, second = (
-    [word for word in text.split() if word not in ARTICLES] for text in cleaned
+    [word for word in text.split() if word not in ARTICLES]
+    for text in (asked, known)
   )
   if not first or not second or first[1:] != second[1:]:
     return False
-  return first[0] in (second[0], *ing_forms(second[0])) or second[
-    0
-  ] in ing_forms(first[0])
+  (verb, *_), (other, *_) = first, second
+  return verb == other or verb in ing_forms(other) or other in ing_forms(verb)
 
 
 class Tokenizer:
@@ -145,15 +141,23 @@ class Tokenizer:
     Raises:
       ValueError: `vocab_size` has no room for the letters of the texts.
     """
-    words = collections.Counter(
-      word for text in corpus for word in _words(pre_text(text))
-    )
+    words = collections.Counter()
+    for text in corpus:
+      normal = _NORMALIZER.normalize_str(pre_text(text))
+      words.update(w for w, _ in _PRE_TOKENIZER.pre_tokenize_str(normal))
     return cls.from_vocab(_learn_vocab(words, vocab_size))
 
   @classmethod
   def from_vocab(cls, vocab: Sequence[str]) -> "Tokenizer":
     """A tokenizer whose ids are the places in `vocab` (BERT's vocab.txt)."""
-    return cls(_bert_tokenizer({token: i for i, token in enumerate(vocab)}))
+    places = {token: place for place, token in enumerate(vocab)}
+    model = models.WordPiece(
+      places, unk_token=UNKNOWN, max_input_chars_per_word=100
+    )
+    tokenizer = tokenizers.Tokenizer(model)
+    tokenizer.normalizer = _NORMALIZER
+    tokenizer.pre_tokenizer = _PRE_TOKENIZER
+    return cls(tokenizer)
 
   @classmethod
   def load(cls, path: str | pathlib.Path) -> "Tokenizer":
@@ -214,26 +218,6 @@ class Tokenizer:
     return input_ids, attention_mask
 
 
-_NORMALIZER = normalizers.BertNormalizer(lowercase=True, strip_accents=True)
-_PRE_TOKENIZER = pre_tokenizers.BertPreTokenizer()
-
-
-def _bert_tokenizer(vocab: dict[str, int]) -> tokenizers.Tokenizer:
-  """An uncased BERT tokenizer that adds no token by itself."""
-  tokenizer = tokenizers.Tokenizer(
-    models.WordPiece(vocab, unk_token=UNKNOWN, max_input_chars_per_word=100)
-  )
-  tokenizer.normalizer = _NORMALIZER
-  tokenizer.pre_tokenizer = _PRE_TOKENIZER
-  return tokenizer
-
-
-def _words(text: str) -> list[str]:
-  """The words that BERT would look up piece by piece."""
-  normal = _NORMALIZER.normalize_str(text)
-  return [word for word, _ in _PRE_TOKENIZER.pre_tokenize_str(normal)]
-
-
 def _learn_vocab(words: dict[str, int], vocab_size: int) -> list[str]:
   """Pieces of words by joining the commonest neighbors, again and again.
 
@@ -261,6 +245,15 @@ def _learn_vocab(words: dict[str, int], vocab_size: int) -> list[str]:
       counts[pair] += sign * words[word]
       places[pair].add(word)
 
+  def join(word, pair, joined):
+    result = []
+    for piece in pieces[word]:
+      if result and (result[-1], piece) == pair:
+        result[-1] = joined
+      else:
+        result.append(piece)
+    return result
+
   for word in words:
     count(word, 1)
   while len(vocab) < vocab_size and counts:
@@ -270,18 +263,7 @@ def _learn_vocab(words: dict[str, int], vocab_size: int) -> list[str]:
       vocab.append(joined)
     for word in places.pop(pair):
       count(word, -1)
-      pieces[word] = _join(pieces[word], pair, joined)
+      pieces[word] = join(word, pair, joined)
       count(word, 1)
     counts = collections.Counter({p: n for p, n in counts.items() if n > 0})
   return vocab
-
-
-def _join(pieces: list[str], pair: tuple[str, str], joined: str) -> list[str]:
-  """`pieces` with every neighboring `pair` replaced by `joined`."""
-  result = []
-  for piece in pieces:
-    if result and (result[-1], piece) == pair:
-      result[-1] = joined
-    else:
-      result.append(piece)
-  return result
