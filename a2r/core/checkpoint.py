@@ -75,10 +75,6 @@ class Checkpoints:
     return self
 
   def __exit__(self, *exc_info):
-    self.close()
-
-  def close(self):
-    """Waits for the writing to end and lets go of the folder."""
     self.wait()
 
   def wait(self):
@@ -100,14 +96,14 @@ class Checkpoints:
 
   def best_step(self) -> int | None:
     """Returns that of the best checkpoint (the newest if none has a score)."""
-    scores = {}
-    for step in self.steps():
-      folder = self._folder / str(step)
-      path = folder / _SCORE / "data.json"
+
+    def rank(step):
+      path = self._folder / str(step) / _SCORE / "data.json"
       if not path.exists():
-        path = folder / _OLD_SCORE / "metrics"
-      scores[step] = json.loads(path.read_text())[_SCORE]
-    return max(scores, key=lambda k: (scores[k], k), default=None)
+        path = self._folder / str(step) / _OLD_SCORE / "metrics"
+      return json.loads(path.read_text())[_SCORE], step
+
+    return max(self.steps(), key=rank, default=None)
 
   def save(
     self,
@@ -134,15 +130,13 @@ class Checkpoints:
     stored = {_SCORE: {_SCORE: float(score)}}
     for name, tree in parts.items():
       # A copy: it is written after this function has returned.
-      nested = trees.nest(
-        {k: np.array(v) for k, v in trees.flatten(tree).items()}
-      )
-      if nested:
-        stored[name] = nested
+      flat = {k: np.array(v) for k, v in trees.flatten(tree).items()}
+      if flat:
+        stored[name] = trees.nest(flat)
     for name, value in (items or {}).items():
       stored[name] = {"value": json.loads(json.dumps(value))}
+    path = self._folder / str(step)
     with _context(parts, stored):
-      path = self._folder / str(step)
       self._saving = ocp.save_checkpointables_async(path, stored)
 
   def restore(
@@ -212,10 +206,8 @@ def _context(parts, names) -> ocp.Context:
   """Returns who writes and reads what: parts are trees, the rest is JSON."""
   registry = ocp.handlers.local_registry()
   for name in names:
-    is_tree = name in parts
-    handler = (
-      ocp.handlers.PyTreeHandler if is_tree else ocp.handlers.JsonHandler
-    )
+    is_tree, handlers = name in parts, ocp.handlers
+    handler = handlers.PyTreeHandler if is_tree else handlers.JsonHandler
     registry.add(handler, checkpointable_name=name)
   context = ocp.Context()
   context.checkpointables.registry = registry
@@ -223,10 +215,8 @@ def _context(parts, names) -> ocp.Context:
 
 
 def exists(workdir: str | pathlib.Path) -> bool:
-  """Whether a run folder holds a whole checkpoint."""
-  folder = pathlib.Path(workdir).expanduser() / FOLDER
-  # What is not whole, or set aside, has another name than its step.
-  return any(path.name.isdigit() for path in folder.glob("*"))
+  """Returns whether a run folder holds a whole checkpoint."""
+  return bool(Checkpoints(workdir, read_only=True).steps())
 
 
 def load(
@@ -251,18 +241,17 @@ def load(
     FileNotFoundError: no such run, or it has no checkpoint yet.
   """
   checks.one_of("checkpoint", which, ("best", "newest"))
-  folder = pathlib.Path(workdir).expanduser() / FOLDER
-  if not folder.is_dir():
-    raise FileNotFoundError(
-      f"no run in {workdir}: it has no folder {FOLDER}/ (python -m"
-      " launch.train --workdir=... makes one)"
-    )
-  with Checkpoints(workdir, read_only=True) as checkpoints:
-    best = which == "best"
-    step = checkpoints.best_step() if best else checkpoints.newest_step()
-    if step is None:
-      raise FileNotFoundError(
-        f"no whole checkpoint in {folder}: the run was stopped before its"
-        " first save; start it again with the same command"
-      )
+  checkpoints = Checkpoints(workdir, read_only=True)
+  best = which == "best"
+  step = checkpoints.best_step() if best else checkpoints.newest_step()
+  if step is not None:
     return checkpoints.restore(step, parts=parts, items=items)
+  if (pathlib.Path(workdir).expanduser() / FOLDER).is_dir():
+    raise FileNotFoundError(
+      f"no whole checkpoint in {workdir}: the run was stopped before its first"
+      " save; start it again with the same command"
+    )
+  raise FileNotFoundError(
+    f"no run in {workdir}: it has no folder {FOLDER}/ (python -m launch.train"
+    " --workdir=... makes one)"
+  )

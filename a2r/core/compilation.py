@@ -13,25 +13,18 @@ import jax
 _MIN_COMPILE_SECONDS = 0.5
 
 
-def cache_folder() -> pathlib.Path:
-  """Folder for all that is made once per user (XDG_CACHE_HOME respected)."""
-  root = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-  return pathlib.Path(root).expanduser() / "adapt2reward"
-
-
-def enable_cache(folder: str | pathlib.Path | None = None) -> pathlib.Path:
+def enable_cache() -> pathlib.Path:
   """Turns the compilation cache on, for programs that took 0.5 s and more.
 
-  A folder that the user chose for JAX (JAX_COMPILATION_CACHE_DIR) is kept.
-
-  Args:
-    folder: where to keep the programs; None: under the user's cache folder.
+  A folder that the user chose for JAX (JAX_COMPILATION_CACHE_DIR) is kept; else
+  it is in the user's cache folder (XDG_CACHE_HOME respected).
 
   Returns:
     The folder, made if it was missing.
   """
-  chosen = folder or jax.config.jax_compilation_cache_dir
-  path = pathlib.Path(chosen or cache_folder() / "xla").expanduser()
+  root = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+  chosen = jax.config.jax_compilation_cache_dir
+  path = pathlib.Path(chosen or f"{root}/adapt2reward/xla").expanduser()
   path.mkdir(parents=True, exist_ok=True)
   jax.config.update("jax_compilation_cache_dir", str(path))
   jax.config.update(

@@ -19,7 +19,7 @@ def make_schedule(
   learning_rate: float,
   warmup_steps: int,
   num_steps: int,
-  floor: float,
+  floor: float = 0.0,
   decay_steps: int | None = None,
 ) -> optax.Schedule:
   """Returns step -> learning rate.
@@ -66,16 +66,12 @@ def make_schedule(
 
 def make_optimizer(
   *,
-  learning_rate: float,
-  warmup_steps: int,
-  num_steps: int,
   weight_decay: float,
   clip_norm: float | None,
   b1: float = 0.9,
   b2: float = 0.999,
-  floor: float = 0.0,
-  decay_steps: int | None = None,
   rule: str = "adamw",
+  **schedule,
 ) -> optax.GradientTransformation:
   """Returns AdamW (https://arxiv.org/abs/1711.05101) or Muon.
 
@@ -83,31 +79,21 @@ def make_optimizer(
   orthogonalizes the updates of kernels; all else is left to AdamW.
 
   Args:
-    learning_rate: the schedule's peak, see `make_schedule`.
-    warmup_steps: see `make_schedule`.
-    num_steps: see `make_schedule`.
     weight_decay: decay of the parameters that `decay_mask` marks.
     clip_norm: largest global norm of the gradients; None leaves them alone.
     b1: decay of the gradient's mean.
     b2: decay of the squared gradient's mean.
-    floor: see `make_schedule`.
-    decay_steps: see `make_schedule`.
     rule: 'adamw' or 'muon'; with 'muon', `b1` and `b2` are those of AdamW.
+    **schedule: of the learning rate, as for `make_schedule`.
 
   Raises:
-    ValueError: an unknown rule.
+    ValueError: an unknown rule, or a schedule that makes no sense.
   """
   checks.one_of("rule", rule, ("adamw", "muon"))
-  schedule = make_schedule(
-    learning_rate=learning_rate,
-    warmup_steps=warmup_steps,
-    num_steps=num_steps,
-    floor=floor,
-    decay_steps=decay_steps,
-  )
+  learning_rate = make_schedule(**schedule)
   if rule == "muon":
     update = contrib.muon(
-      schedule,
+      learning_rate,
       weight_decay=weight_decay,
       weight_decay_mask=decay_mask,
       adam_b1=b1,
@@ -117,7 +103,7 @@ def make_optimizer(
     )
   else:
     update = optax.adamw(
-      schedule, b1=b1, b2=b2, weight_decay=weight_decay, mask=decay_mask
+      learning_rate, b1=b1, b2=b2, weight_decay=weight_decay, mask=decay_mask
     )
   if clip_norm is None:
     return update

@@ -8,8 +8,7 @@ that scalar exactly. `axis_name=None` stands for one device without an axis.
 `jax.pmap` is in maintenance; what replaces it is `jax.jit` of `jax.shard_map`
 over a `jax.sharding.Mesh` of the devices. A step keeps its collectives over
 `AXIS`; the state, then of spec `PartitionSpec()`, and the batch, of
-`PartitionSpec(AXIS)`, lose their leading axis of devices. No other file knows
-of it.
+`PartitionSpec(AXIS)`, lose their leading axis of devices.
 """
 
 from collections.abc import Callable
@@ -75,18 +74,19 @@ def shard(batch: PyTree, num: int | None = None) -> PyTree:
   Raises:
     ValueError: B is not a multiple of the number of devices.
   """
-  devices = _devices(num)
+  sharding = _sharding(num)
+  num = sharding.num_devices
 
   def split(x):
     x = np.asarray(x)
-    if x.shape[0] % len(devices):
+    if x.shape[0] % num:
       raise ValueError(
-        f"a batch of {x.shape[0]} does not split over {len(devices)} devices; "
+        f"a batch of {x.shape[0]} does not split over {num} devices; "
         "choose a batch size that is a multiple of it"
       )
-    return x.reshape(len(devices), -1, *x.shape[1:])
+    return x.reshape(num, -1, *x.shape[1:])
 
-  return jax.device_put(jax.tree.map(split, batch), _sharding(devices))
+  return jax.device_put(jax.tree.map(split, batch), sharding)
 
 
 def replicate(tree: PyTree, num: int | None = None) -> PyTree:
@@ -99,11 +99,11 @@ def replicate(tree: PyTree, num: int | None = None) -> PyTree:
   Returns:
     The arrays with a leading axis of `num`.
   """
-  devices = _devices(num)
+  sharding = _sharding(num)
   stacked = jax.tree.map(
-    lambda x: np.broadcast_to(x, (len(devices), *np.shape(x))), tree
+    lambda x: np.broadcast_to(x, (sharding.num_devices, *np.shape(x))), tree
   )
-  return jax.device_put(stacked, _sharding(devices))
+  return jax.device_put(stacked, sharding)
 
 
 def unreplicate(tree: PyTree) -> PyTree:
@@ -116,13 +116,9 @@ def unreplicate(tree: PyTree) -> PyTree:
   return jax.tree.map(first, tree)
 
 
-def _devices(num):
+def _sharding(num):
   devices = jax.local_devices()
   if num is not None and num > len(devices):
     raise ValueError(f"{num} devices asked for, this host has {len(devices)}")
-  return devices[:num]
-
-
-def _sharding(devices):
-  mesh = jax.sharding.Mesh(np.array(devices), (AXIS,))
+  mesh = jax.sharding.Mesh(np.array(devices[:num]), (AXIS,))
   return jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(AXIS))

@@ -67,21 +67,18 @@ class Progress:
       start: steps that were finished before.
       name: what stands in front.
     """
-    self._name = name
-    self._total = total
-    self._done = start
+    self._name, self._total, self._done = name, total, start
     # The first step is left out of the speed: it is compiled.
     self._first, self._began = None, None
-    self._bar = None
-    if sys.stderr.isatty():
-      self._bar = tqdm.tqdm(
-        total=total,
-        initial=start,
-        desc=name,
-        unit="step",
-        dynamic_ncols=True,
-        smoothing=0.1,
-      )
+    self._bar = tqdm.tqdm(
+      total=total,
+      initial=start,
+      desc=name,
+      unit="step",
+      dynamic_ncols=True,
+      smoothing=0.1,
+      disable=not sys.stderr.isatty(),
+    )
 
   def __enter__(self) -> "Progress":
     return self
@@ -91,21 +88,19 @@ class Progress:
 
   def close(self):
     """Ends the bar."""
-    if self._bar is not None:
-      self._bar.close()
+    self._bar.close()
 
   def advance(self):
-    """One step is done."""
+    """Counts a step that is done."""
     self._done += 1
     if self._first is None:
       self._first, self._began = self._done, time.monotonic()
-    if self._bar is not None:
-      self._bar.update()
+    self._bar.update()
 
   def report(self, metrics: Mapping[str, float]):
     """Shows numbers beside the bar, or as a line of their own."""
     text = " ".join(f"{name} {value:.4g}" for name, value in metrics.items())
-    if self._bar is not None:
+    if not self._bar.disable:
       self._bar.set_postfix_str(text)
       return
     if self._first is not None and self._done > self._first:
@@ -115,7 +110,4 @@ class Progress:
 
   def say(self, text: str):
     """Shows a line that stays."""
-    if self._bar is not None:
-      self._bar.write(f"{self._name}: {text}", file=sys.stderr)
-    else:
-      print(f"{self._name}: {text}", file=sys.stderr, flush=True)
+    self._bar.write(f"{self._name}: {text}", file=sys.stderr)

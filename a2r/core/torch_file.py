@@ -10,6 +10,7 @@ that holds what the file says of it, imports nothing and runs nothing.
 """
 
 import collections
+import functools
 import io
 import math
 import pathlib
@@ -23,19 +24,13 @@ import numpy as np
 import safetensors.numpy
 
 _STORAGES = {
-  "DoubleStorage": np.float64,
-  "FloatStorage": np.float32,
-  "HalfStorage": np.float16,
-  "BFloat16Storage": ml_dtypes.bfloat16,
-  "ComplexFloatStorage": np.complex64,
-  "ComplexDoubleStorage": np.complex128,
-  "LongStorage": np.int64,
-  "IntStorage": np.int32,
-  "ShortStorage": np.int16,
-  "CharStorage": np.int8,
-  "ByteStorage": np.uint8,
-  "BoolStorage": np.bool_,
-}
+  f"{name}Storage": np.dtype(kind)
+  for name, kind in dict(
+    Double="f8", Float="f4", Half="f2", BFloat16=ml_dtypes.bfloat16,
+    ComplexFloat="c8", ComplexDouble="c16", Long="i8", Int="i4", Short="i2",
+    Char="i1", Byte="u1", Bool="?",
+  ).items()
+}  # fmt: skip
 _PLAIN = (bool, complex, dict, float, frozenset, int, list, set, str, tuple)
 _CLASSES = {f"builtins.{kind.__name__}": kind for kind in _PLAIN} | {
   "builtins.long": int,
@@ -124,12 +119,11 @@ def _load_archive(archive: zipfile.ZipFile) -> Any:
   names = archive.namelist()
   (pickled,) = [name for name in names if name.endswith("/data.pkl")]
   folder = pickled.removesuffix("data.pkl")
-  big = f"{folder}byteorder" in names and (
-    archive.read(f"{folder}byteorder") == b"big"
-  )
+  order = f"{folder}byteorder"
+  big = order in names and archive.read(order) == b"big"
 
-  def read_storage(key, dtype, size):
-    dtype = np.dtype(dtype).newbyteorder(">" if big else "<")
+  def read_storage(kind, key, size):
+    dtype = _STORAGES[kind].newbyteorder(">" if big else "<")
     name = f"{folder}data/{key}"
     # Its size is known before memory is asked for.
     num_bytes = archive.getinfo(name).file_size
@@ -158,11 +152,11 @@ class _Unpickler(pickle._Unpickler):
   def __init__(
     self,
     stream: io.BytesIO,
-    read_storage: Callable[[str, type, int], np.ndarray],
+    read_storage: Callable[[str, str, int], np.ndarray],
   ):
     super().__init__(stream, encoding="utf-8")
-    self._read_storage = read_storage
-    self._storages = {}
+    # Tensors that share their numbers share memory.
+    self._read_storage = functools.cache(read_storage)
 
   def find_class(self, module: str, name: str) -> Any:
     full = f"{_PYTHON_2.get(module, module)}.{name}"
@@ -178,21 +172,19 @@ class _Unpickler(pickle._Unpickler):
 
   def persistent_load(self, pid: Any) -> np.ndarray:
     _, kind, key, _, size = pid
-    if key not in self._storages:
-      self._storages[key] = self._read_storage(key, _STORAGES[kind], size)
-    return self._storages[key]
+    return self._read_storage(kind, key, size)
 
 
 def _make_tensor(storage, offset, size, stride) -> np.ndarray:
   """The tensor of a storage; a ValueError where it does not fit."""
+  num = math.prod(size)
   last = offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
-  outside = math.prod(size) and last >= storage.size
-  if min((offset, *size, *stride)) < 0 or outside:
+  if min((offset, *size, *stride)) < 0 or (num and last >= storage.size):
     raise ValueError(
       f"a tensor of shape {list(size)}, strides {list(stride)} at {offset} "
       f"does not fit its {storage.size} numbers"
     )
-  if not math.prod(size):
+  if not num:
     return np.zeros(size, storage.dtype)
   return np.lib.stride_tricks.as_strided(
     storage[offset:], size, [s * storage.itemsize for s in stride]

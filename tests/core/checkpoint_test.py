@@ -124,7 +124,7 @@ def test_keeps_the_newest_and_the_best(tmp_path, scores, kept, best):
 def test_missing_runs_are_named(tmp_path):
   with pytest.raises(FileNotFoundError, match="no run in .*nowhere"):
     checkpoint.load(tmp_path / "nowhere")
-  checkpoint.Checkpoints(tmp_path).close()
+  checkpoint.Checkpoints(tmp_path).wait()
   assert not checkpoint.exists(tmp_path)
   with pytest.raises(FileNotFoundError, match="no whole checkpoint"):
     checkpoint.load(tmp_path)
