@@ -7,29 +7,25 @@ clips are noise. Prints the largest relative difference of the loss terms and
 the largest difference of a gradient, over the largest gradient.
 """
 
-import os
 import types
 
-os.environ["XLA_FLAGS"] = (
-  f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=8"
-)
+import jax
+import numpy as np
 
-import jax  # noqa: E402  It reads the flag above.
-import numpy as np  # noqa: E402
-
-from a2r.core import compilation, parallel  # noqa: E402
-from a2r.learners import adapt2reward, base, encoding  # noqa: E402
+from a2r.core import compilation, parallel
+from a2r.learners import adapt2reward, base, encoding
 from a2r.models import adapt2reward as net
 from a2r.models.singularity import singularity
 from a2r.runs import weights
 from a2r.sim.humans import human_clips
-from configs import envgen  # noqa: E402
+from configs import envgen
 
 _NUM_TRAINED = 4
 
 
 def main():
   """Prints the differences."""
+  jax.config.update("jax_num_cpu_devices", 8)
   compilation.enable_cache()
   config = envgen.get_config()
   backbone = weights.read(weights.shipped_backbone())
@@ -78,7 +74,7 @@ def main():
 
 
 def _frames(draw, num):
-  return draw.integers(0, 256, (num, 4, 64, 64, 3)).astype(np.uint8)
+  return draw.integers(0, 256, (num, 8, 64, 64, 3)).astype(np.uint8)
 
 
 def _part(draw):

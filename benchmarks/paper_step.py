@@ -25,7 +25,7 @@ import numpy as np
 import optax
 from absl import app, flags
 
-from a2r.core import compilation, optim
+from a2r.core import checks, compilation, optim
 from a2r.learners import (
   adapt2reward,
   base,
@@ -214,9 +214,7 @@ def main(_):
   """Prints the rows and writes them to benchmarks/results."""
   compilation.enable_cache()
   names = _VARIANTS.value or list(VARIANTS)
-  unknown = [name for name in names if name not in VARIANTS]
-  if unknown:
-    raise app.UsageError(f"unknown variants {unknown}; known: {[*VARIANTS]}")
+  checks.each_of("variant", names, VARIANTS)
   rows = [_measure(name) for name in names]
   name = "paper_memory" if _COMPILE_ONLY.value else "paper_step"
   results.write(name, rows, batch_size=3 * _GROUP.value)

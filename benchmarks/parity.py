@@ -45,14 +45,10 @@ def _errors(name, ours, theirs):
     for step in (20, physics.NUM_STEPS):
       offset = (ours - theirs)[:, step, columns]
       error = np.linalg.norm(offset, axis=-1)
-      shares = np.percentile(error, _PERCENTILES)
-      print(
-        f"{name:15} {part:7} step {step}:",
-        *(f"p{p} {x:.1e}" for p, x in zip(_PERCENTILES, shares, strict=True)),
-        flush=True,
-      )
-      named = {f"p{p}": x for p, x in zip(_PERCENTILES, shares, strict=True)}
-      yield {"environment": name, "part": part, "step": step} | named
+      shares = {f"p{p}": np.percentile(error, p) for p in _PERCENTILES}
+      texts = [f"{key} {share:.1e}" for key, share in shares.items()]
+      print(f"{name:15} {part:7} step {step}:", *texts, flush=True)
+      yield {"environment": name, "part": part, "step": step} | shares
 
 
 def _agreement(name, ours, theirs):

@@ -15,7 +15,6 @@ import resource
 import time
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from absl import app, flags
 
@@ -61,20 +60,13 @@ def _make_scorer() -> scorer.Scorer:
   """A reward of the small size with random weights."""
   config = singularity.Config(**backbones.small())
   model = net.Adapt2Reward(config, num_tasks=4)
-  size = config.image_size
-  frames = jnp.zeros((1, config.num_frames, size, size, 3))
-  ids = jnp.zeros((1, 2), jnp.int32)
-  params = jax.jit(model.init)(jax.random.key(0), frames, ids, ids)["params"]
-  text = jax.random.normal(jax.random.key(1), (len(tasks.TASKS), 128))
-  return scorer.Scorer(
-    name="small",
-    params={"model": params},
-    encode_fn=scorer.EncodeVideo(model),
-    score_fn=scorer.CosineScore(),
-    context_fn=lambda texts: text[: len(texts)],
-    num_frames=config.num_frames,
-    image_size=size,
+  draw = np.random.default_rng(0)
+  params = jax.tree.map(
+    lambda x: 0.02 * draw.standard_normal(x.shape, np.float32),
+    net.params_like(model),
   )
+  text = jax.random.normal(jax.random.key(1), (len(tasks.TASKS), 128))
+  return scorer.cosine("small", model, params, lambda texts: text[: len(texts)])
 
 
 def _make_state(trials, settings, objective, image_size) -> base.PlanState:

@@ -1,9 +1,7 @@
 """Makes clips of what a planner tries, and says how well scores choose.
 
-Letters: N, M clips, T frames, S picture size, E feature width.
+Letters: N clips, T frames, S picture size.
 """
-
-from collections.abc import Callable
 
 import jax
 import numpy as np
@@ -13,7 +11,6 @@ from a2r.sim.behavior import policies
 from a2r.sim.tabletop import drawing, physics, tasks
 
 _FRAMES, _SIZE, _PART = 8, 64, 64
-_RIDGE, _EPS = 0.01, 1e-6
 
 
 def make(environment, number):
@@ -59,31 +56,6 @@ def best_of(scores: np.ndarray, labels: np.ndarray, count: int) -> float:
   left = np.cumsum(size)[:, None] - np.arange(count)
   below = np.prod(left.clip(0) / (scores.size - np.arange(count)), axis=1)
   return float(success @ np.diff(below, prepend=0.0))
-
-
-def fit_probe(
-  features: np.ndarray, labels: np.ndarray
-) -> Callable[[np.ndarray], np.ndarray]:
-  """Fits a linear classifier by ridge regression; both outcomes weigh alike.
-
-  Args:
-    features: `[N, E]`, of a frozen network.
-    labels: `[N]` bool.
-
-  Returns:
-    probe: `[M, E]` features to `[M]` scores.
-  """
-  mean, std = features.mean(0), features.std(0) + _EPS
-
-  def inputs(x):
-    return np.concatenate([(x - mean) / std, np.ones((len(x), 1))], axis=1)
-
-  share = labels.mean()
-  weights = np.where(labels, 0.5 / share, 0.5 / (1 - share)) / len(labels)
-  x = inputs(features)
-  gram = (x * weights[:, None]).T @ x + _RIDGE * np.eye(x.shape[1])
-  solution = np.linalg.solve(gram, x.T @ (weights * np.where(labels, 1, -1)))
-  return lambda features: inputs(features) @ solution
 
 
 def _play(environment, first):

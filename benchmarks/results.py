@@ -1,8 +1,6 @@
 """Where the benchmarks leave their figures: benchmarks/results/*.json."""
 
 import datetime
-import importlib.metadata
-import json
 import os
 import pathlib
 import platform
@@ -10,38 +8,27 @@ from typing import Any
 
 import jax
 
+from a2r.core import files
+from a2r.evaluation import report
+
 _FOLDER = pathlib.Path(__file__).parent / "results"
 
 
-def machine() -> dict[str, Any]:
-  """What the figures were measured on, and when."""
-  return {
+def write(name: str, rows: list[dict[str, Any]], **settings):
+  """Writes rows, and where they were measured, to <name>-<backend>.json."""
+  versions = report.provenance()["versions"]
+  machine = {
     "date": datetime.date.today().isoformat(),
     "backend": jax.default_backend(),
     "device": jax.devices()[0].device_kind,
     "processor": _processor(),
     "cores": len(os.sched_getaffinity(0)),
     "load_average": os.getloadavg()[0],
-    "python": platform.python_version(),
-    "jax": jax.__version__,
-    "mujoco": _version("mujoco"),
+    **{name: versions.get(name) for name in ("python", "jax", "mujoco")},
   }
-
-
-def write(name: str, rows: list[dict[str, Any]], **settings):
-  """Writes `rows` to benchmarks/results/<name>-<backend>.json."""
-  _FOLDER.mkdir(exist_ok=True)
   path = _FOLDER / f"{name}-{jax.default_backend()}.json"
-  report = machine() | settings | {"rows": rows}
-  path.write_text(json.dumps(report, indent=2) + "\n")
+  files.write_json(path, machine | settings | {"rows": rows})
   print(f"Wrote benchmarks/results/{path.name}.")
-
-
-def _version(package: str) -> str | None:
-  try:
-    return importlib.metadata.version(package)
-  except importlib.metadata.PackageNotFoundError:
-    return None
 
 
 def _processor() -> str:

@@ -1,4 +1,4 @@
-"""How often the best of some clips is a success, and the probe."""
+"""How often the best of some clips is a success."""
 
 import numpy as np
 import pytest
@@ -37,20 +37,3 @@ def test_best_of_is_the_share_of_draws_won():
 def test_best_of_more_than_there_are(count):
   with pytest.raises(ValueError, match=f"best of {count} clips .* got 3"):
     play_clips.best_of(np.zeros(3), np.ones(3), count)
-
-
-def test_a_probe_tells_what_is_linear_and_rare():
-  rng = np.random.default_rng(0)
-  features = rng.normal(size=(400, 6)) * [1, 10, 1, 1, 1, 1e-3] + 5
-  labels = features[:, 1] > 18  # One in ten.
-  scores = play_clips.fit_probe(features[:200], labels[:200])(features[200:])
-  success, failure = scores[labels[200:]], scores[~labels[200:]]
-  assert success.mean() - failure.mean() > 1
-  # Both outcomes weigh alike: their means lie around zero.
-  assert failure.mean() < 0 < success.mean()
-
-
-def test_a_feature_that_never_changes_is_no_fault():
-  features = np.stack([np.arange(10.0), np.ones(10)], axis=1)
-  scores = play_clips.fit_probe(features, features[:, 0] > 4)(features)
-  assert np.isfinite(scores).all() and (np.diff(scores) > 0).all()
