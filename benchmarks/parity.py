@@ -45,7 +45,7 @@ def _errors(name, ours, theirs):
     for step in (20, physics.NUM_STEPS):
       offset = (ours - theirs)[:, step, columns]
       error = np.linalg.norm(offset, axis=-1)
-      shares = {f"p{p}": np.percentile(error, p) for p in _PERCENTILES}
+      shares = {f"p{p}": float(np.percentile(error, p)) for p in _PERCENTILES}
       texts = [f"{key} {share:.1e}" for key, share in shares.items()]
       print(f"{name:15} {part:7} step {step}:", *texts, flush=True)
       yield {"environment": name, "part": part, "step": step} | shares
