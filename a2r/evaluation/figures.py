@@ -35,10 +35,7 @@ _AXIS_NAMES = {
   "own_failures": "reward\n(probability)",
   "score": "score",
 }
-# The layout of one example, in inches.
-_LEFT, _WIDTH, _RIGHT = 0.95, 6.2, 0.25
-_HEAD, _GAP, _CURVE, _FOOT = 0.5, 0.07, 1.1, 0.3
-_TITLE = 0.45
+_STRIP_WIDTH, _CURVE_HEIGHT = 6.2, 1.1  # Inches.
 
 
 def _encode(fig, **options) -> bytes:
@@ -55,6 +52,7 @@ def _tidy(axis):
   axis.spines[["top", "right"]].set_visible(False)
 
 
+@matplotlib.rc_context(_STYLE)
 def filmstrips(
   examples: Sequence[Example], *, form: str, title: str = ""
 ) -> bytes:
@@ -78,55 +76,38 @@ def filmstrips(
   num_rows = -(-len(examples) // num_columns)
   num_clips = len(examples[0].kinds)
   frames = examples[0].frames[0]
-  strip = _WIDTH / len(frames) * frames.shape[1] / frames.shape[2]
-  cell_width = _LEFT + _WIDTH + _RIGHT
-  cell_height = _HEAD + num_clips * (strip + _GAP) + _CURVE + _FOOT
-  top = _TITLE if title else 0.0
-  size = num_columns * cell_width, num_rows * cell_height + top
+  strip = _STRIP_WIDTH / len(frames) * frames.shape[1] / frames.shape[2]
+  heights = [strip] * num_clips + [_CURVE_HEIGHT]
+  size = 7.4 * num_columns, (sum(heights) + 0.65) * num_rows + 0.4 * bool(title)
   limits = -0.04, 1.04
   if form not in ("softmax", "own_failures"):  # No probabilities.
     values = np.concatenate([c for e in examples for c in e.curves])
     margin = max(0.08 * float(np.ptp(values)), 0.02)
     limits = float(values.min()) - margin, float(values.max()) + margin
-  with matplotlib.rc_context(_STYLE):
-    fig = figures.Figure(figsize=size)
-
-    def make_axis(cell, down, height):
-      """An axis `height` high, its top `down` under that of its cell."""
-      row, column = divmod(cell, num_columns)
-      bottom = size[1] - top - row * cell_height - down - height
-      left = column * cell_width + _LEFT
-      w, h = size
-      return fig.add_axes((left / w, bottom / h, _WIDTH / w, height / h))
-
-    if title:
-      at = 0.2 / size[0], 1 - 0.3 / size[1]
-      fig.text(*at, title, fontsize=13, weight="bold", va="center")
-    for cell, example in enumerate(examples):
-      axes = [
-        make_axis(cell, _HEAD + i * (strip + _GAP), strip)
-        for i in range(num_clips)
-      ]
-      down = _HEAD + num_clips * (strip + _GAP)
-      axes.append(make_axis(cell, down, _CURVE))
-      _example(axes, example, limits, _AXIS_NAMES.get(form, "reward"))
-    return _encode(fig, dpi=130)
+  fig = figures.Figure(figsize=size, layout="constrained")
+  if title:
+    fig.suptitle(title, x=0.02, ha="left", fontsize=13, weight="bold")
+  cells = fig.subfigures(num_rows, num_columns, squeeze=False).flat
+  for cell, example in zip(cells, examples, strict=False):
+    axes = cell.subplots(len(heights), height_ratios=heights)
+    _example(axes, example, limits, _AXIS_NAMES.get(form, "reward"))
+  return _encode(fig, dpi=130)
 
 
 def _example(axes, example: Example, limits, axis_name: str):
   """One example: the strips of its clips, then their curves in one axis."""
   *strips, axis = axes
   num_frames = max(len(frames) for frames in example.frames)
-  for i, (kind, frames) in enumerate(
-    zip(example.kinds, example.frames, strict=True)
+  for strip, kind, frames, color in zip(
+    strips, example.kinds, example.frames, COLORS, strict=False
   ):
-    _strip(strips[i], frames, num_frames, COLORS[i])
-    strips[i].set_ylabel(kind, color=COLORS[i], weight="bold", labelpad=6)
+    _strip(strip, frames, num_frames, color)
+    strip.set_ylabel(kind, color=color, weight="bold", labelpad=6)
   name = f"{example.environment}   “{example.instruction}”"
   strips[0].set_title(name, loc="left", fontsize=10, pad=6)
-  for i, curve in enumerate(example.curves):
+  for curve, color in zip(example.curves, COLORS, strict=False):
     steps = np.arange(len(curve)) + 0.5
-    axis.plot(steps, curve, color=COLORS[i], lw=2, marker="o", ms=4)
+    axis.plot(steps, curve, color=color, lw=2, marker="o", ms=4)
   # The last value of each curve beside its last point, not overlapping.
   place = -np.inf
   for i in np.argsort([curve[-1] for curve in example.curves]):
@@ -136,11 +117,8 @@ def _example(axes, example: Example, limits, axis_name: str):
       f"{curve[-1]:.2f}", (len(curve) - 0.5, place), xytext=(7, 0),
       textcoords="offset points", va="center", color=COLORS[i], weight="bold",
     )  # fmt: skip
-  axis.set_xlim(0, num_frames)
-  axis.set_ylim(*limits)
-  axis.set_xticks([])
+  axis.set(xlim=(0, num_frames), ylim=limits, xticks=[], ylabel=axis_name)
   axis.set_xlabel("time →", loc="right", labelpad=2)
-  axis.set_ylabel(axis_name)
   _tidy(axis)
   axis.spines["bottom"].set_visible(False)
 
@@ -153,23 +131,18 @@ def _strip(axis, frames: np.ndarray, num_frames: int, color: str):
       frame, extent=(t + gap, t + 1 - gap, 0, 1), aspect="auto",
       interpolation="nearest" if frame.shape[0] <= 96 else "antialiased",
     )  # fmt: skip
-  axis.set_xlim(0, num_frames)
-  axis.set_ylim(0, 1)
-  axis.set_xticks([])
-  axis.set_yticks([])
+  axis.set(xlim=(0, num_frames), ylim=(0, 1), xticks=[], yticks=[])
   for side, spine in axis.spines.items():
     spine.set_visible(side == "left")
   axis.spines["left"].set(color=color, linewidth=5)
 
 
-def training_curves(
-  rows: Sequence[Mapping[str, float]], *, columns: int = 3
-) -> bytes | None:
+@matplotlib.rc_context(_STYLE)
+def training_curves(rows: Sequence[Mapping[str, float]]) -> bytes | None:
   """Returns an SVG of each number of a run's metrics over steps, if any.
 
   Args:
     rows: of metrics.jsonl, each with 'step'.
-    columns: panels side by side.
   """
   names = dict.fromkeys(k for row in rows for k in row if k != "step")
   series = {}
@@ -179,21 +152,22 @@ def training_curves(
       series[name] = np.array(points, float)
   if not series:
     return None
-  num_rows = -(-len(series) // columns)
-  with matplotlib.rc_context(_STYLE):
-    fig = figures.Figure(figsize=(3.6 * columns, 2.1 * num_rows))
-    axes = fig.subplots(num_rows, columns, squeeze=False)
-    for axis, (name, points) in zip(axes.flat, series.items(), strict=False):
-      axis.plot(points[:, 0], points[:, 1], color=COLORS[0], lw=1.4)
-      axis.set_title(name, loc="left", fontsize=9)
-      axis.grid(color=_GRID, lw=0.8)
-      axis.spines[["top", "right"]].set_visible(False)
-    for axis in axes.flat[len(series) :]:
-      axis.set_visible(False)
-    fig.tight_layout()
-    return _encode(fig, format="svg", facecolor="auto", metadata={"Date": None})
+  num_columns = 3
+  num_rows = -(-len(series) // num_columns)
+  fig = figures.Figure(figsize=(3.6 * num_columns, 2.1 * num_rows))
+  axes = fig.subplots(num_rows, num_columns, squeeze=False)
+  for axis, (name, points) in zip(axes.flat, series.items(), strict=False):
+    axis.plot(points[:, 0], points[:, 1], color=COLORS[0], lw=1.4)
+    axis.set_title(name, loc="left", fontsize=9)
+    axis.grid(color=_GRID, lw=0.8)
+    axis.spines[["top", "right"]].set_visible(False)
+  for axis in axes.flat[len(series) :]:
+    axis.set_visible(False)
+  fig.tight_layout()
+  return _encode(fig, format="svg", facecolor="auto", metadata={"Date": None})
 
 
+@matplotlib.rc_context(_STYLE | {"font.size": 8})
 def quality(result: Mapping, title: str) -> bytes | None:
   """Returns a PNG of what a reward tells, one column per environment.
 
@@ -211,26 +185,26 @@ def quality(result: Mapping, title: str) -> bytes | None:
   environments = list(result["confusion"])
   if not environments:
     return None
-  with matplotlib.rc_context(_STYLE | {"font.size": 8}):
-    size = 2.6 * len(environments) + 2.4, 4.6
-    fig = figures.Figure(figsize=size, layout="constrained")
-    axes = fig.subplots(2, len(environments), squeeze=False)
-    for i, (name, column) in enumerate(zip(environments, axes.T, strict=True)):
-      confusion = result["confusion"][name]
-      _confusion(column[0], confusion, result["texts"], first=i == 0)
-      column[0].set_title(name, fontsize=9, weight="bold")
-      _reward_curves(column[1], result["curves"].get(name, {}), first=i == 0)
-    low = min(axis.get_ylim()[0] for axis in axes[1])
-    high = max(axis.get_ylim()[1] for axis in axes[1])
-    for axis in axes[1]:
-      axis.set_ylim(low, high)
-    numbered = [f"{i}: {text}" for i, text in enumerate(result["texts"], 1)]
-    fig.supxlabel(
-      textwrap.fill("Instructions: " + ", ".join(numbered), int(15 * size[0])),
-      x=0.01, ha="left", fontsize=7.5,
-    )  # fmt: skip
-    fig.suptitle(title, x=0.01, ha="left", fontsize=11, weight="bold")
-    return _encode(fig, dpi=140)
+  texts = result["texts"]
+  size = 2.6 * len(environments) + 2.4, 4.6
+  fig = figures.Figure(figsize=size, layout="constrained")
+  axes = fig.subplots(2, len(environments), squeeze=False)
+  for i, name in enumerate(environments):
+    above, below = axes[:, i]
+    _confusion(above, result["confusion"][name], texts, first=i == 0)
+    above.set_title(name, fontsize=9, weight="bold")
+    _reward_curves(below, result["curves"].get(name, {}), first=i == 0)
+  low = min(axis.get_ylim()[0] for axis in axes[1])
+  high = max(axis.get_ylim()[1] for axis in axes[1])
+  for axis in axes[1]:
+    axis.set_ylim(low, high)
+  numbered = ", ".join(f"{i}: {text}" for i, text in enumerate(texts, 1))
+  fig.supxlabel(
+    textwrap.fill(f"Instructions: {numbered}", int(15 * size[0])),
+    x=0.01, ha="left", fontsize=7.5,
+  )  # fmt: skip
+  fig.suptitle(title, x=0.01, ha="left", fontsize=11, weight="bold")
+  return _encode(fig, dpi=140)
 
 
 def _confusion(axis, confusion: Mapping, texts, *, first: bool):
@@ -243,20 +217,21 @@ def _confusion(axis, confusion: Mapping, texts, *, first: bool):
         column, row, f"{100 * value:.0f}", ha="center", va="center",
         fontsize=7, color="white" if value > 0.55 else _INK,
       )  # fmt: skip
+  labels = []
   for row, text in enumerate(confusion["instructions"]):
-    corner = texts.index(text) - 0.5, row - 0.5
+    column = texts.index(text)
     axis.add_patch(
-      patches.Rectangle(corner, 1, 1, fill=False, ec=COLORS[1], lw=1.5)
+      patches.Rectangle(
+        (column - 0.5, row - 0.5), 1, 1, fill=False, ec=COLORS[1], lw=1.5
+      )
     )
+    short = text if len(text) <= 34 else f"{text[:33]}…"
+    labels.append(f"{column + 1}: {short}")
   axis.set_xticks(range(len(texts)), range(1, len(texts) + 1))
   axis.set_xlabel("scored highest, %")
-  names = confusion["instructions"] if first else []
-  short = [n if len(n) <= 34 else f"{n[:33]}…" for n in names]
-  numbered = [
-    f"{texts.index(n) + 1}: {s}" for n, s in zip(names, short, strict=True)
-  ]
-  axis.set_yticks(range(len(names)), numbered)
+  axis.set_yticks([])
   if first:
+    axis.set_yticks(range(len(labels)), labels)
     axis.set_ylabel("successes of")
   axis.tick_params(length=0)
 
@@ -282,6 +257,7 @@ def _reward_curves(axis, tasks: Mapping, *, first: bool):
       axis.legend(frameon=False, loc="best")
 
 
+@matplotlib.rc_context(_STYLE)
 def foresight(
   frames: np.ndarray,
   predicted: np.ndarray,
@@ -299,66 +275,48 @@ def foresight(
     labels: N, what stands in front of the windows.
     title: one line above all.
   """
-  tile_size, left_edge = 0.95, 0.9  # Inches.
   num, length = frames.shape[:2]
   num_past = length - predicted.shape[1]
-  steps = [*range(1 - num_past, 1), *range(1, predicted.shape[1] + 1)]
-  steps = np.array(steps) * int(result.horizons[0])
-  width = left_edge + length * tile_size + 0.1
-  height = 0.7 + num * 2.15 * tile_size + 2.4
-  with matplotlib.rc_context(_STYLE):
-    fig = figures.Figure(figsize=(width, height))
-    fig.suptitle(title, y=1 - 0.15 / height, fontsize=11)
-
-    def tile(column, top):
-      left = (left_edge + column * tile_size) / width
-      bottom = 1 - (top + tile_size) / height
-      size = 0.96 * tile_size
-      ax = fig.add_axes((left, bottom, size / width, size / height))
-      ax.set_xticks([])
-      ax.set_yticks([])
-      return ax
-
-    for n in range(num):
-      top = 0.6 + n * 2.15 * tile_size
-      for t in range(length):
-        ax = tile(t, top)
-        ax.imshow(frames[n, t])
-        if n == 0:
-          ax.set_title("now" if t == num_past - 1 else f"{steps[t]:+d}", pad=2)
-        if t == 0:
-          ax.set_ylabel(f"{labels[n]}\ntrue")
-        if t >= num_past:
-          ax = tile(t, top + tile_size)
-          ax.imshow(predicted[n, t - num_past].clip(0, 1))
-          if t == num_past:
-            ax.set_ylabel("predicted")
-    _error_curves(fig, result, left_edge, width, height)
-    return _encode(fig, dpi=110)
-
-
-def _error_curves(fig, result, left_edge, width, height):
-  """PSNR of all pixels and of those that changed, and SSIM."""
+  heights = 1.9 * num, 2.0
+  fig = figures.Figure(
+    figsize=(0.95 * length + 1, sum(heights) + 0.5), layout="constrained"
+  )
+  fig.suptitle(title, fontsize=11)
+  above, below = fig.subfigures(2, height_ratios=heights)
+  tiles = above.subplots(2 * num, length, squeeze=False)
+  for (row, t), axis in np.ndenumerate(tiles):
+    n, is_predicted = divmod(row, 2)
+    axis.set(xticks=[], yticks=[])
+    if not is_predicted:
+      axis.imshow(frames[n, t])
+    elif t >= num_past:
+      axis.imshow(predicted[n, t - num_past].clip(0, 1))
+    else:
+      axis.set_visible(False)
+  for t, axis in enumerate(tiles[0]):
+    step = (t - num_past + 1) * int(result.horizons[0])
+    axis.set_title(f"{step:+d}" if step else "now", pad=2)
+  for n, label in enumerate(labels):
+    tiles[2 * n, 0].set_ylabel(f"{label}\ntrue")
+    tiles[2 * n + 1, num_past].set_ylabel("predicted")
   names = {
     "psnr": "PSNR, dB",
     "psnr_moved": "PSNR of changed pixels, dB",
     "ssim": "SSIM",
   }
-  share = (width - left_edge) / len(names)
-  for index, (name, text) in enumerate(names.items()):
-    left = (left_edge * 0.6 + index * share) / width
-    box = (left, 0.5 / height, (share - 0.55) / width, 1.5 / height)
-    ax = fig.add_axes(box)
-    ax.plot(result.horizons, result.model[name], "o-", color=COLORS[0])
-    ax.plot(result.horizons, result.copy_last[name], "s--", color=COLORS[1])
-    ax.set_title(text, fontsize=9)
-    ax.set_xlabel("control steps ahead")
-    ax.set_xticks(result.horizons[:: max(1, len(result.horizons) // 5)])
-    ax.spines[["top", "right"]].set_visible(False)
-    if index == 0:
-      ax.legend(["FitVid", "copy of now"], frameon=False, fontsize=8)
+  axes = below.subplots(1, len(names))
+  for axis, (name, text) in zip(axes, names.items(), strict=True):
+    axis.plot(result.horizons, result.model[name], "o-", color=COLORS[0])
+    axis.plot(result.horizons, result.copy_last[name], "s--", color=COLORS[1])
+    axis.set_title(text, fontsize=9)
+    axis.set_xlabel("control steps ahead")
+    axis.set_xticks(result.horizons[:: max(1, len(result.horizons) // 5)])
+    axis.spines[["top", "right"]].set_visible(False)
+  axes[0].legend(["FitVid", "copy of now"], frameon=False, fontsize=8)
+  return _encode(fig, dpi=110)
 
 
+@matplotlib.rc_context(_STYLE)
 def success_rates(record: Mapping) -> bytes | None:
   """Returns a PNG of `comparison.make_record`'s rows.
 
@@ -372,29 +330,28 @@ def success_rates(record: Mapping) -> bytes | None:
   Returns:
     The picture, None where there is nothing to draw.
   """
-  rows = [row for row in record["rows"] if row["method"]]
+  rows = record["rows"]
   kinds = list(dict.fromkeys(row["dynamics"] for row in rows))
   if not kinds:
     return None
   panels = [[row for row in rows if row["dynamics"] == kind] for kind in kinds]
   num_bars = max(len(panel) for panel in panels)
   size = max(6.5, 0.36 * num_bars + 1.2), 3.6 * len(kinds) + 0.9
-  with matplotlib.rc_context(_STYLE):
-    fig = figures.Figure(figsize=size, layout="constrained")
-    axes = fig.subplots(len(kinds), 1, squeeze=False)[:, 0]
-    for axis, panel, kind in zip(axes, panels, kinds, strict=True):
-      _panel(axis, record["experiment"], panel)
-      if len(kinds) > 1:
-        axis.set_title(f"dynamics: {kind}", loc="left", fontsize=9)
-    fig.suptitle(
-      f"{record['title']}: success rate, mean over tasks",
-      x=0.01, ha="left", fontsize=11, weight="bold",
-    )  # fmt: skip
-    fig.legend(
-      handles=_legend(rows), loc="outside lower center", ncols=4,
-      frameon=False, fontsize=8,
-    )  # fmt: skip
-    return _encode(fig, dpi=150)
+  fig = figures.Figure(figsize=size, layout="constrained")
+  axes = fig.subplots(len(kinds), 1, squeeze=False)[:, 0]
+  for axis, panel, kind in zip(axes, panels, kinds, strict=True):
+    _panel(axis, record["experiment"], panel)
+    if len(kinds) > 1:
+      axis.set_title(f"dynamics: {kind}", loc="left", fontsize=9)
+  fig.suptitle(
+    f"{record['title']}: success rate, mean over tasks",
+    x=0.01, ha="left", fontsize=11, weight="bold",
+  )  # fmt: skip
+  fig.legend(
+    handles=_legend(rows), loc="outside lower center", ncols=4,
+    frameon=False, fontsize=8,
+  )  # fmt: skip
+  return _encode(fig, dpi=150)
 
 
 def _panel(axis, experiment: str, rows: Sequence[Mapping]):
@@ -406,9 +363,8 @@ def _panel(axis, experiment: str, rows: Sequence[Mapping]):
   for row in rows:
     left = columns.index(row["column"]) - group / 2
     _bar(axis, row, left + (methods.index(row["method"]) + 0.5) * width, width)
-  axis.set_xlim(-0.5, len(columns) - 0.5)
-  axis.set_ylim(0, 100)
-  axis.set_ylabel("success rate, %")
+  limits = {"xlim": (-0.5, len(columns) - 0.5), "ylim": (0, 100)}
+  axis.set(**limits, ylabel="success rate, %")
   names = [paper.column_label(experiment, name) for name in columns]
   axis.set_xticks(range(len(columns)), names)
   axis.tick_params(axis="x", length=0)
@@ -434,28 +390,21 @@ def _bar(axis, row: Mapping, center: float, width: float):
       height = row["paper"] + 3  # Not under the mark.
     axis.text(center, height, f"{rate:.0f}", ha="center", fontsize=7)
   if row["paper"] is not None:
-    axis.plot(
-      center, row["paper"], marker="D", ms=4.5, mfc="white", mec=_INK,
-      mew=1.0, ls="", zorder=4,
-    )  # fmt: skip
+    axis.plot(center, row["paper"], ms=4.5, zorder=4, **_PAPER)
+
+
+_PAPER = dict(marker="D", mfc="white", mec=_INK, mew=1.0, ls="")
 
 
 def _legend(rows: Sequence[Mapping]) -> list:
-  handles = [
-    patches.Patch(
-      color=paper.row_of(method).color, label=paper.row_of(method).label
-    )
-    for method in dict.fromkeys(row["method"] for row in rows)
-  ]
+  """A patch per method, the interval, the paper's mark, the hatching."""
+  shown = map(paper.row_of, dict.fromkeys(row["method"] for row in rows))
+  handles = [patches.Patch(color=row.color, label=row.label) for row in shown]
   handles.append(
     lines.Line2D([], [], color=_INK, lw=1.1, label="95 % Wilson interval")
   )
   if any(row["paper"] is not None for row in rows):
-    handles.append(
-      lines.Line2D(
-        [], [], marker="D", ls="", mfc="white", mec=_INK, label="paper"
-      )
-    )
+    handles.append(lines.Line2D([], [], label="paper", **_PAPER))
   if any(row["missing"] and row["num_trials"] for row in rows):
     handles.append(
       patches.Patch(
