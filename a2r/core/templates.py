@@ -1,4 +1,4 @@
-"""Fills in the page templates of a2r/assets, all values escaped."""
+"""Fills in the templates of a2r/assets; values in HTML are escaped."""
 
 import pathlib
 from typing import Any
@@ -7,7 +7,7 @@ import jinja2
 
 _ENVIRONMENT = jinja2.Environment(
   loader=jinja2.FileSystemLoader(pathlib.Path(__file__).parents[1] / "assets"),
-  autoescape=True,
+  autoescape=jinja2.select_autoescape(),
   trim_blocks=True,
   lstrip_blocks=True,
   keep_trailing_newline=True,

@@ -1,62 +1,25 @@
 """The model card of a trained reward: what it is, learned from and reached.
 
-A pure function of plain values; the prose is card.md.jinja. A card says nothing
-that the run's settings and report do not say, holds no date and no folder of a
-machine, and names what was not measured.
+A pure function of plain values; the prose is assets/card.md.jinja. A card says
+nothing that the run's settings and report do not say, holds no date and no
+folder of a machine, and names what was not measured.
 """
 
 import json
-import pathlib
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
-import jinja2
+from a2r.core import templates
 
-_TEMPLATE = pathlib.Path(__file__).with_name("card.md.jinja")
-_OTHERS = "Robot clips came from {} of the user's; what they show was not told."
-_ROBOT = {
-  "tabletop": "Robot clips are **simulated**: a tabletop in MuJoCo, pictures "
-  "by a ray caster. No real robot was filmed.",
-  "folder": "Robot clips are the user's own videos.",
-  "records": _OTHERS.format("TFRecords"),
-  "lerobot": _OTHERS.format("a LeRobot data set"),
-  "rlds": _OTHERS.format("an RLDS data set"),
-}
-_HUMAN = {
-  "procedural": "Human clips are **procedural**: pictures drawn by a program.",
-  "ssv2": "Human clips are from Something-Something V2.",
-  "records": "Human clips came from TFRecords of the user's.",
-  "folder": "Human clips are the user's own videos.",
-  "none": "There were no human clips.",
-}
-# The sources whose clips and weights are the project's own.
-_MADE = ({"tabletop"}, {"procedural", "none"}, {"scratch", "small_backbone"})
-_FORMS = {
-  "cosine": "the cosine of video and instruction, from -1 to 1: not a "
-  "probability, and no value of it means success by itself",
-  "softmax": "a probability among the known instructions and, for a trained "
-  "one, its failure prompts: it depends on which instructions are known",
-  "own_failures": "a probability against the instruction's own failure "
-  "prompts (among the known instructions where it has none)",
-}
 _FEW = 10  # Of either outcome: no interval is shown.
-
-
-class _Figure(NamedTuple):
-  """What a report may hold of an environment."""
-
-  key: str
-  head: str
-  what: str
-
-
-_FIGURES = (
-  _Figure("auroc", "all failures", "AUROC against all failures"),
-  _Figure("interval", "interval", "an interval (of too few clips)"),
-  _Figure("auroc_near_miss", "near misses", "AUROC against near misses"),
-  _Figure("auroc_random", "random", "AUROC against random motion"),
-  _Figure("retrieval", "text picked", "how often the right text is picked"),
-)
+# What a report may hold of an environment: the table's head, what it is.
+_FIGURES = {
+  "auroc": ("all failures", "AUROC against all failures"),
+  "interval": ("interval", "an interval (of too few clips)"),
+  "auroc_near_miss": ("near misses", "AUROC against near misses"),
+  "auroc_random": ("random", "AUROC against random motion"),
+  "retrieval": ("text picked", "how often the right text is picked"),
+}
 
 
 def render(config: Mapping[str, Any]) -> str:
@@ -70,45 +33,35 @@ def render(config: Mapping[str, Any]) -> str:
   robot, human = (settings["data"][part] for part in ("robot", "human"))
   init = settings["model"]["init"]
   drawn = robot["source"] == "tabletop"
-  rows, columns = [], []
+  rows = []
   if figures:
     rows = [r for r in figures["summary"] if r["form"] == figures["form"]]
     rows = [{"interval": _interval(row), **row} for row in rows]
-    columns = [f for f in _FIGURES if any(r[f.key] is not None for r in rows)]
-  missing = [figure.what for figure in _FIGURES if figure not in columns]
+    figures = {"notes": (), **figures}
+  columns = [k for k in _FIGURES if any(r[k] is not None for r in rows)]
+  missing = [what for k, (_, what) in _FIGURES.items() if k not in columns]
   missing += ["video of a real robot"] if drawn else []
   missing += ["other instructions", "a robot that acts on this reward"]
-  environment = jinja2.Environment(
-    undefined=jinja2.StrictUndefined, keep_trailing_newline=True
-  )
-  environment.filters |= {"json": json.dumps, "figure": _figure}
-  return environment.from_string(_TEMPLATE.read_text("utf-8")).render(
+  return templates.render(
+    "card.md.jinja",
     **config,
     settings=settings,
-    figures=figures and {"notes": (), **figures},
+    figures=figures,
     robot={"environment": None, **robot},
+    human=human,
     drawn=drawn,
-    made=all(
-      source in sources
-      for source, sources in zip(
-        (robot["source"], human["source"], init), _MADE, strict=True
-      )
-    ),
-    robot_clips=_ROBOT.get(robot["source"], f"Robot clips: {robot['source']}."),
-    human_clips=_HUMAN.get(human["source"], f"Human clips: {human['source']}."),
+    # Clips and weights are the project's own.
+    made=drawn
+    and human["source"] in ("procedural", "none")
+    and init in ("scratch", "small_backbone"),
     backbone={"data": None, **(record["backbone"] or {"init": init})},
     columns=columns,
+    heads={key: head for key, (head, _) in _FIGURES.items()},
     rows=rows,
     choice=figures and _choice(figures),
-    tested=settings["eval"]["environments"]
-    if drawn
-    else robot.get("test_path"),
-    missing=[
-      *missing,
-      "other instructions",
-      "a robot that acts on this reward",
-    ],
-    meaning=_FORMS[config["form"]],
+    missing=missing,
+    json=json.dumps,
+    figure=_figure,
   )
 
 
