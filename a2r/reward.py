@@ -10,8 +10,7 @@ and resized to the model's picture. Neither TensorFlow nor MuJoCo is needed.
 
 An instruction is one of the known ones if it reads the same but for case,
 punctuation, articles and the verb's -ing form; `Reward.read` tells, and the log
-does once. Any other text is scored as it
-stands.
+does once. Any other text is scored as it stands.
 
 Letters: B clips, T frames, N instructions asked for, L known instructions, M
 trained instructions (those with robot data, the first of the known ones), K
@@ -45,8 +44,7 @@ class Reward:
     saved: saved_lib.SavedReward | None = None,
   ):
     """Wraps a scorer, see the attributes."""
-    self.scorer = scorer
-    self.saved = saved
+    self.scorer, self.saved = scorer, saved
     self._texts = scorer.context_fn
 
   @property
@@ -184,16 +182,4 @@ def load(folder: str | pathlib.Path, checkpoint: str = "best") -> Reward:
     ValueError: the files are broken or do not fit each other.
   """
   saved = saved_lib.load(folder, checkpoint)
-  return Reward(
-    scorer_lib.adapt2reward(
-      saved_lib.make_model(saved, str(folder)),
-      saved.params,
-      saved.tokenizer,
-      instructions=saved.instructions,
-      num_trained=saved.num_trained,
-      form=saved.form,
-      temperature=saved.temperature,
-      failure_prompts=saved.failure_prompts,
-    ),
-    saved,
-  )
+  return Reward(scorer_lib.adapt2reward(saved), saved)

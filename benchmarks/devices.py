@@ -43,7 +43,7 @@ def main():
     tokenizer=backbone.tokenizer,
     max_length=16,
     init_fn=lambda rng: (
-      adapt2reward.init_params(model, rng) | {"backbone": backbone.params}
+      singularity.init_params(model, rng) | {"backbone": backbone.params}
     ),
     labels=texts,
     texts=texts,

@@ -12,7 +12,6 @@ training clips, L tokens, E feature width.
 import dataclasses
 import pathlib
 from collections.abc import Mapping
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -133,14 +132,6 @@ def make(setup: base.Setup, settings: Settings) -> base.Training:
   }
   learner = base.Learner(init, loss_fn, on_epoch if cluster_fn else None)
   return base.Training(learner, make_scorer, spec)
-
-
-def init_params(model: net.Adapt2Reward, rng: jax.Array) -> Any:
-  """Returns random parameters."""
-  size = model.config.image_size
-  frames = jnp.zeros((1, model.config.num_frames, size, size, 3))
-  ids = jnp.zeros((1, 2), jnp.int32)
-  return jax.jit(model.init)(rng, frames, ids, jnp.ones_like(ids))["params"]
 
 
 def _encode_texts(model, params, tokens, rng, *, with_failures):

@@ -156,14 +156,6 @@ def make_learner(
   return base.Learner(init, loss_fn)
 
 
-def init_params(model: singularity.Singularity, rng: jax.Array) -> Any:
-  """Random parameters of the backbone, the heads of its config included."""
-  size = model.config.image_size
-  frames = jnp.zeros((1, model.config.num_frames, size, size, 3))
-  ids = jnp.zeros((1, 2), jnp.int32)
-  return jax.jit(model.init)(rng, frames, ids, ids)["params"]
-
-
 def augment_batch(
   rngs: jax.Array, batch: Mapping[str, jax.Array], *, flip: str, size: int
 ) -> dict[str, jax.Array]:

@@ -20,7 +20,6 @@ forms: known instructions), M robot tasks, K failure prompts of a task, D width,
 E feature size.
 """
 
-import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -212,11 +211,9 @@ class Adapt2Reward(nn.Module):
 
 def params_like(model: Adapt2Reward) -> Any:
   """Returns shapes and dtypes of the model's parameters, without making any."""
-  size = model.config.image_size
-  frames = jnp.zeros((1, model.config.num_frames, size, size, 3))
-  ids = jnp.zeros((1, 2), jnp.int32)
-  init = functools.partial(model.init, jax.random.key(0))
-  return jax.eval_shape(init, frames, ids, ids)["params"]
+  return jax.eval_shape(
+    lambda rng: singularity.init_params(model, rng), jax.random.key(0)
+  )
 
 
 class Texts(NamedTuple):

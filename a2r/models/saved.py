@@ -171,15 +171,13 @@ def load(folder: str | pathlib.Path, which: str = "best") -> SavedReward:
   return saved._replace(params=trees.fit(shapes, saved.params, str(folder)))
 
 
-def make_model(saved: SavedReward, where: str) -> net.Adapt2Reward:
-  """Returns the module.
-
-  Args:
-    saved: of which the sizes are read.
-    where: where they come from, for the error.
+def make_model(
+  saved: SavedReward, where: str = "the reward"
+) -> net.Adapt2Reward:
+  """Returns the module of a reward.
 
   Raises:
-    ValueError: a size is missing, or not one that this code knows.
+    ValueError: a size is missing or not known; says `where` it comes from.
   """
   try:
     backbone = _make_config(saved.model["backbone"], where)

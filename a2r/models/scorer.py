@@ -23,6 +23,7 @@ from absl import logging
 from a2r.core import batching, checks, images
 from a2r.core import text as text_lib
 from a2r.models import adapt2reward as net
+from a2r.models import saved as saved_lib
 
 PyTree = Any
 # Clips of one call of a program: few sizes are compiled, whatever their number.
@@ -80,7 +81,8 @@ def scores(
   Raises:
     ValueError: clips of another type or rank, or a text that is none.
   """
-  clips, context = check_clips(clips), _make_context(scorer, texts)
+  check_clips(clips)
+  context = _make_context(scorer, texts)
   return _score_chunks(scorer, encode(scorer, clips), context)
 
 
@@ -113,9 +115,7 @@ def _make_context(scorer, texts):
 
 
 def _score_chunks(scorer, features, context):
-  def score(chunk):
-    return _score(scorer.score_fn, scorer.params, chunk, context)
-
+  score = functools.partial(_score, scorer.score_fn, scorer.params, context)
   return batching.map_chunks(score, _CHUNKS, features)
 
 
@@ -129,17 +129,13 @@ def _encode(encode_fn, params, frames):
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _score(score_fn, params, features, context):
+def _score(score_fn, params, context, features):
   scores = score_fn(params, features, context)
   return jax.tree.map(lambda x: x.astype(jnp.float32), scores)
 
 
 def check_clips(clips: np.ndarray) -> np.ndarray:
-  """Returns `clips` as a numpy array.
-
-  Raises:
-    ValueError: says what clips should be.
-  """
+  """Returns `clips` as a numpy array; a ValueError says what they should be."""
   clips = np.asarray(clips)
   got = f"got {clips.dtype} {list(clips.shape)}"
   expected = "clips are uint8 RGB [B, T, H, W, 3]"
@@ -302,42 +298,22 @@ class Instructions:
     )
 
 
-def adapt2reward(
-  model: net.Adapt2Reward,
-  params: PyTree,
-  tokenizer: text_lib.Tokenizer,
-  *,
-  instructions: Sequence[str],
-  num_trained: int,
-  form: str,
-  temperature: float,
-  failure_prompts: bool = True,
-) -> Scorer:
-  """Returns the scorer of a trained reward; `context_fn` is `Instructions`.
-
-  Args:
-    model: the module.
-    params: its parameters.
-    tokenizer: the one it was trained with.
-    instructions: the known ones, the trained ones first.
-    num_trained: M, how many have robot data.
-    form: one of `net.FORMS`.
-    temperature: that of training.
-    failure_prompts: whether the failure prompts were trained.
-  """
-  params = jax.device_put(params)
-  text_fn = make_text_fn(model, params, tokenizer)
+def adapt2reward(saved: saved_lib.SavedReward) -> Scorer:
+  """Returns the scorer of a trained reward; `context_fn` is `Instructions`."""
+  model = saved_lib.make_model(saved)
+  params = jax.device_put(saved.params)
+  text_fn = make_text_fn(model, params, saved.tokenizer)
   failure_text_fn = functools.partial(text_fn, failures=True)
   return Scorer(
     name="adapt2reward",
-    params={"model": params, "temperature": jnp.float32(temperature)},
+    params={"model": params, "temperature": jnp.float32(saved.temperature)},
     encode_fn=EncodeVideo(model),
-    score_fn=FormScore(form),
+    score_fn=FormScore(saved.form),
     context_fn=Instructions(
-      instructions,
-      num_trained,
+      saved.instructions,
+      saved.num_trained,
       text_fn,
-      failure_text_fn if failure_prompts else None,
+      failure_text_fn if saved.failure_prompts else None,
     ),
     num_frames=model.config.num_frames,
     image_size=model.config.image_size,

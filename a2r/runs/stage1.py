@@ -109,7 +109,7 @@ def run(config: Any, workdir: pathlib.Path):
   learner = finetune.make_learner(
     model,
     losses,
-    init_fn=lambda rng: weights.fit(start, finetune.init_params(model, rng)),
+    init_fn=lambda rng: weights.fit(start, singularity.init_params(model, rng)),
     mask_id=start.tokenizer.mask_id,
     vocab_size=start.tokenizer.vocab_size,
     micro_batch=train.micro_batch,

@@ -20,7 +20,6 @@ import tokenizers
 
 from a2r import assets
 from a2r.core import checkpoint, text, trees
-from a2r.learners import adapt2reward
 from a2r.models import adapt2reward as net
 from a2r.models import convert, saved
 from a2r.models.convert import sizes
@@ -293,7 +292,7 @@ def make_start(model: Model, texts: list[str], num_trained: int) -> Start:
     )
 
   def draw(rng):
-    return adapt2reward.init_params(module, rng)
+    return singularity.init_params(module, rng)
 
   def init_fn(rng):
     if source.params is None:

@@ -84,14 +84,7 @@ def make_batch(size=8):
 @functools.cache
 def fresh():
   """Learner, parameters and extra; numpy draws faster than flax compiles."""
-  model = make_model()
-  shapes = jax.eval_shape(
-    lambda: adapt2reward.init_params(model, jax.random.key(0))
-  )
-  draw = np.random.default_rng(2)
-  params = jax.tree.map(
-    lambda x: 0.3 * draw.normal(size=x.shape).astype(np.float32), shapes
-  )
+  params = tiny.draw_like(net.params_like(make_model()), seed=2)
   learner = make_learner(init_fn=lambda rng: params)
   return learner, *learner.init(jax.random.key(0))
 

@@ -29,7 +29,7 @@ def make_learner(model=MODEL, micro_batch=0, **changes):
   return finetune.make_learner(
     model,
     finetune.Settings(**settings | changes),
-    init_fn=functools.partial(finetune.init_params, model),
+    init_fn=functools.partial(singularity.init_params, model),
     micro_batch=micro_batch,
     **WORDS,
   )

@@ -187,7 +187,7 @@ def test_a_run_holds_first_weights_for_others(tmp_path, mlm):
   learner = finetune.make_learner(
     model,
     losses,
-    init_fn=functools.partial(finetune.init_params, model),
+    init_fn=functools.partial(singularity.init_params, model),
     mask_id=tokenizer.mask_id,
     vocab_size=tokenizer.vocab_size,
   )

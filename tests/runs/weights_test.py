@@ -8,7 +8,6 @@ import pytest
 import safetensors.numpy
 
 from a2r.core import text
-from a2r.models import adapt2reward as net
 from a2r.models import saved
 from a2r.models.singularity import singularity
 from a2r.runs import weights
@@ -111,11 +110,13 @@ def converted(folder, **fields):
 
 def test_weights_of_a_conversion_at_another_size(folder, monkeypatch):
   # Random weights, of which none is kept, take long to compile.
+  init_params = singularity.init_params
   monkeypatch.setattr(
-    weights.adapt2reward,
+    singularity,
     "init_params",
-    lambda model, *_: jax.tree.map(
-      lambda leaf: np.zeros(leaf.shape, leaf.dtype), net.params_like(model)
+    lambda model, rng: jax.tree.map(
+      lambda leaf: np.zeros(leaf.shape, leaf.dtype),
+      jax.eval_shape(lambda rng: init_params(model, rng), rng),
     ),
   )
   fields = {"image_size": 48, "num_frames": 6, "itm": False}

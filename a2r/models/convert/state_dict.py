@@ -233,20 +233,13 @@ def _check_values(
     raise ValueError(f"arrays with values that are not finite: {wrong}")
 
 
-def _inputs(config: singularity_lib.Config) -> tuple[np.ndarray, ...]:
-  """The smallest inputs that reach every parameter."""
-  size = config.image_size
-  frames = np.zeros((1, config.num_frames, size, size, 3), np.float32)
-  ids = np.zeros((1, 1), np.int32)
-  return frames, ids, ids
-
-
 @functools.cache
 def _shapes(model: singularity_lib.Singularity) -> dict[str, Any]:
   """Path of every parameter -> its shape."""
-  inputs = _inputs(model.config)
-  variables = jax.eval_shape(model.init, jax.random.key(0), *inputs)
-  return traverse_util.flatten_dict(variables["params"], sep="/")
+  params = jax.eval_shape(
+    lambda rng: singularity_lib.init_params(model, rng), jax.random.key(0)
+  )
+  return traverse_util.flatten_dict(params, sep="/")
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
@@ -254,6 +247,6 @@ def _fresh(
   model: singularity_lib.Singularity, names: tuple[str, ...], rng: jax.Array
 ) -> dict[str, jax.Array]:
   """New values of the parameters `names`, as for training from scratch."""
-  params = model.init(rng, *_inputs(model.config))["params"]
+  params = singularity_lib.init_params(model, rng)
   flat = traverse_util.flatten_dict(params, sep="/")
   return {name: flat[name] for name in names}

@@ -14,6 +14,9 @@ Letters: B clips, T frames, H W picture, S tokens of a frame, N texts, L tokens,
 P prompt tokens, D width, E feature size.
 """
 
+import functools
+from typing import Any
+
 import flax.struct
 import jax
 import jax.numpy as jnp
@@ -22,7 +25,7 @@ from flax import linen as nn
 from a2r.models.singularity import beit, bert, layers, stems, temporal
 from a2r.models.singularity.config import Config
 
-__all__ = ["Config", "Output", "Singularity"]
+__all__ = ["Config", "Output", "Singularity", "init_params"]
 
 
 @flax.struct.dataclass
@@ -242,6 +245,20 @@ class Singularity(nn.Module):
     for layer in self.fusion:
       x = layer(x, image_embeds, bias, deterministic)
     return x
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def init_params(model: nn.Module, rng: jax.Array) -> Any:
+  """Returns random parameters of a module that is called as `Singularity` is.
+
+  Args:
+    model: the module; its `config` has the sizes.
+    rng: key; consumed.
+  """
+  size = model.config.image_size
+  frames = jnp.zeros((1, model.config.num_frames, size, size, 3))
+  ids = jnp.zeros((1, 2), jnp.int32)
+  return model.init(rng, frames, ids, ids)["params"]
 
 
 class _FlatPooler(nn.Module):
