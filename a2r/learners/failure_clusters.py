@@ -5,7 +5,7 @@ E feature width.
 """
 
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -13,11 +13,11 @@ import numpy as np
 from absl import logging
 
 from a2r import clustering
-from a2r.core import images
+from a2r.core import batching, images
 from a2r.models import adapt2reward as net
 
 Extra = dict[str, Any]
-_CHUNK = 32
+_CHUNK = 32  # Clips of a call; fewer are filled up to as many.
 
 
 def unclustered(model: net.Adapt2Reward, num_clips: int) -> Extra:
@@ -31,9 +31,7 @@ def unclustered(model: net.Adapt2Reward, num_clips: int) -> Extra:
 
 
 def make_cluster_fn(
-  model: net.Adapt2Reward,
-  frames: np.ndarray | Iterable[np.ndarray],
-  task: np.ndarray,
+  model: net.Adapt2Reward, frames: np.ndarray, task: np.ndarray
 ) -> Callable[..., tuple[Extra, dict[str, float]]]:
   """Returns `cluster(params, *, rng=None, previous=None) -> (extra, metrics)`.
 
@@ -44,19 +42,12 @@ def make_cluster_fn(
 
   Args:
     model: the module; its sizes give M and K.
-    frames: `[F, T, H, W, 3]` uint8, or parts `[n, T, H, W, 3]` of it that can
-      be iterated over again and again.
+    frames: `[F, T, H, W, 3]` uint8.
     task: `[F]` in [0, M).
 
   Raises:
-    ValueError: no clips, or a task without any.
+    ValueError: a task without clips, or clips of others.
   """
-  if frames is None or task is None:
-    raise ValueError(
-      "the failure prompts' loss needs failed clips: failure_frames and "
-      "failure_task; for a run without them set loss.weights.fvlc to 0"
-    )
-  task = np.asarray(task, np.int32)
   _check_tasks(model, task)
   num_tasks, num_clusters = model.num_tasks, model.num_failure_prompts
   masks = task[None] == np.arange(num_tasks)[:, None]
@@ -64,9 +55,8 @@ def make_cluster_fn(
   def cluster(params, *, rng=None, previous=None):
     rng = jax.random.key(0) if rng is None else rng
     params = jax.device_put(params)
-    chunks = _chunks(frames, len(task))
-    parts = [np.asarray(_embed(model, params, chunk)) for chunk in chunks]
-    features = np.concatenate(parts)[: len(task)]
+    embed = functools.partial(_embed, model, params)
+    features = batching.map_chunks(embed, (_CHUNK,), frames)
     start = None if previous is None else previous["centers"]
     clusters = jax.device_get(
       _cluster(features, masks, start, rng, num_clusters)
@@ -74,7 +64,13 @@ def make_cluster_fn(
     labels = clusters.labels[task, np.arange(len(task))]
     metrics = {
       "clusters/objective": float(np.mean(clusters.objective)),
-      "clusters/smallest": _smallest(labels, masks, num_clusters),
+      # Share of its task's clips that the smallest cluster of all has.
+      "clusters/smallest": float(
+        min(
+          np.bincount(labels[mask], minlength=num_clusters).min() / mask.sum()
+          for mask in masks
+        )
+      ),
     }
     if previous is not None:
       changed = np.mean(labels != previous["cluster_labels"])
@@ -102,11 +98,7 @@ def _cluster(features, masks, start, rng, num_clusters):
 
   def cluster_task(mask, start, rng):
     clusters = clustering.spherical_kmeans(
-      rng,
-      features,
-      num_clusters,
-      mask=mask,
-      initial_centers=start,
+      rng, features, num_clusters, mask=mask, initial_centers=start
     )
     if start is None:
       return clusters
@@ -142,35 +134,3 @@ def _check_tasks(model, task):
       counts.min(),
       num_clusters,
     )
-
-
-def _chunks(
-  frames: np.ndarray | Iterable[np.ndarray], num_clips: int
-) -> Iterator[np.ndarray]:
-  """Yields `[_CHUNK, T, H, W, 3]`; the last is filled up with zeros."""
-  parts = [frames] if isinstance(frames, np.ndarray) else frames
-  rest, count = None, 0
-  for part in parts:
-    count += len(part)
-    rest = part if rest is None else np.concatenate([rest, part])
-    while len(rest) >= _CHUNK:
-      yield rest[:_CHUNK]
-      rest = rest[_CHUNK:]
-  if count != num_clips:
-    raise ValueError(
-      f"got the frames of {count} failed clips, but the tasks of {num_clips}; "
-      "an iterator gives its clips only once, an array or a list every time"
-    )
-  if len(rest):
-    filling = np.zeros((_CHUNK - len(rest), *rest.shape[1:]), rest.dtype)
-    yield np.concatenate([rest, filling])
-
-
-def _smallest(labels, masks, num_clusters):
-  """Share of its task's clips that the smallest cluster of all has."""
-  return float(
-    min(
-      np.bincount(labels[mask], minlength=num_clusters).min() / mask.sum()
-      for mask in masks
-    )
-  )

@@ -238,11 +238,9 @@ def test_epoch_keeps_clusters_and_follows_a_renumbering():
   assert metrics["clusters/changed"] == 0.0
 
 
-def test_clips_in_parts_cluster_like_an_array(monkeypatch):
+def test_clips_in_chunks_cluster_alike(monkeypatch):
+  learner, params, extra = fresh()
   monkeypatch.setattr(failure_clusters, "_CHUNK", 4)
-  _, params, extra = fresh()
-  clips = failed_clips()
-  learner = make_learner(frames=[clips[:3], clips[3:4], clips[4:]])
   again, _ = learner.on_epoch(params, extra, 1)
   chex.assert_trees_all_close(again, extra, atol=1e-5)
 
@@ -263,14 +261,6 @@ def test_clips_in_parts_cluster_like_an_array(monkeypatch):
 def test_mistakes_are_named(changes, named):
   with pytest.raises(ValueError, match=named):
     make_learner(**changes)
-
-
-def test_an_iterator_that_ran_dry_is_an_error():
-  learner, params, extra = fresh()
-  learner = make_learner(frames=iter([failed_clips()]))
-  learner.on_epoch(params, extra, 1)
-  with pytest.raises(ValueError, match="gives its clips only once"):
-    learner.on_epoch(params, extra, 2)
 
 
 @pytest.mark.slow
