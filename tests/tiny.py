@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from a2r import reward
-from a2r.core import checkpoint, text
-from a2r.learners import base, encoding
+from a2r.core import checkpoint, parallel, text
+from a2r.learners import base, encoding, loop
 from a2r.models import adapt2reward as net
 from a2r.models import scorer
 from a2r.models.singularity import singularity
@@ -169,6 +169,27 @@ def make_clips(levels, num_frames=3, side=4):
   return clips
 
 
+def make_runner(learner, params, extra, batch, num_devices, optimizer):
+  """Returns `run(num_steps) -> (rows of metrics, state)` of one batch.
+
+  The state is that of all devices, a leading axis over them.
+  """
+  step_fn = parallel.pmap_step(loop.make_step_fn(learner, optimizer))
+  seeds = parallel.replicate(np.uint32(0), num_devices)
+  batch = parallel.shard(batch, num_devices)
+
+  def run(num_steps):
+    state = base.create_state(params, extra, optimizer)
+    state = parallel.replicate(state, num_devices)
+    history = []
+    for _ in range(num_steps):
+      state, metrics = step_fn(state, batch, seeds)
+      history.append(parallel.unreplicate(metrics))
+    return history, jax.device_get(state)
+
+  return run
+
+
 class Clips:
   """Clips in memory, as a method asks a run for them."""
 
@@ -213,7 +234,7 @@ def make_setup(model, ids, *, clips=None, may_mirror=None, **changes):
     augmentation = encoding.Augmentation("published", 0.2, 0.3)
   fields = dict(
     model=model,
-    tokenizer=lambda texts, length: (ids, ids > 0),
+    tokenizer=lambda texts, length: (np.int32(ids), np.int32(ids > 0)),
     max_length=ids.shape[1],
     init_fn=lambda rng: draw_like(net.params_like(model)),
     labels=texts,

@@ -142,31 +142,28 @@ def _encode_texts(model, params, tokens, rng, *, with_failures):
     if asked for, `failure` `[M, K, E]`.
   """
   rng_text, rng_failure = jax.random.split(rng)
-  ids, mask = tokens
-  num_tasks = model.num_tasks
-  domain = np.repeat([net.HUMAN, net.ROBOT], [len(ids), num_tasks]).astype(
-    np.int32
-  )
-  text = model.apply(
-    {"params": params},
-    np.concatenate([ids, ids[:num_tasks]]),
-    np.concatenate([mask, mask[:num_tasks]]),
-    domain,
-    deterministic=False,
-    method="text",
-    rngs={"dropout": rng_text},
-  )
-  texts = {"human": text[: len(ids)], "robot": text[len(ids) :]}
-  if with_failures:
-    texts["failure"] = model.apply(
+  num_texts, num_tasks = len(tokens.ids), model.num_tasks
+  # Every text to a human, those with robot clips to a robot too.
+  rows = np.r_[:num_texts, :num_tasks]
+  domain = np.repeat([net.HUMAN, net.ROBOT], [num_texts, num_tasks])
+  domain = domain.astype(np.int32)
+
+  def encode(method, rng, *args):
+    return model.apply(
       {"params": params},
-      ids[:num_tasks],
-      mask[:num_tasks],
-      np.arange(num_tasks, dtype=np.int32),
+      *args,
       deterministic=False,
-      method="failure_text",
-      rngs={"dropout": rng_failure},
+      method=method,
+      rngs={"dropout": rng},
     )
+
+  both = tokens.ids[rows], tokens.mask[rows]
+  text = encode("text", rng_text, *both, domain)
+  texts = {"human": text[:num_texts], "robot": text[num_texts:]}
+  if with_failures:
+    task = np.arange(num_tasks, dtype=np.int32)
+    trained = tokens.ids[:num_tasks], tokens.mask[:num_tasks]
+    texts["failure"] = encode("failure_text", rng_failure, *trained, task)
   return texts
 
 
@@ -175,11 +172,10 @@ def _terms(settings, video, texts, indices, cluster_labels):
 
   Args:
     settings: a term of weight 0 is left out.
-    video: unit features of the clips: `human` `[B_h, E]`, `robot` `[B_r, E]`
-      and, where they are looked at, `failure` `[B_f, E]`; `human` may be
-      missing.
+    video: unit features `[B_h, E]`, `[B_r, E]` and `[B_f, E]` of the clips, by
+      part; `human` and `failure` may be missing.
     texts: see `_encode_texts`.
-    indices: the clips' `task` and `record`, by the names of `video`.
+    indices: the clips' `task` and `record`, by part.
     cluster_labels: `[F]` failure cluster of each failed training clip.
   """
   weights, temperature = settings.weights, settings.temperature
@@ -190,12 +186,9 @@ def _terms(settings, video, texts, indices, cluster_labels):
   terms = {}
   if weights["cdc"]:
     terms["cdc"] = losses.cross_domain_contrastive(
-      video["robot"],
-      video["human"],
-      task["robot"],
-      task["human"],
+      video["robot"], video["human"], task["robot"], task["human"],
       temperature=temperature,
-    )
+    )  # fmt: skip
 
   pairs = jnp.concatenate([video["robot"], video["human"]])
   pair_task = jnp.concatenate([task["robot"], task["human"]])
@@ -207,8 +200,10 @@ def _terms(settings, video, texts, indices, cluster_labels):
     if weights["fvlc"]:
       has_failure = pair_task < len(texts["failure"])
       rows = jnp.where(has_failure, pair_task, 0)
-      failures["failure_text"] = texts["failure"][rows]
-      failures["has_failure"] = has_failure
+      failures = {
+        "failure_text": texts["failure"][rows],
+        "has_failure": has_failure,
+      }
     terms["vlc"] = losses.video_language_contrastive(
       pairs, pair_text, temperature=temperature, **failures
     )

@@ -167,20 +167,23 @@ class Setup:
     return self.init_fn(rng)["backbone"]
 
   def tokens(self) -> encoding.Tokens:
-    """Returns the tokens of the run's texts."""
-    return encoding.without_padding(
-      *self.tokenizer(self.texts, self.max_length)
-    )
+    """Returns the tokens of the run's texts, without padding that all have.
+
+    Raises:
+      ValueError: a text without words.
+    """
+    ids, mask = self.tokenizer(self.texts, self.max_length)
+    empty = np.flatnonzero(mask.sum(axis=1) < 2).tolist()
+    if empty:
+      raise ValueError(f"instructions {empty} are empty")
+    # Such padding changes nothing, and costs time.
+    used = mask.any(axis=0).nonzero()[0].max() + 1
+    return encoding.Tokens(ids[:, :used], mask[:, :used])
 
   def text_fn(
     self, model: net.Adapt2Reward, params: Any
   ) -> Callable[[Sequence[str]], np.ndarray]:
-    """Returns `texts -> features` of parameters in training.
-
-    Args:
-      model: the module that they are of.
-      params: its parameters.
-    """
+    """Returns `texts -> features` of parameters in training."""
     return run_files.make_text_fn(model, params, self.tokenizer, self.texts)
 
 

@@ -22,7 +22,6 @@ from a2r import losses
 from a2r.core import checks, parallel
 from a2r.learners import base, encoding, run_files
 from a2r.models import heads, saved, scorer
-from a2r.models.singularity import singularity
 from a2r.sim.humans import human_clips
 
 # What a class's logits become; the first is the default. Both rank alike where
@@ -95,14 +94,7 @@ def make(setup: base.Setup, settings: Settings) -> base.Training:
 
   def scorer_fn(params, extra):
     del extra
-    return make_scorer(
-      config,
-      params,
-      classes=classes,
-      readings=readings,
-      temperature=setup.temperature,
-      score=settings.score,
-    )
+    return make_scorer(model, params, classes, readings, settings.score)
 
   return base.Training(
     base.Learner(init, loss_fn),
@@ -124,27 +116,21 @@ class _ClassScore:
 
 
 def make_scorer(
-  config: singularity.Config,
+  model: heads.Classifier,
   params: Any,
-  *,
   classes: Sequence[str],
   readings: Mapping[str, str],
-  temperature: float,
-  score: str = "log_odds",
+  score: str,
 ) -> scorer.Scorer:
   """Returns the scorer of trained parameters.
 
   Args:
-    config: of the backbone.
-    params: the learner's.
+    model: the classifier.
+    params: its parameters.
     classes: C names.
-    readings: text -> name of its class; other texts are read as one of these
-      if they differ in articles and the verb's form alone.
-    temperature: that of training.
+    readings: text -> name of its class, see `run_files.find_label`.
     score: one of `SCORES`.
   """
-  checks.one_of("score", score, SCORES)
-  model = heads.Classifier(config, len(classes), temperature)
 
   def find_classes(texts):
     labels = [
@@ -159,22 +145,20 @@ def make_scorer(
     encode_fn=scorer.EncodeVideo(model),
     score_fn=_ClassScore(score),
     context_fn=find_classes,
-    num_frames=config.num_frames,
-    image_size=config.image_size,
+    num_frames=model.config.num_frames,
+    image_size=model.config.image_size,
   )
 
 
 def load(folder: pathlib.Path, checkpoint: str) -> scorer.Scorer:
   """Returns the scorer of a run folder, see `base.Method`."""
   run = saved.read_run(folder, checkpoint)
-  return make_scorer(
-    run.config,
-    run.params,
-    classes=run.spec["classes"],
-    readings=run.spec["readings"],
-    temperature=run.settings["loss"]["temperature"],
-    score=run.settings["concept2robot"]["score"],
-  )
+  classes = run.spec["classes"]
+  temperature = run.settings["loss"]["temperature"]
+  model = heads.Classifier(run.config, len(classes), temperature)
+  score = run.settings["concept2robot"]["score"]
+  checks.one_of("score", score, SCORES)
+  return make_scorer(model, run.params, classes, run.spec["readings"], score)
 
 
 def _share(settings, batch, source):

@@ -49,7 +49,7 @@ class Settings:
     num_views: V, of each clip: itself and augmented ones.
     num_demos: D, human clips that a task is shown by.
     batch_size: B.
-    robot_probability: see `make_batches`.
+    robot_probability: p, see `make_batches`.
     optim: arguments of `make_optimizer`.
   """
 
@@ -77,9 +77,10 @@ def encode_views(
     config: of the backbone.
     backbone: its parameters.
     clips: `[N, T, H, W, 3]` uint8.
-    augment: changes clips; equal ones share a program.
+    augment: changes clips; equal ones share a program. The first view is the
+      clip itself.
     task: `[N]`, for `augment`.
-    num_views: V; the first view is the clip itself.
+    num_views: V.
     rng: key; consumed.
   """
   model = encoding.plain_model(config)
@@ -112,16 +113,13 @@ def make_batches(
   features: np.ndarray,
   task: np.ndarray,
   is_robot: np.ndarray,
+  settings: Settings,
   *,
-  batch_size: int,
-  robot_probability: float,
   seed: int,
   start_step: int,
   num_steps: int,
-  process_index: int = 0,
-  process_count: int = 1,
 ) -> Iterator[Batch]:
-  """Yields the triplets of steps start_step, ..., num_steps - 1.
+  """Yields this host's triplets of steps start_step, ..., num_steps - 1.
 
   With `robot_probability` p: the positive is a robot's clip with p, else any;
   the anchor is of its task, a robot's with p where there is one, else any; the
@@ -133,13 +131,10 @@ def make_batches(
     features: `[V, N, E]`; the view is drawn.
     task: `[N]`.
     is_robot: `[N]` bool.
-    batch_size: B.
-    robot_probability: p.
+    settings: give B and p.
     seed: of the run; step n draws from (seed, n) alone.
     start_step: the first step.
     num_steps: one past the last step.
-    process_index: this host.
-    process_count: number of hosts; each has its share of the triplets.
 
   Yields:
     `positive`, `anchor` and `negative`, each `[B, E]`.
@@ -156,25 +151,20 @@ def make_batches(
     def draw(mask, rng=rng):
       """A clip for which the mask holds, a robot's with p where there is."""
       robots = rows[mask & is_robot]
-      if rng.random() < robot_probability and len(robots):
+      if rng.random() < settings.robot_probability and len(robots):
         return rng.choice(robots)
       return rng.choice(rows[mask])
 
     chosen = []
-    for _ in range(batch_size):
+    for _ in range(settings.batch_size):
       positive = draw(np.ones(len(rows), bool))
       same = task == task[positive]
       chosen.append((positive, draw(same), draw(~same)))
-    views = rng.integers(len(features), size=(batch_size, 3))
+    views = rng.integers(len(features), size=(settings.batch_size, 3))
     triplets = features[views, np.array(chosen)]
-    triplets = np.split(triplets, process_count)[process_index]
-    yield dict(
-      zip(
-        ("positive", "anchor", "negative"),
-        np.moveaxis(triplets, 1, 0),
-        strict=True,
-      )
-    )
+    triplets = np.split(triplets, jax.process_count())[jax.process_index()]
+    parts = np.moveaxis(triplets, 1, 0)
+    yield dict(zip(("positive", "anchor", "negative"), parts, strict=True))
 
 
 def make_learner(backbone: Any, features: np.ndarray) -> base.Learner:
@@ -274,7 +264,7 @@ def make_scorer(
   labels: np.ndarray,
   readings: Mapping[str, str],
 ) -> scorer.Scorer:
-  """Returns the scorer of trained parameters.
+  """Returns the scorer of trained parameters and their extra.
 
   Args:
     config: of the backbone.
@@ -282,8 +272,7 @@ def make_scorer(
     extra: the learner's.
     demos: `[N, T, S, S, 3]` uint8 human demonstrations.
     labels: `[N]` str, the task of each; as many of each task.
-    readings: text -> its task; other texts are read as one of these if they
-      differ in articles and the verb's form alone.
+    readings: text -> its task, see `run_files.find_label`.
   """
   plain = scorer.Scorer(
     name=METHOD.name,
@@ -336,17 +325,9 @@ def make(setup: base.Setup, settings: Settings) -> base.Training:
 
   def batches(step):
     return make_batches(
-      features,
-      task,
-      is_robot,
-      batch_size=settings.batch_size,
-      robot_probability=settings.robot_probability,
-      seed=setup.seed,
-      start_step=step,
-      num_steps=setup.num_steps,
-      process_index=jax.process_index(),
-      process_count=jax.process_count(),
-    )
+      features, task, is_robot, settings,
+      seed=setup.seed, start_step=step, num_steps=setup.num_steps,
+    )  # fmt: skip
 
   trained = setup.texts[: setup.num_trained]
   return base.Training(

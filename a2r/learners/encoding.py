@@ -33,30 +33,6 @@ class Tokens(NamedTuple):
   mask: np.ndarray
 
 
-def without_padding(ids: np.ndarray, mask: np.ndarray) -> Tokens:
-  """Returns tables of texts without the padding that all of them have.
-
-  Args:
-    ids: `[I, L]` tokens.
-    mask: `[I, L]` 1 for tokens, 0 for padding.
-
-  Raises:
-    ValueError: tables that do not fit each other, or a text without words.
-  """
-  ids, mask = np.asarray(ids, np.int32), np.asarray(mask, np.int32)
-  if ids.ndim != 2 or ids.shape != mask.shape:
-    raise ValueError(
-      f"instruction ids and mask must be two [I, L] arrays, got {ids.shape} "
-      f"and {mask.shape}"
-    )
-  if (mask.sum(axis=1) < 2).any():
-    empty = np.flatnonzero(mask.sum(axis=1) < 2).tolist()
-    raise ValueError(f"instructions {empty} are empty")
-  # Padding that all texts have changes nothing, and costs time.
-  used = mask.any(axis=0).nonzero()[0].max() + 1
-  return Tokens(ids[:, :used], mask[:, :used])
-
-
 @dataclasses.dataclass(frozen=True)
 class Augment:
   """Changes a training clip; equal ones are one static argument.

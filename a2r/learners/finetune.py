@@ -55,14 +55,13 @@ class Settings:
 
   def __post_init__(self):
     checks.one_of("train.flip", self.flip, FLIPS)
-    weights = dict(self.weights)
-    if sorted(weights) != sorted(LOSSES):
+    if sorted(self.weights) != sorted(LOSSES):
       raise ValueError(
-        f"loss.weights of {sorted(weights)}, expected {list(LOSSES)}"
+        f"loss.weights of {sorted(self.weights)}, expected {list(LOSSES)}"
       )
-    if min(weights.values()) < 0 or not any(weights.values()):
+    if min(self.weights.values()) < 0 or not any(self.weights.values()):
       raise ValueError(
-        f"loss.weights must not be negative and not all 0, got {weights}"
+        f"loss.weights must be >= 0 and not all 0, got {dict(self.weights)}"
       )
 
   def check_backbone(self, config: singularity.Config):
@@ -133,7 +132,7 @@ def make_learner(
     names = ("clip", "caption", "index", *rest)
     known = parallel.all_gather({k: pairs[k] for k in names}, axis_name)
     temperature = _clamped(params["backbone"]["temp"])
-    sim = similarity(known["clip"], known["caption"]) / temperature
+    sim = _similarity(known["clip"], known["caption"]) / temperature
     terms, metrics = {}, {"temperature": temperature}
     if weights["itc"]:
       terms["itc"] = losses.soft_target_contrastive(sim, known["index"])
@@ -193,16 +192,8 @@ def augment_batch(
   return seen
 
 
-def similarity(clip: jax.Array, caption: jax.Array) -> jax.Array:
-  """Mean over frames of the cosines of every clip with every caption.
-
-  Args:
-    clip: `[B, T, E]` unit features of frames.
-    caption: `[N, E]` unit features.
-
-  Returns:
-    `[B, N]` float32.
-  """
+def _similarity(clip, caption):
+  """`[B, N]` means over frames `[B, T, E]` of cosines with texts `[N, E]`."""
   precision = jax.lax.Precision.HIGHEST
   cosines = jnp.einsum("bte,ne->bn", clip, caption, precision=precision)
   return cosines / clip.shape[1]
@@ -216,12 +207,9 @@ def _make_apply(model, params, rng_dropout):
   def apply(number, method, *args):
     rng = jax.random.fold_in(rng_dropout, number)
     return model.apply(
-      variables,
-      *args,
-      deterministic=False,
-      method=method,
-      rngs={"dropout": rng},
-    )
+      variables, *args,
+      deterministic=False, method=method, rngs={"dropout": rng},
+    )  # fmt: skip
 
   return apply
 
@@ -267,7 +255,7 @@ def _matching(apply, rngs, pairs, known, sim, axis_name, *, hard):
     known: the same of all devices.
     sim: similarities of these over the temperature.
     axis_name: the devices' axis, or None.
-    hard: see `make_learner`.
+    hard: see `losses.matching.sample_negatives`.
   """
   own, every = pairs["index"], known["index"]
   rows = parallel.axis_index(axis_name) * len(own) + jnp.arange(len(own))
@@ -307,28 +295,22 @@ def _masked_words(apply, rngs, batch, pairs, axis_name, words):
 
 
 def make_optimizer(
-  *,
-  learning_rate: float,
-  warmup_steps: int,
-  num_steps: int,
-  weight_decay: float,
-  floor: float,
-  b1: float,
-  b2: float,
+  *, weight_decay: float, b1: float, b2: float, **schedule: float
 ) -> optax.GradientTransformation:
-  """Returns AdamW as published, without clipping; see `make_schedule`.
+  """Returns AdamW as published, without clipping.
 
   No update leads a parameter 'temp' out of `_TEMPERATURES`.
+
+  Args:
+    weight_decay: of all parameters that `decay_mask` marks.
+    b1: decay of the gradient's mean.
+    b2: decay of the squared gradient's mean.
+    **schedule: arguments of `make_schedule`.
   """
-  schedule = make_schedule(
-    learning_rate=learning_rate,
-    warmup_steps=warmup_steps,
-    num_steps=num_steps,
-    floor=floor,
-  )
+  learning_rate = make_schedule(**schedule)
   return optax.chain(
     optax.adamw(
-      schedule, b1=b1, b2=b2, weight_decay=weight_decay, mask=decay_mask
+      learning_rate, b1=b1, b2=b2, weight_decay=weight_decay, mask=decay_mask
     ),
     optax.stateless(_bound_temperature),
   )
@@ -379,11 +361,5 @@ def make_schedule(
 
 
 def decay_mask(params: Any) -> Any:
-  """True for the parameters that are decayed: all that have not one axis.
-
-  So are the temperature, the tables and the class token.
-
-  Args:
-    params: tree of arrays.
-  """
+  """True for what is decayed: all that has not one axis, such as 'temp'."""
   return jax.tree.map(lambda x: jnp.ndim(x) != 1, params)

@@ -62,17 +62,13 @@ def make(setup: base.Setup, settings: Settings) -> base.Training:
   def loss_fn(params, extra, batch, rng, axis_name):
     del extra
     rng_frames, rng_clips, rng_text, rng_shuffle = jax.random.split(rng, 4)
-    batch = {
-      name: part
-      | {
-        "frames": _choose_frames(
-          jax.random.fold_in(rng_frames, index), part["frames"], axis_name
-        )
-      }
-      for index, (name, part) in enumerate(batch.items())
-    }
+    chosen = {}
+    for index, (name, part) in enumerate(batch.items()):
+      rng = jax.random.fold_in(rng_frames, index)
+      frames = _choose_frames(rng, part["frames"], axis_name)
+      chosen[name] = part | {"frames": frames}
     video = encoding.encode_clips(
-      model, params, batch, rng_clips, axis_name,
+      model, params, chosen, rng_clips, axis_name,
       augment=augment, micro_batch=setup.micro_batch,
     )  # fmt: skip
     text = encoding.encode_texts(plain, params, tokens, rng_text)
@@ -111,12 +107,8 @@ def _shuffles(rng, num, size):
 def _loss(features, text, shuffles, weights, gamma):
   """The loss of the global batch, and its terms.
 
-  Args:
-    features: `[B, 4, E]` of the frames that `_choose_frames` chose.
-    text: `[B, E]`.
-    shuffles: `[N, B]` or None.
-    weights: of the terms; a term of weight 0 is not computed.
-    gamma: discount.
+  Features are `[B, 4, E]` of the frames that `_choose_frames` chose, texts
+  `[B, E]`, shuffles `[N, B]` or None; a term of weight 0 is not computed.
   """
   start, now, then, last = jnp.moveaxis(features, 1, 0)
   goals = {"vision": last, "lang": text}
@@ -151,13 +143,7 @@ def make_scorer(
   params: Any,
   text_fn: Callable[[list[str]], np.ndarray],
 ) -> scorer.Scorer:
-  """Returns the scorer of trained parameters: of the last frame alone.
-
-  Args:
-    config: of the backbone.
-    params: the learner's.
-    text_fn: texts -> their unit features.
-  """
+  """Returns the scorer of parameters: cosines of texts and last frames."""
   return scorer.Scorer(
     name=METHOD.name,
     params={"model": params},

@@ -11,6 +11,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+import chex
 import jax
 import numpy as np
 import optax
@@ -140,7 +141,9 @@ def train(
           host = parallel.unreplicate(state)
           metrics = dict(validate_fn(host.params, host.extra))
           report(step, metrics)
-          score = _score(metrics, best_metric)
+          if best_metric is not None:
+            checks.one_of("best metric", best_metric, metrics, KeyError)
+            score = metrics[best_metric]
         # Save.
         if ends or stop or should_save(step):
           report.flush()
@@ -305,11 +308,7 @@ def _restore_or_init(
 
 def _parts(state: base.TrainState) -> dict[str, Any]:
   """The state as the parts of a checkpoint."""
-  return {
-    "params": state.params,
-    "opt_state": state.opt_state,
-    "extra": state.extra,
-  }
+  return {k: getattr(state, k) for k in ("params", "opt_state", "extra")}
 
 
 def _save(
@@ -333,38 +332,16 @@ def _end_epoch(
     return state, {}
   host = parallel.unreplicate(state)
   extra, metrics = learner.on_epoch(host.params, host.extra, epoch)
-  before = jax.tree.map(_signature, host.extra)
-  after = jax.tree.map(_signature, extra)
-  assert before == after, f"on_epoch changed extra: {before} to {after}"
-  return state.replace(extra=parallel.replicate(extra)), {
-    "epoch": epoch,
-    **metrics,
-  }
-
-
-def _signature(x: Any) -> tuple:
-  return np.shape(x), np.asarray(x).dtype.name
-
-
-def _score(metrics: Mapping[str, float], name: str | None) -> float | None:
-  """The number that ranks checkpoints."""
-  if name is None:
-    return None
-  if name not in metrics:
-    raise KeyError(
-      f"unknown best metric {name!r}; validation gives: "
-      + ", ".join(sorted(metrics))
-    )
-  return metrics[name]
+  chex.assert_trees_all_equal_shapes_and_dtypes(extra, host.extra)
+  state = state.replace(extra=parallel.replicate(extra))
+  return state, {"epoch": epoch, **metrics}
 
 
 def _agreed(stop: bool, clock: bool) -> bool:
   """Whether all hosts stop after this step: if one was asked to.
 
-  Args:
-    stop: whether this host was asked to.
-    clock: a step at which several hosts ask each other; they must not do so
-      at every step, for that takes time.
+  Several hosts ask each other when the `clock` strikes, not at every step, for
+  that takes time.
   """
   if jax.process_count() == 1:
     return stop

@@ -207,9 +207,8 @@ def video_feature(model, params, frames):
 
 def text_feature(model, params, input_ids, mask):
   """`[N, E]` unit features of tokens `[N, L]`."""
-  return model.apply({"params": params}, input_ids, mask, method="encode_text")[
-    1
-  ]
+  texts = input_ids, mask
+  return model.apply({"params": params}, *texts, method="encode_text")[1]
 
 
 def _target_loss(params, video, views):

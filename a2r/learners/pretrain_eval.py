@@ -7,6 +7,8 @@ Something-Something V2, other words for them, or the same with objects named.
 Letters: B clips, C templates, L tokens, E features.
 """
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -39,59 +41,48 @@ def make_evaluator(
   training's ranges.
   """
   labels = np.repeat(np.arange(_NUM), clips_per_template)
-  encode_clips = _clip_encoder(model, labels)
-  encode_texts = jax.jit(
-    lambda params, ids, mask: pretrain.text_feature(model, params, ids, mask)
-  )
-
-  def texts_of(params, texts):
-    return np.asarray(
-      encode_texts(params, *tokenizer(texts, pretrain.MAX_LENGTH))
-    )
-
-  def evaluate(params):
-    video, backwards, nouns = encode_clips(params, 1)
-    familiar, _, _ = encode_clips(params, 0)
-    classes = texts_of(params, list(human_clips.TEMPLATES))
-    scores = video @ classes.T
-    return {
-      **_ranks(scores, labels),
-      **_opposites(scores, backwards @ classes.T, labels),
-      "paraphrases": _paraphrases(params, texts_of, video, labels),
-      **{
-        name: _named(params, texts_of, video, labels, nouns, kind)
-        for name, kind in (("names", "known"), ("new_names", "name"))
-      },
-      "familiar": _top1(familiar @ classes.T, labels),
-    }
-
-  return evaluate
-
-
-def _clip_encoder(model, labels):
-  """`encode(params, held_out)` -> features, of the clips backwards, nouns."""
-  config = model.config
+  rngs = jax.random.split(jax.random.key(_HELD_OUT), len(labels))
 
   @jax.jit
   def features(params, rngs, labels, held_out):
+    """Features of clips, of the same backwards, and the clips' nouns."""
     clips = human_clips.sample_clips(
       rngs,
       labels,
-      num_frames=config.num_frames,
-      image_size=config.image_size,
+      num_frames=model.config.num_frames,
+      image_size=model.config.image_size,
       held_out=held_out,
     )
     both = jnp.concatenate([clips.frames, clips.frames[:, ::-1]])
     video = pretrain.video_feature(model, params, both)
     return *jnp.split(video, 2), clips.nouns
 
-  def encode(params, held_out):
-    rngs = jax.random.split(jax.random.key(_HELD_OUT), len(labels))
+  def encode_clips(params, held_out):
     return batching.map_chunks(
       lambda rows: features(params, *rows, held_out), _CHUNK, (rngs, labels)
     )
 
-  return encode
+  encode_texts = jax.jit(functools.partial(pretrain.text_feature, model))
+
+  def evaluate(params):
+    def texts_of(texts):
+      tokens = tokenizer(texts, pretrain.MAX_LENGTH)
+      return np.asarray(encode_texts(params, *tokens))
+
+    video, backwards, nouns = encode_clips(params, 1)
+    familiar, _, _ = encode_clips(params, 0)
+    classes = texts_of(list(human_clips.TEMPLATES))
+    scores = video @ classes.T
+    return {
+      **_ranks(scores, labels),
+      **_opposites(scores, backwards @ classes.T, labels),
+      "paraphrases": _paraphrases(texts_of, video, labels),
+      "names": _named(texts_of, video, labels, nouns, "known"),
+      "new_names": _named(texts_of, video, labels, nouns, "name"),
+      "familiar": _top1(familiar @ classes.T, labels),
+    }
+
+  return evaluate
 
 
 def _top1(scores, labels):
@@ -126,15 +117,14 @@ def opposites() -> np.ndarray:
   return opposite
 
 
-def _paraphrases(params, texts_of, video, labels):
+def _paraphrases(texts_of, video, labels):
   """Mean top-1 over sets of one held-out paraphrase per template."""
   sets = zip(*human_texts.held_out("paraphrase"), strict=False)
-  return float(
-    np.mean([_top1(video @ texts_of(params, list(s)).T, labels) for s in sets])
-  )
+  shares = [_top1(video @ texts_of(list(texts)).T, labels) for texts in sets]
+  return float(np.mean(shares))
 
 
-def _named(params, texts_of, video, labels, nouns, kind):
+def _named(texts_of, video, labels, nouns, kind):
   """Top-1 among the templates' texts with each clip's objects named."""
   right = np.zeros(len(labels), bool)
   for pair in np.unique(nouns, axis=0):
@@ -142,6 +132,6 @@ def _named(params, texts_of, video, labels, nouns, kind):
     texts = [human_clips.caption(i, pair) for i in range(_NUM)]
     if kind != "known":
       texts = human_texts.held_out_texts(kind, pair)
-    scores = video[rows] @ texts_of(params, texts).T
+    scores = video[rows] @ texts_of(texts).T
     right[rows] = scores.argmax(-1) == labels[rows]
   return float(right.mean())

@@ -33,14 +33,11 @@ def random_resized_crop(
     rng: key; consumed.
     frames: `[B, T, H, W, C]` uint8.
     size: S.
-    scale: the least and the most of the picture's area that a box has.
-    ratio: the least and the most of a box's width over its height.
+    scale: see `random_boxes`.
+    ratio: the same.
 
   Returns:
     `[B, T, S, S, C]` uint8.
-
-  Raises:
-    ValueError: a range that is not rising, or outside (0, 1] for `scale`.
   """
   boxes = random_boxes(
     rng, len(frames), frames.shape[2:4], scale=scale, ratio=ratio
@@ -218,15 +215,9 @@ def _random_color(rng: jax.Array, x: jax.Array, color: float) -> jax.Array:
 
 
 def _linear_matrix(start: jax.Array, side: jax.Array, size: int) -> jax.Array:
-  """Bilinear weights of a stretched interval.
+  """`[B, size, size]` bilinear weights of stretched intervals of an axis.
 
-  Args:
-    start: `[B]` where the interval begins, as a share of the axis.
-    side: `[B]` its length, likewise.
-    size: pixels of the axis, before and after.
-
-  Returns:
-    `[B, size, size]`, rows summing to one.
+  They begin at `start` `[B]` and are `side` `[B]` long, shares of the axis.
   """
   centers = (jnp.arange(size) + 0.5) / size
   places = (start[:, None] + side[:, None] * centers) * size - 0.5
@@ -236,16 +227,9 @@ def _linear_matrix(start: jax.Array, side: jax.Array, size: int) -> jax.Array:
 
 
 def _crop_matrix(start, side, old: int, size: int) -> jax.Array:
-  """Bicubic weights of boxes along one axis.
+  """`[B, S, old]` bicubic weights of boxes along one axis of `old` pixels.
 
-  Args:
-    start: `[B]` int32 first pixels.
-    side: `[B]` int32 numbers of pixels, from 1 to `old`.
-    old: pixels of the axis.
-    size: S.
-
-  Returns:
-    `[B, S, old]` float32.
+  They begin at the pixels `start` `[B]` and have `side` `[B]` of them.
   """
   # Of every side there can be: what XLA computes may differ in the last bit.
   tables = [images.bicubic_taps(n, size) for n in range(1, old + 1)]

@@ -8,13 +8,10 @@ import numpy as np
 import optax
 import pytest
 
-from a2r.core import parallel
 from a2r.learners import (
   adapt2reward,
-  base,
   encoding,
   failure_clusters,
-  loop,
 )
 from a2r.models import adapt2reward as net
 from tests import tiny
@@ -89,43 +86,23 @@ def fresh():
   return learner, *learner.init(jax.random.key(0))
 
 
-def make_runner(learner, params, extra, num_devices, rate):
-  """Returns `run(num_steps) -> (rows of metrics, params)` and its traces."""
-  traces = []
+def test_eight_devices_equal_one_and_training_learns():
+  learner, params, extra = fresh()
+  traces, rate = [], 1e-3
 
   def loss_fn(*args):
     traces.append(1)
     return learner.loss_fn(*args)
 
-  optimizer = optax.sgd(rate)
-  step_fn = loop.make_step_fn(learner._replace(loss_fn=loss_fn), optimizer)
-  step_fn = parallel.pmap_step(step_fn)
-  seeds = parallel.replicate(np.uint32(0), num_devices)
-  batch = parallel.shard(make_batch(), num_devices)
+  start = learner._replace(loss_fn=loss_fn), params, extra, make_batch()
+  (eight,), state = tiny.make_runner(*start, 8, optax.sgd(rate))(1)
+  after = jax.tree.map(lambda x: x[0], state.params)
+  chex.assert_trees_all_equal(after, jax.tree.map(lambda x: x[7], state.params))
 
-  def run(num_steps):
-    state = base.create_state(params, extra, optimizer)
-    state = parallel.replicate(state, num_devices)
-    history = []
-    for _ in range(num_steps):
-      state, metrics = step_fn(state, batch, seeds)
-      history.append(parallel.unreplicate(metrics))
-    return history, jax.device_get(state.params)
-
-  return run, traces
-
-
-def test_eight_devices_equal_one_and_training_learns():
-  learner, params, extra = fresh()
-  rate = 1e-3
-  run, _ = make_runner(learner, params, extra, 8, rate)
-  (eight,), copies = run(1)
-  after = jax.tree.map(lambda x: x[0], copies)
-  chex.assert_trees_all_equal(after, jax.tree.map(lambda x: x[7], copies))
-
-  run, traces = make_runner(learner, params, extra, 1, rate)
-  (one,), copies = run(1)
-  alone = jax.tree.map(lambda x: x[0], copies)
+  traces.clear()
+  run = tiny.make_runner(*start, 1, optax.sgd(rate))
+  (one,), state = run(1)
+  alone = jax.tree.map(lambda x: x[0], state.params)
   for name in one:
     np.testing.assert_allclose(eight[name], one[name], rtol=1e-5, err_msg=name)
   gradients = [

@@ -1,5 +1,6 @@
 """The methods to compare with, on a tiny backbone: devices and learning."""
 
+import dataclasses
 import functools
 
 import chex
@@ -9,7 +10,6 @@ import numpy as np
 import optax
 import pytest
 
-from a2r.core import parallel
 from a2r.learners import (
   base,
   concept2robot,
@@ -21,7 +21,7 @@ from a2r.learners import (
   triplet,
 )
 from a2r.models import adapt2reward as net
-from a2r.models import scorer
+from a2r.models import heads, scorer
 from tests import tiny
 
 CONFIG = tiny.config(num_frames=3)
@@ -36,13 +36,16 @@ SIZES = {
 }
 
 
+DVD = dvd.Settings(
+  steps=1, num_views=1, num_demos=1, batch_size=16, robot_probability=0.5,
+  optim={},
+)  # fmt: skip
+
+
 @functools.cache
 def backbone():
   shapes = net.params_like(encoding.plain_model(CONFIG))["backbone"]
-  draw = np.random.default_rng(2)
-  return jax.tree.map(
-    lambda x: 0.3 * draw.normal(size=x.shape).astype(np.float32), shapes
-  )
+  return tiny.draw_like(shapes, seed=2)
 
 
 def make_learner(method):
@@ -73,10 +76,7 @@ def features():
 
 def make_batch(method):
   if method == "dvd":
-    settings = dict(batch_size=16, robot_probability=0.5, seed=0)
-    return next(
-      dvd.make_batches(*features(), **settings, start_step=0, num_steps=1)
-    )
+    return next(make_triplets(num_steps=1))
   draw = np.random.default_rng(1)
 
   def part(size):
@@ -89,25 +89,22 @@ def make_batch(method):
   return {name: part(size) for name, size in SIZES[method].items()}
 
 
+def make_triplets(clips=None, *, batch_size=16, seed=0, start=0, num_steps):
+  """The batches of DVD from the step `start` on."""
+  settings = dataclasses.replace(DVD, batch_size=batch_size)
+  return dvd.make_batches(
+    *(clips or features()), settings,
+    seed=seed, start_step=start, num_steps=num_steps,
+  )  # fmt: skip
+
+
 def make_runner(method, num_devices, rate, batch=None):
-  """Returns `run(num_steps) -> (rows of metrics, params)`."""
+  """Returns `tiny.make_runner`'s function, and the first parameters."""
   learner = make_learner(method)
-  optimizer = optax.sgd(rate)
   params, extra = learner.init(jax.random.key(0))
-  step_fn = parallel.pmap_step(loop.make_step_fn(learner, optimizer))
   batch = make_batch(method) if batch is None else batch
-  batch = parallel.shard(batch, num_devices)
-  seeds = parallel.replicate(np.uint32(0), num_devices)
-
-  def run(num_steps):
-    state = base.create_state(params, extra, optimizer)
-    state = parallel.replicate(state, num_devices)
-    history = []
-    for _ in range(num_steps):
-      state, metrics = step_fn(state, batch, seeds)
-      history.append(parallel.unreplicate(metrics))
-    return history, parallel.unreplicate(state.params)
-
+  optimizer = optax.sgd(rate)
+  run = tiny.make_runner(learner, params, extra, batch, num_devices, optimizer)
   return run, params
 
 
@@ -125,6 +122,9 @@ def test_eight_devices_equal_one_and_training_learns(method):
   (eight,), after = make_runner(method, 8, rate)[0](1)
   run, params = make_runner(method, 1, rate)
   (one,), alone = run(1)
+  after, alone = (
+    jax.tree.map(lambda x: x[0], s.params) for s in (after, alone)
+  )
   for name in one:
     np.testing.assert_allclose(
       eight[name], one[name], rtol=1e-4, atol=1e-6, err_msg=name
@@ -151,14 +151,14 @@ def test_concept2robot_learns_classes_and_scores_them():
   human = {"frames": frames, "task": task.astype(np.int32)}
   human["record"] = task.astype(np.int32)
   run, _ = make_runner("concept2robot", 1, 0.1, {"human": human})
-  history, params = run(150)
+  history, state = run(150)
   assert history[-1]["accuracy"] > 0.9
   judge = concept2robot.make_scorer(
-    CONFIG,
-    params,
+    heads.Classifier(CONFIG, 4, temperature=0.1),
+    jax.tree.map(lambda x: x[0], state.params),
     classes=["a", "b", "c", "d"],
     readings={"red": "a", "blue": "c", "green": "b"},
-    temperature=0.1,
+    score="log_odds",
   )
   scores = scorer.scores(judge, frames, ["blue", "Red"])
   np.testing.assert_array_equal(scores[:, 0].argsort()[-4:] % 4, [2] * 4)
@@ -218,12 +218,8 @@ def test_triplets_of_dvd_are_what_they_should_be():
   _, task, is_robot = features()
   # A feature that tells which clip and view it is.
   rows = np.stack([np.arange(16), 100 + np.arange(16)]).astype(np.float32)
-  batches = list(
-    dvd.make_batches(
-      rows[..., None], task, is_robot, batch_size=50, robot_probability=0.5,
-      seed=0, start_step=2, num_steps=12,
-    )
-  )  # fmt: skip
+  clips = rows[..., None], task, is_robot
+  batches = list(make_triplets(clips, batch_size=50, start=2, num_steps=12))
   assert len(batches) == 10
   index = {
     k: np.concatenate([b[k] for b in batches])[:, 0].astype(int)
@@ -239,29 +235,24 @@ def test_triplets_of_dvd_are_what_they_should_be():
     assert abs(views[name].mean() - 0.5) < 0.07
 
 
-def test_batches_of_dvd_do_not_depend_on_where_they_start():
-  settings = dict(batch_size=4, robot_probability=0.5, seed=1, num_steps=5)
-  whole = list(dvd.make_batches(*features(), **settings, start_step=0))
-  rest = list(dvd.make_batches(*features(), **settings, start_step=3))
+def test_batches_of_dvd_do_not_depend_on_where_they_start(monkeypatch):
+  settings = dict(batch_size=4, seed=1, num_steps=5)
+  whole = list(make_triplets(**settings))
+  rest = list(make_triplets(**settings, start=3))
   chex.assert_trees_all_equal(whole[3:], rest)
-  halves = [
-    list(
-      dvd.make_batches(
-        *features(), **settings, start_step=3, process_index=i,
-        process_count=2,
-      )
-    )
-    for i in range(2)
-  ]  # fmt: skip
-  joined = np.concatenate([half[0]["anchor"] for half in halves])
-  np.testing.assert_array_equal(joined, rest[0]["anchor"])
   one = features()[0], np.zeros(16), features()[2]
   with pytest.raises(ValueError, match="clips of two tasks"):
-    next(dvd.make_batches(*one, **settings, start_step=0))
+    next(make_triplets(one, **settings))
+  monkeypatch.setattr(jax, "process_count", lambda: 2)
+  halves = []
+  for index in range(2):
+    monkeypatch.setattr(jax, "process_index", lambda index=index: index)
+    halves.append(next(make_triplets(**settings, start=3))["anchor"])
+  np.testing.assert_array_equal(np.concatenate(halves), rest[0]["anchor"])
 
 
 def test_a_separable_problem_is_learned_and_scored():
-  x, task, is_robot = features()
+  x, task, _ = features()
   learner = dvd.make_learner(backbone(), x)
   optimizer = dvd.make_optimizer(
     learning_rate=0.05, momentum=0.9, weight_decay=1e-5
@@ -269,10 +260,7 @@ def test_a_separable_problem_is_learned_and_scored():
   step_fn = jax.jit(loop.make_step_fn(learner, optimizer, None))
   params, extra = learner.init(jax.random.key(0))
   state = base.create_state(params, extra, optimizer)
-  for batch in dvd.make_batches(
-    x, task, is_robot, batch_size=24, robot_probability=0.5, seed=0,
-    start_step=0, num_steps=300,
-  ):  # fmt: skip
+  for batch in make_triplets(batch_size=24, num_steps=300):
     state, metrics = step_fn(state, batch, 0)
   assert metrics["accuracy"] > 0.95
   assert metrics["loss"] < 0.1

@@ -5,9 +5,9 @@ import numpy as np
 import optax
 import pytest
 
-from a2r.core import parallel
-from a2r.learners import base, fitvid, loop
+from a2r.learners import fitvid
 from a2r.models.fitvid import fitvid as model
+from tests import tiny
 
 TINY = model.Config(
   image_size=8,
@@ -37,40 +37,30 @@ OPTIMIZER = optax.sgd(1.0, momentum=0.9)
 LEARNER = fitvid.make_learner(TINY, beta=1e-4)
 
 
-@pytest.fixture(scope="module")
-def step_fn():
-  return parallel.pmap_step(loop.make_step_fn(LEARNER, OPTIMIZER))
-
-
-def run(step_fn, batch, num_devices, num_steps):
-  now = base.create_state(*LEARNER.init(jax.random.key(0)), OPTIMIZER)
-  now = parallel.replicate(now, num_devices)
-  seeds = parallel.replicate(np.uint32(0), num_devices)
-  losses = []
-  for _ in range(num_steps):
-    now, metrics = step_fn(now, parallel.shard(batch, num_devices), seeds)
-    losses.append(float(parallel.unreplicate(metrics)["loss"]))
-  return now, losses
+def run(batch, num_devices, num_steps):
+  start = LEARNER.init(jax.random.key(0))
+  runner = tiny.make_runner(LEARNER, *start, batch, num_devices, OPTIMIZER)
+  history, state = runner(num_steps)
+  return state, [float(row["loss"]) for row in history]
 
 
 @pytest.mark.slow
-def test_equal_on_one_device_and_on_two(step_fn, batch):
+def test_equal_on_one_device_and_on_two(batch):
   """Loss, weights and running moments are those of the whole batch."""
-  one, losses_one = run(step_fn, batch, 1, 2)
-  two, losses_two = run(step_fn, batch, 2, 2)
+  one, losses_one = run(batch, 1, 2)
+  two, losses_two = run(batch, 2, 2)
   np.testing.assert_allclose(losses_one, losses_two, rtol=1e-4)
   for part in ("params", "extra"):
     jax.tree.map(
       lambda x, y: np.testing.assert_allclose(x[0], y[0], atol=2e-5),
-      *(jax.device_get(getattr(s, part)) for s in (one, two)),
+      *(getattr(s, part) for s in (one, two)),
     )
   # The devices hold the same.
-  extra = jax.device_get(two.extra)
-  jax.tree.map(lambda x: np.testing.assert_array_equal(x[0], x[1]), extra)
+  jax.tree.map(lambda x: np.testing.assert_array_equal(x[0], x[1]), two.extra)
 
 
-def test_learns_and_moves_its_moments(step_fn, batch):
-  now, losses = run(step_fn, batch, 1, 30)
+def test_learns_and_moves_its_moments(batch):
+  now, losses = run(batch, 1, 30)
   assert losses[-1] < 0.9 * losses[0]
   means = {
     str(path): leaf

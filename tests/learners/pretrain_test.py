@@ -43,7 +43,7 @@ def test_a_feature_of_its_text_is_found(kind, tokenizer):
   nouns = np.tile([[0, 1]], (len(labels), 1))
   seen = {}
 
-  def texts_of(params, texts):
+  def texts_of(texts):
     # A row of the unit matrix for every text: only equal ones are alike.
     for text in texts:
       seen.setdefault(text, len(seen))
@@ -51,15 +51,15 @@ def test_a_feature_of_its_text_is_found(kind, tokenizer):
 
   if kind == "paraphrase":
     sets = list(zip(*pretrain_eval.human_texts.held_out(kind), strict=False))
-    video = texts_of(None, list(sets[0]))
-    share = pretrain_eval._paraphrases(None, texts_of, video, labels)
+    video = texts_of(list(sets[0]))
+    share = pretrain_eval._paraphrases(texts_of, video, labels)
     assert 1 / len(sets) <= share < 1 / len(sets) + 0.1
   else:
     texts = [human_clips.caption(i, nouns[0]) for i in labels]
     if kind == "name":
       texts = pretrain_eval.human_texts.held_out_texts(kind, nouns[0])
-    video = texts_of(None, texts)
-    share = pretrain_eval._named(None, texts_of, video, labels, nouns, kind)
+    video = texts_of(texts)
+    share = pretrain_eval._named(texts_of, video, labels, nouns, kind)
     assert share == 1.0
 
 

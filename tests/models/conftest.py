@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import pytest
 
+from a2r.models import convert
 from tests import tiny
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
@@ -16,6 +17,26 @@ def golden():
   """Name -> array, made by the published PyTorch code at a tiny size."""
   with np.load(GOLDEN / "singularity_tiny.npz") as arrays:
     return dict(arrays)
+
+
+@pytest.fixture(scope="session")
+def published(golden):
+  """A function of a prefix in `golden` -> state dict; copied."""
+
+  def select(prefix="sd/"):
+    return {
+      key.removeprefix(prefix): value
+      for key, value in golden.items()
+      if key.startswith(prefix)
+    }
+
+  return select
+
+
+@pytest.fixture(scope="session")
+def converted(published):
+  """The model and the variables of the published state dict."""
+  return convert.singularity(published(), num_heads=4)
 
 
 @pytest.fixture(scope="session")

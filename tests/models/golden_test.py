@@ -23,14 +23,6 @@ GRADIENTS = 5e-5
 HEAD = "sd_pretrain_extra/text_encoder.cls.predictions"
 
 
-def _state(golden, prefix="sd/"):
-  return {
-    key.removeprefix(prefix): value
-    for key, value in golden.items()
-    if key.startswith(prefix)
-  }
-
-
 def _inputs(golden):
   frames = golden["in/frames"].transpose(0, 1, 3, 4, 2)
   return frames, golden["in/input_ids"], golden["in/attention_mask"]
@@ -39,11 +31,6 @@ def _inputs(golden):
 def _close(actual, expected, gate):
   assert np.shape(actual) == np.shape(expected)
   np.testing.assert_allclose(actual, expected, rtol=0, atol=gate)
-
-
-@pytest.fixture(scope="module")
-def converted(golden):
-  return convert.singularity(_state(golden), num_heads=4)
 
 
 @pytest.fixture(scope="module")
@@ -200,7 +187,7 @@ def test_masked_language_equals_published_code(golden, converted):
 
 
 @pytest.mark.slow
-def test_gradients_equal_published_code(golden, converted):
+def test_gradients_equal_published_code(golden, published, converted):
   """Of both losses with the published negatives, by every parameter."""
   model, params = converted
   frames, input_ids, mask = _inputs(golden)
@@ -224,7 +211,7 @@ def test_gradients_equal_published_code(golden, converted):
   expected = golden["out/loss_ita_idx"]
   expected += golden["out/loss_itm_argmax_negatives"]
   _close(loss, expected, 2 * LOSSES)
-  _, expected = convert.singularity(_state(golden, "grad/"), num_heads=4)
+  _, expected = convert.singularity(published("grad/"), num_heads=4)
   wanted = trees.flatten(expected)
   wrong = {}
   for name, gradient in trees.flatten(grads).items():

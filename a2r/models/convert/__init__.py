@@ -4,6 +4,7 @@ from a2r.models.convert.huggingface import beit, bert
 from a2r.models.convert.sizes import fit
 from a2r.models.convert.state_dict import (
   Conversion,
+  Options,
   from_state_dict,
   singularity,
   to_state_dict,
@@ -11,6 +12,7 @@ from a2r.models.convert.state_dict import (
 
 __all__ = [
   "Conversion",
+  "Options",
   "beit",
   "bert",
   "fit",

@@ -11,35 +11,13 @@ import safetensors.numpy
 from a2r.core import files, torch_file
 from a2r.core import text as text_lib
 from a2r.models.convert import huggingface, keys, state_dict
+from a2r.models.convert.state_dict import Options
 from a2r.models.singularity import singularity
 
 _HUGGING_FACE = ("model.safetensors", "pytorch_model.bin")
 _VOCABULARY = "vocab.txt"
 # What the files of Hugging Face do not say is the published model's.
 _SIZES = ("num_frames", "temporal_layers", "embed_dim", "itm")
-
-
-class Options(NamedTuple):
-  """How to convert.
-
-  Attributes:
-    temporal_feature: see `singularity.Config`; None leaves it as it was, which
-      for published files is False.
-    num_heads: None reads it off the weights.
-    mlm: whether the masked-language head is kept.
-    allow_missing: pattern of the keys that may be missing.
-    allow_unknown: pattern of the keys that may be left over.
-    seed: of parameters that are drawn anew.
-    vocab: file of the vocabulary; None takes the one at hand.
-  """
-
-  temporal_feature: bool | None = None
-  num_heads: int | None = None
-  mlm: bool = False
-  allow_missing: str | None = None
-  allow_unknown: str | None = None
-  seed: int = 0
-  vocab: pathlib.Path | None = None
 
 
 class Source(NamedTuple):
@@ -133,16 +111,7 @@ def _convert(
   sizes: Mapping[str, Any] | None = None,
 ) -> Source:
   """Converted weights with their card."""
-  result = state_dict.from_state_dict(
-    state,
-    options.num_heads,
-    temporal_feature=bool(options.temporal_feature),
-    mlm=options.mlm,
-    sizes=sizes,
-    allow_missing=options.allow_missing,
-    allow_unknown=options.allow_unknown,
-    seed=options.seed,
-  )
+  result = state_dict.from_state_dict(state, options, sizes)
   names = {path.name: path for path in paths}
   if len(names) < len(paths):
     names = {f"{path.parent.name}/{path.name}": path for path in paths}

@@ -36,11 +36,9 @@ _BERT_LAYER = {
   "output.LayerNorm": "output_layernorm",
 }
 _CROSS_ATTENTION = {
-  "crossattention.self.query": "crossattention/query",
-  "crossattention.self.key": "crossattention/key",
-  "crossattention.self.value": "crossattention/value",
-  "crossattention.output.dense": "crossattention/out",
-  "crossattention.output.LayerNorm": "crossattention_layernorm",
+  f"cross{key}": f"cross{path}"
+  for key, path in _BERT_LAYER.items()
+  if key.startswith("attention.")
 }
 _BEIT_LAYER = {
   "attention.attention.query": "attention/query",
@@ -60,7 +58,6 @@ _MODULES = {
   "vision_proj": "vision_proj",
   "text_proj": "text_proj",
 }
-_ITM_MODULES = {"itm_head": "itm_head"}
 _MLM_MODULES = {
   f"{MLM_HEAD}.transform.dense": "mlm_head/dense",
   f"{MLM_HEAD}.transform.LayerNorm": "mlm_head/layernorm",
@@ -101,7 +98,7 @@ def names(config: Config) -> dict[str, str]:
   if config.temporal_embeddings:
     names["temporal_embeddings"] = "temporal/embeddings"
   if config.itm:
-    add(_ITM_MODULES)
+    add({"itm_head": "itm_head"})
   if config.mlm:
     add(_MLM_MODULES)
     names[f"{MLM_HEAD}.bias"] = "mlm_head/bias"
@@ -213,25 +210,17 @@ def fine_tuned(
   head = {k: v for k, v in state.items() if k.startswith("text_encoder.cls.")}
   state = {k: v for k, v in state.items() if k not in head}
   if mlm:
-    state |= _untied(head, state.get(WORDS))
+    shared = {
+      f"{MLM_HEAD}.decoder.weight": state.get(WORDS),
+      f"{MLM_HEAD}.decoder.bias": head.get(f"{MLM_HEAD}.bias"),
+    }
+    for key, original in shared.items():
+      if key in head and not np.array_equal(head.pop(key), original):
+        raise ValueError(
+          f"{key} is not the array it is tied to in the published models"
+        )
+    state |= head
   return "pre-training" if pretraining else "fine-tuned", state
-
-
-def _untied(
-  head: dict[str, np.ndarray], words: np.ndarray | None
-) -> dict[str, np.ndarray]:
-  """The masked-language head without what it shares with the word table."""
-  prefix = MLM_HEAD
-  shared = {
-    f"{prefix}.decoder.weight": words,
-    f"{prefix}.decoder.bias": head.get(f"{prefix}.bias"),
-  }
-  for key, original in shared.items():
-    if key in head and not np.array_equal(head.pop(key), original):
-      raise ValueError(
-        f"{key} is not the array it is tied to in the published models"
-      )
-  return head
 
 
 def pretraining_key(key: str) -> str:

@@ -30,25 +30,21 @@ _PARTS = {
   "itm": "itm_head/",
   "mlm": "mlm_head/",
 }
-_STEMS = {
-  "patch": {"stem_features", "stem_patch"},
-  "conv": {"patch_size"},
-}
+_STEMS = {"patch": {"stem_features", "stem_patch"}, "conv": {"patch_size"}}
 _TABLE = "/relative_position_table"
 _FRAMES = "temporal/embeddings"
 
 
 def fit(params: Any, old: Config, new: Config) -> dict[str, Any]:
-  """The parameters of a model of config `old` for one of config `new`.
+  """Returns the parameters of a model of config `old` for one of config `new`.
+
+  Pictures may have another size, clips another number of frames, and the heads
+  that `new` does not have are left out.
 
   Args:
     params: the tree of parameters, what `variables['params']` is.
     old: what they were made for.
-    new: what they are wanted for. Pictures may have another size, clips another
-      number of frames, and the heads that `new` does not have are left out.
-
-  Returns:
-    Nested dicts of arrays.
+    new: what they are wanted for.
 
   Raises:
     ValueError: names all fields that cannot be changed.
@@ -88,12 +84,8 @@ def fixed(old: Config, new: Config) -> list[str]:
   if new.stem != "conv":
     free.add("num_frames")
   free |= {field for field in _PARTS if getattr(old, field)}
-  names = [field.name for field in dataclasses.fields(Config)]
-  return [
-    name
-    for name in names
-    if name not in free and getattr(old, name) != getattr(new, name)
-  ]
+  names = [f.name for f in dataclasses.fields(Config) if f.name not in free]
+  return [name for name in names if getattr(old, name) != getattr(new, name)]
 
 
 def extend_frames(embeddings: np.ndarray, num_frames: int) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Published PyTorch weights to our parameters and back, exactly."""
 
 import functools
+import pathlib
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
@@ -14,6 +15,40 @@ from a2r.models.singularity import singularity as singularity_lib
 
 # Keys that an error names; the rest is counted.
 _LISTED = 20
+
+
+# What the published layout has a place for.
+_PUBLISHED = {
+  "stem": "patch",
+  "itm": True,
+  "temporal_embeddings": True,
+  "pooling": "cls",
+}
+
+
+class Options(NamedTuple):
+  """How to convert.
+
+  Attributes:
+    temporal_feature: see `singularity.Config`; None leaves it as it was, which
+      for published files is False: their contrastive feature does not see the
+      order of the frames.
+    num_heads: None reads it off the relative position tables.
+    mlm: whether the masked-language head is kept.
+    allow_missing: pattern of the keys that may be missing; their parameters
+      are drawn as for training from scratch.
+    allow_unknown: pattern of the keys that may be left over.
+    seed: of parameters that are drawn anew.
+    vocab: file of the vocabulary; None takes the one at hand.
+  """
+
+  temporal_feature: bool | None = None
+  num_heads: int | None = None
+  mlm: bool = False
+  allow_missing: str | None = None
+  allow_unknown: str | None = None
+  seed: int = 0
+  vocab: pathlib.Path | None = None
 
 
 class Conversion(NamedTuple):
@@ -49,9 +84,8 @@ def singularity(
   Args:
     state_dict: published key -> array, what a file holds under 'model'.
     num_heads: attention heads.
-    temporal_feature: False is the published model, whose contrastive feature
-      does not see the order of the frames; see `singularity.Config`.
-    mlm: whether to keep the masked-language head.
+    temporal_feature: see `Options`.
+    mlm: see `Options`.
 
   Returns:
     `(model, variables)` for `model.apply(variables, frames, input_ids, mask)`;
@@ -61,53 +95,42 @@ def singularity(
     ValueError: keys are missing, unknown, or of the wrong shape; they are
       listed.
   """
-  found = from_state_dict(
-    state_dict, num_heads, temporal_feature=temporal_feature, mlm=mlm
-  )
+  options = Options(temporal_feature, num_heads, mlm)
+  found = from_state_dict(state_dict, options)
   return found.model, found.variables
 
 
 def from_state_dict(
   state_dict: Mapping[str, np.ndarray],
-  num_heads: int | None = None,
-  *,
-  temporal_feature: bool = False,
-  mlm: bool = False,
+  options: Options,
   sizes: Mapping[str, Any] | None = None,
-  allow_missing: str | None = None,
-  allow_unknown: str | None = None,
-  seed: int = 0,
 ) -> Conversion:
   """As `singularity`, with waivers and a report.
 
   Args:
     state_dict: published key -> array.
-    num_heads: None reads it off the relative position tables.
-    temporal_feature: see `singularity`.
-    mlm: see `singularity`.
+    options: how to convert.
     sizes: fields of the `Config` that the shapes do not show.
-    allow_missing: pattern of the keys that may be missing; their parameters
-      are drawn as for training from scratch.
-    allow_unknown: pattern of the keys that may be left over.
-    seed: of the new parameters.
 
   Raises:
     ValueError: as `singularity`.
   """
-  layout, state = convert_keys.fine_tuned(state_dict, mlm)
-  fields = convert_keys.sizes(state, num_heads) | dict(sizes or {})
+  layout, state = convert_keys.fine_tuned(state_dict, options.mlm)
+  fields = convert_keys.sizes(state, options.num_heads) | dict(sizes or {})
   config = singularity_lib.Config(
-    **fields, mlm=mlm, temporal_feature=temporal_feature
+    **fields,
+    mlm=options.mlm,
+    temporal_feature=bool(options.temporal_feature),
   )
   names = convert_keys.names(config)
   missing, unknown = names.keys() - state.keys(), state.keys() - names.keys()
-  _check_keys(missing, unknown, allow_missing, allow_unknown)
+  _check_keys(missing, unknown, options)
   model = singularity_lib.Singularity(config)
   flat = {n: _ours(n, state[k]) for k, n in names.items() if k in state}
   _check_values(model, flat, {n: k for k, n in names.items()})
   if missing:
     new = tuple(names[key] for key in sorted(missing))
-    flat |= jax.device_get(_fresh(model, new, jax.random.key(seed)))
+    flat |= jax.device_get(_fresh(model, new, jax.random.key(options.seed)))
   params = traverse_util.unflatten_dict(flat, sep="/")
   return Conversion(
     model, {"params": params}, layout, sorted(missing), sorted(unknown)
@@ -136,7 +159,10 @@ def to_state_dict(
     ValueError: the model has parts that the published one has not, or lacks
       some.
   """
-  _check_published(config)
+  differ = [k for k, v in _PUBLISHED.items() if getattr(config, k) != v]
+  if differ:
+    listed = ", ".join(f"{k}={getattr(config, k)!r}" for k in differ)
+    raise ValueError(f"the published layout has no place for {listed}")
   flat = traverse_util.flatten_dict(params, sep="/")
   names = convert_keys.names(config)
   if not pretraining:
@@ -157,30 +183,20 @@ def to_state_dict(
   }
 
 
-def _check_keys(
-  missing: Iterable[str],
-  unknown: Iterable[str],
-  allow_missing: str | None,
-  allow_unknown: str | None,
-) -> None:
+def _check_keys(missing: Iterable[str], unknown: Iterable[str], options):
   """Raises a ValueError that lists the keys no pattern allows."""
-
-  def faults(keys, allowed):
-    if allowed is None:
-      return sorted(keys)
-    return sorted(key for key in keys if not re.search(allowed, key))
-
-  def listed(keys):
+  lines, num_faults = ["not the weights of a Singularity-temporal model."], 0
+  for what, keys, allowed in (
+    ("missing", missing, options.allow_missing),
+    ("unknown", unknown, options.allow_unknown),
+  ):
+    keys = sorted(k for k in keys if not (allowed and re.search(allowed, k)))
     more = ", ..." if len(keys) > _LISTED else ""
-    return f"({len(keys)}): [{', '.join(map(repr, keys[:_LISTED]))}{more}]"
-
-  missing = faults(missing, allow_missing)
-  unknown = faults(unknown, allow_unknown)
-  if missing or unknown:
-    raise ValueError(
-      "not the weights of a Singularity-temporal model.\n"
-      f"missing keys {listed(missing)}\nunknown keys {listed(unknown)}"
-    )
+    listed = ", ".join(map(repr, keys[:_LISTED]))
+    lines.append(f"{what} keys ({len(keys)}): [{listed}{more}]")
+    num_faults += len(keys)
+  if num_faults:
+    raise ValueError("\n".join(lines))
 
 
 def _ours(name: str, value: np.ndarray) -> np.ndarray:
@@ -197,20 +213,6 @@ def _theirs(name: str, value: np.ndarray) -> np.ndarray:
   if name.endswith("/kernel"):
     value = value.transpose(3, 2, 0, 1) if value.ndim == 4 else value.T
   return np.array(value, order="C")
-
-
-def _check_published(config: singularity_lib.Config) -> None:
-  """Raises a ValueError if the published layout cannot hold the model."""
-  wanted = {
-    "stem": "patch",
-    "itm": True,
-    "temporal_embeddings": True,
-    "pooling": "cls",
-  }
-  differ = [k for k, v in wanted.items() if getattr(config, k) != v]
-  if differ:
-    listed = ", ".join(f"{k}={getattr(config, k)!r}" for k in differ)
-    raise ValueError(f"the published layout has no place for {listed}")
 
 
 def _check_values(

@@ -5,9 +5,9 @@ import math
 import pathlib
 
 import jax
-import numpy as np
 import pytest
 
+from a2r.core import trees
 from a2r.models.convert import keys
 from a2r.models.singularity import singularity
 
@@ -31,12 +31,10 @@ def ours():
   """Path of every parameter at the published size -> shape."""
   config = singularity.Config(mlm=True)
   model = singularity.Singularity(config)
-  frames, ids = np.zeros((1, 4, 224, 224, 3)), np.zeros((1, 1), np.int32)
-  shapes = jax.eval_shape(model.init, jax.random.key(0), frames, ids, ids)
-  return {
-    jax.tree_util.keystr(path, simple=True, separator="/"): leaf.shape
-    for path, leaf in jax.tree_util.tree_leaves_with_path(shapes["params"])
-  }
+  shapes = jax.eval_shape(
+    lambda rng: singularity.init_params(model, rng), jax.random.key(0)
+  )
+  return {name: leaf.shape for name, leaf in trees.flatten(shapes).items()}
 
 
 @pytest.mark.parametrize(

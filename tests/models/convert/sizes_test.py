@@ -22,12 +22,9 @@ def test_table_equals_published_code(golden, name, grid):
   np.testing.assert_array_equal(actual[-3:], old[-3:])
 
 
-def test_table_of_the_same_grid_is_itself(golden):
+def test_table_of_the_same_grid_is_itself_and_of_two_patches_too_small(golden):
   table = golden["aux/interp/4to6/old"]
   np.testing.assert_array_equal(sizes.resize_table(table, 4), table)
-
-
-def test_table_of_two_patches_is_too_small():
   with pytest.raises(ValueError, match="grid of 2 patches is too small"):
     sizes.resize_table(np.zeros((12, 4)), 4)
 
@@ -44,17 +41,6 @@ def test_frames_equal_published_code(golden):
   )
 
 
-@pytest.fixture(scope="module")
-def weights(golden):
-  state = {
-    key.removeprefix("sd/"): value
-    for key, value in golden.items()
-    if key.startswith("sd/")
-  }
-  model, variables = convert.singularity(state, num_heads=4)
-  return model.config, variables["params"]
-
-
 @pytest.mark.parametrize(
   "fields",
   [
@@ -64,17 +50,15 @@ def weights(golden):
     {"temporal_embeddings": False, "dtype": "bfloat16", "drop_path": 0.0},
   ],
 )
-def test_fitted_weights_are_those_of_the_model(weights, fields):
-  old, params = weights
+def test_fitted_weights_are_those_of_the_model(converted, fields):
+  old, params = converted[0].config, converted[1]["params"]
   new = dataclasses.replace(old, **fields)
   fitted = convert.fit(params, old, new)
   model = singularity_lib.Singularity(new)
-  size, ids = new.image_size, np.zeros((1, 3), np.int32)
-  frames = np.zeros((1, new.num_frames, size, size, 3), np.float32)
-  shapes = jax.eval_shape(model.init, jax.random.key(0), frames, ids, ids)
-  assert jax.tree.map(np.shape, fitted) == jax.tree.map(
-    lambda leaf: leaf.shape, shapes["params"]
+  shapes = jax.eval_shape(
+    lambda rng: singularity_lib.init_params(model, rng), jax.random.key(0)
   )
+  assert jax.tree.map(np.shape, fitted) == jax.tree.map(np.shape, shapes)
   if not fields:
     jax.tree.map(np.testing.assert_array_equal, fitted, params)
 
@@ -90,10 +74,10 @@ def test_fitted_weights_are_those_of_the_model(weights, fields):
     ({"max_positions": 32, "vocab_size": 99}, "vocab_size .*; max_positions"),
   ],
 )
-def test_what_cannot_be_fitted_is_named(weights, fields, message):
-  old, params = weights
+def test_what_cannot_be_fitted_is_named(converted, fields, message):
+  old = converted[0].config
   with pytest.raises(ValueError, match=f"do not fit: {message}"):
-    convert.fit(params, old, dataclasses.replace(old, **fields))
+    convert.fit({}, old, dataclasses.replace(old, **fields))
 
 
 def test_a_stem_that_sees_the_clip_keeps_its_frames(make_config):
