@@ -14,7 +14,7 @@ from etils import epy
 from launch import app
 
 with epy.lazy_imports():
-  from a2r.evaluation import page
+  from a2r.evaluation import report
 
 _RUN = flags.DEFINE_string("run", None, "Run folder that launch.train wrote.")
 _OUT = flags.DEFINE_string(
@@ -25,7 +25,7 @@ _OUT = flags.DEFINE_string(
 def main():
   """Reads the flags and writes the page."""
   workdir = pathlib.Path(app.required(_RUN, "runs/envgen")).expanduser()
-  text = page.render(workdir)
+  text = report.page(workdir)
   path = pathlib.Path(_OUT.value or workdir / "report.html").expanduser()
   path.write_text(text, encoding="utf-8")
   print(f"Page: {path}")

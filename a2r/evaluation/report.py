@@ -1,13 +1,15 @@
-"""Reports an evaluation: tables, report.json and report.png in the run folder.
+"""Reports an evaluation: tables, report.json and report.png, a page of a run.
 
 Near-misses are the failures of all sources that nearly succeed, see
 `labeled.NEAR_SOURCES`.
 """
 
+import base64
 import contextlib
 import dataclasses
 import datetime
 import importlib.metadata
+import json
 import os
 import pathlib
 import platform
@@ -17,7 +19,7 @@ from typing import Any
 
 import jax
 
-from a2r.core import files
+from a2r.core import files, templates, writer
 from a2r.evaluation import figures, forms, tables
 from a2r.evaluation.evaluate import Report
 
@@ -172,7 +174,6 @@ def write(
   config: Mapping[str, Any],
   card: Mapping[str, Any] | str | None = None,
   command: str | None = None,
-  title: str | None = None,
 ) -> None:
   """Writes report.json and, where there are examples, report.png.
 
@@ -186,7 +187,6 @@ def write(
     config: the run's config as plain values, with its `seed`.
     card: what is known of the backbone that the run started from.
     command: the command line that made the run.
-    title: headline of the picture; None: the run folder's name.
   """
   workdir = pathlib.Path(workdir)
   plain = dataclasses.asdict(dataclasses.replace(result, examples=[]))
@@ -204,7 +204,7 @@ def write(
     picture = figures.filmstrips(
       result.examples,
       form=result.form,
-      title=title or f"{workdir.resolve().name}: reward over time",
+      title=f"{workdir.resolve().name}: reward over time",
     )
     files.write_bytes(workdir / PNG_FILE, picture)
 
@@ -223,6 +223,52 @@ def read(workdir: str | pathlib.Path) -> tuple[Report, dict] | None:
     return Report(**record.pop("report"), examples=[]), record
   except (KeyError, TypeError) as error:
     raise ValueError(f"{path} is not a report: {error}") from error
+
+
+def page(workdir: str | pathlib.Path) -> str:
+  """Returns the page of a run as HTML that needs no other file.
+
+  Args:
+    workdir: the run folder; what it does not hold yet is left out.
+
+  Raises:
+    FileNotFoundError: the folder has neither a report nor metrics.
+  """
+  workdir = pathlib.Path(workdir)
+  result, record = read(workdir) or (None, {})
+  metrics = writer.read(workdir)
+  if result is None and not metrics:
+    raise FileNotFoundError(
+      f"no run to report: {workdir} has neither {JSON_FILE} nor {writer.FILE}"
+    )
+  picture = workdir / PNG_FILE
+  values = {
+    "name": workdir.resolve().name,
+    "result": result,
+    "picture": _base64(picture.read_bytes() if picture.is_file() else None),
+    "curves": _base64(figures.training_curves(metrics)),
+  }
+  if result:
+    made = [
+      f"seed {record['seed']}",
+      record["date"],
+      "{num_devices} x {device}".format(**record["machine"]),
+      f"jax {record['versions'].get('jax', '?')}",
+      f"commit {record['commit']}" if record["commit"] else "no commit",
+    ]
+    details = {key: record[key] for key in ("backbone", "versions", "machine")}
+    values |= {
+      "headline": " · ".join(made),
+      "form_line": form_line(result),
+      "tables": all_tables(result),
+      "details": json.dumps(details, indent=2),
+      "config": json.dumps(record["config"], indent=2),
+    }
+  return templates.render("report.html", **values)
+
+
+def _base64(data: bytes | None) -> str:
+  return base64.b64encode(data or b"").decode()
 
 
 def provenance() -> dict[str, Any]:

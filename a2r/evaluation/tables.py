@@ -1,10 +1,7 @@
-"""Tables as plain text, Markdown or HTML, the same on every machine."""
+"""Tables as plain text or Markdown, the same on every machine."""
 
-import html
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
-
-_MISSING = "-"
 
 
 class Table(NamedTuple):
@@ -23,9 +20,9 @@ class Table(NamedTuple):
 
   def text(self) -> str:
     """Returns aligned lines under the title: numbers right, texts left."""
-    lines = [list(self.header), *self._cells()]
+    lines = [list(self.header), *self.cells()]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    numeric = self._numeric()
+    numeric = self.numeric()
     aligned = [
       "  ".join(
         cell.rjust(width) if right else cell.ljust(width)
@@ -39,36 +36,25 @@ class Table(NamedTuple):
 
   def markdown(self) -> str:
     """Returns the table in Markdown, its title a line of its own above."""
-    lines = [list(self.header), ["---"] * len(self.header), *self._cells()]
+    lines = [list(self.header), ["---"] * len(self.header), *self.cells()]
     body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     return f"{self.title}\n\n{body}" if self.title else body
 
-  def html(self) -> str:
-    """Returns a `<table>` whose title is its caption, all text escaped."""
-    kinds = [' class="number"' if right else "" for right in self._numeric()]
+  def cells(self) -> list[list[str]]:
+    """Returns the rows as text.
 
-    def row(tag, cells):
-      pairs = zip(cells, kinds, strict=True)
-      tags = (f"<{tag}{kind}>{html.escape(c)}</{tag}>" for c, kind in pairs)
-      return f"<tr>{''.join(tags)}</tr>"
-
-    return (
-      f"<table><caption>{html.escape(self.title)}</caption>"
-      f"<thead>{row('th', self.header)}</thead><tbody>"
-      f"{''.join(row('td', cells) for cells in self._cells())}"
-      "</tbody></table>"
-    )
-
-  def _cells(self) -> list[list[str]]:
+    Raises:
+      ValueError: a row is not as long as the header.
+    """
     if any(len(row) != len(self.header) for row in self.rows):
       raise ValueError(
         f"{self.title!r}: each row needs {len(self.header)} cells"
       )
     return [[format_cell(value) for value in row] for row in self.rows]
 
-  def _numeric(self) -> list[bool]:
-    """Whether all cells of a column are numbers, intervals or dashes."""
-    cells = self._cells()
+  def numeric(self) -> list[bool]:
+    """Returns whether all of a column are numbers, intervals or dashes."""
+    cells = self.cells()
     return [
       all(row[i][0] in "-.0123456789" for row in cells)
       for i in range(len(self.header))
@@ -98,4 +84,4 @@ def format_cell(value: Any) -> str:
   """Returns one value as text: two decimals of a float, a dash for nothing."""
   if isinstance(value, float):
     return f"{value:.2f}"
-  return _MISSING if value is None or value == "" else str(value)
+  return "-" if value is None or value == "" else str(value)

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from a2r.evaluation import evaluate, page, report
+from a2r.evaluation import evaluate, report
 
 
 def make_result():
@@ -130,8 +130,10 @@ def test_page_holds_everything(tmp_path):
   (tmp_path / "metrics.jsonl").write_text("".join(lines))
   (tmp_path / "report.png").write_bytes(b"png")
   report.write(make_result(), tmp_path, config={"seed": 3, "name": "<b>"})
-  text = page.render(tmp_path)
-  assert "tabletop/train" in text and "close_drawer" in text
+  text = report.page(tmp_path)
+  assert "close_drawer" in text
+  assert '<th>environment</th><th class="number">successes</th>' in text
+  assert '<td>tabletop/train</td><td class="number">40</td>' in text
   assert "data:image/png;base64," in text and "data:image/svg+xml" in text
   assert "&lt;b&gt;" in text and "<b>" not in text
   assert "http" not in text.split("<body>")[0]
@@ -139,6 +141,6 @@ def test_page_holds_everything(tmp_path):
 
 def test_page_of_an_unfinished_run(tmp_path):
   with pytest.raises(FileNotFoundError, match="neither report.json"):
-    page.render(tmp_path)
+    report.page(tmp_path)
   (tmp_path / "metrics.jsonl").write_text('{"step": 1, "loss": 1.0}\n')
-  assert "not been evaluated" in page.render(tmp_path)
+  assert "not been evaluated" in report.page(tmp_path)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from a2r import reward
-from a2r.evaluation import labeled, page
+from a2r.evaluation import labeled
+from a2r.evaluation import report as report_lib
 from a2r.learners import loop
 from a2r.runs import datasets, run_folder, train
 from a2r.runs.data_settings import DataSettings
@@ -223,7 +224,7 @@ def test_a_report_on_one_clip_of_each_outcome(tmp_path, capfd, trained):
   assert "on 1+1 clips" in out and "may be luck" in out
   assert "NOTE: held out of training: 1 of 6 successes and 1 of 4" in err
   assert report["notes"] and report["form"] == "cosine"
-  assert "data.robot.test_path" in page.render(run)
+  assert "data.robot.test_path" in report_lib.page(run)
 
 
 def test_a_report_without_failures(tmp_path, capfd, trained):
@@ -240,7 +241,7 @@ def test_a_report_on_nothing(tmp_path, capfd, trained):
   (out, _), report, run = _run(tmp_path, clips, capfd)
   assert "No clip was held out" in out
   assert report["rows"] == [] and "AUROC of" not in out
-  assert "No clip was held out" in page.render(run)
+  assert "No clip was held out" in report_lib.page(run)
 
 
 def test_a_test_manifest_is_what_is_judged_on(tmp_path, ten):
