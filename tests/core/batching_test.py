@@ -21,7 +21,7 @@ def loss(kernel, size):
   return jax.nn.logsumexp(features @ features.T)
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 6])
+@pytest.mark.parametrize("size", [2, 6])
 def test_parts_have_the_loss_and_gradients_of_the_whole(size):
   whole = jax.value_and_grad(loss)(KERNEL, None)
   parts = jax.value_and_grad(loss)(KERNEL, size)

@@ -33,25 +33,19 @@ def test_indices(num_available, mode, expected):
   np.testing.assert_array_equal(indices, expected)
 
 
-def test_random_frames_stay_in_their_segments():
+def _draw(num_available, times):
+  """Four random frames, some times: `[times, 4]`."""
   rng = np.random.default_rng(0)
-  drawn = np.array(
-    [images.frame_indices(20, 4, "rand", rng) for _ in range(200)]
-  )
-  # Segments of five; the last index of each is never drawn.
-  np.testing.assert_array_equal(drawn.min(axis=0), [0, 5, 10, 15])
-  np.testing.assert_array_equal(drawn.max(axis=0), [3, 8, 13, 18])
+  draws = [
+    images.frame_indices(num_available, 4, "rand", rng) for _ in range(times)
+  ]
+  return np.array(draws)
 
 
 def test_every_frame_but_a_segments_last_is_as_likely():
-  rng = np.random.default_rng(0)
-  drawn = np.array(
-    [images.frame_indices(11, 4, "rand", rng) for _ in range(3000)]
-  )
   # Segments [0, 2, 5, 8, 11]: of the first only its first frame is left.
-  for column, allowed in zip(
-    drawn.T, ([0], [2, 3], [5, 6], [8, 9]), strict=True
-  ):
+  segments = ([0], [2, 3], [5, 6], [8, 9])
+  for column, allowed in zip(_draw(11, 3000).T, segments, strict=True):
     found, counts = np.unique(column, return_counts=True)
     np.testing.assert_array_equal(found, allowed)
     np.testing.assert_allclose(counts / 3000, 1 / len(allowed), atol=0.04)
@@ -59,10 +53,7 @@ def test_every_frame_but_a_segments_last_is_as_likely():
 
 def test_random_frames_of_a_video_with_a_segment_of_one_frame():
   # Segments [0, 1, 3, 5, 7] leave the first no frame: any four of the seven.
-  rng = np.random.default_rng(0)
-  drawn = np.array(
-    [images.frame_indices(7, 4, "rand", rng) for _ in range(3000)]
-  )
+  drawn = _draw(7, 3000)
   assert (np.diff(drawn, axis=1) > 0).all()
   _, counts = np.unique(drawn, return_counts=True)
   np.testing.assert_allclose(counts / 3000, 4 / 7, atol=0.05)
@@ -70,18 +61,8 @@ def test_random_frames_of_a_video_with_a_segment_of_one_frame():
 
 @pytest.mark.parametrize("num_available", [1, 3, 4])
 def test_random_frames_of_a_video_of_few_are_all_of_them(num_available):
-  rng = np.random.default_rng(0)
-  indices = images.frame_indices(num_available, 4, "rand", rng)
-  np.testing.assert_array_equal(
-    indices, np.minimum(np.arange(4), num_available - 1)
-  )
-
-
-def test_random_frames_of_a_short_video_are_distinct():
-  rng = np.random.default_rng(0)
-  for _ in range(20):
-    indices = images.frame_indices(6, 4, "rand", rng)
-    assert (np.diff(indices) > 0).all() and indices.max() < 6
+  expected = np.minimum(np.arange(4), num_available - 1)
+  np.testing.assert_array_equal(_draw(num_available, 1)[0], expected)
 
 
 @pytest.mark.parametrize(
@@ -106,11 +87,6 @@ def test_resize_equals_torchvision(size):
   np.testing.assert_allclose(images.normalize(resized), expected, atol=2e-7)
 
 
-def test_resize_to_the_same_size_is_the_identity():
-  clip = np.arange(2 * 8 * 8 * 3, dtype=np.uint8).reshape(1, 2, 8, 8, 3)
-  np.testing.assert_array_equal(images.resize(clip, 8), clip)
-
-
 @pytest.mark.parametrize("old, new", [(64, 48), (5, 17), (1, 4), (7, 7)])
 def test_matrix_and_taps_agree(old, new):
   index, weights = images.bicubic_taps(old, new)
@@ -132,6 +108,8 @@ def test_weights_between_two_pixels():
 
 
 def test_same_size_is_the_identity():
+  clip = np.arange(2 * 8 * 8 * 3, dtype=np.uint8).reshape(1, 2, 8, 8, 3)
+  np.testing.assert_array_equal(images.resize(clip, 8), clip)
   np.testing.assert_array_equal(images.bicubic_matrix(6, 6), np.eye(6))
 
 
