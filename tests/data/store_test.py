@@ -40,15 +40,18 @@ def _files(folder):
 
 
 def test_round_trip(robot, make_clip):
+  import tensorflow as tf
+
   assert len(robot) == 24
   for row in (0, 7, 23):
     clip, expected = robot.read(row), make_clip(row)
     difference = clip.frames.astype(int) - expected.frames
     assert np.abs(difference).max() <= 20 and np.abs(difference).mean() < 3
     np.testing.assert_array_equal(clip.states, expected.states.ravel())
-    for name in ("instruction", "template", "task", "source", "environment"):
+    for name in (*records.TEXTS, "success", "seed"):
       assert getattr(clip, name) == getattr(expected, name)
-    assert (clip.success, clip.seed) == (expected.success, expected.seed)
+  files = [str(file) for file in robot.files]
+  assert sum(1 for _ in tf.data.TFRecordDataset(files)) == len(robot)
 
 
 def test_columns_and_views(robot):
@@ -58,13 +61,6 @@ def test_columns_and_views(robot):
   assert failures.read(0).seed == 3
   assert robot.where(11) == (robot.files[2], 1)
   assert robot.picture_size() == (16, 16)
-
-
-def test_tensorflow_reads_the_shards(robot):
-  import tensorflow as tf
-
-  files = [str(file) for file in robot.files]
-  assert sum(1 for _ in tf.data.TFRecordDataset(files)) == len(robot)
 
 
 def test_killed_collection_goes_on_with_equal_bytes(tmp_path):
@@ -94,28 +90,24 @@ def test_killed_collection_goes_on_with_equal_bytes(tmp_path):
 def test_finished_data_is_not_made_again(tmp_path, make_clip):
   calls = []
 
-  def make(shard):
-    calls.append(shard)
-    return [make_clip(shard)]
+  def write(first=0):
+    def make(shard):
+      calls.append(shard)
+      return [make_clip(first + shard)]
 
-  for _ in range(2):
     stores.write_shards(tmp_path, "robot", {}, [1] * 3, make)
-  assert calls == [0, 1, 2]
+
+  write()
   before = _files(tmp_path)
-  next(tmp_path.glob("robot-00001-*")).unlink()
-  stores.write_shards(tmp_path, "robot", {}, [1] * 3, make)
+  write()
+  assert calls == [0, 1, 2]
+  file = tmp_path / "robot-00001-of-00003.tfrecord"
+  file.unlink()
+  write()
   assert calls == [0, 1, 2, 1] and _files(tmp_path) == before
-
-
-def test_remade_shard_that_differs_is_an_error(tmp_path, make_clip):
-  stores.write_shards(tmp_path, "robot", {}, [1] * 2, lambda s: [make_clip(s)])
-  next(tmp_path.glob("robot-00001-*")).unlink()
-  with pytest.raises(
-    records.RecordError, match="00001-of-.*differs from index"
-  ):
-    stores.write_shards(
-      tmp_path, "robot", {}, [1] * 2, lambda s: [make_clip(9)]
-    )
+  file.unlink()
+  with pytest.raises(records.RecordError, match=f"{file}.*differs from index"):
+    write(first=9)
 
 
 def test_another_spec_is_another_folder(tmp_path, make_clip):
@@ -128,127 +120,8 @@ def test_another_spec_is_another_folder(tmp_path, make_clip):
     stores.write_shards(folder, "robot", spec | {"seed": 1}, [1] * 1, None)
 
 
-def _cut(data, offset):
-  return data[: len(data) - offset]
-
-
-def _flip(data, offset):
-  return data[:offset] + bytes([data[offset] ^ 0x40]) + data[offset + 1 :]
-
-
-def _second_record(data):
-  return 16 + struct.unpack_from("<Q", data)[0]
-
-
-@pytest.mark.parametrize(
-  "damage, record, problem",
-  [
-    (lambda d: _cut(d, 100), 4, "truncated"),
-    (lambda d: d[: _second_record(d) + 5], 1, "truncated"),
-    (lambda d: d[: _second_record(d)], None, "differs from index.json"),
-    (lambda d: b"", None, "the file is empty"),
-  ],
-)
-def test_damage_is_named(tmp_path, make_clip, store, damage, record, problem):
-  store(tmp_path, (make_clip(i) for i in range(10)))
-  file = tmp_path / "robot-00001-of-00002.tfrecord"
-  file.write_bytes(damage(file.read_bytes()))
-  with pytest.raises(dataset.RecordError, match=problem) as caught:
-    dataset.open_dataset(tmp_path, "robot")
-  message = str(caught.value)
-  assert (caught.value.file, caught.value.record) == (file, record)
-  assert str(file) in message and "\n" not in message
-  assert "delete the file and run the same command" in message
-  if record is not None:
-    assert f"record {record}" in message
-
-
-def _example(clip, **changes):
-  """A serialized clip with features replaced (or removed, by None)."""
-  import tensorflow as tf
-
-  example = tf.train.Example.FromString(records.encode(clip))
-  for name, values in changes.items():
-    del example.features.feature[name]
-    if values is not None:
-      example.features.feature[name].bytes_list.value.extend(values)
-  return example.SerializeToString()
-
-
-@pytest.mark.parametrize(
-  "fault, problem",
-  [
-    ("example", "not a tf.train.Example"),
-    ("frames", "the field 'frames' is missing"),
-    ("instruction", "the field 'instruction' is missing"),
-    ("jpeg", r"frame 1 is not a readable JPEG \(10 bytes\)"),
-    ("half", "frame 1 is not a readable JPEG"),
-    ("sizes", r"frames of several sizes \[\(8, 8\), \(16, 16\)\]"),
-  ],
-)
-def test_foreign_shard_is_examined(tmp_path, make_clip, fault, problem):
-  import tensorflow as tf
-
-  clip = make_clip(0)
-  good = records.encode(clip)
-  jpegs = [images.encode_jpeg(frame) for frame in clip.frames[:3]]
-  payload = {
-    "example": lambda: b"\xff" * 40,
-    "frames": lambda: _example(clip, frames=None),
-    "instruction": lambda: _example(clip, instruction=None),
-    "jpeg": lambda: _example(clip, frames=[jpegs[0], b"not a jpeg"]),
-    "half": lambda: _example(
-      clip, frames=[jpegs[0], jpegs[1][: len(jpegs[1]) // 2]]
-    ),
-    "sizes": lambda: _example(
-      clip,
-      frames=[jpegs[0], images.encode_jpeg(clip.frames[0, :8, :8])],
-    ),
-  }[fault]()
-  file = tmp_path / "robot-00000-of-00001.tfrecord"
-  with tf.io.TFRecordWriter(str(file)) as writer:
-    for data in (good, good, payload):
-      writer.write(data)
-  with pytest.raises(dataset.RecordError, match=problem) as caught:
-    dataset.open_dataset(tmp_path, "robot")
-  assert (caught.value.file, caught.value.record) == (file, 2)
-
-
-def test_foreign_shards_without_an_index_open(tmp_path, make_clip, store):
-  store(tmp_path, (make_clip(i) for i in range(6)))
-  (tmp_path / stores.INDEX_FILE).unlink()
-  assert len(dataset.open_dataset(tmp_path, "robot")) == 6
-
-
-def test_missing_shard_and_missing_data(tmp_path, make_clip, store):
-  with pytest.raises(dataset.RecordError, match="no such file.*launch.collect"):
-    dataset.open_dataset(tmp_path, "robot")
-  store(tmp_path, (make_clip(i) for i in range(12)))
-  (tmp_path / "robot-00001-of-00003.tfrecord").unlink()
-  with pytest.raises(dataset.RecordError, match=r"00001-of.*1 of 3 shards"):
-    dataset.open_dataset(tmp_path, "robot")
-
-
-def test_bytes_that_change_under_way_are_named(tmp_path, make_clip, store):
-  opened = store(tmp_path, (make_clip(i) for i in range(5)))
-  file, data = opened.files[0], opened.files[0].read_bytes()
-  file.write_bytes(_flip(data, int(opened.offset[3]) + 500))
-  assert opened.read(2).seed == 2
-  with pytest.raises(dataset.RecordError, match="record 3: changed on disk"):
-    opened.read(3)
-
-
-@pytest.mark.parametrize("offset", [9, 900])
-def test_damage_of_equal_size_is_named_without_an_index(
-  tmp_path, make_clip, store, offset
-):
-  store(tmp_path, (make_clip(i) for i in range(5)))
-  (tmp_path / stores.INDEX_FILE).unlink()
-  file = tmp_path / "robot-00000-of-00001.tfrecord"
-  data = file.read_bytes()
-  file.write_bytes(_flip(data, _second_record(data) + offset))
-  with pytest.raises(records.RecordError, match="record 1: its checksum"):
-    dataset.open_dataset(tmp_path, "robot")
+def _remove_index(folder):
+  (folder / stores.INDEX_FILE).unlink()
 
 
 def _age(folder):
@@ -264,8 +137,101 @@ def _damage_table(folder):
   file.write_bytes(file.read_bytes()[:100])
 
 
-@pytest.mark.parametrize("change", [_age, _damage_table])
-def test_a_missing_or_damaged_table_is_made_again(
+def _flip(data, offset):
+  return data[:offset] + bytes([data[offset] ^ 0x40]) + data[offset + 1 :]
+
+
+def _second(data):
+  """Where the second record begins."""
+  return 16 + struct.unpack_from("<Q", data)[0]
+
+
+@pytest.mark.parametrize(
+  "change, damage, record, problem",
+  [
+    (None, lambda d: d[:-100], 4, "truncated"),
+    (None, lambda d: d[: _second(d) + 5], 1, "truncated"),
+    (None, lambda d: d[: _second(d)], None, "differs from index.json"),
+    (None, lambda d: b"", None, "the file is empty"),
+    (_remove_index, lambda d: _flip(d, _second(d) + 9), 1, "its checksum"),
+    (_remove_index, lambda d: _flip(d, _second(d) + 900), 1, "its checksum"),
+    (_age, lambda d: _flip(d, _second(d) + 900), 1, "its checksum"),
+  ],
+)
+def test_damage_is_named(
+  tmp_path, make_clip, store, change, damage, record, problem
+):
+  store(tmp_path, (make_clip(i) for i in range(10)))
+  if change:
+    change(tmp_path)
+  file = tmp_path / "robot-00001-of-00002.tfrecord"
+  file.write_bytes(damage(file.read_bytes()))
+  with pytest.raises(records.RecordError, match=problem) as caught:
+    dataset.open_dataset(tmp_path, "robot")
+  message = str(caught.value)
+  assert (caught.value.file, caught.value.record) == (file, record)
+  assert str(file) in message and "\n" not in message
+  assert "delete the file and run the same command" in message
+  assert record is None or f"record {record}" in message
+
+
+@pytest.mark.parametrize(
+  "frames, problem",
+  [
+    ("example", "not a tf.train.Example"),
+    ("instruction", "the field 'instruction' is missing"),
+    ((), "the field 'frames' is missing"),
+    ((b"not a jpeg",), r"frame 1 is not a readable JPEG \(10 bytes\)"),
+    ("half", "frame 1 is not a readable JPEG"),
+    ("small", r"frames of several sizes \[\(8, 8\), \(16, 16\)\]"),
+  ],
+)
+def test_foreign_shard_is_examined(tmp_path, make_clip, frames, problem):
+  import tensorflow as tf
+
+  clip = make_clip(0)
+  good = records.encode(clip)
+  jpeg = images.encode_jpeg(clip.frames[0])
+  example = tf.train.Example.FromString(good)
+  feature = example.features.feature
+  if frames == "instruction":
+    del feature["instruction"]
+  elif frames != "example":
+    more = {
+      "half": (jpeg[: len(jpeg) // 2],),
+      "small": (images.encode_jpeg(clip.frames[0, :8, :8]),),
+    }.get(frames, frames)
+    feature["frames"].bytes_list.value[:] = [jpeg, *more] if more else []
+  payload = example.SerializeToString()
+  file = tmp_path / "robot-00000-of-00001.tfrecord"
+  with tf.io.TFRecordWriter(str(file)) as writer:
+    for data in (good, good, b"\xff" * 40 if frames == "example" else payload):
+      writer.write(data)
+  with pytest.raises(records.RecordError, match=problem) as caught:
+    dataset.open_dataset(tmp_path, "robot")
+  assert (caught.value.file, caught.value.record) == (file, 2)
+
+
+def test_missing_shard_and_missing_data(tmp_path, make_clip, store):
+  with pytest.raises(records.RecordError, match="no such file.*launch.collect"):
+    dataset.open_dataset(tmp_path, "robot")
+  store(tmp_path, (make_clip(i) for i in range(12)))
+  (tmp_path / "robot-00001-of-00003.tfrecord").unlink()
+  with pytest.raises(records.RecordError, match=r"00001-of.*1 of 3 shards"):
+    dataset.open_dataset(tmp_path, "robot")
+
+
+def test_bytes_that_change_under_way_are_named(tmp_path, make_clip, store):
+  opened = store(tmp_path, (make_clip(i) for i in range(5)))
+  file, data = opened.files[0], opened.files[0].read_bytes()
+  file.write_bytes(_flip(data, int(opened.offset[3]) + 500))
+  assert opened.read(2).seed == 2
+  with pytest.raises(records.RecordError, match="record 3: changed on disk"):
+    opened.read(3)
+
+
+@pytest.mark.parametrize("change", [_remove_index, _age, _damage_table])
+def test_a_table_that_is_not_there_is_made_again(
   tmp_path, make_clip, store, change
 ):
   opened = store(tmp_path, (make_clip(i) for i in range(12)))
@@ -277,17 +243,7 @@ def test_a_missing_or_damaged_table_is_made_again(
     np.testing.assert_array_equal(left, right)
     assert left.dtype == right.dtype
   assert again.read(7).instruction == opened.read(7).instruction
-  assert _files(tmp_path) == before
-
-
-def test_no_table_of_changed_shards(tmp_path, make_clip, store):
-  store(tmp_path, (make_clip(i) for i in range(5)))
-  _age(tmp_path)
-  file = tmp_path / "robot-00000-of-00001.tfrecord"
-  data = file.read_bytes()
-  file.write_bytes(_flip(data, _second_record(data) + 900))
-  with pytest.raises(records.RecordError, match="record 1: its checksum"):
-    dataset.open_dataset(tmp_path, "robot")
+  assert change == _remove_index or _files(tmp_path) == before
 
 
 def test_opening_reads_no_shard(tmp_path, make_clip, store, monkeypatch):
@@ -296,12 +252,8 @@ def test_opening_reads_no_shard(tmp_path, make_clip, store, monkeypatch):
   monkeypatch.setattr(stores, "shard_entry", None)
   again = dataset.open_dataset(tmp_path, "robot")
   assert again.instruction.tolist() == opened.instruction.tolist()
-
-
-def test_broken_index_is_named(tmp_path, make_clip, store):
-  store(tmp_path, [make_clip(0)])
   (tmp_path / "index.json").write_text(json.dumps(["nothing"]))
-  with pytest.raises(dataset.RecordError, match="index.json: not an index"):
+  with pytest.raises(records.RecordError, match="index.json: not an index"):
     dataset.open_dataset(tmp_path, "robot")
 
 
@@ -316,41 +268,31 @@ def _arrays(number):
   }
 
 
-def test_arrays_are_made_once_and_found_again(tmp_path):
+def test_arrays_are_made_once_and_go_on_where_they_were_killed(tmp_path):
   made = []
 
-  def make(number):
-    made.append(number)
-    return _arrays(number)
+  def write(spec=SPEC, stop=None):
+    def make(number):
+      if number == stop:
+        raise KeyboardInterrupt
+      made.append(number)
+      return _arrays(number)
 
-  folder = stores.write_arrays(tmp_path, "n", SPEC, 3, make)
-  assert stores.write_arrays(tmp_path, "n", SPEC, 3, make) == folder
-  assert made == [0, 1, 2]
+    return stores.write_arrays(tmp_path, "n", spec, 3, make)
+
+  with pytest.raises(KeyboardInterrupt):
+    write(stop=1)
+  assert made == [0]
+  folder = write()
+  assert write() == folder and made == [0, 1, 2]
   loaded = stores.load_arrays(folder)
   for key in "ab":
     expected = np.concatenate([_arrays(i)[key] for i in range(3)])
     np.testing.assert_array_equal(loaded[key], expected)
     assert loaded[key].dtype == expected.dtype
-  other = stores.write_arrays(tmp_path, "n", SPEC | {"seed": 4}, 1, make)
-  assert other != folder
-
-
-def test_arrays_go_on_where_they_were_killed(tmp_path):
   whole = stores.write_arrays(tmp_path / "whole", "n", SPEC, 3, _arrays)
-  made = []
-
-  def make(number, stop):
-    if number == stop:
-      raise KeyboardInterrupt
-    made.append(number)
-    return _arrays(number)
-
-  with pytest.raises(KeyboardInterrupt):
-    stores.write_arrays(tmp_path, "n", SPEC, 3, lambda i: make(i, stop=1))
-  assert made == [0]
-  folder = stores.write_arrays(tmp_path, "n", SPEC, 3, lambda i: make(i, None))
-  assert made == [0, 1, 2]
   assert stores.arrays_digest(folder) == stores.arrays_digest(whole)
+  assert write(SPEC | {"seed": 4}) != folder
 
 
 def test_damaged_or_unfinished_arrays_are_named(tmp_path):
