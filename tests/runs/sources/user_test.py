@@ -279,7 +279,7 @@ def test_a_run_keeps_its_clips(tmp_path, capfd, trained):
 
 @pytest.mark.parametrize("source", ["lerobot", "rlds"])
 def test_data_sets_of_others_are_opened(tmp_path, load_module, source):
-  made = load_module(f"data/readers/{source}_sets.py")
+  made = load_module(f"data/readers/{source}_test.py")
   make = {"lerobot": "make_v3", "rlds": "make"}[source]
   config = _config(tmp_path, getattr(made, make)(tmp_path / "set"))
   config.data.robot.source = source
