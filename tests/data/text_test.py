@@ -14,23 +14,20 @@ _TEMPLATES = (
 
 
 @pytest.mark.parametrize(
-  "template, instruction",
+  "template, instruction, fits",
   [
-    ("Closing something", "closing drawer"),
-    ("Moving part of something", "moving part of faucet"),
-    ("Putting [something] into [something]", "putting cup into box"),
-    ("Something falling like a rock", "cup falling like a rock"),
-    ("Poking a hole into some substance", "poking a hole into some substance"),
+    ("Closing something", "closing drawer", True),
+    ("Moving part of something", "moving part of faucet", True),
+    ("Putting [something] into [something]", "putting cup into box", True),
+    ("Something falling like a rock", "cup falling like a rock", True),
+    ("Poking some substance", "poking some substance", True),
+    ("Closing something", "opening drawer", False),
+    ("Closing something", "closing ", False),
+    ("Moving something up", "moving cup up and down", False),
   ],
 )
-def test_fits(template, instruction):
-  assert text.fits(template, instruction)
-
-
-def test_what_does_not_fit():
-  assert not text.fits("Closing something", "opening drawer")
-  assert not text.fits("Closing something", "closing ")
-  assert not text.fits("Moving something up", "moving cup up and down")
+def test_fits(template, instruction, fits):
+  assert text.fits(template, instruction) == fits
 
 
 def test_corpus_holds_every_word_once():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow_datasets as tfds
 
 from data import dataset
 from data.ssv2 import builder
@@ -45,15 +46,11 @@ def test_one_copy_for_both_readers(make):
 
 
 def test_read_without_this_code(make):
-  import tensorflow_datasets as tfds
-
   prepared = make(caption="template")
   prepared.prepare_split("validation", num_workers=1)
   read = tfds.builder_from_directory(prepared.data_dir)
-  words = {
-    clip["instruction"]
-    for clip in read.as_dataset(split="validation").as_numpy_iterator()
-  }
+  clips = read.as_dataset(split="validation").as_numpy_iterator()
+  words = {clip["instruction"] for clip in clips}
   assert b"moving part of something" in words and len(words) == 3
 
 

@@ -56,19 +56,16 @@ def test_the_test_split_has_templates_where_answers_are(make):
     layout.load_split(layout.find(found.folder), "test")
 
 
-def test_videos_beside_the_annotations(make):
+def test_videos_beside_the_annotations_and_the_digest_of_these(make):
   folder = make(first_layout=True)
-  for video in (folder / "20bn-something-something-v2").iterdir():
+  found = layout.find(folder)
+  for video in found.videos.iterdir():
     video.rename(folder / video.name)
   assert layout.find(folder).videos == folder
-
-
-def test_the_digest_is_of_the_annotations(make):
-  found = layout.find(make())
   digest = found.digest()
-  assert layout.find(found.folder).digest() == digest
+  assert layout.find(folder).digest() == digest
   found.annotations["train"].write_text("[]")
-  assert layout.find(found.folder).digest() != digest
+  assert layout.find(folder).digest() != digest
 
 
 def test_what_is_not_there_is_told(make, tmp_path):
