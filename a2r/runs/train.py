@@ -113,7 +113,6 @@ def make_validate_fn(
   if not len(clips):
     return None
   texts = list(dict.fromkeys(clips.instruction.tolist()))
-  column = np.array([texts.index(text) for text in clips.instruction])
   kept = []
 
   def validate(params, extra):
@@ -122,19 +121,16 @@ def make_validate_fn(
     features = kept[0] if kept else scorer.encode(model, clips.frames)
     if training.frozen and not kept:
       kept.append(features)
-    scores = scorer.score_features(model, features, texts)[
-      np.arange(len(clips)), column
-    ]
-    values = {}
+    scores = scorer.score_features(model, features, texts)
+    scores, values = clips.own_scores(scores, texts), {}
     for task in dict.fromkeys(clips.task.tolist()):
       rows = clips.task == task
       if len(set(clips.success[rows].tolist())) == 2:
         values[f"auroc/{task}"] = metrics.auroc(
           scores[rows], clips.success[rows]
         )
-    if not values:
-      return {}
-    return {"auroc": float(np.mean(list(values.values()))), **values}
+    mean = {"auroc": float(np.mean(list(values.values())))} if values else {}
+    return mean | values
 
   return validate
 

@@ -187,16 +187,7 @@ def test_killed_between_two_files_it_goes_on(
   assert counts == {"close_drawer-seed0": 4, "poke_cup-seed0": 4}
 
 
-def test_a_broken_cell_is_told(played, tmp_path):
-  _run(tmp_path)
-  (path,) = tmp_path.rglob("poke_cup-seed0.npz")
-  path.write_bytes(path.read_bytes()[:100])
-  with pytest.raises(ValueError, match="poke_cup-seed0.npz is broken"):
-    _run(tmp_path, trials=4)
-
-
-@pytest.mark.parametrize("byte", [0x01, 0x28, 0xFF])
-def test_no_damage_to_a_cell_is_a_traceback(tmp_path, byte):
+def test_no_damage_to_a_cell_is_a_traceback(tmp_path):
   store = planning.TrialStore(tmp_path, {})
   seed, success = np.arange(2), np.ones(2, bool)
   states, actions, values = np.zeros((3, 2, 1, 1), np.float32)
@@ -204,10 +195,13 @@ def test_no_damage_to_a_cell_is_a_traceback(tmp_path, byte):
   store.write("x", "poke_cup", 0, records)
   path = store.folder / "x/poke_cup-seed0.npz"
   whole = path.read_bytes()
-  for place in range(len(whole)):
-    path.write_bytes(whole[:place] + bytes([byte]) + whole[place + 1 :])
+  for place, byte in enumerate(whole):
+    path.write_bytes(whole[:place] + bytes([byte ^ 0xFF]) + whole[place + 1 :])
     with contextlib.suppress(ValueError):
       store.read("x", "poke_cup", 0)
+  path.write_bytes(whole[:100])
+  with pytest.raises(ValueError, match="poke_cup-seed0.npz is broken"):
+    store.read("x", "poke_cup", 0)
 
 
 @pytest.mark.parametrize(
@@ -248,11 +242,7 @@ def test_the_true_state_does_the_task_and_chance_does_not(tmp_path):
       batch=10,
       num_samples=40,
     )
-  cells_there = map(json.loads, map(_read, tmp_path.rglob("*-seed0.json")))
-  counts = {cell["method"]: cell["num_successes"] for cell in cells_there}
+  cells = [json.loads(p.read_text()) for p in tmp_path.rglob("*-seed0.json")]
+  counts = {cell["method"]: cell["num_successes"] for cell in cells}
   assert counts["ground_truth"] == 10
   assert counts["random"] < 8
-
-
-def _read(path):
-  return path.read_text("utf-8")

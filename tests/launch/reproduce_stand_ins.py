@@ -5,7 +5,7 @@ import pathlib
 import jax.numpy as jnp
 import numpy as np
 
-from a2r.evaluation import comparison_text, quality
+from a2r.evaluation import comparison_text, figures, quality
 from a2r.learners import registry
 from a2r.planning import acting
 from a2r.runs import datasets
@@ -57,6 +57,8 @@ def make(done):
     (planning, "_animate", lambda *_: b"picture"),
     (registry, "load_scorer", load),
     (quality, "quality", judge),
+    (figures, "quality", lambda *_: b"picture"),
+    (figures, "success_rates", lambda *_: b"picture"),
     (datasets, "open_data", open_data),
     (datasets, "open_test", lambda *_: None),
   ]
