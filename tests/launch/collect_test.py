@@ -3,20 +3,12 @@
 import dataclasses
 import json
 import pathlib
-from typing import NamedTuple
 
 import numpy as np
 import pytest
 
+from a2r import sim
 from a2r.runs.sources import fingerprint, human, stores, tabletop
-
-
-class _Clips(NamedTuple):
-  frames: np.ndarray
-  success: np.ndarray
-  source: np.ndarray
-  seeds: np.ndarray
-  states: np.ndarray
 
 
 @pytest.fixture
@@ -29,7 +21,7 @@ def simulator():
     rng = np.random.default_rng(seed)
     size = options["image_size"]
     shape = (num_clips, options["num_frames"], size, size, 3)
-    return _Clips(
+    return sim.Clips(
       frames=rng.integers(0, 256, shape).astype(np.uint8),
       success=np.full(num_clips, options["want"] or False),
       source=np.full(num_clips, source),
@@ -57,7 +49,7 @@ def _bytes(dataset):
   return [file.read_bytes() for file in dataset.files]
 
 
-def test_robot_clips_by_task_source_and_outcome(simulator, spec, tmp_path):
+def test_clips_are_made_once_and_mended(simulator, spec, tmp_path):
   robot = tabletop.collect(spec, tmp_path, collect_fn=simulator)
   rows = list(zip(robot.task, robot.source, robot.success, strict=True))
   for task in spec.tasks:
@@ -69,33 +61,26 @@ def test_robot_clips_by_task_source_and_outcome(simulator, spec, tmp_path):
   assert set(robot.environment) == {"tabletop/train"}
   assert len(set(robot.seed)) == len(robot)
   assert robot.read(0).states.size == 61 * 13
-
-
-def test_found_again_and_mended(simulator, spec, tmp_path):
-  first = tabletop.collect(spec, tmp_path, collect_fn=simulator)
-  before, num_calls = _bytes(first), len(simulator.calls)
+  before, num_calls = _bytes(robot), len(simulator.calls)
   again = tabletop.collect(spec, tmp_path, collect_fn=simulator)
-  assert again.files == first.files and len(simulator.calls) == num_calls
-  first.files[2].unlink()
+  assert again.files == robot.files and len(simulator.calls) == num_calls
+  robot.files[2].unlink()
   mended = tabletop.collect(spec, tmp_path, collect_fn=simulator)
   assert len(simulator.calls) == num_calls + 1
   assert _bytes(mended) == before
 
 
-@pytest.mark.parametrize(
-  "change",
-  [
+def test_other_specs_share_no_draw(simulator, spec, tmp_path):
+  first = tabletop.collect(spec, tmp_path, collect_fn=simulator)
+  for change in (
     {"seed": 1},
     {"purpose": "validation"},
     {"environment": "tabletop/test1"},
-  ],
-)
-def test_other_specs_share_no_draw(simulator, spec, tmp_path, change):
-  first = tabletop.collect(spec, tmp_path, collect_fn=simulator)
-  other = dataclasses.replace(spec, **change)
-  second = tabletop.collect(other, tmp_path, collect_fn=simulator)
-  assert first.files[0].parent != second.files[0].parent
-  assert not set(first.seed) & set(second.seed)
+  ):
+    other = dataclasses.replace(spec, **change)
+    second = tabletop.collect(other, tmp_path, collect_fn=simulator)
+    assert first.files[0].parent != second.files[0].parent
+    assert not set(first.seed) & set(second.seed)
 
 
 def test_many_clips_are_several_shards(simulator, spec, tmp_path):
@@ -103,24 +88,6 @@ def test_many_clips_are_several_shards(simulator, spec, tmp_path):
   robot = tabletop.collect(spec, tmp_path, collect_fn=simulator)
   assert [call[4] for call in simulator.calls] == [64, 6, 1, 1, 3]
   assert int(robot.success.sum()) == 70
-
-
-@pytest.mark.parametrize(
-  "change, message",
-  [
-    ({"tasks": ("push",)}, "unknown tasks 'push'; known: .*close_drawer"),
-    ({"environment": "kitchen"}, "unknown environment 'kitchen'; known: "),
-    ({"purpose": "play"}, "unknown purpose 'play'"),
-    ({"near_miss_fraction": 2.0}, r"must be in \[0, 1\], got 2.0"),
-    ({"near_miss_sources": ("random",)}, "'random'; known: .*, noise, rl$"),
-    ({"near_miss_sources": ()}, "no near_miss_sources named"),
-    ({"near_miss_sources": ("noise", "noise")}, "comes twice in noise, noise"),
-    ({"successes": 0, "failures": 0}, "no clips asked for"),
-  ],
-)
-def test_robot_mistakes(spec, change, message):
-  with pytest.raises(ValueError, match=message):
-    dataclasses.replace(spec, **change)
 
 
 def test_near_misses_are_shared_evenly(simulator, spec, tmp_path, monkeypatch):
@@ -138,13 +105,6 @@ def test_near_misses_are_shared_evenly(simulator, spec, tmp_path, monkeypatch):
   assert counts == dict(expert=3, noise=3, near_miss=3, rl=2, random=3)
 
 
-def test_no_policy_of_a_task(spec, monkeypatch):
-  monkeypatch.setattr(tabletop.stopped, "load", lambda: {"close_drawer": 0})
-  message = "'rl'. of move_faucet; of: close_drawer"
-  with pytest.raises(ValueError, match=message):
-    dataclasses.replace(spec, near_miss_sources=("rl",))
-
-
 @pytest.fixture
 def source_spec():
   return tabletop.SourceSpec(
@@ -157,38 +117,39 @@ def source_spec():
   )
 
 
-@pytest.mark.parametrize(
-  "want, wants",
-  [
-    ("usual", [False, True, None]),
-    ("success", [True] * 3),
-    ("failure", [False] * 3),
-    ("all", [None] * 3),
-  ],
-)
-def test_clips_of_exactly_these_sources(
-  simulator, source_spec, tmp_path, want, wants
-):
-  spec = dataclasses.replace(source_spec, want=want)
-  robot = tabletop.collect(spec, tmp_path, collect_fn=simulator)
-  assert robot.source.tolist() == [s for s in spec.sources for _ in range(2)]
-  assert [call[5]["want"] for call in simulator.calls] == wants
+def test_clips_of_exactly_these_sources(simulator, source_spec, tmp_path):
+  for want, wants in {
+    "usual": [False, True, None],
+    "success": [True] * 3,
+    "failure": [False] * 3,
+    "all": [None] * 3,
+  }.items():
+    spec = dataclasses.replace(source_spec, want=want)
+    robot = tabletop.collect(spec, tmp_path, collect_fn=simulator)
+    assert robot.source.tolist() == [s for s in spec.sources for _ in range(2)]
+    assert [call[5]["want"] for call in simulator.calls[-3:]] == wants
 
 
 @pytest.mark.parametrize(
-  "change, message",
+  "kind, change, message",
   [
-    (
-      {"sources": ("noise", "sound")},
-      "unknown sources 'sound'; known: expert, near_miss, noise, rl, random",
-    ),
-    ({"want": "both"}, "unknown want 'both'; known: usual, success"),
-    ({"clips": 0}, "no clips asked for"),
+    ("spec", {"tasks": ("push",)}, "unknown tasks 'push'; known: .*close_dra"),
+    ("spec", {"environment": "kitchen"}, "unknown environment 'kitchen'; kn"),
+    ("spec", {"purpose": "play"}, "unknown purpose 'play'"),
+    ("spec", {"near_miss_fraction": 2.0}, r"must be in \[0, 1\], got 2.0"),
+    ("spec", {"near_miss_sources": ("random",)}, "'random'; known: .*, rl$"),
+    ("spec", {"near_miss_sources": ()}, "no near_miss_sources named"),
+    ("spec", {"near_miss_sources": ("rl",)}, "'rl'. of move_faucet; of: cl"),
+    ("spec", {"successes": 0, "failures": 0}, "no clips asked for"),
+    ("source_spec", {"sources": ("sound",)}, "'sound'; known: expert, near"),
+    ("source_spec", {"want": "both"}, "unknown want 'both'; known: usual"),
+    ("source_spec", {"clips": 0}, "no clips asked for"),
   ],
 )
-def test_source_mistakes(source_spec, change, message):
+def test_mistakes_are_named(request, monkeypatch, kind, change, message):
+  monkeypatch.setattr(tabletop.stopped, "load", lambda: {"close_drawer": 0})
   with pytest.raises(ValueError, match=message):
-    dataclasses.replace(source_spec, **change)
+    dataclasses.replace(request.getfixturevalue(kind), **change)
 
 
 def test_human_clips(tmp_path, monkeypatch):
@@ -235,39 +196,26 @@ def test_report(simulator, spec, source_spec, tmp_path):
   assert row["folder"] in told and content in told
 
 
-def test_digest_sees_code_and_not_comments(tmp_path, monkeypatch):
-  package = tmp_path / "a2r"
-  package.mkdir()
-  main, other = package / "main.py", package / "other.py"
-  place = tmp_path / "a2r" / "runs" / "sources" / "fingerprint.py"
-  monkeypatch.setattr(fingerprint, "__file__", str(place))
-  main.write_text("from a2r import other\nX = other.Y\n")
-  other.write_text("Y = 1\n")
-  digest = fingerprint.source_digest("a2r.main")
-  main.write_text('"""Words."""\nfrom a2r import other  # Why.\nX = other.Y\n')
-  assert fingerprint.source_digest("a2r.main") == digest
-  other.write_text("Y = 2\n")
-  assert fingerprint.source_digest("a2r.main") != digest
-
-
 @pytest.mark.parametrize("folder", ["assets", "."])
-def test_digest_sees_the_files_that_the_code_names(
+def test_digest_sees_code_and_files_that_it_names(
   folder, tmp_path, monkeypatch
 ):
-  assets = tmp_path / "a2r" / folder
-  assets.mkdir(parents=True)
-  place = tmp_path / "a2r" / "runs" / "sources" / "fingerprint.py"
+  package = tmp_path / "a2r"
+  (package / folder).mkdir(parents=True)
+  place = package / "runs" / "sources" / "fingerprint.py"
   monkeypatch.setattr(fingerprint, "__file__", str(place))
-  main = tmp_path / "a2r" / "main.py"
-  main.write_text('"""unnamed.bin"""\nfrom a2r import other\n')
-  (tmp_path / "a2r" / "other.py").write_text('_FILE = "named.bin"\n')
-  for name in ("named.bin", "unnamed.bin"):
-    (assets / name).write_bytes(b"old")
-  digest = fingerprint.source_digest("a2r.main")
-  (assets / "unnamed.bin").write_bytes(b"new")
-  assert fingerprint.source_digest("a2r.main") == digest
-  (assets / "named.bin").write_bytes(b"new")
-  assert fingerprint.source_digest("a2r.main") != digest
+
+  def digest(main='from a2r import other\nX = "a"\n', named=b"", unnamed=b""):
+    (package / "main.py").write_text(main)
+    (package / "other.py").write_text('_FILE = "named.bin"\n')
+    (package / folder / "named.bin").write_bytes(named)
+    (package / folder / "unnamed.bin").write_bytes(unnamed)
+    return fingerprint.source_digest("a2r.main")
+
+  words = '"""unnamed.bin"""\nfrom a2r import other  # Why.\nX = "a"\n'
+  assert digest(words) == digest() == digest(unnamed=b"new")
+  assert digest("from a2r import other\nX = 'b'\n") != digest()
+  assert digest(named=b"new") != digest()
 
 
 def test_other_policies_and_scenes_make_other_clips(monkeypatch):

@@ -1,9 +1,10 @@
 """Programs that are killed or asked to stop, and started again.
 
-Run as a program, this file runs `launch.train` and kills itself on the way, or
-makes clips with a stand-in for the simulator.
+Run as a program, this file runs `launch.train` or `launch.reproduce` and kills
+itself on the way, or makes clips with a stand-in for the simulator.
 """
 
+import json
 import os
 import pathlib
 import signal
@@ -17,65 +18,77 @@ import pytest
 from a2r.core import checkpoint, writer
 
 _SPEEDS = ("steps_per_second", "data_wait")
-_MOMENTS = ("collection", "training", "saving")
 
 
-def _run(*args, check=True):
-  """Runs this file as a program."""
+def _start(verb, folder, moment):
+  """Starts this file as a program."""
   path = os.pathsep.join(sys.path)
-  return subprocess.run(
-    [sys.executable, __file__, *map(str, args)],
+  return subprocess.Popen(
+    [sys.executable, __file__, verb, str(folder), moment],
     env=os.environ | {"PYTHONPATH": path, "XLA_FLAGS": ""},
     cwd=pathlib.Path(__file__).parents[2],
-    capture_output=True,
+    stdout=subprocess.DEVNULL,
+    stderr=subprocess.PIPE,
     text=True,
-    check=check,
   )
 
 
-def _files(root):
-  """Relative path -> bytes of the data sets under a folder."""
+def _end(process, code=0):
+  """Waits for a program; returns what it said."""
+  _, said = process.communicate()
+  assert process.returncode == code, said
+  return said
+
+
+def _run(verb, folder, moment, code=0):
+  return _end(_start(verb, folder, moment), code)
+
+
+def _files(root, *endings):
+  """Relative path -> bytes of the files under a folder."""
   return {
     path.relative_to(root): path.read_bytes()
     for path in pathlib.Path(root).rglob("*")
-    if path.suffix in (".tfrecord", ".json")
+    if path.suffix in endings
   }
 
 
 @pytest.mark.parametrize("moment", ["kill", "term"])
 def test_a_stopped_collection_goes_on_to_the_same_bytes(tmp_path, moment):
-  stopped = _run("collect", tmp_path / "a", moment, check=False)
-  if moment == "kill":
-    assert stopped.returncode == -signal.SIGKILL
-  else:
-    assert stopped.returncode == 0, stopped.stderr
-    assert stopped.stderr.endswith("The same command goes on from there.\n")
+  said = _run(
+    "collect", tmp_path / "a", moment, -signal.SIGKILL * (moment == "kill")
+  )
+  goes_on = said.endswith("The same command goes on from there.\n")
+  assert goes_on == (moment == "term")
   assert 0 < len(list((tmp_path / "a").rglob("*.tfrecord"))) < 4
   _collect(tmp_path / "a")
   _collect(tmp_path / "b")
-  assert _files(tmp_path / "a") == _files(tmp_path / "b")
+  left, right = (
+    _files(tmp_path / name, ".tfrecord", ".json") for name in ("a", "b")
+  )
+  assert left == right
 
 
 @pytest.mark.slow
 def test_a_run_that_is_killed_again_and_again_ends_the_same(tmp_path):
   _run("train", tmp_path / "whole", "never")
-  for moment in _MOMENTS:
-    killed = _run("train", tmp_path / "killed", moment, check=False)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
-  asked = _run("train", tmp_path / "killed", "asked")
-  assert "Stopped (after step" in asked.stderr
+  for moment in ("collection", "training", "saving"):
+    _run("train", tmp_path / "killed", moment, -signal.SIGKILL)
+  assert "Stopped (after step" in _run("train", tmp_path / "killed", "asked")
   _run("train", tmp_path / "killed", "never")
   whole, killed = (tmp_path / name / "run" for name in ("whole", "killed"))
   parts = ("params", "opt_state", "extra")
-  saved = [
+  left, right = (
     checkpoint.load(run, which="newest", parts=parts) for run in (whole, killed)
-  ]
-  assert saved[0].step == saved[1].step
-  jax.tree.map(np.testing.assert_array_equal, saved[0].parts, saved[1].parts)
-  assert _rows(whole) == _rows(killed)
-  assert _files(tmp_path / "whole/data") == _files(tmp_path / "killed/data")
-  reports = [(run / "reward.json").read_text() for run in (whole, killed)]
-  assert reports[0] == reports[1]
+  )
+  assert left.step == right.step
+  jax.tree.map(np.testing.assert_array_equal, left.parts, right.parts)
+  for read in (
+    _rows,
+    lambda run: (run / "reward.json").read_text(),
+    lambda run: _files(run.parent / "data", ".tfrecord", ".json"),
+  ):
+    assert read(whole) == read(killed)
 
 
 def _rows(run):
@@ -85,13 +98,49 @@ def _rows(run):
   ]
 
 
+def _assert_equal_tables(*folders):
+  left, right = (
+    json.loads((folder / "results.json").read_text()) for folder in folders
+  )
+  for key in ("cells", "rows", "task_rows", "quality", "notes"):
+    assert left[key] == right[key]
+  assert left["quality"]
+  played, again = (_files(folder / "plan", ".npz") for folder in folders)
+  assert len(played) == len(left["cells"]) > 0
+  assert played == again
+
+
+@pytest.mark.slow
+def test_killed_between_any_two_files_the_table_is_the_same(tmp_path):
+  for number in (4, 10, 17):
+    _run("reproduce", tmp_path / "killed", f"file {number}", -signal.SIGKILL)
+  both = [_start("reproduce", tmp_path / "killed", "file -1") for _ in range(2)]
+  whole = _start("reproduce", tmp_path / "whole", "file -1")
+  for process in (*both, whole):
+    _end(process)
+  _assert_equal_tables(tmp_path / "killed", tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_killed_in_training_and_planning_the_table_is_the_same(tmp_path):
+  for moment in ("training", "planning"):
+    _run("reproduce", tmp_path / "killed", moment, -signal.SIGKILL)
+  for folder in ("killed", "whole"):
+    _run("reproduce", tmp_path / folder, "never")
+  _assert_equal_tables(tmp_path / "killed", tmp_path / "whole")
+
+
 def _kill():
   os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _counted(function, at, do):
-  """`function`, but `do` happens before call number `at`."""
-  calls = []
+def _terminate():
+  os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _interrupt(target, name, at, do=_kill):
+  """Makes a function do something else before its call number `at`."""
+  function, calls = getattr(target, name), []
 
   def wrapped(*args, **kwargs):
     calls.append(None)
@@ -99,7 +148,7 @@ def _counted(function, at, do):
       do()
     return function(*args, **kwargs)
 
-  return wrapped
+  setattr(target, name, wrapped)
 
 
 def _train(folder, moment):
@@ -109,16 +158,15 @@ def _train(folder, moment):
   from data import records
   from launch import app, train
 
-  term = lambda: os.kill(os.getpid(), signal.SIGTERM)  # noqa: E731
   temporary = atomicity.AtomicRenameTemporaryPath
-  target, name, at, do = {
-    "collection": (records, "encode", 40, _kill),
-    "training": (writer.Writer, "write", 3, _kill),
-    "saving": (temporary, "finalize", 2, _kill),
-    "asked": (writer.Writer, "write", 2, term),
-    "never": (writer.Writer, "write", -1, _kill),
-  }[moment]
-  setattr(target, name, _counted(getattr(target, name), at, do))
+  places = {
+    "collection": (records, "encode", 40),
+    "training": (writer.Writer, "write", 3),
+    "saving": (temporary, "finalize", 2),
+    "asked": (writer.Writer, "write", 2, _terminate),
+  }
+  if moment in places:
+    _interrupt(*places[moment])
   sys.argv = [
     "launch.train",
     "--config=configs/envgen.py:smoke",
@@ -126,6 +174,40 @@ def _train(folder, moment):
     f"--config.data.dir={folder}/data",
   ]
   app.run(train.main)
+
+
+def _reproduce(folder, moment):
+  """The smoke size of figure 3 with two rows, until the moment comes.
+
+  At 'file 5' it is killed before it puts its fifth file in place, with
+  stand-ins for what takes long.
+  """
+  import reproduce_stand_ins  # It lies beside this file.
+
+  from a2r.runs import trials
+  from launch import app, reproduce
+
+  kind, _, number = moment.partition(" ")
+  places = {
+    "file": (os, "replace", int(number or -1)),
+    "training": (writer.Writer, "write", 4),
+    "planning": (trials.TrialStore, "write", 2),
+  }
+  if kind in places:
+    _interrupt(*places[kind])
+  for stand_in in reproduce_stand_ins.make([]) if kind == "file" else ():
+    setattr(*stand_in)
+  sys.argv = [
+    "launch.reproduce",
+    "--figure=3",
+    "--size=smoke",
+    "--methods=random,adapt2reward",
+    "--columns=tabletop/train",
+    f"--workdir={folder}",
+    f"--data_dir={folder}/data",
+    "--batch=2",
+  ]
+  app.run(reproduce.main)
 
 
 def _collect(root, do=None):
@@ -161,16 +243,14 @@ def _collect(root, do=None):
 
 def _main():
   verb, folder, moment = sys.argv[1:]
-  if verb == "train":
-    return _train(folder, moment)
-  from launch import app
+  if verb == "collect":
+    from launch import app
 
-  do = {
-    "kill": _kill,
-    "term": lambda: os.kill(os.getpid(), signal.SIGTERM),
-  }[moment]
-  sys.argv = ["collect"]
-  app.run(lambda: _collect(folder, do))
+    sys.argv = ["collect"]
+    do = {"kill": _kill, "term": _terminate}[moment]
+    app.run(lambda: _collect(folder, do))
+  else:
+    {"train": _train, "reproduce": _reproduce}[verb](folder, moment)
 
 
 if __name__ == "__main__":

@@ -8,13 +8,10 @@ from a2r.evaluation import scoring
 from tests import tiny
 
 
-def clip(num_frames=4):
-  return np.zeros((num_frames, 4, 4, 3), np.uint8)
-
-
 def test_description():
+  clip = np.zeros((4, 4, 4, 3), np.uint8)
   model, _ = tiny.make_fake("softmax")
-  text = scoring.describe(model, clip(), "Close the drawer")
+  text = scoring.describe(model, clip, "Close the drawer")
   lines = text.splitlines()
   assert lines[:2] == [
     "Instruction: Close the drawer",
@@ -24,11 +21,8 @@ def test_description():
   assert lines[7].split() == [">", "closing", "drawer", "0.40", "1.00", "yes"]
   assert lines[8].split() == ["opening", "box", "0.21", "0.00", "no"]
   assert "failure mode 2" in text
-
-
-def test_description_of_a_new_instruction():
   model, _ = tiny.make_fake()
-  text = scoring.describe(model, clip(), "juggling")
+  text = scoring.describe(model, clip, "juggling")
   assert "not known to the run" in text
   assert "> juggling" in text
   assert "failure mode" not in text
@@ -64,28 +58,23 @@ def test_score_prints_and_draws(launch, run, tmp_path):
   assert picture.stat().st_size > 1000
 
 
-@pytest.mark.parametrize(
-  "changes, name",
-  [
-    ({"video": "corrupt.mp4"}, "corrupt.mp4"),
-    ({"run": "none"}, "no trained run"),
+def test_mistakes_are_one_line(launch, run, tmp_path):
+  corrupt = tmp_path / "corrupt.mp4"
+  corrupt.write_bytes(b"not a video" * 100)
+  for changes, name in (
+    ({"video": corrupt}, "corrupt.mp4"),
+    ({"run": tmp_path / "none"}, "no trained run"),
     ({"instruction": " "}, "instruction"),
-  ],
-)
-def test_mistakes_are_one_line(
-  launch, run, tmp_path, monkeypatch, changes, name
-):
-  monkeypatch.chdir(tmp_path)
-  (tmp_path / "corrupt.mp4").write_bytes(b"not a video" * 100)
-  values = {
-    "run": run,
-    "video": run.parent / "clip.mp4",
-    "instruction": "closing drawer",
-  } | changes
-  done = launch("score", *(f"--{k}={v}" for k, v in values.items()))
-  assert (done.code, done.out) == (2, "")
-  (line,) = done.err.splitlines()
-  assert name in line
+  ):
+    values = {
+      "run": run,
+      "video": run.parent / "clip.mp4",
+      "instruction": "closing drawer",
+    } | changes
+    done = launch("score", *(f"--{k}={v}" for k, v in values.items()))
+    assert (done.code, done.out) == (2, "")
+    (line,) = done.err.splitlines()
+    assert name in line
 
 
 def test_report_writes_a_page(launch, tmp_path):
