@@ -86,8 +86,8 @@ class Task:
 
   Attributes:
     name: its key in `TASKS`.
-    instruction: the template filled with the object, lower case.
     template: the Something-Something-V2 label.
+    noun: the object.
     success: `[T+1, 13]` to a boolean scalar; pure, works under jit and vmap.
     shaping: what earns a dense reward.
     stroke: (numpy generator, layout) to the motion that does it, wherever the
@@ -98,13 +98,18 @@ class Task:
   """
 
   name: str
-  instruction: str
   template: str
+  noun: str
   success: Callable[[jax.Array], jax.Array]
   shaping: Shaping
   stroke: Callable[[np.random.Generator, variants.Layout], Stroke]
   others: tuple[str, ...]
   tolerance: float
+
+  @property
+  def instruction(self) -> str:
+    """The template filled with the object, lower case."""
+    return self.template.lower().replace("something", self.noun)
 
 
 def _moved(trajectory, column):
@@ -210,12 +215,8 @@ def _move_cup_away(rng, layout):
   return Stroke(via, ready, touch, end, leave, gripper, aside)
 
 
-def _is_cup_pushed_right(trajectory):
-  return jnp.max(-_moved(trajectory, MUG.start)) > _CUP_MOVED
-
-
-def _is_cup_pushed_left(trajectory):
-  return jnp.max(_moved(trajectory, MUG.start)) > _CUP_MOVED
+def _is_cup_pushed(trajectory, side):
+  return jnp.max(side * _moved(trajectory, MUG.start)) > _CUP_MOVED
 
 
 def _push_cup(rng, layout, side):
@@ -235,6 +236,27 @@ def _push_cup(rng, layout, side):
   )
   aside = _point(0, -rng.uniform(0.1, 0.13), 0)
   return Stroke(via, ready, touch, end, leave, gripper, aside)
+
+
+def _push_task(start, end, *, side, other):
+  """The row of one direction, which is `side` along the world's x."""
+  return Task(
+    name=f"push_cup_{start}_to_{end}",
+    template=f"Pushing something from {start} to {end}",
+    noun="cup",
+    success=functools.partial(_is_cup_pushed, side=side),
+    # With the flank of a finger, open or closed.
+    shaping=Shaping(
+      landmark="mug",
+      touch=(-0.07 * side, -0.01, 0.035),
+      slack=(0.02, 0.02, 0.01),
+      progress=lambda state, start: side * (state - start)[MUG.start],
+      goal=0.06,
+    ),
+    stroke=functools.partial(_push_cup, side=side),
+    others=(f"push_cup_{end}_to_{start}", "move_cup_away", "poke_cup", other),
+    tolerance=0.07,
+  )
 
 
 _CUP_UNMOVED = 0.01
@@ -321,8 +343,8 @@ TASKS = {
   for task in (
     Task(
       name="close_drawer",
-      instruction="closing drawer",
       template="Closing something",
+      noun="drawer",
       success=_is_drawer_closed,
       # With the fingertips against the bar.
       shaping=Shaping(
@@ -338,8 +360,8 @@ TASKS = {
     ),
     Task(
       name="move_cup_away",
-      instruction="moving cup away from the camera",
       template="Moving something away from the camera",
+      noun="cup",
       success=_is_cup_moved_away,
       # With the fingertips behind the mug.
       shaping=Shaping(
@@ -360,8 +382,8 @@ TASKS = {
     ),
     Task(
       name="move_faucet",
-      instruction="moving part of faucet",
       template="Moving part of something",
+      noun="faucet",
       success=_is_faucet_moved,
       # With the flank of a finger, open or closed, on either side of the bar.
       shaping=Shaping(
@@ -376,32 +398,11 @@ TASKS = {
       others=("push_cup_left_to_right", "move_cup_away", "close_drawer"),
       tolerance=0.075,
     ),
-    Task(
-      name="push_cup_left_to_right",
-      instruction="pushing cup from left to right",
-      template="Pushing something from left to right",
-      success=_is_cup_pushed_right,
-      # With the flank of a finger, open or closed.
-      shaping=Shaping(
-        landmark="mug",
-        touch=(0.07, -0.01, 0.035),
-        slack=(0.02, 0.02, 0.01),
-        progress=lambda state, start: (start - state)[MUG.start],
-        goal=0.06,
-      ),
-      stroke=functools.partial(_push_cup, side=-1),
-      others=(
-        "push_cup_right_to_left",
-        "move_cup_away",
-        "poke_cup",
-        "move_faucet",
-      ),
-      tolerance=0.07,
-    ),
+    _push_task("left", "right", side=-1, other="move_faucet"),
     Task(
       name="open_drawer",
-      instruction="opening drawer",
       template="Opening something",
+      noun="drawer",
       success=_is_drawer_opened,
       # With the fingers pressed on the bar from above.
       shaping=Shaping(
@@ -415,34 +416,12 @@ TASKS = {
       others=("close_drawer", "move_cup_away", "poke_cup"),
       tolerance=0.03,
     ),
-    Task(
-      name="push_cup_right_to_left",
-      instruction="pushing cup from right to left",
-      template="Pushing something from right to left",
-      success=_is_cup_pushed_left,
-      # With the flank of a finger, open or closed.
-      shaping=Shaping(
-        landmark="mug",
-        touch=(-0.07, -0.01, 0.035),
-        slack=(0.02, 0.02, 0.01),
-        progress=lambda state, start: (state - start)[MUG.start],
-        goal=0.06,
-      ),
-      stroke=functools.partial(_push_cup, side=1),
-      others=(
-        "push_cup_left_to_right",
-        "move_cup_away",
-        "poke_cup",
-        "close_drawer",
-      ),
-      tolerance=0.07,
-    ),
+    _push_task("right", "left", side=1, other="close_drawer"),
     Task(
       name="poke_cup",
-      instruction="poking cup so lightly that it doesn't or almost doesn't"
-      " move",
       template="Poking something so lightly that it doesn't or almost doesn't"
       " move",
+      noun="cup",
       success=_is_cup_poked,
       # With the fingertips at the mug, which must not move: p is never
       # positive.
@@ -479,11 +458,10 @@ def outcomes(trajectory: jax.Array) -> jax.Array:
 
 
 def cup_target_distance(trajectory: jax.Array, target) -> jax.Array:
-  """Returns DVD's second measure of moving the cup: how near a target it came.
+  """Returns DVD's second measure of moving the cup, meters from a target.
 
-  In meters. DVD calls the trial a success below `CUP_TARGET_REACHED`; its
-  analysis prints this beside the forward criterion, which `move_cup_away` is
-  judged by.
+  The trial is a success below `CUP_TARGET_REACHED`. `move_cup_away` is judged
+  by DVD's other measure, the forward criterion.
 
   Args:
     trajectory: `[T+1, 13]`.
