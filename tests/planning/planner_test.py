@@ -1,32 +1,23 @@
 """The planner on a world that is one number."""
 
-import jax
 import numpy as np
 import pytest
 
 from a2r.planning import config, planner, timing
+from tests.planning import toy
 
 SMALL = {"num_samples": 30, "num_elites": 6, "horizon": 4, "num_plans": 2}
-
-
-@pytest.fixture(scope="module")
-def toy(load_module):
-  return load_module("planning/toy.py")
-
-
-def keys(seeds):
-  return jax.vmap(jax.random.key)(np.asarray(seeds, np.uint32))
 
 
 def plan(dynamics, objective, settings, state, seeds, task, **kwargs):
   plan_fn = planner.make_plan_fn(dynamics, objective, settings, **kwargs)
   times = timing.make(settings, objective.num_frames, 0)
-  return plan_fn(keys(seeds), state, times, np.asarray(task, np.int32))
+  return plan_fn(toy.keys(seeds), state, times, np.asarray(task, np.int32))
 
 
 @pytest.mark.parametrize("method", config.METHODS)
 @pytest.mark.parametrize("num_frames", [0, 2])
-def test_device_and_loop_and_host_agree(toy, method, num_frames):
+def test_device_and_loop_and_host_agree(method, num_frames):
   """Also where the rows of the last chunk are fewer than of the others."""
   settings = config.PlannerConfig(
     method=method, num_iterations=2, micro_batch=40, **SMALL
@@ -41,9 +32,11 @@ def test_device_and_loop_and_host_agree(toy, method, num_frames):
       np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
   assert one.actions.shape == (3, 4, 5)
   assert one.values.shape == (3, 60)
+  if method == "shooting":  # All rounds are drawn from the box.
+    assert num_frames or len(set(np.asarray(one.values[0]).tolist())) == 60
 
 
-def test_best_candidate_is_what_the_goal_asks_for(toy):
+def test_best_candidate_is_what_the_goal_asks_for():
   settings = config.PlannerConfig(method="cem", num_iterations=4, **SMALL)
   state = toy.make_state([0.0, 0.0, 1.0])
   task = np.array([0, 6, 4])
@@ -53,31 +46,18 @@ def test_best_candidate_is_what_the_goal_asks_for(toy):
   goals = np.linspace(-3, 3, 7)[task]
   reached = np.array([0, 0, 1]) + found.actions[..., 0].sum(axis=1)
   np.testing.assert_allclose(reached, goals, atol=0.1)
-  np.testing.assert_allclose(found.value, found.values.max(axis=1))
-  np.testing.assert_array_equal(found.index, found.values.argmax(axis=1))
 
 
 @pytest.mark.parametrize("on_device", [False, True])
-def test_plan_depends_on_its_own_seed_and_state_alone(toy, on_device):
+def test_plan_depends_on_its_own_seed_and_state_alone(on_device):
   settings = config.PlannerConfig(micro_batch=20, **SMALL)
-  dynamics = toy.make_dynamics(noise=0.5)
-  whole = plan(
-    dynamics,
-    toy.make_objective(),
-    settings,
-    toy.make_state([0.0, 1.0, 2.0]),
-    [7, 8, 9],
-    [0, 1, 2],
-    on_device=on_device,
-  )
-  alone = plan(
-    dynamics,
-    toy.make_objective(),
-    settings,
-    toy.make_state([2.0]),
-    [9],
-    [2],
-    on_device=on_device,
+  args = toy.make_dynamics(noise=0.5), toy.make_objective(), settings
+  whole, alone = (
+    plan(*args, toy.make_state(starts), seeds, task, on_device=on_device)
+    for starts, seeds, task in (
+      ([0.0, 1.0, 2.0], [7, 8, 9], [0, 1, 2]),
+      ([2.0], [9], [2]),
+    )
   )
   np.testing.assert_array_equal(whole.actions[2], alone.actions[0])
   np.testing.assert_allclose(whole.values[2], alone.values[0], rtol=1e-6)
@@ -85,38 +65,16 @@ def test_plan_depends_on_its_own_seed_and_state_alone(toy, on_device):
 
 
 @pytest.mark.parametrize("on_device", [False, True])
-def test_programs_are_compiled_once_for_all_plans_tasks_and_weights(
-  toy, on_device
-):
+def test_programs_are_compiled_once_for_all_plans_tasks_and_weights(on_device):
   settings = config.PlannerConfig(num_samples=13, horizon=5, num_plans=3)
   state = toy.make_state([0.0, 1.0], 4)
   toy.TRACES.clear()
   for step, gain in ((0, 1.0), (5, 2.0), (10, 3.0)):
     dynamics = toy.make_dynamics()._replace(params={"gain": np.float32(gain)})
-    objective = toy.make_objective(4)
-    times = timing.make(settings, 4, step)
-    args = (keys([step, 1]), state, times, np.array([step % 7, 1], np.int32))
+    objective, times = toy.make_objective(4), timing.make(settings, 4, step)
     plan_fn = planner.make_plan_fn(
       dynamics, objective, settings, on_device=on_device
     )
-    plan_fn(*args)
+    task = np.array([step % 7, 1], np.int32)
+    plan_fn(toy.keys([step, 1]), state, times, task)
   assert sorted(toy.TRACES) == ["predict", "value"]
-
-
-def test_shooting_draws_all_rounds_from_the_box(toy):
-  settings = config.PlannerConfig(num_iterations=3, **SMALL)
-  found = plan(
-    toy.make_dynamics(),
-    toy.make_objective(),
-    settings,
-    toy.make_state([0.0]),
-    [0],
-    [3],
-  )
-  assert len(set(np.asarray(found.values[0]).tolist())) == 90
-
-
-def test_objective_of_the_state_needs_a_log(toy):
-  dynamics = toy.make_dynamics()._replace(has_states=False, name="video")
-  with pytest.raises(ValueError, match="'video' does not predict"):
-    planner.make_plan_fn(dynamics, toy.make_objective(), config.PlannerConfig())

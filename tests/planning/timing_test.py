@@ -57,8 +57,3 @@ def test_future_is_the_predicted_steps_alone():
 def test_no_pictures_where_nobody_looks():
   times = timing.make(config.PlannerConfig(), 0, 20)
   assert times.offsets.shape == times.source.shape == (0,)
-
-
-def test_clip_of_one_frame_is_refused():
-  with pytest.raises(ValueError, match="shows nothing but its start"):
-    timing.make(config.PlannerConfig(), 1, 0)

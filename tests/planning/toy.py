@@ -1,4 +1,4 @@
-"""A world that is one number, for tests of the planner.
+"""A world that is one number, and a reward by hand, for tests of the planner.
 
 The state is `sim.mocap[..., 0]`, the first action is added to it at every
 step, a picture shows it as brightness, and the best candidate is known.
@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from a2r.models import scorer
 from a2r.planning import base
 from a2r.sim.tabletop import episodes
 
@@ -55,6 +56,41 @@ class Value:
       clip = jnp.concatenate([rows.clip, future.frames], axis=1)
       last = (clip[:, timing.source[-1], 0, 0, 0] - 100.0) / 10
     return -jnp.abs(last - params["goals"][task])
+
+
+@dataclasses.dataclass(frozen=True)
+class Encode:
+  """The first pixel of each frame is a digit."""
+
+  size: int
+
+  def __call__(self, params, frames):
+    assert frames.shape[1:] == (4, self.size, self.size, 3)
+    return jnp.float32(frames[..., 0, 0, 0]) @ params["weights"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Score:
+  """The number that the digits are, times the text's length."""
+
+  def __call__(self, params, features, context):
+    return features[:, None] * context
+
+
+def make_scorer(size=2):
+  return scorer.Scorer(
+    name="scores",
+    params={"weights": jnp.array([1.0, 10.0, 100.0, 1000.0])},
+    encode_fn=Encode(size),
+    score_fn=Score(),
+    context_fn=lambda texts: jnp.array([float(len(t)) for t in texts]),
+    num_frames=4,
+    image_size=size,
+  )
+
+
+def keys(seeds):
+  return jax.vmap(jax.random.key)(np.asarray(seeds, np.uint32))
 
 
 def make_dynamics(on_host=False, noise=0.0):
