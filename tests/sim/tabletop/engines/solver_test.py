@@ -21,9 +21,6 @@ def _solve(*args, num_equalities=_EQUALITIES):
   )
 
 
-_solve_spd = jax.jit(solver.solve_spd)
-
-
 def _spd(rng, size):
   """A random symmetric positive definite matrix of diverse scales."""
   root = rng.normal(size=(size, size))
@@ -63,72 +60,50 @@ def _enumerate(inertia, free, jacobian, reference, weight):
   return x[own], active[own, _EQUALITIES:].sum()
 
 
-@pytest.mark.parametrize("size", [1, 2, 18])
-def test_agrees_with_numpy(size):
+@pytest.mark.parametrize("size", [1, 18])
+def test_linear_systems_are_solved_as_numpy_does(size):
   rng = np.random.default_rng(size)
   matrix, vector = _spd(rng, size), rng.normal(size=size)
-  x = np.asarray(_solve_spd(matrix, vector))
+  x = np.asarray(solver.solve_spd(matrix, vector))
   wanted = np.linalg.solve(matrix, vector)
   np.testing.assert_allclose(x, wanted, rtol=1e-3, atol=1e-4)
   residual = np.abs(matrix @ x - vector).max() / np.abs(matrix).max()
   assert residual < 1e-5
 
 
-def test_masses_of_very_different_size():
-  diagonal = np.array([1e-4, 1.0, 100.0])
-  x = _solve_spd(np.diag(diagonal), diagonal)
-  np.testing.assert_allclose(x, 1, rtol=1e-6)
-
-
-# One body of mass 2, x >= 3 or x = 3, weight 6: (2 a + 6 * 3) / 8.
 @pytest.mark.parametrize(
-  (
-    "num_equalities",
-    "free",
-    "x",
-    "force",
-  ),
+  ("num_equalities", "free", "weight", "x", "force"),
   [
-    pytest.param(0, 1.0, 2.5, 3.0, id="inequality_in_force"),
-    pytest.param(0, 5.0, 5.0, 0.0, id="inequality_kept_anyway"),
-    pytest.param(1, 1.0, 2.5, 3.0, id="equality_from_below"),
-    pytest.param(1, 5.0, 3.5, -3.0, id="equality_from_above"),
+    # One body of mass 2, x >= 3 or x = 3, weight 6: (2 a + 6 * 3) / 8.
+    pytest.param(0, 1.0, 6.0, 2.5, 3.0, id="inequality_in_force"),
+    pytest.param(0, 5.0, 6.0, 5.0, 0.0, id="inequality_kept_anyway"),
+    pytest.param(1, 1.0, 6.0, 2.5, 3.0, id="equality_from_below"),
+    pytest.param(1, 5.0, 6.0, 3.5, -3.0, id="equality_from_above"),
+    pytest.param(0, 1.0, 0.0, 1.0, 0.0, id="no_weight_is_no_constraint"),
   ],
 )
-def test_one_constraint_by_hand(num_equalities, free, x, force):
-  args = ([[2.0]], [free], [[1.0]], [3.0], [6.0], [0.0])
-  args = tuple(map(jnp.array, args))
-  got = _solve(*args, num_equalities=num_equalities)
+def test_one_constraint_by_hand(num_equalities, free, weight, x, force):
+  args = ([[2.0]], [free], [[1.0]], [3.0], [weight], [0.0])
+  got = _solve(*map(jnp.array, args), num_equalities=num_equalities)
   np.testing.assert_allclose(got, [[x], [force]], atol=1e-5)
 
 
-def test_a_constraint_of_no_weight_is_not_there():
-  args = ([[2.0]], [1.0], [[1.0]], [3.0], [0.0], [0.0])
-  got = _solve(*map(jnp.array, args), num_equalities=0)
-  np.testing.assert_array_equal(got, [[1.0], [0.0]])
-
-
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(3))
 def test_finds_the_minimum_from_any_start(seed):
   problem = _problem(seed)
   inertia, free, jacobian, reference, weight = problem
   wanted, num_active = _enumerate(*problem)
   assert 1 <= num_active <= _E - _EQUALITIES - 1
-  starts = (free, np.zeros(_V), wanted, np.full(_V, 100.0))
-  for start in starts:
+  for start in (free, np.zeros(_V), wanted, np.full(_V, 100.0)):
     x, force = map(np.asarray, _solve(*problem, start))
     np.testing.assert_allclose(x, wanted, atol=2e-4)
     # Stationary, and nothing pulls: what holds by itself has no force.
-    residual = jacobian @ x - reference
-    pushes = -weight * residual
+    pushes = weight * (reference - jacobian @ x)
     pushes[_EQUALITIES:] = np.maximum(pushes[_EQUALITIES:], 0)
     scale = np.abs(pushes).max()
-    np.testing.assert_allclose(
-      force / scale, jacobian.T @ pushes / scale, atol=1e-4
-    )
-    np.testing.assert_allclose(
-      inertia @ (x - free) / scale, force / scale, atol=1e-3
-    )
+    pulled, moved = jacobian.T @ pushes / scale, inertia @ (x - free) / scale
+    np.testing.assert_allclose(force / scale, pulled, atol=1e-4)
+    np.testing.assert_allclose(force / scale, moved, atol=1e-3)
 
 
 def test_large_batches_finish():
