@@ -1,5 +1,6 @@
 """Tests of the labeled clips and of how they are drawn."""
 
+import functools
 import itertools
 from unittest import mock
 
@@ -8,55 +9,53 @@ import pytest
 
 from a2r import sim
 from a2r.sim.behavior import clips, stopped
-from a2r.sim.tabletop import drawing, episodes, physics, tasks
-
-_SMALL = {"image_size": 8, "num_frames": 4}
+from a2r.sim.tabletop import episodes, physics, tasks
 
 
-def test_shapes_and_types():
-  found = sim.collect(
-    "tabletop/train", "close_drawer", "expert", 0, 3, **_SMALL
-  )
-  assert found.frames.shape == (3, 4, 8, 8, 3)
-  assert found.frames.dtype == np.uint8
+def _collect(environment, task, source, seed, count, want=None):
+  return sim.collect(
+    environment, task, source, seed, count,
+    want=want, image_size=8, num_frames=4,
+  )  # fmt: skip
+
+
+def test_frames_show_the_start_and_the_end():
+  found = _collect("tabletop/train", "close_drawer", "expert", 0, 3)
+  assert (found.frames.shape, found.frames.dtype) == ((3, 4, 8, 8, 3), np.uint8)
   assert found.success.dtype == bool
   assert found.states.shape == (3, 61, 13)
   assert list(found.source) == ["expert"] * 3
+  np.testing.assert_array_equal(found.frames[0, 0], found.frames[1, 0])
+  assert (found.frames[0, 0] != found.frames[0, -1]).any()
 
 
-@pytest.mark.parametrize("want", [True, False])
-def test_wanted_label_is_the_state_s(want):
-  found = sim.collect(
-    "tabletop/test3", "move_faucet", "random", 1, 5, want=want, **_SMALL
-  )
+@pytest.mark.parametrize(
+  ("source", "want"),
+  [("random", True), ("random", False), ("near_miss", False), ("noise", False)],
+)
+def test_wanted_label_is_the_state_s(source, want):
+  found = _collect("tabletop/test3", "move_faucet", source, 1, 5, want)
   success = [
     tasks.TASKS["move_faucet"].success(states) for states in found.states
   ]
   np.testing.assert_array_equal(success, want)
   np.testing.assert_array_equal(found.success, want)
   assert (np.diff(found.seeds) > 0).all()
+  assert list(found.source) == [source] * 5
 
 
-@pytest.mark.parametrize("source", ["near_miss", "noise"])
-def test_a_clip_does_not_depend_on_how_many_are_asked(source):
-  few, many = (
-    sim.collect("tabletop/train", "poke_cup", source, 5, count, **_SMALL)
-    for count in (2, 40)
-  )
-  np.testing.assert_array_equal(few.frames, many.frames[:2])
-  np.testing.assert_array_equal(few.states, many.states[:2])
-
-
-@pytest.mark.parametrize("source", ["near_miss", "noise"])
-def test_wanted_failures_are_failures(source):
-  found = sim.collect(
-    "tabletop/test1", "open_drawer", source, 2, 6, want=False, **_SMALL
-  )
-  success = [
-    tasks.TASKS["open_drawer"].success(states) for states in found.states
-  ]
-  np.testing.assert_array_equal(success, False)
-  assert list(found.source) == [source] * 6
+def test_a_clip_depends_on_its_number_its_seed_and_its_source():
+  clips = []
+  for source, seed in (("near_miss", 5), ("noise", 5), ("noise", 6)):
+    few, many = (
+      _collect("tabletop/train", "poke_cup", source, seed, count)
+      for count in (2, 40)
+    )
+    np.testing.assert_array_equal(few.frames, many.frames[:2])
+    np.testing.assert_array_equal(few.states, many.states[:2])
+    clips += list(few.states)
+  for one, other in itertools.combinations(clips, 2):
+    assert (one != other).any()
 
 
 def test_stopped_policies_play_their_own_task():
@@ -69,13 +68,11 @@ def test_stopped_policies_play_their_own_task():
     noise=np.full(5, 0.3, np.float32),
   )
 
-  def collect(task, count):
-    return sim.collect("tabletop/train", task, "rl", 0, count, **_SMALL)
-
+  collect = functools.partial(_collect, "tabletop/train")
   with mock.patch.object(stopped, "load", lambda: {"close_drawer": policy}):
-    few, many = (collect("close_drawer", count) for count in (2, 5))
+    few, many = (collect("close_drawer", "rl", 0, count) for count in (2, 5))
     with pytest.raises(KeyError, match="'move_faucet'.*close_drawer"):
-      collect("move_faucet", 1)
+      collect("move_faucet", "rl", 0, 1)
   np.testing.assert_array_equal(few.states, many.states[:2])
   assert not ((few.states[0] == few.states[1]).all())
 
@@ -95,9 +92,7 @@ def _stand_in(success_fn):
 def test_noise_is_put_on_successes_alone():
   # Experts of even seeds fail here, so that half of the draws are left out.
   with _stand_in(
-    lambda n, source: (
-      n % (3 if source == "noise" else 2) == (0 if source == "noise" else 1)
-    )
+    lambda n, source: n % 3 == 0 if source == "noise" else n % 2 == 1
   ):
     for want, expected in ((None, [1, 3, 5]), (True, [3]), (False, [1, 5])):
       found = clips._simulate(
@@ -112,41 +107,7 @@ def test_what_never_comes_up_is_given_up():
     _stand_in(lambda *_: False),
     pytest.raises(ValueError, match="only 0 of 500 clips in 4000 episodes"),
   ):
-    sim.collect(
-      "tabletop/train", "poke_cup", "random", 0, 500, want=True, **_SMALL
-    )
-
-
-def test_seeds_and_sources_differ():
-  logs = [
-    sim.collect("tabletop/train", "poke_cup", source, seed, 1, **_SMALL).states
-    for source, seed in (
-      ("expert", 0),
-      ("expert", 1),
-      ("near_miss", 0),
-      ("noise", 0),
-    )
-  ]
-  for one, other in itertools.combinations(logs, 2):
-    assert not ((one == other).all())
-
-
-def test_stored_frames_show_the_start_and_the_end():
-  found = sim.collect(
-    "tabletop/train", "close_drawer", "expert", 0, 2, **_SMALL
-  )
-  np.testing.assert_array_equal(found.frames[0, 0], found.frames[1, 0])
-  assert (found.frames[0, 0] != found.frames[0, -1]).any()
-
-
-def test_a_frame_does_not_depend_on_its_neighbors():
-  model = physics.load("tabletop/test2")
-  actions = np.random.default_rng(0).uniform(-1, 1, (1, 40, 5))
-  qpos = physics.rollout(model, actions, physics="c").qpos[0]
-  every = drawing.draw_frames(model, qpos, image_size=8)
-  one = drawing.draw_frames(model, qpos[35], image_size=8)
-  assert every.shape == (41, 8, 8, 3)
-  np.testing.assert_array_equal(every[35], one)
+    _collect("tabletop/train", "poke_cup", "random", 0, 500, True)
 
 
 def _collect_play(source, draws, **options):
@@ -156,7 +117,7 @@ def _collect_play(source, draws, **options):
 
 @pytest.mark.parametrize("source", [s for s in clips.PLAY_SOURCES if s != "rl"])
 def test_play_of_every_source(source):
-  played = _collect_play(source, [0, 5])
+  played, one = _collect_play(source, [0, 5]), _collect_play(source, [5])
   assert played.frames.shape == (2, 3, 8, 8, 3)
   assert played.actions.shape == (2, 60, 5)
   assert played.states.shape == (2, 61, 13)
@@ -165,12 +126,9 @@ def test_play_of_every_source(source):
   # The actions are those that were played.
   again = physics.rollout(physics.load("tabletop/train"), played.actions)
   np.testing.assert_array_equal(again.states, played.states)
-
-
-def test_an_episode_depends_on_its_draw_alone():
-  both, one = _collect_play("random", [3, 8]), _collect_play("random", [8])
+  # An episode depends on its draw alone.
   for name in ("frames", "actions", "states"):
-    np.testing.assert_array_equal(getattr(both, name)[1], getattr(one, name)[0])
+    np.testing.assert_array_equal(getattr(played, name)[1:], getattr(one, name))
 
 
 def test_what_a_script_draws_does_not_follow_its_task(monkeypatch):

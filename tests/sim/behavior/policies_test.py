@@ -36,12 +36,6 @@ def test_expert_succeeds_and_near_miss_fails(environment, task):
   assert success.mean() <= 0.25
 
 
-@pytest.mark.parametrize("task", tasks.TASKS)
-def test_random_play_rarely_succeeds(task):
-  success, _ = _play("tabletop/train", task, "random", 32)
-  assert success.mean() < 0.6
-
-
 def test_experts_move_things_visibly():
   for task, column, least in (
     ("push_cup_left_to_right", 3, 0.07),
@@ -57,7 +51,9 @@ def test_experts_move_things_visibly():
 
 
 @pytest.mark.parametrize("task", tasks.TASKS)
-def test_noise_fails_often_and_not_always(task):
+def test_random_play_rarely_succeeds_and_noise_sometimes(task):
+  success, _ = _play("tabletop/train", task, "random", 32)
+  assert success.mean() < 0.6
   success, _ = _play("tabletop/test3", task, "noise", 48)
   assert 0.2 <= success.mean() <= 0.85
 
@@ -73,24 +69,19 @@ def test_noise_resembles_its_expert(task):
   assert apart.mean() < 0.08
   if task == "poke_cup":
     assert apart.mean() < 0.5 * others.mean()
-
-
-def test_noise_keeps_the_expert_s_gripper():
-  variant = variants.get("tabletop/train")
-  for seed in range(8):
-    clean, noisy = (
-      policy(np.random.default_rng(seed), "close_drawer", variant)
-      for policy in (policies.expert, policies.noise)
-    )
-    np.testing.assert_array_equal(clean[:, 4], noisy[:, 4])
+  actions = [
+    policy(np.random.default_rng(0), task, variants.get("tabletop/train"))
+    for policy in (policies.expert, policies.noise)
+  ]
+  np.testing.assert_array_equal(actions[0][:, 4], actions[1][:, 4])
 
 
 def test_a_row_of_a_batch_depends_on_its_seed_alone():
-  model = physics.load("tabletop/train")
-  play = functools.partial(
-    policies.sample_batch, model, "noise", "close_drawer"
+  args = physics.load("tabletop/train"), "noise", "close_drawer"
+  both = policies.sample_batch(*args, [[1, 2], [3, 4]])
+  np.testing.assert_array_equal(
+    both[1:], policies.sample_batch(*args, [[3, 4]])
   )
-  np.testing.assert_array_equal(play([[1, 2], [3, 4]])[1:], play([[3, 4]]))
 
 
 @pytest.mark.parametrize("source", _SCRIPTS)
@@ -113,5 +104,4 @@ def test_actions_are_in_the_box_and_repeatable(source, task):
 @pytest.mark.parametrize(("environment", "task"), _ALL)
 def test_expert_over_many_episodes(environment, task):
   success, _ = _play(environment, task, "expert", 200, seed=17)
-  print(f"{environment} {task}: {success.mean():.3f}")
   assert success.mean() >= 0.95

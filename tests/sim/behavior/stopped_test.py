@@ -40,25 +40,19 @@ def _episodes(source):
   )
   states = physics.rollout(model, actions, physics="c").states
   states = states.reshape(len(sim.TASKS), _EPISODES, *states.shape[1:])
-
-  @jax.jit
-  def judge(states, start, handle, tip):
-    results = {}
-    for row, (name, task) in enumerate(sim.TASKS.items()):
-      places = handle[row], tip[row]
-      earned = jax.vmap(jax.vmap(rewards.shaped(name)))(
-        states[row], start[row], *places
-      )
-      success = jax.vmap(task.success)(states[row])
-      results[name] = success, earned.sum(axis=1)
-    return results
-
   start = np.broadcast_to(states[:, :, :1], states.shape)
-  return jax.device_get(
-    judge(
-      states, start, *observation.landmarks(np.float64(model.fixtures), states)
-    )
-  )
+  points = observation.landmarks(np.float64(model.fixtures), states)
+  return jax.device_get(_judge(states, start, *points))
+
+
+@jax.jit
+def _judge(*episodes):
+  results = {}
+  for row, (name, task) in enumerate(sim.TASKS.items()):
+    states, *others = (x[row] for x in episodes)
+    earned = jax.vmap(jax.vmap(rewards.shaped(name)))(states, *others)
+    results[name] = jax.vmap(task.success)(states), earned.sum(axis=1)
+  return results
 
 
 def test_every_task_has_a_policy_of_the_right_size():
@@ -79,7 +73,7 @@ def test_rows_depend_on_their_own_seed_alone_to_the_bit():
   actions = stopped.play(model, "open_drawer", seeds)
   assert (actions.shape, actions.dtype) == ((5, 60, 5), np.float32)
   assert np.abs(actions).max() <= 1.0
-  for rows in ([4], [3, 1], [0, 1, 2, 3, 4]):
+  for rows in ([4], [3, 1]):
     some = stopped.play(model, "open_drawer", [seeds[row] for row in rows])
     np.testing.assert_array_equal(some, actions[rows])
   assert not ((actions[0] == actions[1]).all())
@@ -129,3 +123,7 @@ def test_some_fail_and_they_come_nearer_than_random_play(task):
   assert earned.mean() > random_earned.mean()
   if task not in _WRONG_WAY:
     assert earned[~success].mean() > random_earned[~random_success].mean()
+  # Experts earn more than whoever tries nothing.
+  _, expert_earned = _episodes("expert")[task]
+  assert np.isfinite(expert_earned).all()
+  assert expert_earned.mean() > random_earned.mean() + 10

@@ -1,6 +1,4 @@
-"""Tests of the dense rewards: known values, and experts against random play."""
-
-import functools
+"""Tests of the dense rewards: known values, limits, finite gradients."""
 
 import jax
 import jax.numpy as jnp
@@ -8,11 +6,9 @@ import numpy as np
 import pytest
 
 from a2r import sim
-from a2r.sim.behavior import policies
-from a2r.sim.tabletop import observation, physics, rewards
+from a2r.sim.tabletop import rewards
 
 _HANDLE, _TIP = np.array([0.25, 0.52, 0.09]), np.array([-0.25, 0.525, 0.124])
-_EPISODES = 6
 
 
 def _state(task, *, away=0.0, **moved):
@@ -44,33 +40,6 @@ _PROGRESS = (
   ("poke_cup", {"mug_x": 0.014}, -0.5),
   ("poke_cup", {"mug_y": 0.05}, -1.0),
 )
-
-
-@functools.cache
-def _play(source):
-  """Returns task -> sums of shaped rewards `[B]` of a source's episodes."""
-  model = physics.load("tabletop/train")
-  seeds = [[1, index] for index in range(_EPISODES)]
-  actions = np.concatenate(
-    [policies.sample_batch(model, source, task, seeds) for task in sim.TASKS]
-  )
-  states = physics.rollout(model, actions, physics="c").states
-  states = states.reshape(len(sim.TASKS), _EPISODES, *states.shape[1:])
-
-  @jax.jit
-  def totals(states, start, handle, tip):
-    return [
-      jax.vmap(jax.vmap(rewards.shaped(task)))(*parts).sum(axis=1)
-      for task, *parts in zip(
-        sim.TASKS, states, start, handle, tip, strict=True
-      )
-    ]
-
-  start = np.broadcast_to(states[:, :, :1], states.shape)
-  earned = totals(
-    states, start, *observation.landmarks(np.float64(model.fixtures), states)
-  )
-  return dict(zip(sim.TASKS, map(np.asarray, earned), strict=True))
 
 
 @pytest.mark.parametrize("task", sim.TASKS)
@@ -111,14 +80,6 @@ def test_the_slack_is_free_and_beyond_it_meters_count():
     assert float(distance(moved, _HANDLE, _TIP)) == pytest.approx(
       expected, abs=1e-5
     )
-
-
-@pytest.mark.parametrize("task", sim.TASKS)
-def test_experts_earn_more_than_random_play(task):
-  expert, random = (_play(source)[task] for source in ("expert", "random"))
-  assert np.isfinite(expert).all() and np.isfinite(random).all()
-  assert expert.mean() > random.mean() + 10
-  assert np.median(expert) > random.max() - 20
 
 
 def test_gradients_are_finite_at_the_touch():

@@ -46,11 +46,6 @@ def _played():
   return jax.tree.map(np.asarray, _play(_env()))
 
 
-def _asks_the_host(jaxpr):
-  words = ("callback", "infeed", "outfeed")
-  return any(word in str(jaxpr) for word in words)
-
-
 def _assert_same(left, right):
   jax.tree.map(np.testing.assert_array_equal, left, right)
 
@@ -61,20 +56,8 @@ def test_mjx_never_asks_the_host():
     lambda rng: sim.rollout(env, _POLICY, rng, 2, num_steps=2, pixels_every=1)
   )(jax.random.key(0))
   assert "scan" in str(jaxpr)
-  assert not _asks_the_host(jaxpr)
-
-
-def test_what_asks_the_host_is_found():
-  env = _env()
-  state = env.reset(jax.random.key(0))
-  jaxpr = jax.make_jaxpr(
-    lambda state: jax.lax.scan(
-      lambda state, _: (jax.jit(env.step)(state, jnp.zeros(5)), None),
-      state,
-      length=2,
-    )
-  )(state)
-  assert _asks_the_host(jaxpr)
+  for word in ("callback", "infeed", "outfeed"):
+    assert word not in str(jaxpr)
 
 
 def test_shapes_and_types():
