@@ -178,13 +178,13 @@ def label_rows(
   """
   checks.one_of("label_by", label_by, ("instruction", "template"))
   places = {label: place for place, label in enumerate(instructions)}
-  labels = np.full(len(dataset), -1, np.int32)
-  for row, label in enumerate(getattr(dataset, label_by)):
-    labels[row] = places.get(str(label), -1)
-    if labels[row] < 0:
-      file, number = dataset.where(row)
-      raise ValueError(
-        f"{file}, record {number}: its {label_by} {str(label)!r} is not one "
-        f"of the {len(places)} known: {sorted(places)}"
-      )
-  return labels
+  texts = getattr(dataset, label_by).tolist()
+  labels = [places.get(text, -1) for text in texts]
+  if -1 in labels:
+    row = labels.index(-1)
+    file, number = dataset.where(row)
+    raise ValueError(
+      f"{file}, record {number}: its {label_by} {texts[row]!r} is not one "
+      f"of the {len(places)} known: {sorted(places)}"
+    )
+  return np.array(labels, np.int32)

@@ -7,15 +7,19 @@ Letters: B clips, T frames, S picture size, N clips of a data set.
 """
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
+import tensorflow as tf
 
 from a2r.core import images
-from data import decoding, samplers
+from data import samplers
 from data.dataset import Dataset, label_rows
 
 PARTS = ("human", "robot", "failure")
+_MAX_THREADS = 8  # By default; one core decodes some 1,500 pictures a second.
+_NUM_PREFETCH = 4  # Elements ready before they are asked for.
 Batch = dict[str, dict[str, np.ndarray]]
 
 
@@ -35,7 +39,8 @@ class BatchSpec:
       clips with different objects count as one task.
     process_index: this host.
     process_count: number of hosts; each has its share of every part.
-    num_threads: threads that read and decode; 0 leaves it to `decoding`.
+    num_threads: threads that read and decode; 0 takes one for each core, eight
+      at most.
   """
 
   labels: Sequence[str]
@@ -101,7 +106,7 @@ def make_batches(
       for row in rows:
         parts[name].dataset.read(row)
 
-  decoded = decoding.decode_in_order(
+  decoded = _decode_in_order(
     range(start_step, num_steps),
     read,
     [(p.share * spec.num_frames, p.picture_size) for p in parts.values()],
@@ -201,7 +206,7 @@ def load_frames(
   shape = (len(dataset), num_frames, image_size, image_size, 3)
   frames = np.empty(shape, np.uint8)
   stored = dataset.picture_size() if len(dataset) else (image_size, image_size)
-  decoded = decoding.decode_in_order(
+  decoded = _decode_in_order(
     range(len(dataset)),
     read,
     [(num_frames, stored)],
@@ -217,3 +222,84 @@ def _load_jpegs(dataset, row, indices) -> list[bytes]:
   """The chosen JPEG files of one clip."""
   jpegs = dataset.frames(row)
   return [jpegs[index] for index in indices]
+
+
+def _decode_in_order(
+  elements: range,
+  read_fn: Callable[[int], Sequence[bytes]],
+  sizes: Sequence[tuple[int, tuple[int, int]]],
+  *,
+  fault_fn: Callable[[int], object],
+  image_size: int,
+  num_threads: int = 0,
+) -> Iterator[np.ndarray]:
+  """Yields the pictures of one element after another, `[F, S, S, 3]` uint8.
+
+  JPEG files are read and decoded in parallel, on few threads.
+
+  Args:
+    elements: numbers, a range of step 1.
+    read_fn: number to F files, group after group; called from threads.
+    sizes: for each group of files, how many there are and the (height, width)
+      they are stored in.
+    fault_fn: called with the number of an element that could not be read or
+      decoded; raises what says why.
+    image_size: S.
+    num_threads: 0 takes one for each core, eight at most.
+  """
+  tf.config.set_visible_devices([], "GPU")  # A GPU's memory is for JAX.
+  counts = [count for count, _ in sizes]
+  num_cores = len(os.sched_getaffinity(0))
+  num_threads = num_threads or min(_MAX_THREADS, num_cores)
+
+  def read(element):
+    return np.array(list(read_fn(int(element))), object)
+
+  def load(element):
+    jpegs = tf.numpy_function(read, [element], tf.string, stateful=False)
+    jpegs = tf.split(tf.ensure_shape(jpegs, [sum(counts)]), counts)
+    pictures = [
+      _resize(_decode(group, stored), stored, image_size)
+      for group, (count, stored) in zip(jpegs, sizes, strict=True)
+      if count
+    ]
+    return tf.concat(pictures, 0)
+
+  options = tf.data.Options()
+  options.deterministic = True
+  options.threading.private_threadpool_size = num_threads
+  options.threading.max_intra_op_parallelism = 1
+  dataset = tf.data.Dataset.range(elements.start, elements.stop)
+  dataset = dataset.map(load, num_parallel_calls=num_threads)
+  dataset = dataset.prefetch(_NUM_PREFETCH).with_options(options)
+  decoded = dataset.as_numpy_iterator()
+  for element in elements:
+    try:
+      pictures = next(decoded)
+    except tf.errors.OpError:
+      fault_fn(element)
+      raise
+    yield pictures
+
+
+def _decode(jpegs, stored):
+  """JPEG files `[F]` to `[F, H, W, 3]` uint8."""
+
+  def decode(jpeg):
+    picture = tf.io.decode_jpeg(jpeg, 3, dct_method="INTEGER_ACCURATE")
+    return tf.ensure_shape(picture, [*stored, 3])
+
+  spec = tf.TensorSpec([*stored, 3], tf.uint8)
+  return tf.map_fn(decode, jpegs, fn_output_signature=spec)
+
+
+def _resize(pictures, stored, image_size):
+  """`[F, H, W, 3]` to `[F, S, S, 3]`, as `images.resize` does in numpy."""
+  if tuple(stored) == (image_size, image_size):
+    return pictures
+  rows, columns = (images.bicubic_matrix(n, image_size) for n in stored)
+  pixels = tf.cast(pictures, tf.float32)
+  pixels = tf.tensordot(columns, pixels, [[1], [2]])
+  pixels = tf.tensordot(rows, pixels, [[1], [2]])
+  pixels = tf.transpose(pixels, [2, 0, 1, 3])
+  return tf.cast(tf.round(tf.clip_by_value(pixels, 0.0, 255.0)), tf.uint8)

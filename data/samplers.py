@@ -16,7 +16,7 @@ _ORDER, _TURNS, _FRAMES = range(3)  # What a random stream is for.
 def make_sampler(
   groups: Sequence[int] | np.ndarray, *, seed: int, stream: int
 ) -> Callable[[np.ndarray], np.ndarray]:
-  """A function from places `[B]` to rows `[B]`, balanced over groups.
+  """Returns a function from places `[B]` to rows `[B]`, balanced over groups.
 
   Groups take turns: each run of G places, G the number of groups, has every
   group once, in an order drawn anew. Within a group every epoch is a
@@ -56,16 +56,9 @@ def make_sampler(
 def batch_places(
   step: int, batch_size: int, *, process_index: int = 0, process_count: int = 1
 ) -> np.ndarray:
-  """The places that this host has of the batch of a step.
+  """Returns the places that a host has of the batch of a step.
 
-  Args:
-    step: number of the batch.
-    batch_size: clips of the batch on all hosts together.
-    process_index: this host.
-    process_count: number of hosts.
-
-  Returns:
-    `[batch_size / process_count]` int.
+  These are `[batch_size / process_count]` int.
 
   Raises:
     ValueError: the batch cannot be divided among the hosts.
@@ -80,5 +73,5 @@ def batch_places(
 
 
 def frame_rng(seed: int, stream: int, place: int) -> np.random.Generator:
-  """The generator for a random choice of frames at one place."""
+  """Returns the generator for a random choice of frames at one place."""
   return np.random.default_rng((seed, stream, _FRAMES, int(place)))

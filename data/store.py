@@ -38,7 +38,6 @@ INDEX_FILE = "index.json"
 SPEC_FILE = "spec.json"
 TABLE_FILE = "clips.parquet"
 _CLIPS_PER_SHARD = 64
-_CHUNK = 1 << 22
 
 
 def spec_folder(root, name: str, spec: Mapping[str, Any]) -> pathlib.Path:
@@ -117,10 +116,7 @@ def store_clips(
     name: first part of the folder's and the shards' names.
     image_size: pixels of the stored pictures, either side.
   """
-  spec = dict(clips.spec) | {
-    "format": records.FORMAT,
-    "image_size": image_size,
-  }
+  spec = {"format": records.FORMAT, "image_size": image_size, **clips.spec}
   starts = range(0, clips.num, _CLIPS_PER_SHARD)
   counts = [min(_CLIPS_PER_SHARD, clips.num - start) for start in starts]
 
@@ -198,11 +194,9 @@ def arrays_digest(folder: str | os.PathLike) -> str:
 
 def shard_entry(file: pathlib.Path) -> dict[str, Any]:
   """Returns the index's line on a shard: file name, size and zlib's crc32."""
-  crc, size = 0, 0
-  with file.open("rb") as stream:
-    while chunk := stream.read(_CHUNK):
-      crc, size = zlib.crc32(chunk, crc), size + len(chunk)
-  return {"file": file.name, "size": size, "crc32": f"{crc:08x}"}
+  data = file.read_bytes()
+  crc = f"{zlib.crc32(data):08x}"
+  return {"file": file.name, "size": len(data), "crc32": crc}
 
 
 def load_index(folder) -> dict[str, Any] | None:

@@ -37,7 +37,7 @@ class Episodes:
 def take(
   episodes: Episodes, rows: np.ndarray, starts: np.ndarray, length: int
 ) -> dict[str, np.ndarray]:
-  """Windows at given places.
+  """Returns windows at given places.
 
   Args:
     episodes: where from.
@@ -75,17 +75,9 @@ def sample(
   *,
   start_fraction: float,
 ) -> dict[str, np.ndarray]:
-  """Random windows of random episodes; `rng` is consumed.
+  """Returns `num` random windows of random episodes, as `take` does.
 
-  Args:
-    episodes: where from.
-    rng: of all randomness.
-    num: B.
-    length: L.
-    start_fraction: share of windows that begin before the episode does.
-
-  Returns:
-    As `take`.
+  `rng` is consumed; a share of `start_fraction` begins before its episode does.
   """
   rows = rng.integers(len(episodes), size=num)
   starts = rng.integers(episodes.num_frames - length + 1, size=num)
@@ -96,7 +88,7 @@ def sample(
 def tiled_windows(
   episodes: Episodes, num_past: int, num_future: int
 ) -> dict[str, np.ndarray]:
-  """All windows that planning would meet, `num_future` pictures apart.
+  """Returns all windows that planning would meet, `num_future` apart.
 
   The picture of now is the first of an episode, then the one `num_future`
   later, and so on as long as a whole future follows; before the first one the
