@@ -9,42 +9,31 @@ from PIL import Image
 from a2r.evaluation import figures, over_time
 
 
-def make_example(num_frames=4, **changes):
-  green = np.zeros((num_frames, 16, 24, 3), np.uint8)
-  green[..., 1] = 201
-  purple = np.zeros((num_frames, 16, 24, 3), np.uint8)
-  purple[..., ::2] = 99
-  fields = {
-    "environment": "tabletop/train",
-    "instruction": "closing drawer",
-    "kinds": ("success", "near-miss"),
-    "frames": (green, purple),
-    "curves": (np.linspace(0, 1, num_frames), np.zeros(num_frames)),
-  }
-  return over_time.Example(**fields | changes)
+def make_example(num_clips):
+  frames = np.zeros((2, 4, 16, 24, 3), np.uint8)
+  frames[0, ..., 1] = 201
+  frames[1, ..., ::2] = 99
+  return over_time.Example(
+    environment="tabletop/train",
+    instruction="closing drawer",
+    kinds=("success", "near-miss")[:num_clips],
+    frames=tuple(frames[:num_clips]),
+    curves=(np.linspace(0, 1, 4), np.full(4, 0.3))[-num_clips:],
+  )
 
 
-def _share(pixels, color):
-  return (pixels == np.array(color)).all(-1).mean()
-
-
-@pytest.mark.parametrize("count", [1, 3])
-def test_filmstrips_show_the_frames(count):
-  picture = figures.filmstrips([make_example()] * count, form="softmax")
+def test_filmstrips_show_the_frames():
+  picture = figures.filmstrips([make_example(2)] * 3, form="softmax")
   pixels = np.asarray(Image.open(io.BytesIO(picture)).convert("RGB"))
-  assert _share(pixels, (0, 201, 0)) > 0.15
-  assert _share(pixels, (99, 0, 99)) > 0.15
+  for color in ((0, 201, 0), (99, 0, 99)):
+    assert (pixels == color).all(-1).mean() > 0.15
   # Nothing is cut off: the picture's border is empty.
   edges = (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1])
   assert all((edge == 255).all() for edge in edges)
 
 
 def test_one_clip_and_a_flat_curve():
-  example = make_example()
-  example = make_example(
-    kinds=("clip",), frames=example.frames[:1], curves=(np.full(4, 0.3),)
-  )
-  picture = figures.filmstrips([example], form="cosine", title="A clip")
+  picture = figures.filmstrips([make_example(1)], form="cosine", title="A clip")
   assert Image.open(io.BytesIO(picture)).width > 500
 
 

@@ -9,15 +9,18 @@ import pytest
 from a2r.evaluation import metrics
 
 
-def test_auroc_by_hand_with_a_tie():
-  # Pairs (success, failure): .9 > .8, .9 > .1, .8 = .8, .8 > .1: 3.5 of 4.
-  assert metrics.auroc([0.9, 0.8, 0.8, 0.1], [1, 1, 0, 0]) == 3.5 / 4
-
-
-def test_auroc_limits():
-  assert metrics.auroc([3, 2, 1], [1, 0, 0]) == 1.0
-  assert metrics.auroc([1, 2, 3], [1, 0, 0]) == 0.0
-  assert metrics.auroc([5, 5, 5, 5], [1, 0, 0, 1]) == 0.5
+@pytest.mark.parametrize(
+  "scores, labels, auroc",
+  [
+    # Success and failure: .9 > .8, .9 > .1, .8 = .8, .8 > .1: 3.5 of 4.
+    ([0.9, 0.8, 0.8, 0.1], [1, 1, 0, 0], 3.5 / 4),
+    ([3, 2, 1], [1, 0, 0], 1.0),
+    ([1, 2, 3], [1, 0, 0], 0.0),
+    ([5, 5, 5, 5], [1, 0, 0, 1], 0.5),
+  ],
+)
+def test_auroc_by_hand(scores, labels, auroc):
+  assert metrics.auroc(scores, labels) == auroc
 
 
 def test_auroc_is_the_share_of_pairs_won():
@@ -26,9 +29,12 @@ def test_auroc_is_the_share_of_pairs_won():
   labels = draw.random(40) < 0.4
   pairs = itertools.product(scores[labels], scores[~labels])
   won = np.mean([(a > b) + 0.5 * (a == b) for a, b in pairs])
-  np.testing.assert_allclose(metrics.auroc(scores, labels), won)
-  np.testing.assert_allclose(metrics.auroc(np.exp(scores), labels), won)
-  np.testing.assert_allclose(metrics.auroc(-scores, labels), 1 - won)
+  for values, share in (
+    (scores, won),
+    (np.exp(scores), won),
+    (-scores, 1 - won),
+  ):
+    np.testing.assert_allclose(metrics.auroc(values, labels), share)
 
 
 def test_retrieval_accuracy_by_hand():
@@ -41,22 +47,22 @@ def test_retrieval_accuracy_by_hand():
   assert constant == 0.25
 
 
-def test_value_order_by_hand():
-  # Ranks 1 3 2 4 against 1 2 3 4: 1 - 6 (1 + 1) / (4 15) = 0.8. Pearson of
-  # (0, 2, 1, 9) with (0, 1, 2, 3): 13 / sqrt(5 50).
-  spearman, pearson = metrics.value_order([0, 2, 1, 9])
-  np.testing.assert_allclose(spearman, 0.8)
-  np.testing.assert_allclose(pearson, 13 / np.sqrt(250))
-
-
-def test_value_order_of_a_clock_is_one_and_of_a_constant_zero():
-  np.testing.assert_allclose(metrics.value_order(np.arange(8)), 1)
-  np.testing.assert_allclose(metrics.value_order(-np.arange(8)), -1)
-  assert metrics.value_order(np.full(8, 0.3)) == (0, 0)
-  # Ranks do not see the shape of the rise.
-  spearman, pearson = metrics.value_order(np.exp(np.arange(8)))
-  np.testing.assert_allclose(spearman, 1)
-  assert pearson < 0.9
+@pytest.mark.parametrize(
+  "curve, spearman, pearson",
+  [
+    # Ranks 1 3 2 4 against 1 2 3 4: 1 - 6 (1 + 1) / (4 15) = 0.8. Pearson of
+    # (0, 2, 1, 9) with (0, 1, 2, 3): 13 / sqrt(5 50).
+    ([0, 2, 1, 9], 0.8, 13 / np.sqrt(250)),
+    (np.arange(8), 1, 1),
+    (-np.arange(8), -1, -1),
+    (np.full(8, 0.3), 0, 0),
+    # Ranks do not see the shape of the rise.
+    ([0, 1, 10], 1, 10 / np.sqrt(364 / 3)),
+  ],
+)
+def test_value_order_by_hand(curve, spearman, pearson):
+  found = metrics.value_order(curve)
+  np.testing.assert_allclose(found, [spearman, pearson], atol=1e-12)
 
 
 def test_somers_d_by_hand():
