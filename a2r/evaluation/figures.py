@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import matplotlib
 import numpy as np
 from matplotlib import figure as figures
-from matplotlib import lines, patches
+from matplotlib import patches
 
 from a2r.evaluation import paper
 from a2r.evaluation.over_time import Example
@@ -347,8 +347,16 @@ def success_rates(record: Mapping) -> bytes | None:
     f"{record['title']}: success rate, mean over tasks",
     x=0.01, ha="left", fontsize=11, weight="bold",
   )  # fmt: skip
+  handles = {}
+  for axis in axes:
+    for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
+      handles.setdefault(label, handle)
+  if any(row["missing"] and row["num_trials"] for row in rows):
+    handles["some tasks not run"] = patches.Patch(
+      facecolor="#dddddd", hatch="///", edgecolor="white"
+    )
   fig.legend(
-    handles=_legend(rows), loc="outside lower center", ncols=4,
+    handles.values(), handles, loc="outside lower center", ncols=4,
     frameon=False, fontsize=8,
   )  # fmt: skip
   return _encode(fig, dpi=150)
@@ -373,43 +381,26 @@ def _panel(axis, experiment: str, rows: Sequence[Mapping]):
 
 def _bar(axis, row: Mapping, center: float, width: float):
   """One bar, its interval and the paper's mark."""
-  rate = row["rate_so_far"]
+  rate, shown = row["rate_so_far"], paper.row_of(row["method"])
+  axis.bar(
+    center, rate or 0, 0.92 * width, color=shown.color, label=shown.label,
+    hatch="///" if rate and row["missing"] else None, edgecolor="white", lw=0,
+  )  # fmt: skip
   if rate is None:
     axis.text(
       center, 1.5, "not run", rotation=90, ha="center", va="bottom",
       fontsize=6.5, color=_GRAY,
     )  # fmt: skip
   else:
-    axis.bar(
-      center, rate, 0.92 * width, color=paper.row_of(row["method"]).color,
-      hatch="///" if row["missing"] else None, edgecolor="white", lw=0,
-    )  # fmt: skip
-    axis.plot([center] * 2, [row["low"], row["high"]], color=_INK, lw=1.1)
+    bounds = row["low"], row["high"]
+    label = "95 % Wilson interval"
+    axis.plot([center] * 2, bounds, color=_INK, lw=1.1, label=label)
     height = row["high"] + 1.2
     if row["paper"] is not None and abs(row["paper"] - height) < 4:
       height = row["paper"] + 3  # Not under the mark.
     axis.text(center, height, f"{rate:.0f}", ha="center", fontsize=7)
   if row["paper"] is not None:
-    axis.plot(center, row["paper"], ms=4.5, zorder=4, **_PAPER)
-
-
-_PAPER = dict(marker="D", mfc="white", mec=_INK, mew=1.0, ls="")
-
-
-def _legend(rows: Sequence[Mapping]) -> list:
-  """A patch per method, the interval, the paper's mark, the hatching."""
-  shown = map(paper.row_of, dict.fromkeys(row["method"] for row in rows))
-  handles = [patches.Patch(color=row.color, label=row.label) for row in shown]
-  handles.append(
-    lines.Line2D([], [], color=_INK, lw=1.1, label="95 % Wilson interval")
-  )
-  if any(row["paper"] is not None for row in rows):
-    handles.append(lines.Line2D([], [], label="paper", **_PAPER))
-  if any(row["missing"] and row["num_trials"] for row in rows):
-    handles.append(
-      patches.Patch(
-        facecolor="#dddddd", hatch="///", edgecolor="white",
-        label="some tasks not run",
-      )
+    axis.plot(
+      center, row["paper"], marker="D", ms=4.5, mfc="white", mec=_INK,
+      mew=1.0, ls="", zorder=4, label="paper",
     )  # fmt: skip
-  return handles

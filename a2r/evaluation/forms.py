@@ -4,6 +4,7 @@ Letters: N clips, L instructions.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -53,21 +54,14 @@ def choose_form(
   return best_form(figures), figures
 
 
-def explain(
-  form: str, figures: Mapping[str, float], counts: Sequence[int]
-) -> str:
-  """Returns which form a reward has, and why, in a line.
-
-  Args:
-    form: its name.
-    figures: of `choose_form`; {} where nothing was there to choose on.
-    counts: successes and failures among the validation clips; [] if not known.
-  """
+def explain(result: Any) -> str:
+  """Returns which form the reward of an `evaluate.Report` has, and why."""
+  form, figures = result.form, result.validation
   why = "the first one; there were no clips, or too few, to choose on"
   if figures and form != best_form(figures):
     why = "no validation clip shows the instructions judged"
   elif figures:
     why = f"chosen on the validation clips, AUROC {figures[form]:.2f}"
-    if counts:
-      why += " of {} successes and {} failures".format(*counts)
+    if result.num_validation:
+      why += " of {} successes and {} failures".format(*result.num_validation)
   return f"Form of the reward: {form} ({why})"

@@ -67,10 +67,10 @@ def quality(scorer: Any, clips: LabeledClips, texts: Sequence[str]) -> dict:
     score_fn = scorer.scores
   scores = np.asarray(score_fn(clips.frames, texts))
   curves = over_time.sample_curves(score_fn, clips, texts)
-  rows = task_rows(scores, curves, clips, texts)
+  rows = _task_rows(scores, curves, clips, texts)
   # All clips are of one length, so that a clock scores them alike.
   time = np.broadcast_to(curves.frames.astype(float), curves.values.shape)
-  clock = task_rows(
+  clock = _task_rows(
     np.zeros_like(scores), curves._replace(values=time), clips, texts
   )
   counted = clips.environment[curves.index].tolist()
@@ -79,7 +79,7 @@ def quality(scorer: Any, clips: LabeledClips, texts: Sequence[str]) -> dict:
     "rows": rows,
     "summary": by_task.mean_rows(rows),
     "clock": by_task.mean_rows(clock),
-    "confusion": confusion(scores, clips, texts),
+    "confusion": _confusion(scores, clips),
     "curves": over_time.mean_curves(curves, clips),
     "num_prefix_clips": {
       name: counted.count(name) * len(curves.frames)
@@ -98,24 +98,18 @@ def from_json(result: Mapping) -> dict:
   }
 
 
-def task_rows(
+def _task_rows(
   scores: np.ndarray,
   curves: over_time.Curves,
   clips: LabeledClips,
   texts: Sequence[str],
 ) -> list[dict]:
-  """Returns `by_task.task_rows` with the figures of the module's docstring.
+  """`by_task.task_rows` with the figures of the module's docstring.
 
   `wrong_text_margin` is the mean, over successes, of the own instruction's
   reward less the best wrong one's; `wrong_text_higher` the share of them where
   the latter is higher, a tie counting half; `auroc_wrong_text` the mean AUROC
   over the wrong instructions.
-
-  Args:
-    scores: `[N, L]`.
-    curves: see `over_time.Curves`.
-    clips: N clips.
-    texts: L texts.
   """
   rows = by_task.task_rows(scores, clips, texts)
   own_text = clips.text_index(texts)
@@ -143,7 +137,7 @@ def task_rows(
 
 
 def _text_figures(scores, own: int, success) -> dict:
-  """Figures of the wrong instructions for one task's clips (`task_rows`)."""
+  """Figures of the wrong instructions for one task's clips (`_task_rows`)."""
   wrong = np.delete(scores, own, axis=1)
   margin = higher = auroc = None
   if wrong.shape[1] and success.any():
@@ -160,19 +154,11 @@ def _text_figures(scores, own: int, success) -> dict:
   }
 
 
-def confusion(
-  scores: np.ndarray, clips: LabeledClips, texts: Sequence[str]
-) -> dict[str, dict]:
-  """Returns which text scores highest for the successes of each task.
+def _confusion(scores: np.ndarray, clips: LabeledClips) -> dict[str, dict]:
+  """Which text scores highest for the successes of each task.
 
-  Args:
-    scores: `[N, L]`.
-    clips: N clips.
-    texts: L texts.
-
-  Returns:
-    Per environment: `tasks`, `instructions` (one per task) and `share`, a list
-    of L shares per task. Texts that tie share a clip.
+  Per environment: `tasks`, `instructions` (one per task) and `share`, a list of
+  L shares per task. Texts that tie share a clip.
   """
   best = scores == scores.max(axis=1, keepdims=True)
   best = best / best.sum(axis=1, keepdims=True)

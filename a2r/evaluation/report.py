@@ -36,7 +36,7 @@ _SHOWN_CLIPS = 40  # On a terminal; report.json has all.
 def summary(result: Report) -> str:
   """Returns what a run prints at its end: the chosen form, by environment."""
   rows = rows_of_form(result.summary, result.form)
-  parts = [form_line(result)]
+  parts = [forms.explain(result)]
   if rows:
     parts += [environments(rows).text(), rewards(rows).text()]
   if result.clips:
@@ -44,11 +44,6 @@ def summary(result: Report) -> str:
     left = len(result.clips) - _SHOWN_CLIPS
     parts += [f"... and {left} clips more in report.json"] * (left > 0)
   return "\n\n".join([*parts, *(f"NOTE: {note}" for note in result.notes)])
-
-
-def form_line(result: Report) -> str:
-  """Returns which form the reward has, and why."""
-  return forms.explain(result.form, result.validation, result.num_validation)
 
 
 def all_tables(result: Report) -> list[tables.Table]:
@@ -259,7 +254,7 @@ def page(workdir: str | pathlib.Path) -> str:
     details = {key: record[key] for key in ("backbone", "versions", "machine")}
     values |= {
       "headline": " · ".join(made),
-      "form_line": form_line(result),
+      "form_line": forms.explain(result),
       "tables": all_tables(result),
       "details": json.dumps(details, indent=2),
       "config": json.dumps(record["config"], indent=2),

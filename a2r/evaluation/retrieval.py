@@ -72,11 +72,9 @@ def evaluate(
     return tokens if reranks else None, clip
 
   def encode_texts(texts):
-    return batching.map_chunks(
-      lambda chunk: _encode_texts(model, params, *chunk),
-      chunk_size,
-      (texts.input_ids, texts.attention_mask),
-    )
+    tokens = texts.input_ids, texts.attention_mask
+    encode = functools.partial(_encode_texts, model, params)
+    return batching.map_chunks(encode, chunk_size, tokens)
 
   tokens, clip = batching.map_chunks(encode_clips, chunk_size, frames)
   words, caption = encode_texts(captions)
@@ -89,9 +87,9 @@ def evaluate(
     pairs = np.argwhere(by_clip | by_text)
     known = jax.device_put((tokens, words, captions.attention_mask))
     scores = np.zeros(cosines.shape, np.float32)
-    scores[tuple(pairs.T)] = batching.map_chunks(
-      lambda chunk: _match(model, params, known, chunk), 8 * chunk_size, pairs
-    )
+    match = functools.partial(_match, model, params, known)
+    matches = batching.map_chunks(match, 8 * chunk_size, pairs)
+    scores[tuple(pairs.T)] = matches
     to_text = np.where(by_clip, scores, _UNSCORED)
     to_video = np.where(by_text, scores, _UNSCORED).T
     matched = _both_ways(to_text, to_video, own)
@@ -147,9 +145,9 @@ def _encode_clips(model, params, frames):
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _encode_texts(model, params, input_ids, mask):
+def _encode_texts(model, params, tokens):
   """Tokens `[B, L, D]` and features `[B, E]` of texts."""
-  return model.apply({"params": params}, input_ids, mask, method="encode_text")
+  return model.apply({"params": params}, *tokens, method="encode_text")
 
 
 def _cosines(clip, caption):

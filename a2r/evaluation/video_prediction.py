@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from a2r.core import batching
+from a2r.core import batching, checks
 from a2r.evaluation import tables, video_metrics
 from a2r.models.fitvid import fitvid
 
@@ -59,8 +59,7 @@ def make_predict_fn(
   Raises:
     ValueError: an unknown `latent`.
   """
-  if latent not in ("mean", "sample"):
-    raise ValueError(f"unknown latent {latent!r}; known: mean, sample")
+  checks.one_of("latent", latent, ("mean", "sample"))
   model = fitvid.FitVid(config)
   num_past = config.num_past
 
@@ -110,18 +109,15 @@ def evaluate(
     lambda rows: _measure(*rows), _CHUNK, (past[:, -1:], future, predicted)
   )
   num_moved = sums.pop("num_moved").sum(axis=0, dtype=np.float64)
-  figures = {
-    name: {
+  figures = {}
+  for name, part in sums.items():
+    error = part["error"].sum(axis=0, dtype=np.float64)
+    psnr_moved = video_metrics.mse_to_psnr(error / num_moved.clip(min=1.0))
+    figures[name] = {
       "psnr": part["psnr"].mean(axis=0, dtype=np.float64),
       "ssim": part["ssim"].mean(axis=0, dtype=np.float64),
-      "psnr_moved": np.asarray(
-        video_metrics.mse_to_psnr(
-          part["error"].sum(axis=0, dtype=np.float64) / num_moved.clip(min=1.0)
-        )
-      ),
+      "psnr_moved": np.asarray(psnr_moved),
     }
-    for name, part in sums.items()
-  }
   return Result(
     horizons=config.stride * np.arange(1, predicted.shape[1] + 1),
     moved=num_moved / (len(frames) * np.prod(frames.shape[2:4])),

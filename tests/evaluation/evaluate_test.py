@@ -11,7 +11,6 @@ from a2r.evaluation import (
   forms,
   labeled,
   over_time,
-  report,
 )
 from a2r.sim.behavior import policies
 
@@ -155,10 +154,10 @@ def test_form_for_instructions_that_validation_lacks():
   validation = make_clips(task=1)
   result = run(make_clips(), Other("softmax"), validation=validation)
   assert result.form == "softmax"
-  assert "no validation clip shows" in report.form_line(result)
+  assert "no validation clip shows" in forms.explain(result)
   result = run(validation, Other("softmax"), validation=validation)
   assert result.form == "good"
-  assert "chosen on the validation clips" in report.form_line(result)
+  assert "chosen on the validation clips" in forms.explain(result)
 
 
 def test_without_validation_the_form_is_the_model_s():
@@ -166,7 +165,7 @@ def test_without_validation_the_form_is_the_model_s():
     result = run(clips)
     assert (result.form, result.validation) == ("good", {})
   assert (result.rows, result.notes) == ([], [])
-  assert "no clips" in report.form_line(result)
+  assert "no clips" in forms.explain(result)
 
 
 def test_first_form_wins_ties():
