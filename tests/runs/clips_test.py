@@ -67,54 +67,49 @@ def test_demonstrations_of_ssv2_are_of_its_validation_split(
   assert config.data.human.templates == trained
 
 
-CONFIGS = {
-  f"{column or 'envgen'} {size}": (
-    module,
-    f"{column}{',' * bool(column)}{size}",
-  )
-  for column, module in (
-    ("", envgen),
-    *((column, taskgen) for column in taskgen.COLUMNS),
-  )
-  for size in taskgen.SIZES
-}
-
-
 @pytest.mark.parametrize("method", ["concept2robot", "dvd"])
-@pytest.mark.parametrize("name", CONFIGS)
-def test_the_experiments_ask_for_nothing_else(name, method):
-  module, argument = CONFIGS[name]
-  config = module.get_config(argument)
-  config.method = method
-  # Eight devices: the published batches are for others too.
-  config.train.batch.update(human=8 * bool(config.train.batch.human))
-  if config.data.human.source == "none" and method == "concept2robot":
-    pytest.skip("it learns from human clips alone")
-  human = settings.read(config).data.human.templates or human_clips.TEMPLATES
-  robot = [sim.TASKS[task] for task in config.data.robot.tasks or sim.TARGETS]
-  labels = list(dict.fromkeys([*(task.template for task in robot), *human]))
-  asked = make_clips(
-    config,
-    labels=labels,
-    texts=labels,
-    label_by="template",
-    validation=types.SimpleNamespace(
-      instruction=[task.instruction for task in robot]
-    ),
-  )
-  shown = set(human)
-  if method == "dvd":  # See `Clips.demonstrations`.
-    shown = {task.template for task in sim.TASKS.values()}
-  asked.read_labels(shown)
+@pytest.mark.parametrize("size", taskgen.SIZES)
+def test_the_experiments_ask_for_nothing_else(size, method):
+  configs = [taskgen.get_config(f"{name},{size}") for name in taskgen.COLUMNS]
+  for config in (envgen.get_config(size), *configs):
+    config.method = method
+    # Eight devices: the published batches are for others too.
+    config.train.batch.update(human=8 * bool(config.train.batch.human))
+    if config.data.human.source == "none" and method == "concept2robot":
+      continue  # It learns from human clips alone.
+    run = settings.read(config)
+    human = run.data.human.templates or human_clips.TEMPLATES
+    robot = [sim.TASKS[task] for task in config.data.robot.tasks or sim.TARGETS]
+    labels = list(dict.fromkeys([*(task.template for task in robot), *human]))
+    asked = make_clips(
+      config,
+      labels=labels,
+      texts=labels,
+      label_by="template",
+      validation=types.SimpleNamespace(
+        instruction=[task.instruction for task in robot]
+      ),
+    )
+    shown = set(human)
+    if method == "dvd":  # See `Clips.demonstrations`.
+      shown = {task.template for task in sim.TASKS.values()}
+    asked.read_labels(shown)
 
 
-@pytest.mark.parametrize("method", ["concept2robot", "dvd"])
-def test_a_task_of_the_robot_s_alone_is_told_before_training(own, method):
+def test_texts_that_cannot_be_judged_are_told_before_training(own):
   config = own[0].copy_and_resolve_references()
-  config.method = method
-  asked = clips.Clips(settings.read(config), own[1], START)
-  said = f"^{method} cannot judge 'opening cup'.*'closing something'"
-  with pytest.raises(ValueError, match=said):
+  for method in ("concept2robot", "dvd"):
+    config.method = method
+    asked = clips.Clips(settings.read(config), own[1], START)
+    said = f"^{method} cannot judge 'opening cup'.*'closing something'"
+    with pytest.raises(ValueError, match=said):
+      asked.read_labels(["Closing something"])
+  data = own[1]._replace(validation=types.SimpleNamespace(instruction=()))
+  asked = clips.Clips(settings.read(config), data, START)
+  asked.read_labels(["Closing something"])
+  config.data.robot.test_path = config.data.robot.path
+  asked = clips.Clips(settings.read(config), data, START)
+  with pytest.raises(ValueError, match="cannot judge 'opening cup'"):
     asked.read_labels(["Closing something"])
 
 
@@ -143,12 +138,9 @@ def test_a_task_is_one_instruction():
   assert found[:2] == asked._data.texts[1:3]
   assert "closing drawer" in found and "closing something" not in found
   assert [readings[text] for text in found] == shown
-  own = _taskgen_clips("folder")
-  assert own.read_labels(shown)[1] == own._data.texts[1:]
-
-
-def test_other_texts_of_a_task_are_read_as_its_instruction():
-  asked = _taskgen_clips()
+  users = _taskgen_clips("folder")
+  assert users.read_labels(shown)[1] == users._data.texts[1:]
+  # Other texts of a task are read as its instruction.
   readings, found = asked.read_labels(asked._data.labels)
   model = scoring.MethodReward(None, found, 3, readings)
   assert model.read("Close the drawer") == "closing drawer"
@@ -156,18 +148,6 @@ def test_other_texts_of_a_task_are_read_as_its_instruction():
   assert model.read("closing box") == "closing box"
   plain = scoring.MethodReward(None, found)
   assert plain.read("closing something") == "closing something"
-
-
-def test_test_clips_are_asked_for_too(own):
-  config = own[0].copy_and_resolve_references()
-  config.method = "dvd"
-  data = own[1]._replace(validation=types.SimpleNamespace(instruction=()))
-  asked = clips.Clips(settings.read(config), data, START)
-  asked.read_labels(["Closing something"])
-  config.data.robot.test_path = config.data.robot.path
-  asked = clips.Clips(settings.read(config), data, START)
-  with pytest.raises(ValueError, match="cannot judge 'opening cup'"):
-    asked.read_labels(["Closing something"])
 
 
 def test_parts_of_a_batch(own):

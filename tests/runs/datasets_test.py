@@ -43,17 +43,13 @@ def test_a_share_of_the_clips_at_most_is_held_out(own, own_config):
   assert data.validation.name[0].startswith("robot-00000-of-00001.tfrecord, ")
 
 
-def test_unknown_tasks_of_own_clips_are_told(own, own_config):
+def test_what_is_not_there_is_told(own, own_config):
   config = own_config(os.path.dirname(own[0].data.robot.path))
   config.data.robot.tasks = ("open", "fly")
-  with pytest.raises(
-    ValueError, match=r"\['fly'\] are not in .*'close', 'open'"
-  ):
+  said = r"\['fly'\] are not in .*'close', 'open'"
+  with pytest.raises(ValueError, match=said):
     _open(config)
-
-
-def test_folders_that_are_not_there_are_told(own, own_config):
-  config = own_config("/nowhere")
+  config.data.robot.path = "/nowhere"
   with pytest.raises(FileNotFoundError, match="data.robot.path: /nowhere"):
     _open(config)
   config.data.robot.path = ""

@@ -150,26 +150,20 @@ def test_sizes_that_cannot_be_fitted_are_one_line(folder):
     assert "\n" not in str(error.value)
 
 
-def test_published_weights_are_no_start_before_they_are_converted(tmp_path):
-  path = tmp_path / "model.safetensors"
-  safetensors.numpy.save_file({"temp": np.ones(1)}, path)
-  with pytest.raises(ValueError, match="launch.convert --from="):
-    weights.read(path)
-
-
-def test_weights_that_are_not_there(own, tmp_path, monkeypatch):
+def test_weights_that_are_not_there_or_not_ours(own, tmp_path, monkeypatch):
   path = tmp_path / "mine.safetensors"
   with pytest.raises(FileNotFoundError, match="mine.*model.init=scratch"):
     weights.read(path)
-  monkeypatch.setattr(weights, "shipped_backbone", lambda: path)
-  with pytest.raises(FileNotFoundError, match="configs/pretrain.py"):
-    weights.read_config(path)
+  with monkeypatch.context() as patch:
+    patch.setattr(weights, "shipped_backbone", lambda: path)
+    with pytest.raises(FileNotFoundError, match="configs/pretrain.py"):
+      weights.read_config(path)
   with pytest.raises(FileNotFoundError, match="scratch, small_backbone"):
     weights.read_model(own[0].model, init=str(tmp_path / "none"))
-
-
-@pytest.mark.parametrize("content", ["{", json.dumps([1])])
-def test_settings_that_are_none_are_one_line(tmp_path, content):
-  (tmp_path / "config.json").write_text(content)
-  with pytest.raises(ValueError, match="config.json"):
-    weights.read(tmp_path)
+  safetensors.numpy.save_file({"temp": np.ones(1)}, path)
+  with pytest.raises(ValueError, match="launch.convert --from="):
+    weights.read(path)
+  for content in ("{", "[1]"):
+    (tmp_path / "config.json").write_text(content)
+    with pytest.raises(ValueError, match="config.json"):
+      weights.read(tmp_path)

@@ -92,8 +92,7 @@ def _ten(tmp_path_factory):
 
 
 def test_ten_videos_are_labeled_by_the_human_clips_template(ten):
-  config = _config(*ten)
-  data = _open(config)
+  data = _open(_config(*ten))
   assert data.labels[0] == "Closing something"
   assert data.texts[0] == "close the drawer"
   assert data.num_trained == 1
@@ -104,35 +103,26 @@ def test_ten_videos_are_labeled_by_the_human_clips_template(ten):
   assert any("taken for 'Closing something'" in note for note in data.notes)
 
 
-def test_human_clips_of_the_robot_s_template_are_made_too(tmp_path):
-  manifest = _videos(
-    tmp_path, {"a.gif": True, "b.gif": True}, "pick the cup up"
-  )
-  config = _config(tmp_path, manifest)
+def test_what_an_instruction_and_its_outcomes_decide(tmp_path):
+  successes = {"a.gif": True, "b.gif": True}
+  config = _config(tmp_path, _videos(tmp_path, successes, "pick the cup up"))
   data = _open(config)
   assert data.labels[0] == "Picking something up"
   assert (data.human.template == "Picking something up").sum() == 2
   assert data.disabled_losses == ("fvlc", "bce")
   assert any(note.startswith("NO FAILURES: ") for note in data.notes)
   assert len(data.validation) == 1
-
-
-def test_an_instruction_that_is_no_template_is_a_task_of_its_own(tmp_path):
-  manifest = _videos(tmp_path, TEN, "put the sponge in the sink")
-  config = _config(tmp_path, manifest)
+  _videos(tmp_path, successes, "put the sponge in the sink")
   data = _open(config)
   assert data.label_by == "template"
   assert data.labels[0] == data.texts[0] == "put the sponge in the sink"
   assert any("reads as no template" in note for note in data.notes)
-
-
-def test_a_task_without_a_success_is_told_before_human_clips_are_made(tmp_path):
-  manifest = _videos(tmp_path, {"a.gif": False, "b.gif": False})
-  config = _config(tmp_path, manifest)
+  _videos(tmp_path, dict.fromkeys(successes, False))
+  config.data.dir = str(tmp_path / "other")
   said = "my.csv: 'close the drawer' has 0 successes and 2 failures: without"
   with pytest.raises(ValueError, match=said):
     _open(config)
-  assert not list((tmp_path / "sets").glob("human-*"))
+  assert not list((tmp_path / "other").glob("human-*"))
 
 
 def _labeled(successes, failures, task="t"):
@@ -147,33 +137,28 @@ def _labeled(successes, failures, task="t"):
   )
 
 
-@pytest.mark.parametrize(
-  "counts, own_clips, expected",
-  [
+def test_when_validation_clips_select():
+  for counts, is_users, expected in (
     ((10, 10), True, True),
     ((10, 9), True, False),
     ((1, 1), False, True),
     ((20, 0), False, False),
     ((0, 0), True, False),
-  ],
-)
-def test_when_validation_clips_select(counts, own_clips, expected):
-  assert user.can_select(_labeled(*counts), own_clips) is expected
+  ):
+    assert user.can_select(_labeled(*counts), is_users) is expected
 
 
-@pytest.mark.parametrize(
-  "counts, said",
-  [
+def test_what_is_said_of_the_figures():
+  for counts, said in (
     ((0, 0), "No clip was held out"),
     ((3, 0), "No AUROC for 't': it is judged on 3 successes and 0 failures"),
     ((1, 1), "made of 1 successes and 1 failures and may be luck"),
     ((30, 30), "chose the checkpoint and the form"),
-  ],
-)
-def test_what_is_said_of_the_figures(counts, said):
-  notes = user.judging_notes(_labeled(*counts), is_held_out=True, selected=True)
-  assert any(said in note for note in notes)
-  assert all("data.robot.test_path" in note for note in notes)
+  ):
+    clips = _labeled(*counts)
+    notes = user.judging_notes(clips, is_held_out=True, selected=True)
+    assert any(said in note for note in notes)
+    assert all("data.robot.test_path" in note for note in notes)
 
 
 def test_failures_of_some_tasks_only(ten):
@@ -216,32 +201,30 @@ def _trained(monkeypatch):
   monkeypatch.setattr(reward, "load", lambda *_: _BrightIsGood())
 
 
-def test_a_report_on_one_clip_of_each_outcome(tmp_path, capfd, trained):
-  (out, err), report, run = _run(tmp_path, TEN, capfd)
-  names = {clip["name"] for clip in report["clips"]}
-  assert len(names) == 2 and names <= set(TEN)
-  assert all(name in out for name in names)
-  assert "on 1+1 clips" in out and "may be luck" in out
-  assert "NOTE: held out of training: 1 of 6 successes and 1 of 4" in err
+@pytest.mark.parametrize(
+  "clips, said",
+  [
+    (TEN, ("on 1+1 clips", "may be luck")),
+    (
+      {"a.gif": True, "b.gif": True, "c.gif": True},
+      ("NO FAILURES", "No AUROC for 'close the drawer'"),
+    ),
+    ({"a.gif": True, "b.gif": False}, ("No clip was held out",)),
+  ],
+)
+def test_a_report_on_few_clips(tmp_path, capfd, trained, clips, said):
+  (out, err), report, run = _run(tmp_path, clips, capfd)
+  assert all(text in out for text in said)
+  assert "NOTE: held out of training: " in err
   assert report["notes"] and report["form"] == "cosine"
   assert "data.robot.test_path" in report_lib.page(run)
-
-
-def test_a_report_without_failures(tmp_path, capfd, trained):
-  clips = {"a.gif": True, "b.gif": True, "c.gif": True}
-  (out, err), report, run = _run(tmp_path, clips, capfd)
-  assert "NO FAILURES" in out and "NO FAILURES" in err
-  assert "No AUROC for 'close the drawer'" in out
-  assert report["summary"][0]["auroc"] is None
-  assert not json.loads((run / "reward.json").read_text())["failure_prompts"]
-
-
-def test_a_report_on_nothing(tmp_path, capfd, trained):
-  clips = {"a.gif": True, "b.gif": False}
-  (out, _), report, run = _run(tmp_path, clips, capfd)
-  assert "No clip was held out" in out
-  assert report["rows"] == [] and "AUROC of" not in out
-  assert "No clip was held out" in report_lib.page(run)
+  spec = json.loads((run / "reward.json").read_text())
+  assert spec["form"] == "cosine" and not spec["failure_prompts"]
+  names = {clip["name"] for clip in report["clips"]}
+  assert len(names) == {10: 2, 3: 1, 2: 0}[len(clips)] and names <= set(clips)
+  assert all(name in out for name in names)
+  judged = {name: row["auroc"] for row in report["summary"] for name in row}
+  assert bool(judged.get("auroc")) == (len(clips) == 10)
 
 
 def test_a_test_manifest_is_what_is_judged_on(tmp_path, ten):
