@@ -5,6 +5,7 @@ import pathlib
 import shutil
 
 from a2r.core import files as files_lib
+from a2r.core import templates
 from a2r.models import convert
 from a2r.models.convert import files, sizes
 from a2r.models.convert.files import Options, Source
@@ -109,7 +110,15 @@ def write(source: Source, target: pathlib.Path, options: Options, command: str):
     )
     files.share(partial / weights.CONVERTED)
     files_lib.write_json(partial / "config.json", config)
-    files_lib.write_text(partial / "README.md", _readme(source, command))
+    readme = templates.render(
+      "conversion.md.jinja",
+      description=files.describe(source),
+      origin=source.card["from"],
+      command=command,
+      weights=weights.CONVERTED,
+      settings=settings(source.config),
+    )
+    files_lib.write_text(partial / "README.md", readme)
     partial.rename(target)
   finally:
     shutil.rmtree(partial, ignore_errors=True)
@@ -127,32 +136,3 @@ def settings(config: singularity.Config) -> list[str]:
   return [
     f"--config.model.backbone.{name}={getattr(config, name)}" for name in names
   ]
-
-
-def _readme(source: Source, command: str) -> str:
-  origin = source.card["from"]
-  if isinstance(origin, dict):
-    origin = "\n".join(f"- {n}, SHA-256 {h}" for n, h in origin.items())
-  flags = ["--config.model.init=<this folder>", *settings(source.config)]
-  flags = " \\\n        ".join(flags)
-  return f"""# A converted backbone
-
-{files.describe(source)}
-
-From:
-
-{origin}
-
-By:
-
-    {command}
-
-`{weights.CONVERTED}` holds the weights, `config.json` the sizes,
-`tokenizer.json` the vocabulary. To start from them:
-
-    python -m launch.train --config=configs/envgen.py:paper \\
-        {flags}
-
-Pictures of another size and clips of another number of frames are settings:
---config.model.backbone.image_size and --config.model.backbone.num_frames.
-"""

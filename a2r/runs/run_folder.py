@@ -35,7 +35,6 @@ def store_config(workdir: pathlib.Path, config: Mapping[str, Any]):
   Raises:
     ValueError: the run began with other settings; names the keys that differ.
   """
-  config = json.loads(json.dumps(config))
   if checkpoint.exists(workdir):
     check_config(workdir, config, _FREE_KEYS)
   files.write_json(workdir / "config.json", config)
