@@ -15,7 +15,7 @@ from tests import tiny
 from tests.tiny import KNOWN, make_clips, make_fake
 
 
-def test_one_instruction_and_one_per_clip():
+def test_scores_are_of_an_instruction_or_one_per_clip():
   model, _ = make_fake()
   clips = make_clips([0, 1, 1])
   score = model.score(clips, KNOWN[1])
@@ -23,12 +23,10 @@ def test_one_instruction_and_one_per_clip():
   assert score.dtype == np.float32
   per_clip = model.score(clips, [KNOWN[0], KNOWN[0], KNOWN[1]])
   np.testing.assert_array_equal(per_clip, [1, 0, 1])
-
-
-def test_scores_of_known_and_new_texts():
-  model, _ = make_fake()
   scores = model.scores(make_clips([3]), ["juggling", *KNOWN])
   np.testing.assert_array_equal(scores, [[1, 0, 0, 0]])
+  # A short clip repeats its frame.
+  assert model.score(make_clips([1], num_frames=1), KNOWN[1]) == [1]
 
 
 def test_forms():
@@ -58,9 +56,7 @@ def test_failure_modes():
   np.testing.assert_allclose(modes, expected, rtol=1e-6)
   with pytest.raises(KeyError, match="moving cup away from the camera"):
     model.failure_modes(make_clips([0]), KNOWN[2])
-
-
-def test_prompts_that_were_not_trained_have_no_part():
+  # Prompts that were not trained are ignored.
   model, _ = make_fake("own_failures", failure_prompts=False)
   score = model.score(make_clips([0]), KNOWN[0])
   np.testing.assert_allclose(score, np.e / (np.e + 2), rtol=1e-6)
@@ -76,11 +72,6 @@ def test_few_batch_sizes_reach_the_model():
   for num in (1, 3, 4, 5, 16, 17):
     model.score(make_clips(levels[:num]), KNOWN[2])
   assert compiled == [(num, 2, 4, 4, 3) for num in (64, 1, 4, 16)]
-
-
-def test_short_clips_repeat_their_frame():
-  model, _ = make_fake()
-  assert model.score(make_clips([1], num_frames=1), KNOWN[1]) == [1]
 
 
 def test_faults_are_named():
@@ -132,6 +123,10 @@ def test_features_are_those_of_the_model(run, clips):
   loaded = reward.load(folder, "newest")
   assert loaded.instructions == KNOWN
   assert loaded.trained_instructions == KNOWN[:2]
+  newest, best = (
+    m.score(clips, KNOWN[0]) for m in (loaded, reward.load(folder))
+  )
+  assert np.abs(best - newest).max() > 1e-4
   small = images.resize(clips[:, [0, 4]], 16)
   ids, mask = tokenizer(KNOWN, 10)
   variables = {"params": params}
@@ -147,13 +142,6 @@ def test_features_are_those_of_the_model(run, clips):
   np.testing.assert_allclose(same[:, 0], expected[:, 0], atol=1e-5)
   with pytest.raises(ValueError, match="more than the model's 10 tokens"):
     loaded.score(clips, "moving " * 40)
-
-
-def test_best_is_not_the_newest(run, clips):
-  best, newest = (
-    reward.load(run[0], w).score(clips, KNOWN[0]) for w in ("best", "newest")
-  )
-  assert np.abs(best - newest).max() > 1e-4
 
 
 def test_other_runs_are_listed(run, tmp_path):
@@ -185,9 +173,6 @@ def test_saved_reward_scores_the_same(run, clips, tmp_path):
   for path in (tmp_path / "my_reward").iterdir():
     copied = tmp_path / "copy" / path.name
     assert path.read_bytes() == copied.read_bytes(), path.name
-
-
-def test_only_what_was_loaded_is_saved(tmp_path):
   with pytest.raises(ValueError, match="only a reward that was loaded"):
     make_fake()[0].save(tmp_path / "fake")
 

@@ -23,11 +23,8 @@ def _python(*arguments):
   )
 
 
-def test_all_programs_are_there():
-  assert len(MAINS) == 13
-
-
 def test_a_program_starts_without_what_is_slow_to_import():
+  assert len(MAINS) == 13
   # One process for all: flags of one name are those of the last.
   code = f"""
 import sys
@@ -66,14 +63,11 @@ def test_a_mistake_with_its_traceback(launch):
     launch("train", "--traceback")
 
 
-@pytest.mark.parametrize(
-  "argument, workdir",
-  [
-    ("--config=configs/envgen.py", "runs/envgen"),
-    ("--config=configs/envgen.py:smoke", "runs/envgen_smoke"),
-    ("--config=a/taskgen.py:plus3,smoke", "runs/taskgen_plus3_smoke"),
-  ],
-)
-def test_default_workdir_is_named_after_settings_and_size(argument, workdir):
-  arguments = ["--config.seed=1", argument]
-  assert app.default_workdir("config=", arguments) == workdir
+def test_default_workdir_is_named_after_settings_and_size():
+  for argument, workdir in {
+    "--config=configs/envgen.py": "runs/envgen",
+    "--config=configs/envgen.py:smoke": "runs/envgen_smoke",
+    "--config=a/taskgen.py:plus3,smoke": "runs/taskgen_plus3_smoke",
+  }.items():
+    arguments = ["--config.seed=1", argument]
+    assert app.default_workdir("config=", arguments) == workdir

@@ -10,22 +10,19 @@ from a2r.runs import run_folder
 from configs import envgen
 
 
-@pytest.mark.parametrize(
-  "args, said",
-  [
+def test_a_mistake_is_one_line_and_exit_code_2(launch):
+  for args, said in (
     ([], "--config is missing"),
     (["--config=configs/envgen.py:huge"], "known: small, paper, smoke"),
     (
       ["--config=configs/envgen.py", "--config.train.num_stepz=3"],
       'Did you mean "num_steps"',
     ),
-  ],
-)
-def test_a_mistake_is_one_line_and_exit_code_2(launch, args, said):
-  done = launch("train", *args)
-  assert done.code == 2
-  assert said in done.err
-  assert done.err.count("\n") == 1
+  ):
+    done = launch("train", *args)
+    assert done.code == 2
+    assert said in done.err
+    assert done.err.count("\n") == 1
 
 
 def test_a_run_keeps_its_settings(tmp_path):
