@@ -26,19 +26,13 @@ OBS_LIMIT = 5.0  # Normalized observations are clipped to as many deviations.
 
 
 class Policy(NamedTuple):
-  """A policy's weights, float32.
+  """A policy's weights, float32."""
 
-  Attributes:
-    mean, std: `[O]` normalize an observation, which is then clipped.
-    kernels, biases: of the layers; ReLU between them.
-    noise: `[A]` standard deviation of the exploration.
-  """
-
-  mean: np.ndarray
-  std: np.ndarray
-  kernels: tuple[np.ndarray, ...]
-  biases: tuple[np.ndarray, ...]
-  noise: np.ndarray
+  mean: np.ndarray  # `[O]` normalizes an observation, which is then clipped.
+  std: np.ndarray  # `[O]` likewise.
+  kernels: tuple[np.ndarray, ...]  # Of the layers; ReLU between them.
+  biases: tuple[np.ndarray, ...]  # Likewise.
+  noise: np.ndarray  # `[A]` standard deviation of the exploration.
 
 
 def play(

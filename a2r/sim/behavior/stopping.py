@@ -27,31 +27,19 @@ _CONFIG = ppo.PPOConfig(num_iterations=1, init_std=0.3, learning_rate=5e-4)
 
 
 class Evaluation(NamedTuple):
-  """How a policy does in one environment.
+  """How a policy does in one environment."""
 
-  Attributes:
-    success: share of the episodes.
-    failing: mean shaped reward of a timestep of failures, 0 if none fails.
-    approach: nearest that the hand came to where it would touch, meters, mean.
-  """
-
-  success: float
-  failing: float
-  approach: float
+  success: float  # Share of the episodes.
+  failing: float  # Mean shaped reward of a timestep of failures, 0 if none.
+  approach: float  # Meters from where the hand would touch, at best, mean.
 
 
 class EarlyStopped(NamedTuple):
-  """A policy at its stop.
+  """A policy at its stop."""
 
-  Attributes:
-    policy: its weights.
-    env_steps: played in training.
-    evaluation: in the first of `LAYOUTS`.
-  """
-
-  policy: stopped.Policy
-  env_steps: int
-  evaluation: Evaluation
+  policy: stopped.Policy  # Its weights.
+  env_steps: int  # Played in training.
+  evaluation: Evaluation  # In the first of `LAYOUTS`.
 
 
 def train(

@@ -94,38 +94,24 @@ def from_span(rng, span, shape=()):
 
 @struct.dataclass
 class View:
-  """Where a camera stands, relative to what it looks at.
+  """Where a camera stands, relative to what it looks at."""
 
-  Attributes:
-    azimuth, elevation: `[]` radians, from the table's front and from level.
-    distance: `[]` at least.
-    fovy: `[]` degrees.
-    roll: `[]` radians.
-  """
-
-  azimuth: jax.Array
-  elevation: jax.Array
-  distance: jax.Array
-  fovy: jax.Array
-  roll: jax.Array
+  azimuth: jax.Array  # `[]` radians from the table's front.
+  elevation: jax.Array  # `[]` radians from level.
+  distance: jax.Array  # `[]` at least.
+  fovy: jax.Array  # `[]` degrees.
+  roll: jax.Array  # `[]` radians.
 
 
 @struct.dataclass
 class Colors:
-  """Colors of a scene, RGB in [0, 1].
+  """Colors of a scene, RGB in [0, 1]."""
 
-  Attributes:
-    paint: `[10, 3]` of things and fixtures; see `SUBJECT_PAINTS`.
-    skin, table: `[3]`.
-    grain: `[]` strength of the pattern on table and floor.
-    table_half: `[2]` half sizes of the table.
-  """
-
-  paint: jax.Array
-  skin: jax.Array
-  table: jax.Array
-  grain: jax.Array
-  table_half: jax.Array
+  paint: jax.Array  # `[10, 3]` of things and fixtures; see `SUBJECT_PAINTS`.
+  skin: jax.Array  # `[3]`.
+  table: jax.Array  # `[3]`.
+  grain: jax.Array  # `[]` strength of the pattern on table and floor.
+  table_half: jax.Array  # `[2]` half sizes of the table.
 
 
 def sample_view(rng, spans) -> View:

@@ -15,20 +15,13 @@ from a2r.sim.rendering import geometry
 
 @struct.dataclass
 class Poses:
-  """Where everything is that may move.
+  """Where everything is that may move."""
 
-  Attributes:
-    opener, faucet: `[]` how far it is open, and turned in radians.
-    center: `[3, 3]` of the things.
-    rotation: `[3, 3, 3]` of the things.
-    fingertip: `[3]`.
-  """
-
-  opener: jax.Array
-  faucet: jax.Array
-  center: jax.Array
-  rotation: jax.Array
-  fingertip: jax.Array
+  opener: jax.Array  # `[]` how far it is open.
+  faucet: jax.Array  # `[]` how far it is turned in radians.
+  center: jax.Array  # `[3, 3]` of the things.
+  rotation: jax.Array  # `[3, 3, 3]` of the things.
+  fingertip: jax.Array  # `[3]`.
 
 
 def motion(row: templates.Template, scene: scenes.Scene, time) -> Poses:

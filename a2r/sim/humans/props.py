@@ -38,15 +38,10 @@ HALF_HEIGHT = np.maximum.reduce([_CYLINDERS[:, 1], _BOXES[:, 2], _ROUND])
 
 
 class Part(NamedTuple):
-  """One shape.
+  """One shape."""
 
-  Attributes:
-    kind: its static type.
-    geom: all else, `Geoms` without G.
-  """
-
-  kind: int
-  geom: geometry.Geoms
+  kind: int  # Its static type.
+  geom: geometry.Geoms  # All else, `Geoms` without G.
 
 
 def assemble(parts) -> batches.Layer:

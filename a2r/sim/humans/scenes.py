@@ -31,117 +31,71 @@ _PLACES = np.array(
 
 @struct.dataclass
 class Things:
-  """What is in a scene, and how large.
+  """What is in a scene, and how large."""
 
-  Attributes:
-    kinds: `[3]` indices into `props.THINGS`: subject, partner, a third.
-    scale: `[3]` their sizes, relative to those of `props`.
-    radius, half_height: `[3]` in meters.
-    fixture_scale: `[2]` sizes of the opener and the faucet.
-    is_drawer: `[]` whether the opener is a drawer, else a box with a lid.
-    wanted: `[5]` who is in the picture if there is room; as `Scene.present`.
-    nouns: `[2]` indices into `NOUNS` in the order of the caption.
-  """
-
-  kinds: jax.Array
-  scale: jax.Array
-  radius: jax.Array
-  half_height: jax.Array
-  fixture_scale: jax.Array
-  is_drawer: jax.Array
-  wanted: jax.Array
-  nouns: jax.Array
+  kinds: jax.Array  # `[3]` in `props.THINGS`: subject, partner, a third.
+  scale: jax.Array  # `[3]` their sizes, relative to those of `props`.
+  radius: jax.Array  # `[3]` in meters.
+  half_height: jax.Array  # `[3]` in meters.
+  fixture_scale: jax.Array  # `[2]` sizes of the opener and the faucet.
+  is_drawer: jax.Array  # `[]` the opener is one, else a box with a lid.
+  wanted: jax.Array  # `[5]` as `Scene.present`, if there is room.
+  nouns: jax.Array  # `[2]` indices into `NOUNS` in the order of the caption.
 
 
 @struct.dataclass
 class Arm:
-  """The arm and when it acts; times are shares of the clip.
+  """The arm and when it acts; times are shares of the clip."""
 
-  Attributes:
-    root: `[3]` where it comes from.
-    width: `[]` relative to a grown-up's.
-    spread: `[]` opening between thumb and fingers.
-    begin, end: `[]` when what it does begins and ends.
-    leaves: `[]` whether it goes away then.
-    miss: `[]` how far off it stays where it only pretends.
-  """
-
-  root: jax.Array
-  width: jax.Array
-  spread: jax.Array
-  begin: jax.Array
-  end: jax.Array
-  leaves: jax.Array
-  miss: jax.Array
+  root: jax.Array  # `[3]` where it comes from.
+  width: jax.Array  # `[]` relative to a grown-up's.
+  spread: jax.Array  # `[]` opening between thumb and fingers.
+  begin: jax.Array  # `[]` when what it does begins.
+  end: jax.Array  # `[]` when it ends.
+  leaves: jax.Array  # `[]` whether it goes away then.
+  miss: jax.Array  # `[]` how far off it stays where it only pretends.
 
 
 @struct.dataclass
 class Layout:
-  """Where everything stands before anybody acts.
+  """Where everything stands before anybody acts."""
 
-  Attributes:
-    opener_at, faucet_at: `[3]` the feet of the fixtures.
-    opener_yaw, faucet_yaw: `[]` about z.
-    idle_state: `[2]` how far fixtures are open or turned that nobody acts on.
-    things_at: `[3, 2]` on the table.
-    thing_yaw: `[3]` about z.
-    foot: `[]` height of what the subject ends up on.
-    line: `[2]` unit vector that the path's fourth coordinate follows.
-  """
-
-  opener_at: jax.Array
-  faucet_at: jax.Array
-  opener_yaw: jax.Array
-  faucet_yaw: jax.Array
-  idle_state: jax.Array
-  things_at: jax.Array
-  thing_yaw: jax.Array
-  foot: jax.Array
-  line: jax.Array
+  opener_at: jax.Array  # `[3]` its foot.
+  faucet_at: jax.Array  # `[3]` its foot.
+  opener_yaw: jax.Array  # `[]` about z.
+  faucet_yaw: jax.Array  # `[]` about z.
+  idle_state: jax.Array  # `[2]` how far fixtures are open that nobody acts on.
+  things_at: jax.Array  # `[3, 2]` on the table.
+  thing_yaw: jax.Array  # `[3]` about z.
+  foot: jax.Array  # `[]` height of what the subject ends up on.
+  line: jax.Array  # `[2]` unit vector of the path's fourth coordinate.
 
 
 @struct.dataclass
 class Action:
-  """What is done to the subject.
+  """What is done to the subject."""
 
-  Attributes:
-    path: `[3, 3]` key poses relative to its place.
-    state: `[2]` of a fixture at the start and at the end.
-    turn: `[]` radians that the faucet's state of 1 stands for.
-    reach: `[]` length of the faucet's handle.
-    away: `[3]` where the hand waits, relative to what it will touch.
-  """
-
-  path: jax.Array
-  state: jax.Array
-  turn: jax.Array
-  reach: jax.Array
-  away: jax.Array
+  path: jax.Array  # `[3, 3]` key poses relative to its place.
+  state: jax.Array  # `[2]` of a fixture at the start and at the end.
+  turn: jax.Array  # `[]` radians that the faucet's state of 1 stands for.
+  reach: jax.Array  # `[]` length of the faucet's handle.
+  away: jax.Array  # `[3]` where the hand waits, from what it will touch.
 
 
 @struct.dataclass
 class Scene:
-  """Everything about a clip that does not change with time.
+  """Everything about a clip that does not change with time."""
 
-  Attributes:
-    view: where the camera stands, as drawn.
-    things, arm, layout, action, colors: what is in it.
-    camera: the camera itself.
-    light: what lights it.
-    present: `[5]` who is in the picture: opener, faucet, things.
-    color: `[]` index into `looks.COLORS` of what the caption names first.
-  """
-
-  view: looks.View
-  things: Things
-  arm: Arm
-  layout: Layout
-  action: Action
-  colors: looks.Colors
-  camera: cameras.Camera
-  light: material.Light
-  present: jax.Array
-  color: jax.Array
+  view: looks.View  # Where the camera stands, as drawn.
+  things: Things  # What is there, and how large.
+  arm: Arm  # The arm and when it acts.
+  layout: Layout  # Where everything stands.
+  action: Action  # What is done.
+  colors: looks.Colors  # Of all of it.
+  camera: cameras.Camera  # The camera itself.
+  light: material.Light  # What lights it.
+  present: jax.Array  # `[5]` who is in the picture: opener, faucet, things.
+  color: jax.Array  # `[]` in `looks.COLORS`, of what the caption names first.
 
 
 def _column(name):

@@ -26,15 +26,10 @@ _STEPS = 2.0**14  # Of a brightness of 1.
 
 @flax.struct.dataclass
 class Layer:
-  """Parts that stand still, or that move.
-
-  Attributes:
-    types: static types, ascending; at most 31.
-    geoms: `[B, T, G, ...]`, T = 1 for what stands still.
-  """
+  """At most 31 parts that stand still, or that move; their types ascend."""
 
   types: tuple[int, ...] = flax.struct.field(pytree_node=False)
-  geoms: geometry.Geoms
+  geoms: geometry.Geoms  # `[B, T, G, ...]`, T = 1 for what stands still.
 
 
 def draw(

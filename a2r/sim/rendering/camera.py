@@ -13,17 +13,11 @@ from a2r.sim.rendering import geometry
 
 @flax.struct.dataclass
 class Camera:
-  """A pinhole camera.
+  """A pinhole camera."""
 
-  Attributes:
-    position: `[3]` in world coordinates.
-    rotation: `[3, 3]`, columns right, up and backward.
-    fovy: `[]` vertical field of view in degrees.
-  """
-
-  position: jax.Array
-  rotation: jax.Array
-  fovy: jax.Array
+  position: jax.Array  # `[3]` in world coordinates.
+  rotation: jax.Array  # `[3, 3]`, columns right, up and backward.
+  fovy: jax.Array  # `[]` vertical field of view in degrees.
 
 
 def look_at(position: jax.Array, target: jax.Array, roll=0.0) -> jax.Array:

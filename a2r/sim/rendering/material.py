@@ -9,23 +9,14 @@ SHININESS = 32
 
 @flax.struct.dataclass
 class Light:
-  """One directional light, a headlight at the camera, and the sky.
+  """One directional light, a headlight at the camera, and the sky."""
 
-  Attributes:
-    direction: `[3]` unit vector along which the light travels.
-    ambient: `[]` share of color seen without any light.
-    headlight: `[]` strength of the light at the camera.
-    diffuse: `[]` strength of the directional light, which casts shadows.
-    sky: `[3]` color where no ray hits.
-    specular: `[]` strength of the directional light's highlights.
-  """
-
-  direction: jax.Array
-  ambient: jax.Array
-  headlight: jax.Array
-  diffuse: jax.Array
-  sky: jax.Array
-  specular: jax.Array | float = 0.0
+  direction: jax.Array  # `[3]` unit vector along which the light travels.
+  ambient: jax.Array  # `[]` share of color seen without any light.
+  headlight: jax.Array  # `[]` strength of the light at the camera.
+  diffuse: jax.Array  # `[]` of the directional light, which casts shadows.
+  sky: jax.Array  # `[3]` color where no ray hits.
+  specular: jax.Array | float = 0.0  # `[]` of its highlights.
 
 
 def highlight(light: Light, normal, view):

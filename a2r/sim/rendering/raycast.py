@@ -30,41 +30,24 @@ _LIFT = 1e-3  # Meters: shadow rays start off the surface.
 
 
 class View(NamedTuple):
-  """A camera's rays and the light, in coordinates of one's choice.
+  """A camera's rays and the light, in coordinates of one's choice."""
 
-  Attributes:
-    origin: where the camera is, three.
-    rays: three of `[..., P]`; of length 1 along the viewing axis.
-    squared: `[..., P]` their squared lengths.
-    shortness: `[..., P]` one over their lengths.
-    sun: `[3, 3, ...]` from `light_frame`, of so many dimensions that it
-      broadcasts to P.
-    opaque_one: `[]` int32 1, which XLA must not know; see `materialize`.
-  """
-
-  origin: jax.Array | tuple
-  rays: jax.Array | tuple
-  squared: jax.Array
-  shortness: jax.Array
-  sun: jax.Array
-  opaque_one: jax.Array
+  origin: jax.Array | tuple  # Where the camera is, three.
+  rays: jax.Array | tuple  # Three of `[..., P]`, 1 along the viewing axis.
+  squared: jax.Array  # `[..., P]` their squared lengths.
+  shortness: jax.Array  # `[..., P]` one over their lengths.
+  sun: jax.Array  # `[3, 3, ...]` from `light_frame`, broadcasts to P.
+  opaque_one: jax.Array  # `[]` int32 1, unknown to XLA; see `materialize`.
 
 
 @flax.struct.dataclass
 class Traced:
-  """What the rays of a picture meet.
+  """What the rays of a picture meet."""
 
-  Attributes:
-    depth: `[..., P]` meters along the viewing axis, 1e10 where nothing is hit.
-    segment: `[..., P]` int32 index of the shape, -1 where nothing is hit.
-    shade: `[3, ..., P]` color without the directional light.
-    sun: `[3, ..., P]` what that light adds.
-  """
-
-  depth: jax.Array
-  segment: jax.Array
-  shade: jax.Array
-  sun: jax.Array
+  depth: jax.Array  # `[..., P]` meters along the viewing axis; 1e10: nothing.
+  segment: jax.Array  # `[..., P]` int32 index of the shape; -1: nothing.
+  shade: jax.Array  # `[3, ..., P]` color without the directional light.
+  sun: jax.Array  # `[3, ..., P]` what that light adds.
 
   @property
   def color(self) -> jax.Array:
@@ -74,24 +57,14 @@ class Traced:
 
 @flax.struct.dataclass
 class Backdrop:
-  """What a fixed camera sees of all that stands still.
+  """What a fixed camera sees of all that stands still."""
 
-  Attributes:
-    camera: where it is seen from.
-    light: what lights it.
-    rays: `[3, P]` in the world; of length 1 along the viewing axis.
-    squared: `[P]` their squared lengths.
-    shortness: `[P]` one over their lengths.
-    traced: what they meet, `[P]`, and its colors where nothing moving is in
-      the light's way.
-  """
-
-  camera: cameras.Camera
-  light: material.Light
-  rays: jax.Array
-  squared: jax.Array
-  shortness: jax.Array
-  traced: Traced
+  camera: cameras.Camera  # Where it is seen from.
+  light: material.Light  # What lights it.
+  rays: jax.Array  # `[3, P]` in the world; of length 1 along the viewing axis.
+  squared: jax.Array  # `[P]` their squared lengths.
+  shortness: jax.Array  # `[P]` one over their lengths.
+  traced: Traced  # `[P]`, colors as if nothing moving were in the light.
 
 
 def make_backdrop(

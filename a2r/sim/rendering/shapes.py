@@ -29,21 +29,14 @@ class Shapes(NamedTuple):
   """Shapes and the camera that sees them, in coordinates of one's choice.
 
   Components come first, room for pixels last.
-
-  Attributes:
-    center, size: `[3, ..., G, 1]`.
-    rotation: `[3, 3, ..., G, 1]`.
-    local: `[3, ..., G, 1]` the camera in the shape's frame.
-    across: `[3, ..., G, 1]` the camera from the shape's z axis.
-    rest: `[..., G, 1]` its square, less the squared radius.
   """
 
-  center: jax.Array
-  size: jax.Array
-  rotation: jax.Array
-  local: jax.Array
-  across: jax.Array
-  rest: jax.Array
+  center: jax.Array  # `[3, ..., G, 1]`.
+  size: jax.Array  # `[3, ..., G, 1]`.
+  rotation: jax.Array  # `[3, 3, ..., G, 1]`.
+  local: jax.Array  # `[3, ..., G, 1]` the camera in the shape's frame.
+  across: jax.Array  # `[3, ..., G, 1]` the camera from the shape's z axis.
+  rest: jax.Array  # `[..., G, 1]` its square, less the squared radius.
 
   def at(self, index: int) -> "Shapes":
     """Returns one shape: the same without G."""

@@ -27,37 +27,25 @@ _CALL = 64  # Pictures of one call of `draw_frames`.
 
 
 class VisibleGeoms(NamedTuple):
-  """Which shapes are drawn; the same in all environments.
+  """Which shapes are drawn; the same in all environments."""
 
-  Attributes:
-    moving, still, casters: rows in the model, each in ascending order of type.
-    types, still_types, caster_types: their types, static.
-  """
-
-  moving: np.ndarray
-  still: np.ndarray
-  casters: np.ndarray
-  types: tuple[int, ...]
-  still_types: tuple[int, ...]
-  caster_types: tuple[int, ...]
+  moving: np.ndarray  # Rows in the model, ascending by type.
+  still: np.ndarray  # Likewise.
+  casters: np.ndarray  # Likewise.
+  types: tuple[int, ...]  # Of the moving, static.
+  still_types: tuple[int, ...]  # Of the still.
+  caster_types: tuple[int, ...]  # Of the casters.
 
 
 @flax.struct.dataclass
 class Scenery:
-  """What is drawn of one environment at one size: everything but the poses.
+  """What is drawn of one environment at one size: everything but the poses."""
 
-  Attributes:
-    backdrop: all that stands still.
-    size, rgb: `[G, 3]` of the moving shapes, as in `geometry.Geoms`.
-    shine: `[G]` likewise.
-    casters: the still shapes that throw shadows on moving ones.
-  """
-
-  backdrop: raycast.Backdrop
-  size: jax.Array
-  rgb: jax.Array
-  shine: jax.Array
-  casters: geometry.Geoms
+  backdrop: raycast.Backdrop  # All that stands still.
+  size: jax.Array  # `[G, 3]` of the moving shapes, as in `geometry.Geoms`.
+  rgb: jax.Array  # `[G, 3]` likewise.
+  shine: jax.Array  # `[G]` likewise.
+  casters: geometry.Geoms  # The still shapes that throw shadows on moving ones.
 
 
 @functools.cache

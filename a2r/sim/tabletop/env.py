@@ -42,40 +42,24 @@ REWARDS = ("sparse", "shaped")
 
 @flax.struct.dataclass
 class EnvParams:
-  """An environment and a task as arrays.
+  """An environment and a task as arrays."""
 
-  Attributes:
-    fixtures: `[3, 3]` places of drawer, coffee machine and faucet, meters.
-    start: the state that an episode starts from.
-    noise: `[]` meters, the mug starts up to that far off in x and in y.
-    task: `[]` int, index in `sim.TASKS`.
-    scenery: what is drawn.
-  """
-
-  fixtures: jax.Array
-  start: episodes.SimState
-  noise: jax.Array
-  task: jax.Array
-  scenery: drawing.Scenery
+  fixtures: jax.Array  # `[3, 3]` places of drawer, coffee machine, faucet.
+  start: episodes.SimState  # The state that an episode starts from.
+  noise: jax.Array  # `[]` meters, how far off the mug starts in x and y.
+  task: jax.Array  # `[]` int, index in `sim.TASKS`.
+  scenery: drawing.Scenery  # What is drawn.
 
 
 @dataclasses.dataclass(frozen=True)
 class EnvConfig:
-  """What a compiled program depends on.
+  """What a compiled program depends on."""
 
-  Attributes:
-    engine: 'c' or 'mjx'.
-    model: C's model; None with MJX, whose program serves all environments.
-    image_size: H = W of pictures in pixels.
-    samples: rays per pixel in each direction.
-    reward: 'sparse' or 'shaped'.
-  """
-
-  engine: str
-  model: physics_lib.Model | None
-  image_size: int
-  samples: int
-  reward: str
+  engine: str  # 'c' or 'mjx'.
+  model: physics_lib.Model | None  # C's; None with MJX: one program for all.
+  image_size: int  # H = W of pictures in pixels.
+  samples: int  # Rays per pixel in each direction.
+  reward: str  # 'sparse' or 'shaped'.
 
 
 class Tabletop(base.Env):

@@ -18,19 +18,12 @@ LOW_DIM_SIZE = 13
 
 @flax.struct.dataclass
 class SimState:
-  """All that a control step reads and changes.
+  """All that a control step reads and changes."""
 
-  Attributes:
-    qpos: `[nq]` joint positions.
-    qvel: `[nv]` joint velocities.
-    mocap: `[3]` position of the mocap body.
-    hand: `[3]` position of the hand, a function of `qpos`.
-  """
-
-  qpos: jax.Array
-  qvel: jax.Array
-  mocap: jax.Array
-  hand: jax.Array
+  qpos: jax.Array  # `[nq]` joint positions.
+  qvel: jax.Array  # `[nv]` joint velocities.
+  mocap: jax.Array  # `[3]` position of the mocap body.
+  hand: jax.Array  # `[3]` position of the hand, a function of `qpos`.
 
 
 @flax.struct.dataclass

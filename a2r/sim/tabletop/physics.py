@@ -36,19 +36,13 @@ _SETTLE_STEPS = 100
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Model:
-  """A placed tabletop and the state that every episode starts from.
+  """A placed tabletop and the state that every episode starts from."""
 
-  Attributes:
-    variant: the environment.
-    mj: its compiled model.
-    qpos, qvel, hand: `[nq]`, `[nv]`, `[3]` float32 at the start.
-  """
-
-  variant: variants.Variant
-  mj: mujoco.MjModel
-  qpos: np.ndarray
-  qvel: np.ndarray
-  hand: np.ndarray
+  variant: variants.Variant  # The environment.
+  mj: mujoco.MjModel  # Its compiled model.
+  qpos: np.ndarray  # `[nq]` float32 at the start.
+  qvel: np.ndarray  # `[nv]` likewise.
+  hand: np.ndarray  # `[3]` likewise.
 
   @functools.cached_property
   def fixtures(self) -> np.ndarray:

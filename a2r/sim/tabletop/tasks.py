@@ -37,25 +37,15 @@ _EPS = 1e-12  # Square meters: the gradient of a length is finite at zero.
 
 @dataclasses.dataclass
 class Stroke:
-  """One deliberate motion of the hand; points are `[3]` in meters.
+  """One deliberate motion of the hand; points are `[3]` in meters."""
 
-  Attributes:
-    via: points passed on the way.
-    ready: where the act begins, clear of the object.
-    touch: where the fingers meet the object.
-    end: where the act ends.
-    leave: displacement with which the hand clears the object afterwards.
-    gripper: -1 open or 1 closed.
-    aside: displacement that makes the stroke miss sideways.
-  """
-
-  via: list
-  ready: np.ndarray
-  touch: np.ndarray
-  end: np.ndarray
-  leave: np.ndarray
-  gripper: float
-  aside: np.ndarray
+  via: list  # Points passed on the way.
+  ready: np.ndarray  # Where the act begins, clear of the object.
+  touch: np.ndarray  # Where the fingers meet the object.
+  end: np.ndarray  # Where the act ends.
+  leave: np.ndarray  # Displacement that clears the object afterwards.
+  gripper: float  # -1 open or 1 closed.
+  aside: np.ndarray  # Displacement that makes the stroke miss sideways.
 
 
 @dataclasses.dataclass(frozen=True)

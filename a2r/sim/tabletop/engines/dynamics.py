@@ -30,23 +30,14 @@ _FULL = ((0, 3, 4), (3, 1, 5), (4, 5, 2))
 
 
 class Smooth(NamedTuple):
-  """Everything about a state that contacts do not change.
+  """Everything about a state that contacts do not change."""
 
-  Attributes:
-    center: `[N, 3]` centers of mass of the subtrees.
-    motion: `[V, 6]` unit motion of each degree of freedom (MuJoCo's cdof).
-    motion_dot: `[V, 6]` its change in time, times no velocity (cdof_dot).
-    velocity: `[N, 6]` of the bodies (cvel).
-    inertia: `[V, V]` the joint-space inertia matrix.
-    force: `[V]` passive minus bias forces.
-  """
-
-  center: jax.Array
-  motion: jax.Array
-  motion_dot: jax.Array
-  velocity: jax.Array
-  inertia: jax.Array
-  force: jax.Array
+  center: jax.Array  # `[N, 3]` centers of mass of the subtrees.
+  motion: jax.Array  # `[V, 6]` unit motion of each dof (MuJoCo's cdof).
+  motion_dot: jax.Array  # `[V, 6]` its change, times no velocity (cdof_dot).
+  velocity: jax.Array  # `[N, 6]` of the bodies (cvel).
+  inertia: jax.Array  # `[V, V]` the joint-space inertia matrix.
+  force: jax.Array  # `[V]` passive minus bias forces.
 
 
 def smooth(

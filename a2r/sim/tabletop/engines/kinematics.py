@@ -18,42 +18,26 @@ FREE, SLIDE, HINGE = 0, 2, 3
 
 
 class Poses(NamedTuple):
-  """Where everything is.
+  """Where everything is."""
 
-  Attributes:
-    position, rotation: `[N, 3]`, `[N, 3, 3]` of the bodies.
-    anchor, axis: `[J, 3]` of the joints, in the world.
-  """
-
-  position: jax.Array
-  rotation: jax.Array
-  anchor: jax.Array
-  axis: jax.Array
+  position: jax.Array  # `[N, 3]` of the bodies.
+  rotation: jax.Array  # `[N, 3, 3]` of the bodies.
+  anchor: jax.Array  # `[J, 3]` of the joints, in the world.
+  axis: jax.Array  # `[J, 3]` of the joints, in the world.
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Tree:
-  """Constants of a compiled model.
+  """Constants of a compiled model."""
 
-  Attributes:
-    model: the model; its bodies' places may be replaced, not its tree.
-    turn: `[N, 3, 3]` rotation of each body in its parent.
-    inner: `[N, 3, 3]` rotation of each body's inertia in the body.
-    shape: `[G, 3, 3]` rotation of each geom in its body.
-    below: `[N, N]` 1 where the column is in the row's subtree.
-    moved: `[N, V]` 1 where the degree of freedom moves the body.
-    before: `[V, V]` 1 where the column moves the row's axis.
-    reach: `[V, V]` 1 where the column is the row or one it hangs on.
-  """
-
-  model: mujoco.MjModel
-  turn: np.ndarray
-  inner: np.ndarray
-  shape: np.ndarray
-  below: np.ndarray
-  moved: np.ndarray
-  before: np.ndarray
-  reach: np.ndarray
+  model: mujoco.MjModel  # Its bodies' places may be replaced, not its tree.
+  turn: np.ndarray  # `[N, 3, 3]` rotation of each body in its parent.
+  inner: np.ndarray  # `[N, 3, 3]` rotation of each body's inertia in the body.
+  shape: np.ndarray  # `[G, 3, 3]` rotation of each geom in its body.
+  below: np.ndarray  # `[N, N]` 1 where the column is in the row's subtree.
+  moved: np.ndarray  # `[N, V]` 1 where the degree of freedom moves the body.
+  before: np.ndarray  # `[V, V]` 1 where the column moves the row's axis.
+  reach: np.ndarray  # `[V, V]` 1 where it is the row, or moves it.
 
 
 def make_tree(model: mujoco.MjModel) -> Tree:
