@@ -17,7 +17,8 @@ import numpy as np
 
 from a2r.core import checks, images
 from a2r.sim.behavior import policies
-from a2r.sim.tabletop import drawing, episodes, physics, tasks, variants
+from a2r.sim.tabletop import drawing, episodes, tasks, variants
+from a2r.sim.tabletop import physics as physics_lib
 
 # Uniformly random actions; such actions held for a while; and `policies`.
 PLAY_SOURCES = ("uniform", "held", *policies.SOURCES)
@@ -69,7 +70,7 @@ def collect(
     ValueError: if wanted clips hardly ever come up.
   """
   tasks.get(task)
-  variants.get(environment)
+  model = physics_lib.load(environment)
   keys = [
     seed,
     variants.ENVIRONMENTS.index(environment),
@@ -85,17 +86,15 @@ def collect(
         f" {(environment, task, source, want)}"
       )
     draws = np.arange(num_drawn, num_drawn + _BATCH)
-    parts.append(
-      _simulate(environment, task, source, keys, draws, want, physics)
-    )
+    parts.append(_simulate(model, task, source, keys, draws, want, physics))
     num_found += len(parts[-1].seeds)
     num_drawn += _BATCH
   clips = jax.tree.map(lambda *x: np.concatenate(x)[:num_clips], *parts)
   stored = images.frame_indices(clips.states.shape[1], num_frames, "ends")
-  return clips.replace(
-    frames=_draw(environment, clips.qpos[:, stored], image_size, samples),
-    source=np.full(len(clips.seeds), source),
+  frames = drawing.draw_frames(
+    model, clips.qpos[:, stored], image_size=image_size, samples=samples
   )
+  return clips.replace(frames=frames, source=np.full(len(clips.seeds), source))
 
 
 def collect_play(
@@ -127,43 +126,42 @@ def collect_play(
     ValueError: a stride that does not divide the episode.
   """
   checks.one_of("source", source, PLAY_SOURCES, KeyError)
-  if stride < 1 or _NUM_STEPS % stride:
+  num_steps = physics_lib.NUM_STEPS
+  if stride < 1 or num_steps % stride:
     raise ValueError(
-      f"stride must divide the {_NUM_STEPS} steps of an episode, got {stride}"
+      f"stride must divide the {num_steps} steps of an episode, got {stride}"
     )
-  variants.get(environment)
+  model = physics_lib.load(environment)
   place = variants.ENVIRONMENTS.index(environment)
   number = PLAY_SOURCES.index(source)
   actions = [
-    _play_actions(environment, source, [seed, place, number, int(draw)])
+    _play_actions(model, source, [seed, place, number, int(draw)])
     for draw in draws
   ]
-  played = _roll_out(environment, np.concatenate(actions), physics)
-  shown = played.qpos[:, ::stride]
-  return played.replace(frames=_draw(environment, shown, image_size))
+  played = _roll_out(model, np.concatenate(actions), physics)
+  frames = drawing.draw_frames(
+    model, played.qpos[:, ::stride], image_size=image_size
+  )
+  return played.replace(frames=frames)
 
 
-_NUM_STEPS = physics.NUM_STEPS
-
-
-def _simulate(environment, task, source, keys, draws, want, engine):
+def _simulate(model, task, source, keys, draws, want, engine):
   """Keeps the wanted episodes of `draws`, their success read off the state."""
   seeds = [[*keys, int(draw)] for draw in draws]
-  played = _play(environment, task, source, seeds, engine)
+  played = _play(model, task, source, seeds, engine)
   wanted = np.ones(len(draws), bool) if want is None else played.success == want
   if source == "noise" and wanted.any():
     # The same seeds, thus the same actions without the noise. The batch keeps
     # its size, so that MJX compiles once.
-    clean = _play(environment, task, "expert", seeds, engine)
+    clean = _play(model, task, "expert", seeds, engine)
     wanted &= clean.success
   return jax.tree.map(lambda x: x[wanted], played.replace(seeds=draws))
 
 
-def _play(environment, task, source, seeds, engine):
+def _play(model, task, source, seeds, engine):
   """Plays the episodes of `seeds`, B lists of integers, and judges them."""
-  model = physics.load(environment)
   actions = policies.sample_batch(model, source, task, seeds)
-  played = _roll_out(environment, actions, engine)
+  played = _roll_out(model, actions, engine)
   success = _success(tasks.get(task).success)(played.states)
   return played.replace(success=np.asarray(success))
 
@@ -173,29 +171,19 @@ def _success(success_fn):
   return jax.jit(jax.vmap(success_fn))
 
 
-def _roll_out(environment, actions, engine):
-  model = physics.load(environment)
-  played = physics.rollout(model, actions, physics=engine)
+def _roll_out(model, actions, engine):
+  played = physics_lib.rollout(model, actions, physics=engine)
   return jax.tree.map(np.asarray, played)
 
 
-def _draw(environment, qpos, image_size, samples=1):
-  model = physics.load(environment)
-  return drawing.draw_frames(
-    model, qpos, image_size=image_size, samples=samples
-  )
-
-
-def _play_actions(environment, source, seed):
+def _play_actions(model, source, seed):
   """Returns actions `[1, 60, 5]` of one episode; `seed` is numbers."""
   if source in policies.SOURCES:
     # A stream of its own: the script's first draw must not follow the task.
     task = np.random.default_rng([*seed, 1]).choice(list(tasks.TASKS))
-    model = physics.load(environment)
     return policies.sample_batch(model, source, task, [seed])
   rng = np.random.default_rng(seed)
   actions = policies.uniform(rng)
   if source == "held":
-    step = np.arange(physics.NUM_STEPS)
-    actions = actions[step // rng.choice(_HOLDS)]
+    actions = actions[np.arange(len(actions)) // rng.choice(_HOLDS)]
   return actions[None]

@@ -80,7 +80,7 @@ def test_stopped_policies_play_their_own_task():
 def _stand_in(success_fn):
   """Plays nothing; (draw number, source) to the success of an episode."""
 
-  def play(environment, task, source, seeds, engine):
+  def play(model, task, source, seeds, engine):
     success = [success_fn(seed[-1], source) for seed in seeds]
     return episodes.Episodes(
       np.zeros((len(seeds), 61, 1)), success=np.array(success)
