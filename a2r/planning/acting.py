@@ -123,11 +123,12 @@ def run(
     for whole, part in zip((path, states), executed, strict=True):
       whole[:, step + 1 : last + 1] = part[:, 1:]
       whole[:, last:] = part[:, -1:]
+  outcomes = tasks.outcomes_many(states)
   return Trials(
     states=np.float32(states),
     qpos=np.float32(path),
     actions=np.concatenate(actions, axis=1),
-    success=np.asarray(_outcomes(states))[np.arange(len(task)), task],
+    success=np.asarray(outcomes)[np.arange(len(task)), task],
     values=np.stack(values, axis=1),
     frames=draw(path[:, timing.stored(num_frames)]) if num_frames else None,
   )
@@ -186,4 +187,3 @@ def _fold_in(rngs, index):
 
 
 _play_mjx = jax.jit(physics_lib.play_mjx)
-_outcomes = jax.jit(jax.vmap(tasks.outcomes))

@@ -133,14 +133,9 @@ class _PredictMjx:
     return base.Future(states, frames.reshape(*seen.shape[:2], *size))
 
 
-@functools.cache
-def _tree() -> kinematics.Tree:
-  return kinematics.make_tree(scene.make_contact_model())
-
-
 @jax.jit
 def _hands(places, qpos):
-  tree = _tree()
+  tree = kinematics.make_tree(scene.make_contact_model())
   poses = jax.vmap(
     lambda qpos: kinematics.body_poses(tree, places, qpos, jnp.zeros(3))
   )(qpos)

@@ -24,6 +24,7 @@ exploration and near-success:
 B is the batch.
 """
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -88,7 +89,8 @@ def noise(
   times = np.linspace(0, physics.NUM_STEPS, num_knots + 1)
   bend = _interpolate(knots, times)
   bend[1:] += rng.normal(0, _JITTER, bend[1:].shape)
-  return _actions(_mocap_path(clean) + bend, clean[0, 4])
+  path = itertools.accumulate(clean, physics.move_mocap, initial=_START)
+  return _actions(np.array(list(path)) + bend, clean[0, 4])
 
 
 def random(
@@ -214,14 +216,6 @@ def _interpolate(corners, times):
   share = np.clip(share, 0.0, 1.0)[:, None]
   ease = share * share * (3 - 2 * share)
   return corners[segment] * (1 - ease) + corners[segment + 1] * ease
-
-
-def _mocap_path(actions):
-  """Returns where the mocap goes, `[61, 3]`, with `actions` `[60, 5]`."""
-  path = [_START]
-  for action in actions:
-    path.append(physics.move_mocap(path[-1], action))
-  return np.array(path)
 
 
 def _actions(path, gripper):

@@ -376,10 +376,6 @@ def _check_count(what, value):
     raise ValueError(f"{what} must be a whole number above 0, got {value!r}")
 
 
-@functools.cache
-def _make(name, **options) -> tabletop.Tabletop:
-  """Makes the Brax environment; shared by all of these arguments."""
-  return tabletop.make(name, **options)
-
-
+# Shared by all of the same arguments.
+_make = functools.cache(tabletop.make)
 _keys = jax.jit(jax.vmap(jax.random.key))

@@ -98,14 +98,13 @@ def _play(config, params, policy, rngs, num_steps, pixels_every):
     actions=actions,
     obs=obs,
     reward=reward[:, 1:],
-    success=_outcomes(states)[:, params.task],
+    success=tasks.outcomes_many(states)[:, params.task],
     frames=frames,
   )
   return jax.tree.map(jnp.asarray, played)
 
 
 _play_jit = jax.jit(_play, static_argnums=(0, 4, 5))
-_outcomes = jax.jit(jax.vmap(tasks.outcomes))
 _fold_in = jax.vmap(jax.random.fold_in, in_axes=(None, 0))
 _fold_in_each = jax.jit(jax.vmap(jax.random.fold_in, in_axes=(0, None)))
 

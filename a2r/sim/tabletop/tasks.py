@@ -447,6 +447,9 @@ def outcomes(trajectory: jax.Array) -> jax.Array:
   return jnp.stack([task.success(trajectory) for task in TASKS.values()])
 
 
+outcomes_many = jax.jit(jax.vmap(outcomes))  # `[N, T+1, 13]` to `[N, 7]`.
+
+
 def cup_target_distance(trajectory: jax.Array, target) -> jax.Array:
   """Returns DVD's second measure of moving the cup, meters from a target.
 

@@ -34,7 +34,8 @@ def place(fixtures: jax.Array) -> jax.Array:
     fixtures: `[3, 3]` of the drawer, the coffee machine and the faucet.
   """
   places = jnp.asarray(_tree().model.body_pos, jnp.float32)
-  return places.at[_fixture_ids()].set(fixtures)
+  ids = np.array([_body(name) for name in scene.FIXTURES])
+  return places.at[ids].set(fixtures)
 
 
 def step(
@@ -67,7 +68,7 @@ def step(
   )
   qpos, qvel = control.stabilize(qpos, qvel, jnp)
   poses = jax.vmap(functools.partial(_poses, places))(qpos, mocap)
-  return qpos, qvel, poses.position[:, _hand_id()]
+  return qpos, qvel, poses.position[:, _body("hand")]
 
 
 def geom_poses(
@@ -89,21 +90,18 @@ def _substep(places, qpos, qvel, warmstart, mocap, gripper):
   Returns:
     The next `qpos` and `qvel`, and the acceleration to start the solver from.
   """
-  model, tree = _base_model(), _tree()
+  (model, data), tree, hand = _base(), _tree(), _body("hand")
   poses = _poses(places, qpos, mocap)
   smooth = dynamics.smooth(tree, poses, qpos, qvel)
-  hand_quat = kinematics.quaternion(poses.rotation[_hand_id()])
+  hand_quat = kinematics.quaternion(poses.rotation[hand])
   position, rotation = kinematics.geom_poses(tree, poses, slice(None))
-  data = _base_data()
+  quats = data.xquat.at[hand].set(hand_quat)
   data = data.replace(
     qpos=qpos,
     qvel=qvel,
     xpos=poses.position,
     xmat=poses.rotation,
-    xquat=data.xquat.at[_hand_id()]
-    .set(hand_quat)
-    .at[_mocap_id()]
-    .set(jnp.asarray(scene.HAND_QUAT)),
+    xquat=quats.at[_body("mocap")].set(jnp.asarray(scene.HAND_QUAT)),
     geom_xpos=position,
     geom_xmat=rotation,
     subtree_com=smooth.center,
@@ -155,7 +153,7 @@ def _weld_curvature(poses, smooth, qvel, hand_quat):
   mocap^-1 * hand, negated both. Their second derivatives without joint
   accelerations need the hand's velocity-product acceleration.
   """
-  hand = _hand_id()
+  hand = _body("hand")
   root = _tree().model.body_rootid[hand]
   twist = qvel[scene.ARM] @ smooth.motion_dot[scene.ARM]
   velocity = smooth.velocity[hand]
@@ -183,28 +181,12 @@ def _drawn_tree() -> kinematics.Tree:
   return kinematics.make_tree(scene.make_model())
 
 
-@functools.cache
-def _hand_id() -> int:
-  return _tree().model.body("hand").id
+def _body(name: str) -> int:
+  return _tree().model.body(name).id
 
 
 @functools.cache
-def _mocap_id() -> int:
-  return _tree().model.body("mocap").id
-
-
-@functools.cache
-def _fixture_ids() -> np.ndarray:
-  return np.array([_tree().model.body(name).id for name in scene.FIXTURES])
-
-
-@functools.cache
-def _base_model() -> mjx.Model:
+def _base() -> tuple[mjx.Model, mjx.Data]:
   with jax.ensure_compile_time_eval():
-    return mjx.put_model(_tree().model, impl="jax")
-
-
-@functools.cache
-def _base_data() -> mjx.Data:
-  with jax.ensure_compile_time_eval():
-    return mjx.make_data(_tree().model, impl="jax")
+    model = _tree().model
+    return mjx.put_model(model, impl="jax"), mjx.make_data(model, impl="jax")
