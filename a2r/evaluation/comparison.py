@@ -4,8 +4,8 @@
   comparison.write(record, "runs/figure3")
 
 `sets` are the `success.TrialSet`s that there are; what was not run is shown as
-such. `quality` is {method: `quality.quality`'s dict, or a list of them, one per
-seed}; where a method differs between columns, the key is 'method/column'.
+such. `quality` is {method: `quality.quality`'s dict of each seed}; where a
+method differs between columns, the key is 'method/column'.
 """
 
 import dataclasses
@@ -31,7 +31,7 @@ QUALITY_FILE = "quality-{}.png"
 
 def make_record(
   sets: Sequence[success.TrialSet],
-  quality: Mapping[str, Mapping | Sequence[Mapping]] | None,
+  quality: Mapping[str, Sequence[Mapping]],
   experiment: str,
   notes: Sequence[str] = (),
   *,
@@ -43,7 +43,7 @@ def make_record(
 
   Args:
     sets: what was run, [] at first.
-    quality: see the module's docstring; None or {} for none.
+    quality: see the module's docstring.
     experiment: 'figure3' or 'table1'.
     notes: what a reader of the figures must know, one line each.
     size: 'small', 'smoke' or 'paper': which data and networks were trained.
@@ -91,11 +91,7 @@ def make_record(
     "margins": margins(rows),
     "differs": paper.differences(sets, size),
     "notes": [*notes],
-    "quality": {
-      method: [value] if isinstance(value, Mapping) else list(value)
-      for method, value in (quality or {}).items()
-      if value
-    },
+    "quality": dict(quality),
     "cells": [dataclasses.asdict(trials) for trials in sets],
     "command": command,
     **report.provenance(),

@@ -244,16 +244,9 @@ def page(workdir: str | pathlib.Path) -> str:
     "curves": _base64(figures.training_curves(metrics)),
   }
   if result:
-    made = [
-      f"seed {record['seed']}",
-      record["date"],
-      "{num_devices} x {device}".format(**record["machine"]),
-      f"jax {record['versions'].get('jax', '?')}",
-      f"commit {record['commit']}" if record["commit"] else "no commit",
-    ]
     details = {key: record[key] for key in ("backbone", "versions", "machine")}
     values |= {
-      "headline": " · ".join(made),
+      "record": record,
       "form_line": forms.explain(result),
       "tables": all_tables(result),
       "details": json.dumps(details, indent=2),

@@ -20,7 +20,6 @@ from a2r.models.fitvid import fitvid
 # A pixel has changed if one of its colors differs by more from now.
 MOVED = 0.05
 _CHUNK = 64
-METRICS = ("psnr", "ssim", "psnr_moved")
 
 
 class Result(NamedTuple):
@@ -150,18 +149,12 @@ def _measure(last, future, predicted):
 def table(result: Result) -> tables.Table:
   """Returns the figures, a row per horizon."""
   header = ["steps", "moved"]
-  rows = [
-    [steps, f"{moved:.1%}"]
-    for steps, moved in zip(result.horizons, result.moved, strict=True)
-  ]
-  for name in METRICS:
-    header += [name, "copy"]
-    digits = 3 if name == "ssim" else 2
-    for row, *pair in zip(
-      rows, result.model[name], result.copy_last[name], strict=True
-    ):
-      row += [f"{value:.{digits}f}" for value in pair]
-  return tables.Table("", header, rows)
+  columns = [result.horizons, [f"{moved:.1%}" for moved in result.moved]]
+  for name, digits in {"psnr": 2, "ssim": 3, "psnr_moved": 2}.items():
+    for title, part in ((name, result.model), ("copy", result.copy_last)):
+      header.append(title)
+      columns.append([f"{value:.{digits}f}" for value in part[name]])
+  return tables.Table("", header, list(map(list, zip(*columns, strict=True))))
 
 
 def typical(result: Result, num: int) -> np.ndarray:

@@ -54,7 +54,7 @@ def make_quality():
   }
 
 
-def make_record(sets, quality=None, experiment="table1", *notes, **changes):
+def make_record(sets, quality=(), experiment="table1", *notes, **changes):
   return comparison.make_record(sets, quality, experiment, notes, **changes)
 
 
@@ -153,7 +153,7 @@ def test_random_actions_stand_beside_every_dynamics(own):
 def test_files(tmp_path):
   sets = make_sets(RATES)
   sets += make_sets({("adapt2reward", "plus6"): 65})[:1]
-  result = {"adapt2reward/plus3": make_quality(), "dvd": [make_quality()] * 2}
+  result = {"adapt2reward/plus3": [make_quality()], "dvd": [make_quality()] * 2}
   record = make_record(
     sets, result, "table1", "A note.", tasks=TASKS, command="cmd"
   )
@@ -187,7 +187,7 @@ def test_files(tmp_path):
 
 
 def test_quality_is_drawn_anew_where_it_changed_alone(tmp_path, monkeypatch):
-  path, quality = tmp_path / "quality-dvd.png", {"dvd": make_quality()}
+  path, quality = tmp_path / "quality-dvd.png", {"dvd": [make_quality()]}
   monkeypatch.setattr(figures, "success_rates", lambda _: None)
 
   def write():
@@ -197,7 +197,7 @@ def test_quality_is_drawn_anew_where_it_changed_alone(tmp_path, monkeypatch):
   path.write_bytes(b"as it was")
   write()
   assert path.read_bytes() == b"as it was"
-  quality["dvd"]["confusion"][TRAIN]["share"] = [[0.5, 0.5]]
+  quality["dvd"][0]["confusion"][TRAIN]["share"] = [[0.5, 0.5]]
 
   def die(*_):
     raise KeyboardInterrupt

@@ -130,6 +130,7 @@ def test_page_holds_everything(tmp_path):
   assert '<th>environment</th><th class="number">successes</th>' in text
   assert '<td>tabletop/train</td><td class="number">40</td>' in text
   assert "data:image/png;base64," in text and "data:image/svg+xml" in text
+  assert "seed 3 · 2" in text and " · jax 0." in text
   assert "&lt;b&gt;" in text and "<b>" not in text
   assert "http" not in text.split("<body>")[0]
 
