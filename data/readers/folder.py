@@ -13,7 +13,6 @@ the manifest, or absolute. Without a manifest, folders tell as much:
 
 import dataclasses
 import pathlib
-from collections.abc import Sequence
 from typing import Any
 
 from data import video
@@ -22,7 +21,7 @@ from data.records import Record
 
 _REQUIRED = ("video", "instruction", "success")
 _OPTIONAL = ("task", "template", "environment", "source")
-_OUTCOMES = {"success": True, "failure": False}
+_OUTCOMES = ("success", "failure")
 _MANIFESTS = (".csv", ".jsonl")
 _SUFFIXES = (".mp4", ".webm", ".mkv", ".mov", ".avi", ".m4v", ".gif")
 # A video file and all that is known of its clip but the pictures.
@@ -69,32 +68,14 @@ def load_manifest(path: str | pathlib.Path) -> list[Entry]:
   """
   path = pathlib.Path(path).expanduser()
   if path.is_dir():
-    return _load_folder(path)
-  if not path.is_file():
-    raise ValueError(f"{path}: no such manifest")
-  suffix = path.suffix.lower()
-  if suffix not in _MANIFESTS:
-    raise ValueError(f"{path}: a manifest is one of {list(_MANIFESTS)}")
-  if suffix == ".jsonl":
-    rows = list(base.json_lines(path))
-    for line, row in rows:
-      _check_columns(path, line, row)
+    root, rows = path, _folder_rows(path)
   else:
-    columns, rows = base.csv_rows(path)
-    _check_columns(path, 1, columns)
-    for line, row in rows:
-      if None in row or None in row.values():
-        raise ValueError(
-          f"{path}, line {line}: {len(columns)} columns expected; put quotes "
-          "around a text that holds a comma"
-        )
-  if not rows:
-    raise ValueError(f"{path}: lists no video")
-  return [_entry(path, line, row) for line, row in rows]
+    root, rows = path.parent, _manifest_rows(path)
+  return [_entry(root, f"{path}, line {line}", line, row) for line, row in rows]
 
 
-def _load_folder(root: pathlib.Path) -> list[Entry]:
-  """The videos `<root>/<instruction>/{success,failure}/<video>`."""
+def _folder_rows(root: pathlib.Path) -> list[tuple[int, dict[str, Any]]]:
+  """What a manifest would say of <instruction>/{success,failure}/<video>."""
   files = sorted(
     file
     for file in root.glob("*/*/*")
@@ -106,39 +87,46 @@ def _load_folder(root: pathlib.Path) -> list[Entry]:
       f"<instruction>/failure ({', '.join(_SUFFIXES)}); or give a manifest, "
       "a .csv or .jsonl file"
     )
-  entries = []
+  rows = []
   for number, file in enumerate(files, 1):
-    instruction = " ".join(file.parents[1].name.replace("_", " ").split())
-    record = Record(
-      frames=(),
-      instruction=instruction,
-      task=instruction,
-      success=_OUTCOMES[file.parent.name],
-      source="video",
-      seed=number,
-      name=file.relative_to(root).as_posix(),
-    )
-    entries.append((file, record))
-  return entries
+    name = file.relative_to(root).as_posix()
+    instruction, success, _ = name.split("/")
+    instruction = instruction.replace("_", " ")
+    row = {"video": name, "instruction": instruction, "success": success}
+    rows.append((number, row))
+  return rows
 
 
-def _check_columns(path: pathlib.Path, line: int, columns: Sequence[str]):
-  for name in _REQUIRED:
-    if name not in columns:
+def _manifest_rows(path: pathlib.Path) -> list[tuple[int, dict[str, Any]]]:
+  """Line and fields of each video, the names of the fields checked."""
+  if not path.is_file():
+    raise ValueError(f"{path}: no such manifest")
+  suffix = path.suffix.lower()
+  if suffix not in _MANIFESTS:
+    raise ValueError(f"{path}: a manifest is one of {list(_MANIFESTS)}")
+  if suffix == ".jsonl":
+    heads = rows = list(base.json_lines(path))
+  else:
+    columns, rows = base.csv_rows(path)
+    heads = [(1, columns)]
+  for line, columns in heads:
+    where = f"{path}, line {line}"
+    for name in _REQUIRED:
+      if name not in columns:
+        raise ValueError(f"{where}: no {name!r} among {sorted(columns)}")
+    unknown = sorted(set(columns) - {*_REQUIRED, *_OPTIONAL})
+    if unknown:
+      known = [*_REQUIRED, *_OPTIONAL]
       raise ValueError(
-        f"{path}, line {line}: no {name!r} among {sorted(columns)}"
+        f"{where}: unknown column {unknown[0]!r}; known: {known}"
       )
-  unknown = sorted(set(columns) - {*_REQUIRED, *_OPTIONAL})
-  if unknown:
-    raise ValueError(
-      f"{path}, line {line}: unknown column {unknown[0]!r}; known: "
-      f"{[*_REQUIRED, *_OPTIONAL]}"
-    )
+  if not rows:
+    raise ValueError(f"{path}: lists no video")
+  return rows
 
 
-def _entry(path: pathlib.Path, line: int, row: dict[str, Any]) -> Entry:
+def _entry(root: pathlib.Path, where: str, line: int, row) -> Entry:
   """One row, checked."""
-  where = f"{path}, line {line}"
   texts = {}
   for name in ("video", "instruction", *_OPTIONAL):
     value = row.get(name) or ""
@@ -148,7 +136,7 @@ def _entry(path: pathlib.Path, line: int, row: dict[str, Any]) -> Entry:
   if not texts["instruction"]:
     raise ValueError(f"{where}: the instruction is empty")
   name = texts.pop("video")
-  file = path.parent / pathlib.Path(name).expanduser()
+  file = root / pathlib.Path(name).expanduser()
   if not file.is_file():
     raise ValueError(f"{where}: no such video: {file}")
   texts["task"] = texts["task"] or texts["instruction"]

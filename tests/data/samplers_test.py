@@ -6,37 +6,36 @@ import pytest
 from data import samplers
 
 
-def test_every_epoch_is_a_permutation():
-  sample = samplers.make_sampler(np.zeros(7), seed=0, stream=1)
-  epochs = sample(np.arange(21)).reshape(3, 7)
-  np.testing.assert_array_equal(np.sort(epochs), [np.arange(7)] * 3)
-  assert len({tuple(epoch) for epoch in epochs}) == 3
-
-
-def test_groups_take_turns_and_each_is_permuted():
-  groups = np.array([0, 0, 0, 0, 0, 4, 4, 9, 9, 9])
-  sample = samplers.make_sampler(groups, seed=3, stream=0)
-  rows = sample(np.arange(3 * 30))
-  drawn = groups[rows].reshape(30, 3)
-  np.testing.assert_array_equal(np.sort(drawn), [[0, 4, 9]] * 30)
-  assert len({tuple(turn) for turn in drawn}) > 3
-  for group in (0, 4, 9):
+@pytest.mark.parametrize(
+  "groups", [[0] * 7, [0, 0, 0, 0, 0, 4, 4, 9, 9, 9]], ids=["one", "three"]
+)
+def test_groups_take_turns_and_each_is_permuted(groups):
+  groups, names = np.array(groups), np.unique(groups)
+  rows = samplers.make_sampler(groups, seed=3, stream=0)(np.arange(210))
+  drawn = groups[rows].reshape(-1, len(names))
+  np.testing.assert_array_equal(np.sort(drawn), [names] * len(drawn))
+  assert len(names) == 1 or len({tuple(turn) for turn in drawn}) > 3
+  for group in names:
     members = np.flatnonzero(groups == group)
-    own = rows[groups[rows] == group]
-    for epoch in own.reshape(-1, len(members)):
-      np.testing.assert_array_equal(np.sort(epoch), members)
+    epochs = rows[groups[rows] == group][: 14 * len(members)]
+    epochs = epochs.reshape(14, -1)
+    np.testing.assert_array_equal(np.sort(epochs), [members] * 14)
+    assert len({tuple(epoch) for epoch in epochs}) > 1
 
 
 def test_places_stand_alone():
   groups = np.arange(30) % 4
-  sample = samplers.make_sampler(groups, seed=1, stream=2)
+
+  def sample(places, seed=1, stream=2):
+    make_fn = samplers.make_sampler(groups, seed=seed, stream=stream)
+    return make_fn(places)
+
   whole = sample(np.arange(100))
-  again = samplers.make_sampler(groups, seed=1, stream=2)
-  np.testing.assert_array_equal(again(np.arange(60, 70)), whole[60:70])
-  other_seed = samplers.make_sampler(groups, seed=2, stream=2)
-  other_stream = samplers.make_sampler(groups, seed=1, stream=1)
-  assert (other_seed(np.arange(100)) != whole).any()
-  assert (other_stream(np.arange(100)) != whole).any()
+  np.testing.assert_array_equal(sample(np.arange(60, 70)), whole[60:70])
+  assert (sample(np.arange(100), seed=2) != whole).any()
+  assert (sample(np.arange(100), stream=1) != whole).any()
+  draws = [samplers.frame_rng(0, 1, p).integers(1 << 30) for p in (3, 4, 3)]
+  assert draws[0] == draws[2] != draws[1]
 
 
 def test_hosts_divide_a_batch():
