@@ -8,7 +8,6 @@ Letters: N clips, T frames, H W picture size.
 """
 
 import dataclasses
-import os
 import pathlib
 import zlib
 from collections.abc import Sequence
@@ -71,18 +70,18 @@ class Dataset:
     """(height, width) of every clip; RecordError where one differs."""
     if not len(self):
       return 0, 0
-    size = np.stack([self.height, self.width], -1)
-    different = np.flatnonzero((size != size[0]).any(axis=-1))
-    if len(different):
-      row = different[0]
+    height, width = int(self.height[0]), int(self.width[0])
+    differs = (self.height != height) | (self.width != width)
+    if differs.any():
+      row = int(np.flatnonzero(differs)[0])
       file, number = self.where(0)
       raise RecordError(
         *self.where(row),
         f"its pictures are {self.height[row]}x{self.width[row]}, those of "
-        f"{file.name}, record {number} are {self.height[0]}x{self.width[0]}",
+        f"{file.name}, record {number} are {height}x{width}",
         remedy="store all clips of a data set in one size",
       )
-    return int(size[0][0]), int(size[0][1])
+    return height, width
 
   def where(self, row: int) -> tuple[pathlib.Path, int]:
     """File of a clip, and its record number in it."""
@@ -96,10 +95,9 @@ class Dataset:
     """Reads one clip; RecordError if its bytes are no longer the same."""
     file, _ = self.where(row)
     try:
-      with file.open("rb", buffering=0) as stream:
-        payload = os.pread(
-          stream.fileno(), int(self.length[row]), int(self.offset[row])
-        )
+      with file.open("rb") as stream:
+        stream.seek(self.offset[row])
+        payload = stream.read(self.length[row])
     except OSError as error:
       raise self.error(row, f"cannot be read ({error.strerror})") from error
     if zlib.crc32(payload) != self.crc[row]:

@@ -102,26 +102,19 @@ class SomethingSomethingV2(tfds.core.dataset_builder.FileReaderBuilder):
       )
     return videos
 
-  def prepare_split(
-    self,
-    split: str,
-    *,
-    num_workers: int = 0,
-    max_bad_share: float | None = None,
-  ) -> store.Stored:
-    """Makes what is missing of one split; see `data.ssv2.store`.
+  def prepare_split(self, split: str, **options) -> store.Stored:
+    """Makes what is missing of one split.
+
+    Args:
+      split: 'train', 'validation' or 'test'.
+      **options: of `data.ssv2.store.store`.
 
     Raises:
       ValueError: no videos, or too many bad ones.
     """
+    videos, folder = self.videos(split), self.split_folder(split)
     stored = store.store(
-      self.layout,
-      split,
-      self.videos(split),
-      self.chosen,
-      self.split_folder(split),
-      num_workers=num_workers,
-      max_bad_share=max_bad_share,
+      self.layout, split, videos, self.chosen, folder, **options
     )
     self._add_split(split, stored)
     return stored

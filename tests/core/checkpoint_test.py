@@ -8,7 +8,7 @@ import subprocess
 import sys
 import textwrap
 
-import jax
+import chex
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -37,10 +37,7 @@ def _parts(seed=0):
 
 
 def _assert_equal(tree, other):
-  assert jax.tree.structure(tree) == jax.tree.structure(other)
-  for a, b in zip(jax.tree.leaves(tree), jax.tree.leaves(other), strict=True):
-    assert np.asarray(a).dtype == np.asarray(b).dtype
-    assert np.asarray(a).tobytes() == np.asarray(b).tobytes()
+  chex.assert_trees_all_equal(tree, other, strict=True)
 
 
 def test_restores_bit_equal_arrays_and_items(tmp_path):
