@@ -233,19 +233,11 @@ def _decode_in_order(
   image_size: int,
   num_threads: int = 0,
 ) -> Iterator[np.ndarray]:
-  """Yields the pictures of one element after another, `[F, S, S, 3]` uint8.
+  """Yields F pictures of one element after another, `[F, S, S, 3]` uint8.
 
-  JPEG files are read and decoded in parallel, on few threads.
-
-  Args:
-    elements: numbers, a range of step 1.
-    read_fn: number to F files, group after group; called from threads.
-    sizes: for each group of files, how many there are and the (height, width)
-      they are stored in.
-    fault_fn: called with the number of an element that could not be read or
-      decoded; raises what says why.
-    image_size: S.
-    num_threads: 0 takes one for each core, eight at most.
+  `read_fn`, called from threads, gives the F JPEG files of an element, in
+  groups of `sizes`: how many, and the (height, width) that they are stored in.
+  `fault_fn` raises what is wrong with an element that could not be decoded.
   """
   tf.config.set_visible_devices([], "GPU")  # A GPU's memory is for JAX.
   counts = [count for count, _ in sizes]

@@ -90,14 +90,9 @@ def shard(batch: PyTree, num: int | None = None) -> PyTree:
 
 
 def replicate(tree: PyTree, num: int | None = None) -> PyTree:
-  """Returns a copy of the tree on each of this host's devices.
+  """Returns a copy of the tree on each of `num` devices, as for `shard`.
 
-  Args:
-    tree: arrays of any shape.
-    num: devices to use; all of this host's by default.
-
-  Returns:
-    The arrays with a leading axis of `num`.
+  The arrays have a leading axis of `num`.
   """
   sharding = _sharding(num)
   stacked = jax.tree.map(

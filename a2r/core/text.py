@@ -193,7 +193,7 @@ class Tokenizer:
   def __call__(
     self, texts: Sequence[str], max_length: int
   ) -> tuple[np.ndarray, np.ndarray]:
-    """Token ids and mask of texts.
+    """Returns token ids and mask of texts.
 
     Args:
       texts: N strings, cleaned by `pre_text` here.
@@ -223,13 +223,8 @@ def _learn_vocab(words: dict[str, int], vocab_size: int) -> list[str]:
 
   The library's own trainer breaks ties by the order of a hash map, so that two
   runs give two vocabularies; here the first pair in the alphabet wins.
-
-  Args:
-    words: how often each word occurs.
-    vocab_size: the most pieces, special tokens included.
-
-  Returns:
-    Special tokens, letters in order, then joined pieces, commonest first.
+  `words` says how often each occurs. Special tokens come first, then letters in
+  order, then joined pieces, the commonest first.
   """
   pieces = {w: [w[0], *("##" + letter for letter in w[1:])] for w in words}
   vocab = [*SPECIAL, *sorted({p for word in pieces.values() for p in word})]
