@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Sequence
 
 from a2r.core import checks, files
-from a2r.evaluation import comparison, comparison_text, success
+from a2r.evaluation import comparison, success
 from a2r.runs import jobs, reproduction
 
 _AT_LEAST_SECONDS = 20.0  # Between two writings, and ten times what one takes.
@@ -110,7 +110,7 @@ def _write(work, all_jobs, command) -> str:
       command=command,
     )
     comparison.write(record, experiment.folder)
-  return comparison_text.summary(record)
+  return comparison.summary(record)
 
 
 def _read_sets(work) -> list[success.TrialSet]:

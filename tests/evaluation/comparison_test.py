@@ -9,7 +9,6 @@ from PIL import Image
 
 from a2r.evaluation import (
   comparison,
-  comparison_text,
   figures,
   intervals,
   paper,
@@ -40,7 +39,7 @@ def make_sets(rates, **changes):
 
 
 def make_quality():
-  row = dict.fromkeys(comparison_text.QUALITY.values())
+  row = dict.fromkeys(comparison.QUALITY.values())
   row |= {"environment": TRAIN, "auroc": 0.75}
   return {
     "texts": ["a", "b"],
@@ -183,7 +182,7 @@ def test_files(tmp_path):
   for name in names:
     if name.endswith("png"):
       assert Image.open(tmp_path / name).width > 500
-  assert "Success rates, futures by the sim" in comparison_text.summary(record)
+  assert "Success rates, futures by the sim" in comparison.summary(record)
 
 
 def test_quality_is_drawn_anew_where_it_changed_alone(tmp_path, monkeypatch):
@@ -217,7 +216,7 @@ def test_nothing_run_yet(tmp_path):
   text = (tmp_path / "results.md").read_text()
   assert "Nothing has been run yet." in text
   assert "What differs from the paper" in text
-  assert comparison_text.summary(record) == "Nothing has been run yet."
+  assert comparison.summary(record) == "Nothing has been run yet."
   assert figures.quality(make_quality() | {"confusion": {}}, "") is None
 
 

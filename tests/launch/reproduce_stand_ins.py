@@ -5,7 +5,7 @@ import pathlib
 import jax.numpy as jnp
 import numpy as np
 
-from a2r.evaluation import comparison_text, figures, quality
+from a2r.evaluation import comparison, figures, quality
 from a2r.learners import registry
 from a2r.planning import acting
 from a2r.runs import datasets
@@ -42,7 +42,7 @@ def make(done):
 
   def judge(scorer, clips, texts):
     done.append(("judge",))
-    names = comparison_text.QUALITY.values()
+    names = comparison.QUALITY.values()
     row = dict.fromkeys(names, 1 / len(scorer.params["w"]))
     row["environment"] = "tabletop/train"
     figures = {"texts": texts, "summary": [row], "clock": [row]}
