@@ -18,12 +18,6 @@ def test_wilson_by_hand():
   np.testing.assert_allclose(mirrored, [1 - high, 1 - low], atol=1e-12)
 
 
-def test_wilson_narrows_with_trials():
-  widths = [np.diff(intervals.wilson(n // 4, n))[0] for n in (20, 80, 320)]
-  np.testing.assert_allclose(widths[0] / widths[1], 2, rtol=0.1)
-  np.testing.assert_allclose(widths[1] / widths[2], 2, rtol=0.05)
-
-
 def test_difference_is_newcombes():
   # The example of his table II: 56 of 70 and 48 of 80.
   low, high = intervals.difference((56, 70), (48, 80))

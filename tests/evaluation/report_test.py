@@ -112,13 +112,6 @@ def test_report_can_be_read_again(tmp_path):
   assert [p.name for p in tmp_path.iterdir()] == ["report.json"]
 
 
-def test_what_is_not_a_report(tmp_path):
-  assert report.read(tmp_path) is None
-  (tmp_path / "report.json").write_text('{"report": {}}')
-  with pytest.raises(ValueError, match="is not a report"):
-    report.read(tmp_path)
-
-
 def test_page_holds_everything(tmp_path):
   rows = [{"step": i, "train/loss": 1.0 / i} for i in (1, 2, 3)]
   lines = [json.dumps(row) + "\n" for row in rows]
@@ -140,3 +133,6 @@ def test_page_of_an_unfinished_run(tmp_path):
     report.page(tmp_path)
   (tmp_path / "metrics.jsonl").write_text('{"step": 1, "loss": 1.0}\n')
   assert "not been evaluated" in report.page(tmp_path)
+  (tmp_path / "report.json").write_text('{"report": {}}')
+  with pytest.raises(ValueError, match="is not a report"):
+    report.page(tmp_path)
