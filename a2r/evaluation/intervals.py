@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 _Z = statistics.NormalDist().inv_cdf(0.975)
+_NUM_RESAMPLES = 1000
 
 
 def wilson(successes: float, trials: float) -> tuple[float, float]:
@@ -83,10 +84,7 @@ def difference(
 
 
 def mean_auroc(
-  scores: np.ndarray,
-  success: np.ndarray,
-  task: np.ndarray,
-  num_resamples: int = 1000,
+  scores: np.ndarray, success: np.ndarray, task: np.ndarray
 ) -> list[float] | None:
   """Returns the bootstrap interval of the mean AUROC over tasks.
 
@@ -97,7 +95,6 @@ def mean_auroc(
     scores: `[N]` of each clip for its own instruction.
     success: `[N]` bool.
     task: `[N]` of each clip.
-    num_resamples: draws.
   """
   rng = np.random.default_rng(0)
   draws = []
@@ -108,7 +105,7 @@ def mean_auroc(
       continue
     wins = 0.5 * (np.sign(good[:, None] - bad[None]) + 1.0)
     weights = [
-      rng.multinomial(n, np.full(n, 1 / n), size=num_resamples) / n
+      rng.multinomial(n, np.full(n, 1 / n), size=_NUM_RESAMPLES) / n
       for n in wins.shape
     ]
     draws.append(np.einsum("rg,gb,rb->r", weights[0], wins, weights[1]))

@@ -15,6 +15,7 @@ from a2r.evaluation.labeled import LabeledClips
 
 # Prefixes in memory at once, a multiple of what is scored at once.
 _CHUNK = 240
+_NUM_TIMES, _MAX_PREFIXES = 8, 1000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,30 +132,23 @@ def sample_curves(
   score_fn: Callable[[np.ndarray, Sequence[str]], np.ndarray],
   clips: LabeledClips,
   texts: Sequence[str],
-  *,
-  num_times: int = 8,
-  max_prefix_clips: int = 1000,
-  seed: int = 0,
 ) -> Curves:
   """Returns rewards over time of drawn successes and failures of every task.
 
-  The reward of a clip up to a frame is that of `prefixes`. Half of the clips
-  are successes, half near-misses (all failures where none is a near-miss),
-  drawn evenly over tasks.
+  The reward of a clip up to a frame is that of `prefixes`, at 8 points in time
+  or each frame. Half of the clips are successes, half near-misses (all failures
+  where none is a near-miss), drawn evenly over tasks: 1,000 prefixes in an
+  environment, and more only where it needs one clip of each kind and task.
 
   Args:
     score_fn: clips `[N, T, H, W, 3]` and L texts -> `[N, L]`.
     clips: N clips.
     texts: L texts.
-    num_times: P, at most one per frame.
-    max_prefix_clips: per environment; at least one success and one failure of
-      each task are drawn.
-    seed: of the draw.
   """
   num_frames = clips.frames.shape[1]
-  num_times = min(num_times, num_frames)
+  num_times = min(_NUM_TIMES, num_frames)
   times = images.frame_indices(num_frames, num_times, "ends")
-  index = _sample(clips, max_prefix_clips // num_times, seed)
+  index = _sample(clips, _MAX_PREFIXES // num_times)
   own_text = clips.text_index(texts)
 
   def score(rows):
@@ -193,9 +187,9 @@ def mean_curves(curves: Curves, clips: LabeledClips) -> dict[str, dict]:
   return result
 
 
-def _sample(clips: LabeledClips, num_clips: int, seed: int) -> np.ndarray:
+def _sample(clips: LabeledClips, num_clips: int) -> np.ndarray:
   """`[M]` clips, at most `num_clips` per environment, evenly over tasks."""
-  rng = np.random.default_rng(seed)
+  rng = np.random.default_rng(0)
   missed = clips.near_misses_or_failures
   groups = {}
   for environment, _, at in clips.groups():

@@ -39,7 +39,7 @@ def test_interval_of_an_auroc_narrows_with_clips():
   for num in (20, 500):
     success = np.arange(2 * num) < num
     scores = rng.normal(size=2 * num) + success
-    low, high = intervals.mean_auroc(scores, success, np.zeros(2 * num), 300)
+    low, high = intervals.mean_auroc(scores, success, np.zeros(2 * num))
     assert low < 0.76 < high  # The true value, Phi(1 / sqrt 2).
     widths.append(high - low)
   # The square root of 25 times as many clips.

@@ -112,19 +112,13 @@ def test_all_random_exploration_is_alike(result):
   assert row["somers_d"] == 1
 
 
-def sample(clips, num_times=5, num_clips=1000, seed=0):
-  return over_time.sample_curves(
-    Exact().scores,
-    clips,
-    TEXTS,
-    num_times=num_times,
-    max_prefix_clips=num_clips,
-    seed=seed,
-  )
+def sample(clips):
+  return over_time.sample_curves(Exact().scores, clips, TEXTS)
 
 
-def test_curves_are_of_prefixes_held_still():
-  curves = sample(make_clips(1), num_times=3)
+def test_curves_are_of_prefixes_held_still(monkeypatch):
+  monkeypatch.setattr(over_time, "_NUM_TIMES", 3)
+  curves = sample(make_clips(1))
   assert curves.frames.tolist() == [0, 2, 4]
   # A success ends at 200: 0, half and all of it, and 1.
   np.testing.assert_allclose(curves.values[0], [1, 101, 201])
@@ -135,16 +129,16 @@ def test_curves_are_of_prefixes_held_still():
   assert entry["success_std"] == [0, 0, 0]
 
 
-def test_prefixes_are_bounded_and_drawn_by_the_seed():
+def test_prefixes_are_bounded_and_always_the_same(monkeypatch):
+  monkeypatch.setattr(over_time, "_MAX_PREFIXES", 40)
   clips = make_clips(6)
-  draws = [sample(clips, num_clips=40, seed=seed) for seed in (0, 0, 1)]
+  index = sample(clips).index
   # 40 / 5 clips in two environments over two tasks and two kinds: two of each.
   groups = zip(clips.environment, clips.task, clips.source, strict=True)
-  groups = np.array([*groups])[draws[0].index]
-  assert set(np.unique(groups, axis=0, return_counts=True)[1]) == {2}
-  assert len(draws[0].index) == 16
-  draws = [curves.index.tolist() for curves in draws]
-  assert draws[0] == draws[1] != draws[2]
+  _, rows = np.unique([*groups], axis=0, return_inverse=True)
+  counts = np.bincount(rows[index], minlength=12)
+  assert sorted(counts) == [0] * 4 + [2] * 8
+  np.testing.assert_array_equal(index, sample(clips).index)
 
 
 def test_several_chunks_are_one(monkeypatch):
