@@ -117,17 +117,14 @@ def make_batches(
 
   def batches():
     for step, pictures in enumerate(decoded, start_step):
-      batch, begin, draw = {}, 0, draws.pop(step)
-      for name, part in parts.items():
+      clips = pictures.reshape(-1, spec.num_frames, *pictures.shape[1:])
+      ends = np.cumsum([part.share for part in parts.values()])
+      groups = np.split(clips, ends[:-1])
+      draw, batch = draws.pop(step), {}
+      for (name, part), frames in zip(parts.items(), groups, strict=True):
         rows, _ = draw[name]
-        end = begin + part.share * spec.num_frames
-        shape = (part.share, spec.num_frames, *pictures.shape[1:])
-        batch[name] = {
-          "frames": pictures[begin:end].reshape(shape),
-          "task": part.labels[rows],
-          "record": rows,
-        }
-        begin = end
+        task = part.labels[rows]
+        batch[name] = {"frames": frames, "task": task, "record": rows}
       yield batch
 
   return batches()

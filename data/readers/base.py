@@ -21,8 +21,10 @@ from data.records import Record
 _BOOLEANS = dict.fromkeys(("true", "yes", "1", "success"), True)
 _BOOLEANS |= dict.fromkeys(("false", "no", "0", "failure"), False)
 # Names of fields that tell success, the surest first.
-_SUCCESS = ("success", "is_success", "next.success", "episode_success")
-_REWARD = ("next.reward", "reward")
+_SUCCESS = (
+  "success", "is_success", "next.success", "episode_success", "next.reward",
+  "reward",
+)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -143,14 +145,10 @@ def choose_success(
       f"{where}: no field {key!r} (data.robot.success_key); it has "
       f"{sorted(set(names))}"
     )
-  likely = [
-    name
-    for wanted in _SUCCESS + _REWARD
-    for name in names
-    if name.rpartition("/")[2] == wanted
-  ]
-  key = key or next(iter(likely), None)
-  if key is None:
+  for wanted in _SUCCESS:
+    likely = [name for name in names if name.rpartition("/")[2] == wanted]
+    key = key or next(iter(likely), "")
+  if not key:
     return None, (
       "NO SUCCESS FIELD: nothing in the data set tells success from failure, "
       "so every episode counts as a success. Name a field with "
