@@ -9,7 +9,6 @@ jitted programs of fixed size. Either way they are those of
 Letters as in `a2r.planning.base`.
 """
 
-import dataclasses
 import functools
 
 import jax
@@ -45,13 +44,13 @@ def make_dynamics(
   if image_size < 1:
     raise ValueError(f"image_size must be at least 1, got {image_size}")
   if physics_lib.resolve(physics) == "c":
-    predict_fn = _PredictC(model, image_size)
+    predict_fn = functools.partial(_predict_c, model, image_size)
     return base.Dynamics("sim", {}, predict_fn, image_size, on_host=True)
   params = {
     "fixtures": jnp.asarray(model.fixtures),
     "scenery": drawing.make_scenery(model, image_size),
   }
-  return base.Dynamics("sim", params, _PredictMjx(image_size), image_size)
+  return base.Dynamics("sim", params, _predict_mjx, image_size)
 
 
 def play_c(
@@ -92,45 +91,29 @@ def low_dim_states(model: physics_lib.Model, path: np.ndarray) -> np.ndarray:
   return states.reshape(*path.shape[:-1], episodes.LOW_DIM_SIZE)
 
 
-@dataclasses.dataclass(frozen=True)
-class _PredictC:
+def _predict_c(model, image_size, params, rows, actions, timing, keys):
   """Predicts with C MuJoCo; not traceable."""
-
-  model: physics_lib.Model
-  image_size: int
-
-  def __call__(self, params, rows, actions, timing, keys) -> base.Future:
-    del params, keys
-    path = play_c(self.model, rows.sim, actions)
-    seen = path[:, np.asarray(timing.offsets)]
-    frames = drawing.draw_frames(self.model, seen, image_size=self.image_size)
-    return base.Future(low_dim_states(self.model, path), frames)
+  del params, keys
+  path = play_c(model, rows.sim, actions)
+  seen = path[:, np.asarray(timing.offsets)]
+  frames = drawing.draw_frames(model, seen, image_size=image_size)
+  return base.Future(low_dim_states(model, path), frames)
 
 
-@dataclasses.dataclass(frozen=True)
-class _PredictMjx:
+def _predict_mjx(params, rows, actions, timing, keys) -> base.Future:
   """Predicts with MJX; pure JAX."""
-
-  image_size: int
-
-  def __call__(self, params, rows, actions, timing, keys) -> base.Future:
-    del keys
-    fixtures = params["fixtures"]
-    _, path, states = physics_lib.play_mjx(fixtures, rows.sim, actions)
-    size = (self.image_size, self.image_size, 3)
-    if not timing.offsets.shape[0]:
-      frames = jnp.zeros((len(actions), 0, *size), jnp.uint8)
-      return base.Future(states, frames)
-    seen = path[:, timing.offsets]
-    flat = seen.reshape(-1, seen.shape[-1])
-    ids = drawing.visible_geoms().moving
-    poses = jax.vmap(lambda q: physics_lib.geom_poses_mjx(fixtures, q, ids))(
-      flat
-    )
-    frames = drawing.draw_many(
-      params["scenery"], *poses, image_size=self.image_size
-    )
-    return base.Future(states, frames.reshape(*seen.shape[:2], *size))
+  del keys
+  fixtures, scenery = params["fixtures"], params["scenery"]
+  _, path, states = physics_lib.play_mjx(fixtures, rows.sim, actions)
+  size = (scenery.image_size, scenery.image_size, 3)
+  if not timing.offsets.shape[0]:
+    return base.Future(states, jnp.zeros((len(actions), 0, *size), jnp.uint8))
+  seen = path[:, timing.offsets]
+  flat = seen.reshape(-1, seen.shape[-1])
+  ids = drawing.visible_geoms().moving
+  poses = jax.vmap(lambda q: physics_lib.geom_poses_mjx(fixtures, q, ids))(flat)
+  frames = drawing.draw_many(scenery, *poses)
+  return base.Future(states, frames.reshape(*seen.shape[:2], *size))
 
 
 @jax.jit

@@ -46,6 +46,8 @@ class Scenery:
   rgb: jax.Array  # `[G, 3]` likewise.
   shine: jax.Array  # `[G]` likewise.
   casters: geometry.Geoms  # The still shapes that throw shadows on moving ones.
+  image_size: int = flax.struct.field(pytree_node=False)  # H = W in pixels.
+  samples: int = flax.struct.field(pytree_node=False)  # Rays a pixel, each way.
 
 
 @functools.cache
@@ -89,6 +91,8 @@ def make_scenery(
       rgb=moving.rgb,
       shine=moving.shine,
       casters=_still_geoms(model.mj, visible.casters),
+      image_size=image_size,
+      samples=samples,
     )
 
 
@@ -118,42 +122,33 @@ def trace(scenery: Scenery, position, rotation) -> raycast.Traced:
   return traced.replace(segment=segment)
 
 
-def draw(
-  scenery: Scenery, position, rotation, *, image_size: int, samples: int = 1
-) -> jax.Array:
+def draw(scenery: Scenery, position, rotation) -> jax.Array:
   """Draws pictures; pure; batch dimensions `...` or none.
 
   Args:
-    scenery: of the same `image_size` and `samples`.
+    scenery: all but the poses.
     position: `[..., G, 3]` centers of the moving shapes.
     rotation: `[..., G, 3, 3]` their rotations.
-    image_size: H = W in pixels.
-    samples: rays per pixel in each direction, averaged.
 
   Returns:
     uint8 `[..., H, W, 3]`, stored as DVD stores it (flipped top to bottom).
   """
-  traced = trace(scenery, position, rotation)
-  size = (image_size, samples, image_size, samples)
-  color = traced.color
+  color = trace(scenery, position, rotation).color
+  size = (scenery.image_size, scenery.samples) * 2
   color = color.reshape(*color.shape[:-1], *size).mean(axis=(-3, -1))
   image = jnp.round(color * 255.0).astype(jnp.uint8)
   return jnp.flip(jnp.moveaxis(image, 0, -1), axis=-3)
 
 
-def draw_many(
-  scenery: Scenery, position, rotation, *, image_size: int, samples: int = 1
-) -> jax.Array:
-  """Draws `[N, G, ...]`, as many at a time as suits the device; pure."""
+@jax.jit
+def draw_many(scenery: Scenery, position, rotation) -> jax.Array:
+  """Draws `[N, G, ...]`, as many at a time as suits the device."""
   size = min(_CHUNKS.get(jax.default_backend(), _CHUNK), len(position))
   chunks = -(-len(position) // size)
   rows = np.arange(chunks * size).clip(max=len(position) - 1)
   poses = (jnp.asarray(x)[rows] for x in (position, rotation))
   poses = tuple(x.reshape(chunks, size, *x.shape[1:]) for x in poses)
-  images = jax.lax.map(
-    lambda pose: draw(scenery, *pose, image_size=image_size, samples=samples),
-    poses,
-  )
+  images = jax.lax.map(lambda pose: draw(scenery, *pose), poses)
   return images.reshape(-1, *images.shape[2:])[: len(position)]
 
 
@@ -183,13 +178,9 @@ def draw_frames(
   for start in range(0, num_frames, _CALL):
     rows = np.arange(start, start + _CALL).clip(max=num_frames - 1)
     poses = c_engine.geom_poses(model.mj, flat[rows], visible_geoms().moving)
-    images[start : start + _CALL] = _draw_many(
-      scenery, *poses, image_size=image_size, samples=samples
-    )[: num_frames - start]
+    drawn = draw_many(scenery, *poses)
+    images[start : start + _CALL] = drawn[: num_frames - start]
   return images.reshape(*qpos.shape[:-1], image_size, image_size, 3)
-
-
-_draw_many = jax.jit(draw_many, static_argnames=("image_size", "samples"))
 
 
 def _still_geoms(model, rows) -> geometry.Geoms:

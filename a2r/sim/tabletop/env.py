@@ -57,8 +57,6 @@ class EnvConfig:
 
   engine: str  # 'c' or 'mjx'.
   model: physics_lib.Model | None  # C's; None with MJX: one program for all.
-  image_size: int  # H = W of pictures in pixels.
-  samples: int  # Rays per pixel in each direction.
   reward: str  # 'sparse' or 'shaped'.
 
 
@@ -72,25 +70,27 @@ class Tabletop(base.Env):
     config: what its compiled programs depend on.
     model: the placed tabletop.
     task: the task that is rewarded.
+    image_size, samples: of pictures, as in `make`.
   """
 
-  def __init__(
-    self, config: EnvConfig, model: physics_lib.Model, task: tasks.Task, noise
-  ):
-    self.config, self.model, self.task = config, model, task
+  def __init__(self, config, model, task, *, noise, image_size, samples):
+    self.config: EnvConfig = config
+    self.model: physics_lib.Model = model
+    self.task: tasks.Task = task
+    self.image_size, self.samples = image_size, samples
     self._noise = noise
 
   @functools.cached_property
   def params(self) -> EnvParams:
     """This environment and task as arrays."""
-    size = self.config.image_size, self.config.samples
+    scenery = drawing.make_scenery(self.model, self.image_size, self.samples)
     with jax.ensure_compile_time_eval():
       return EnvParams(
         fixtures=jnp.asarray(self.model.fixtures),
         start=self.model.start(),
         noise=jnp.asarray(self._noise, jnp.float32),
         task=jnp.asarray(tuple(tasks.TASKS).index(self.task.name)),
-        scenery=drawing.make_scenery(self.model, *size),
+        scenery=scenery,
       )
 
   def reset(self, rng: jax.Array) -> base.State:
@@ -123,12 +123,7 @@ class Tabletop(base.Env):
       drawing.visible_geoms().moving,
       engine=self.config.engine,
     )
-    return drawing.draw(
-      self.params.scenery,
-      *poses,
-      image_size=self.config.image_size,
-      samples=self.config.samples,
-    )
+    return drawing.draw(self.params.scenery, *poses)
 
   @property
   def observation_size(self) -> int:
@@ -181,14 +176,15 @@ def make(
       f" {image_size}, {samples} and {noise}"
     )
   engine = physics_lib.resolve(physics)
-  config = EnvConfig(
-    engine=engine,
-    model=model if engine == "c" else None,
+  config = EnvConfig(engine, model if engine == "c" else None, reward)
+  return Tabletop(
+    config,
+    model,
+    tasks.get(task),
+    noise=noise,
     image_size=image_size,
     samples=samples,
-    reward=reward,
   )
-  return Tabletop(config, model, tasks.get(task), noise)
 
 
 def check_action(action: jax.Array) -> jax.Array:
@@ -263,22 +259,19 @@ def step_many(
     return _step_mjx(config, params, state, actions)
   sim = jax.tree.map(np.asarray, state.pipeline_state)
   sim = physics_lib.step_c(config.model, sim, np.asarray(actions))
-  return _advance_many(_portable(config), params, state, sim)
+  # Without the model, so that a program serves all environments.
+  config = dataclasses.replace(config, model=None)
+  return _advance_many(config, params, state, sim)
 
 
 def draw_many(config: EnvConfig, params: EnvParams, qpos) -> jax.Array:
   """Draws pictures uint8 `[M, H, W, 3]` of joint positions `[M, nq]`."""
   if config.engine == "mjx":
-    return _draw_mjx(config, params, qpos)
+    return _draw_mjx(params, qpos)
   qpos = np.asarray(qpos, np.float64)
   ids = drawing.visible_geoms().moving
   poses = c_engine.geom_poses(config.model.mj, qpos, ids)
-  return _draw_poses(_portable(config), params, *poses)
-
-
-def _portable(config: EnvConfig) -> EnvConfig:
-  """Drops the model, so that a program serves all environments."""
-  return dataclasses.replace(config, model=None)
+  return drawing.draw_many(params.scenery, *poses)
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -293,20 +286,9 @@ def _step_mjx(config, params, state, actions):
   return _advance_many(config, params, state, sim)
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def _draw_poses(config, params, position, rotation):
-  return drawing.draw_many(
-    params.scenery,
-    position,
-    rotation,
-    image_size=config.image_size,
-    samples=config.samples,
-  )
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def _draw_mjx(config, params, qpos):
+@jax.jit
+def _draw_mjx(params, qpos):
   ids = drawing.visible_geoms().moving
   pose_fn = functools.partial(physics_lib.geom_poses_mjx, params.fixtures)
   poses = jax.vmap(lambda qpos: pose_fn(qpos, ids))(qpos)
-  return _draw_poses(config, params, *poses)
+  return drawing.draw_many(params.scenery, *poses)

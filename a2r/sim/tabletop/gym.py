@@ -63,7 +63,7 @@ class TabletopVectorEnv(gymnasium.vector.VectorEnv):
     self.num_envs, self.render_mode = num_envs, render_mode
     self._env = _make(name, **options)
     self._obs, self._max_episode_steps = obs, max_episode_steps
-    size, image_size = self._env.observation_size, self._env.config.image_size
+    size, image_size = self._env.observation_size, self._env.image_size
     box = {
       "state": spaces.Box(-_STATE_BOUND, _STATE_BOUND, (size,), np.float32),
       "pixels": spaces.Box(0, 255, (image_size, image_size, 3), np.uint8),

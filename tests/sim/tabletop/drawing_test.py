@@ -2,7 +2,6 @@
 
 import functools
 
-import jax
 import numpy as np
 import pytest
 
@@ -45,10 +44,9 @@ def test_order_and_shape_of_what_does_not_fill_the_last_call(qpos, draw):
 def test_chunks_of_any_number_are_the_same_pictures(model, qpos, draw):
   few, visible = qpos[0, :11], drawing.visible_geoms()
   poses = c_engine.geom_poses(model.mj, few, visible.moving)
-  draw_many = jax.jit(drawing.draw_many, static_argnames="image_size")
   scenery = drawing.make_scenery(model, _SIZE)
   assert drawing.make_scenery(model, _SIZE) is scenery
-  many = draw_many(scenery, *poses, image_size=_SIZE)
+  many = drawing.draw_many(scenery, *poses)
   np.testing.assert_array_equal(many, draw(few))
 
 
