@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from a2r.core import batching
+from a2r.core import batching, checks
 from a2r.planning import base
 from a2r.sim.tabletop import drawing, episodes, scene
 from a2r.sim.tabletop import physics as physics_lib
@@ -41,8 +41,7 @@ def make_dynamics(
     ValueError: unknown physics or a picture without pixels.
   """
   model = physics_lib.load(environment)
-  if image_size < 1:
-    raise ValueError(f"image_size must be at least 1, got {image_size}")
+  checks.at_least("image_size", image_size, 1)
   if physics_lib.resolve(physics) == "c":
     predict_fn = functools.partial(_predict_c, model, image_size)
     return base.Dynamics("sim", {}, predict_fn, image_size, on_host=True)

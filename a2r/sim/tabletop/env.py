@@ -170,11 +170,10 @@ def make(
   """
   model = physics_lib.load(name)
   checks.one_of("reward", reward, REWARDS)
-  if image_size < 1 or samples < 1 or not 0 <= noise <= 0.1:
-    raise ValueError(
-      "need image_size >= 1, samples >= 1 and noise in [0, 0.1], got"
-      f" {image_size}, {samples} and {noise}"
-    )
+  checks.at_least("image_size", image_size, 1)
+  checks.at_least("samples", samples, 1)
+  if not 0 <= noise <= 0.1:
+    raise ValueError(f"noise must be in [0, 0.1], got {noise}")
   engine = physics_lib.resolve(physics)
   config = EnvConfig(engine, model if engine == "c" else None, reward)
   return Tabletop(

@@ -15,6 +15,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from a2r.core import checks
 from a2r.sim.tabletop import env as tabletop
 from a2r.sim.tabletop import episodes, physics, tasks
 
@@ -51,10 +52,8 @@ def rollout(
   Raises:
     ValueError: if a number makes no sense.
   """
-  if num_envs < 1 or num_steps < 1:
-    raise ValueError(
-      f"need at least one episode and step, got {num_envs} and {num_steps}"
-    )
+  checks.at_least("num_envs", num_envs, 1)
+  checks.at_least("num_steps", num_steps, 1)
   if pixels_every < 0 or (pixels_every and num_steps % pixels_every):
     raise ValueError(
       f"pixels_every must divide {num_steps} steps, got {pixels_every}"
