@@ -2,7 +2,6 @@
 
 import math
 
-import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -18,17 +17,26 @@ VIDEO = jnp.array([[1.0, 0.0], [0.0, 1.0]])
 TEXT = jnp.array([[0.6, 0.8], [0.8, 0.6]])
 FAILURE = jnp.array([[[1.0, 0.0], [0.0, 1.0]], [[0.6, 0.8], [0.6, -0.8]]])
 
-jitted = jax.jit(losses.failure_video_language_contrastive)
 X, Y = jnp.array([1.0, 0.0]), jnp.array([0.0, 1.0])
 NEAR = jnp.array([0.6, 0.8])
 ANCHOR = jnp.stack([X, X, X])
 # Cosines with the anchor: 1, .6, 0 and 0, .6, .6.
 POSITIVE, NEGATIVE = jnp.stack([X, NEAR, Y]), jnp.stack([Y, NEAR, NEAR])
-# One compilation per shape, rather than one per operation and shape.
-jitted_cdc = jax.jit(
-  losses.cross_domain_contrastive, static_argnames="exclude_self"
-)
-jitted_vlc = jax.jit(losses.video_language_contrastive)
+
+
+def jitted(loss_fn, **options):
+  """Compiled by shape, not by operation; `TAU` unless another is given."""
+  compiled = jax.jit(loss_fn, **options)
+
+  def call(*args, tau=TAU, **kwargs):
+    return compiled(*map(jnp.asarray, args), temperature=tau, **kwargs)
+
+  return call
+
+
+cdc = jitted(losses.cross_domain_contrastive, static_argnames="exclude_self")
+vlc = jitted(losses.video_language_contrastive)
+fvlc = jitted(losses.failure_video_language_contrastive)
 
 
 def unit(seed, *shape):
@@ -36,43 +44,16 @@ def unit(seed, *shape):
   return (x / np.linalg.norm(x, axis=-1, keepdims=True)).astype(np.float32)
 
 
-def cdc(robot, human, robot_task, human_task, tau=TAU, **kwargs):
-  return jitted_cdc(
-    jnp.asarray(robot, jnp.float32),
-    jnp.asarray(human, jnp.float32),
-    jnp.asarray(robot_task),
-    jnp.asarray(human_task),
-    temperature=tau,
-    **kwargs,
-  )
-
-
-def vlc(video, text, tau=TAU, **kwargs):
-  return jitted_vlc(
-    jnp.asarray(video, jnp.float32),
-    jnp.asarray(text, jnp.float32),
-    temperature=tau,
-    **kwargs,
-  )
-
-
 def test_cross_domain_by_hand():
   # Robot x of task 0; human x of task 0 and y of task 1.
-  x, y = [1.0, 0.0], [0.0, 1.0]
+  args = [[1.0, 0.0]], [[1.0, 0.0], [0.0, 1.0]], [0], [0, 1]
   total = E1 + E1 + E2  # Denominator of either x: itself, the other, y.
   anchor_x = -(math.log(E1 / total) + math.log(E1 / total)) / 2
   anchor_y = -math.log(E1 / (E1 + 2 * E2))  # Alone: only itself is positive.
-  np.testing.assert_allclose(
-    cdc([x], [x, y], [0], [0, 1]), 2 * anchor_x + anchor_y, rtol=1e-6
-  )
-
-
-def test_cross_domain_by_hand_without_self():
-  x, y = [1.0, 0.0], [0.0, 1.0]
+  np.testing.assert_allclose(cdc(*args), 2 * anchor_x + anchor_y, rtol=1e-6)
   anchor_x = -math.log(E1 / (E1 + E2))  # Only the other x is positive.
-  np.testing.assert_allclose(
-    cdc([x], [x, y], [0], [0, 1], exclude_self=True), 2 * anchor_x, rtol=1e-6
-  )
+  value = cdc(*args, exclude_self=True)
+  np.testing.assert_allclose(value, 2 * anchor_x, rtol=1e-6)
 
 
 def test_cross_domain_positives_are_averaged_and_anchors_summed():
@@ -85,24 +66,23 @@ def test_cross_domain_positives_are_averaged_and_anchors_summed():
   )
 
 
-def test_cross_domain_all_equal_is_log_of_the_batch():
+def test_cross_domain_limits():
+  # All equal, or told apart by nothing: the logarithm of the batch.
   same = np.tile([[0.6, 0.8]], (3, 1))
   value = cdc(same, same, [0, 1, 2], [0, 0, 2])
   np.testing.assert_allclose(value, 6 * math.log(6), rtol=1e-6)
-
-
-def test_cross_domain_perfect_match_without_self_is_log_of_positives():
+  value = cdc(unit(0, 2, 5), unit(1, 2, 5), [0, 1], [0, 1], tau=1e5)
+  np.testing.assert_allclose(value, 4 * math.log(4), rtol=1e-4)
   # Two tasks far apart, three clips each: each anchor has two positives.
   robot = np.array([[1, 0], [-1, 0], [1, 0], [-1, 0]], np.float32)
   human = np.array([[1, 0], [-1, 0]], np.float32)
-  value = cdc(robot, human, [0, 1, 0, 1], [0, 1], 0.05, exclude_self=True)
+  args = robot, human, [0, 1, 0, 1], [0, 1]
+  value = cdc(*args, tau=0.05, exclude_self=True)
   np.testing.assert_allclose(value, 6 * math.log(2), rtol=1e-5)
-
-
-def test_cross_domain_one_clip_is_zero():
-  empty, tasks = np.zeros((0, 2)), np.zeros((0,), np.int32)
+  # A single clip.
+  args = [[1.0, 0.0]], np.zeros((0, 2)), [0], np.zeros(0, np.int32)
   for exclude_self in (False, True):
-    value = cdc([[1.0, 0.0]], empty, [0], tasks, exclude_self=exclude_self)
+    value = cdc(*args, exclude_self=exclude_self)
     np.testing.assert_allclose(value, 0.0, atol=1e-6)
 
 
@@ -118,41 +98,20 @@ def test_cross_domain_order_and_numbering_do_not_matter():
   np.testing.assert_allclose(value, swapped, rtol=1e-5)
 
 
-def test_cross_domain_high_temperature_is_log_of_the_batch():
-  value = cdc(unit(0, 2, 5), unit(1, 2, 5), [0, 1], [0, 1], 1e5)
-  np.testing.assert_allclose(value, 4 * math.log(4), rtol=1e-4)
-
-
 @pytest.mark.parametrize("exclude_self", [False, True])
-def test_cross_domain_gradient_finite_and_same_under_jit(exclude_self):
+def test_cross_domain_gradient(check_gradient, exclude_self):
   # Task 5 is alone: without itself it has no positive at all.
-  robot, human = unit(0, 2, 5), unit(1, 2, 5)
+  tasks = jnp.array([0, 5]), jnp.array([0, 1])
 
-  robot_task, human_task = jnp.array([0, 5]), jnp.array([0, 1])
-
-  def loss(robot):
+  def loss_fn(robot, human, tasks=tasks):
     return losses.cross_domain_contrastive(
-      robot,
-      human,
-      robot_task,
-      human_task,
-      temperature=0.01,
-      exclude_self=exclude_self,
+      robot, human, *tasks, temperature=0.01, exclude_self=exclude_self
     )
 
-  value, grad = jax.value_and_grad(loss)(robot)
-  chex.assert_tree_all_finite(grad)
-  chex.assert_trees_all_close(
-    jax.jit(jax.value_and_grad(loss))(robot), (value, grad), rtol=1e-4
-  )
-
-
-def test_cross_domain_a_clip_alone_has_no_gradient_without_positives():
-  def loss(robot):
-    return cdc(robot, np.zeros((0, 2)), [4], np.zeros(0), exclude_self=True)
-
-  grad = jax.grad(loss)(jnp.array([[1.0, 0.0]]))
-  np.testing.assert_array_equal(grad, 0.0)
+  check_gradient(loss_fn, unit(0, 2, 5), unit(1, 2, 5))
+  alone = jnp.array([4]), jnp.zeros(0, int)
+  grad = jax.grad(loss_fn)(unit(0, 1, 5), np.zeros((0, 5)), alone)
+  np.testing.assert_allclose(grad, 0.0, atol=1e-6)
 
 
 def test_cross_domain_half_precision_features_give_a_float32_loss():
@@ -189,28 +148,20 @@ def test_video_language_by_hand_with_failure_texts():
   np.testing.assert_allclose(value, to_text + to_video, rtol=1e-6)
 
 
-def test_video_language_perfect_match_is_zero():
-  eye = np.eye(4)
-  np.testing.assert_allclose(vlc(eye, eye, 0.02), 0.0, atol=1e-6)
-
-
-def test_video_language_one_pair_is_zero():
+def test_video_language_limits():
+  eye, same = np.eye(4), np.tile([[0.6, 0.8]], (4, 1))
+  np.testing.assert_allclose(vlc(eye, eye, tau=0.02), 0.0, atol=1e-6)
   np.testing.assert_allclose(vlc(unit(0, 1, 3), unit(1, 1, 3)), 0, atol=1e-6)
-
-
-def test_video_language_all_equal_is_log_of_the_batch():
-  same = np.tile([[0.6, 0.8]], (5, 1))
-  np.testing.assert_allclose(vlc(same, same), 10 * math.log(5), rtol=1e-6)
-
-
-def test_video_language_all_equal_with_failures_is_log_of_batch_and_failures():
-  same = np.tile([[0.6, 0.8]], (4, 1))
+  np.testing.assert_allclose(vlc(same, same), 8 * math.log(4), rtol=1e-6)
   failure = jnp.tile(jnp.array([[[0.6, 0.8]]]), (4, 3, 1))
-  np.testing.assert_allclose(
-    vlc(same, same, failure_text=failure),
-    4 * math.log(4 + 3) + 4 * math.log(4),
-    rtol=1e-6,
-  )
+  value = vlc(same, same, failure_text=failure)
+  expected = 4 * math.log(4 + 3) + 4 * math.log(4)
+  np.testing.assert_allclose(value, expected, rtol=1e-6)
+  # A text nearer its clip costs less, the more so the lower the temperature.
+  video = unit(0, 4, 5)
+  near = unit(7, 4, 5) * 0.1 + video
+  values = [vlc(video, near, tau=tau) for tau in (1.0, 0.3, 0.1)]
+  assert values[0] > values[1] > values[2]
 
 
 def test_video_language_no_failure_texts_three_ways():
@@ -239,33 +190,16 @@ def test_video_language_order_does_not_matter_and_directions_are_symmetric():
   np.testing.assert_allclose(vlc(text, video), value, rtol=1e-5)
 
 
-def test_video_language_lower_temperature_rewards_a_right_ranking():
-  video = unit(0, 4, 5)
-  text = unit(7, 4, 5) * 0.1 + video
-  values = [vlc(video, text, tau) for tau in (1.0, 0.3, 0.1)]
-  assert values[0] > values[1] > values[2]
-
-
-def test_video_language_gradient_finite_and_same_under_jit():
-  video, text, failure = unit(0, 3, 4), unit(1, 3, 4), unit(2, 3, 2, 4)
-
-  def loss(video, text, failure):
+def test_video_language_gradient(check_gradient):
+  def loss_fn(video, text, failure):
     mask = jnp.array([True, False, True])
     return losses.video_language_contrastive(
       video, text, temperature=0.01, failure_text=failure, has_failure=mask
     )
 
-  grad_fn = jax.value_and_grad(loss, argnums=(0, 1, 2))
-  out = grad_fn(video, text, failure)
-  chex.assert_tree_all_finite(out)
-  np.testing.assert_array_equal(out[1][2][1], 0.0)  # The masked pair's.
-  chex.assert_trees_all_close(
-    jax.jit(grad_fn)(video, text, failure), out, rtol=1e-4, atol=1e-5
-  )
-
-
-def fvlc(video, text, failure, cluster, tau=TAU):
-  return jitted(video, text, failure, jnp.asarray(cluster), temperature=tau)
+  args = unit(0, 3, 4), unit(1, 3, 4), unit(2, 3, 2, 4)
+  _, grads = check_gradient(loss_fn, *args)
+  np.testing.assert_array_equal(grads[2][1], 0.0)  # The masked pair's.
 
 
 def test_failure_by_hand():
@@ -277,24 +211,17 @@ def test_failure_by_hand():
   np.testing.assert_allclose(value, first + second, rtol=1e-6)
 
 
-def test_failure_perfect_match_is_zero():
-  text = -VIDEO
+def test_failure_limits():
   failure = jnp.stack([VIDEO, -VIDEO], axis=1)
-  np.testing.assert_allclose(
-    fvlc(VIDEO, text, failure, [0, 0], 0.05), 0.0, atol=1e-6
-  )
-
-
-def test_failure_all_equal_is_log_of_the_texts():
-  video = jnp.tile(jnp.array([[1.0, 0.0]]), (4, 1))
-  failure = jnp.tile(video[:, None], (1, 3, 1))
-  np.testing.assert_allclose(
-    fvlc(video, video, failure, [0, 1, 2, 0]), 4 * math.log(4), rtol=1e-6
-  )
-
-
-def test_failure_one_clip_without_prompts_and_no_clip():
-  no_clip = fvlc(VIDEO[:0], TEXT[:0], FAILURE[:0], jnp.zeros(0, jnp.int32))
+  perfect = fvlc(VIDEO, -VIDEO, failure, [0, 0], tau=0.05)
+  np.testing.assert_allclose(perfect, 0.0, atol=1e-6)
+  same = jnp.tile(jnp.array([[1.0, 0.0]]), (4, 1))
+  failure = jnp.tile(same[:, None], (1, 3, 1))
+  equal = fvlc(same, same, failure, [0, 1, 2, 0])
+  np.testing.assert_allclose(equal, 4 * math.log(4), rtol=1e-6)
+  value = fvlc(VIDEO, TEXT, FAILURE, [0, 1], tau=1e5)
+  np.testing.assert_allclose(value, 2 * math.log(3), rtol=1e-4)
+  no_clip = fvlc(VIDEO[:0], TEXT[:0], FAILURE[:0], np.zeros(0, np.int32))
   np.testing.assert_allclose(no_clip, 0.0)
   one_prompt = fvlc(VIDEO[:1], TEXT[:1], FAILURE[:1, :1], [0])
   expected = -math.log(1 / (1 + math.exp((0.6 - 1.0) / TAU)))
@@ -316,29 +243,21 @@ def test_failure_order_of_clips_and_prompts_does_not_matter():
   np.testing.assert_allclose([clips, prompts], value, rtol=1e-6)
 
 
-def test_failure_high_temperature_is_log_of_the_texts():
-  value = fvlc(VIDEO, TEXT, FAILURE, [0, 1], 1e5)
-  np.testing.assert_allclose(value, 2 * math.log(3), rtol=1e-4)
-
-
-def test_failure_gradient_finite_and_same_under_jit():
-  def loss(*args):
+def test_failure_gradient(check_gradient):
+  def loss_fn(*args):
     return losses.failure_video_language_contrastive(
       *args, jnp.array([0, 1]), temperature=0.01
     )
 
-  grad_fn = jax.value_and_grad(loss, argnums=(0, 1, 2))
-  out = grad_fn(VIDEO, TEXT, FAILURE)
-  chex.assert_tree_all_finite(out)
-  chex.assert_trees_all_close(
-    jax.jit(grad_fn)(VIDEO, TEXT, FAILURE), out, rtol=1e-5
-  )
+  check_gradient(loss_fn, VIDEO, TEXT, FAILURE)
 
 
 def test_soft_targets_are_shared_by_equal_captions():
   actual = contrastive.soft_targets(np.array([4, 7, 4]))
   expected = [[0.5, 0, 0.5], [0, 1, 0], [0.5, 0, 0.5]]
   np.testing.assert_allclose(actual, expected)
+  several = np.array([[4, 1], [4, 2], [4, 1]])
+  np.testing.assert_allclose(contrastive.soft_targets(several), expected)
 
 
 def test_soft_value_by_hand():
@@ -375,29 +294,17 @@ def test_soft_order_of_pairs_does_not_matter():
   np.testing.assert_allclose(loss, same, rtol=1e-6)
 
 
-def test_soft_targets_of_several_numbers():
-  numbers = np.array([[4, 1], [4, 2], [4, 1]])
-  np.testing.assert_array_equal(
-    contrastive.soft_targets(numbers), contrastive.soft_targets(numbers[:, 1])
-  )
-
-
 def test_triplet_by_hand():
   # max(0, .2 - 1 + 0), max(0, .2 - .6 + .6), max(0, .2 - 0 + .6).
-  value = losses.triplet_margin(ANCHOR, POSITIVE, NEGATIVE, margin=0.2)
-  np.testing.assert_allclose(value, (0 + 0.2 + 0.8) / 3, rtol=1e-6)
-
-
-def test_triplet_mask_leaves_triplets_out():
-  mask = jnp.array([1, 1, 0])
-  value = losses.triplet_margin(
-    ANCHOR, POSITIVE, NEGATIVE, margin=0.2, mask=mask
-  )
-  np.testing.assert_allclose(value, 0.1, rtol=1e-6)
-  none = losses.triplet_margin(
-    ANCHOR, POSITIVE, NEGATIVE, margin=0.2, mask=jnp.zeros(3)
-  )
-  assert none == 0
+  for mask, expected in (
+    (None, (0 + 0.2 + 0.8) / 3),
+    (jnp.array([1, 1, 0]), 0.1),
+    (jnp.zeros(3), 0.0),
+  ):
+    value = losses.triplet_margin(
+      ANCHOR, POSITIVE, NEGATIVE, margin=0.2, mask=mask
+    )
+    np.testing.assert_allclose(value, expected, rtol=1e-6)
 
 
 def test_triplet_limits_and_order():
@@ -413,16 +320,12 @@ def test_triplet_limits_and_order():
   np.testing.assert_allclose(again, value, rtol=1e-6)
 
 
-def test_triplet_gradient_by_hand_finite_and_the_same_under_jit():
+def test_triplet_gradient_by_hand(check_gradient):
   def loss_fn(*args):
     return losses.triplet_margin(*args, margin=0.2)
 
-  grad_fn = jax.grad(loss_fn, argnums=(0, 1, 2))
-  grads = grad_fn(ANCHOR, POSITIVE, NEGATIVE)
+  _, grads = check_gradient(loss_fn, ANCHOR, POSITIVE, NEGATIVE)
   active = jnp.array([[0.0], [1.0], [1.0]]) / 3
   np.testing.assert_allclose(grads[1], -active * ANCHOR, atol=1e-6)
   np.testing.assert_allclose(grads[2], active * ANCHOR, atol=1e-6)
-  chex.assert_tree_all_finite(grad_fn(ANCHOR, ANCHOR, ANCHOR))
-  chex.assert_trees_all_close(
-    jax.jit(grad_fn)(ANCHOR, POSITIVE, NEGATIVE), grads, atol=1e-6
-  )
+  check_gradient(loss_fn, ANCHOR, ANCHOR, ANCHOR)

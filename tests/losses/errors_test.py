@@ -8,6 +8,7 @@ from a2r.losses import video_prediction
 
 TWO, THREE = jnp.eye(2, 4), jnp.eye(3, 4)
 WIDE = jnp.eye(3, 5)
+TAU, FVLC = {"temperature": 1}, losses.failure_video_language_contrastive
 TASKS = jnp.arange(3)
 FAILURE = jnp.zeros((3, 2, 4))
 VIDEO, LATENT = jnp.zeros((2, 3, 4, 4, 3)), jnp.zeros((2, 3, 5))
@@ -22,32 +23,16 @@ VIDEO, LATENT = jnp.zeros((2, 3, 4, 4, 3)), jnp.zeros((2, 3, 5))
     (losses.class_log_odds, (jnp.zeros((2, 1)),), {}),
     (losses.same_task_discrimination, (THREE[:, :2], TWO[:, :2]), {}),
     (losses.same_task_discrimination, (THREE, THREE), {}),
-    (
-      losses.cross_domain_contrastive,
-      (THREE, WIDE, TASKS, TASKS),
-      {"temperature": 1},
-    ),
-    (
-      losses.cross_domain_contrastive,
-      (THREE, TWO, TASKS, TASKS),
-      {"temperature": 1},
-    ),
-    (losses.video_language_contrastive, (THREE, TWO), {"temperature": 1}),
+    (losses.cross_domain_contrastive, (THREE, WIDE, TASKS, TASKS), TAU),
+    (losses.cross_domain_contrastive, (THREE, TWO, TASKS, TASKS), TAU),
+    (losses.video_language_contrastive, (THREE, TWO), TAU),
     (
       losses.video_language_contrastive,
       (THREE, THREE),
-      {"temperature": 1, "failure_text": FAILURE[:2]},
+      TAU | {"failure_text": FAILURE[:2]},
     ),
-    (
-      losses.failure_video_language_contrastive,
-      (THREE, TWO, FAILURE, TASKS),
-      {"temperature": 1},
-    ),
-    (
-      losses.failure_video_language_contrastive,
-      (THREE, THREE, FAILURE, TASKS[:2]),
-      {"temperature": 1},
-    ),
+    (FVLC, (THREE, TWO, FAILURE, TASKS), TAU),
+    (FVLC, (THREE, THREE, FAILURE, TASKS[:2]), TAU),
     (losses.soft_target_contrastive, (TWO, TASKS[:2]), {}),
     (losses.triplet_margin, (THREE, TWO, THREE), {"margin": 0.1}),
     (losses.value_implicit, (THREE, THREE, THREE, TWO), {}),
