@@ -72,10 +72,7 @@ class Prompts(nn.Module):
     return jnp.stack([self.human, self.robot])[domain]
 
   def failures(self, task: jax.Array) -> jax.Array:
-    """All failure contexts of tasks, the robot's domain prompt first.
-
-    Args:
-      task: `[N]` int below M.
+    """All failure contexts of tasks `[N]`, the robot's domain prompt first.
 
     Returns:
       `[N, K, domain_length + failure_length, D]`.
@@ -83,13 +80,11 @@ class Prompts(nn.Module):
     Raises:
       ValueError: there are no failure prompts.
     """
-    if not (
-      self.num_tasks and self.num_failure_prompts and self.failure_length
-    ):
+    sizes = self.num_tasks, self.num_failure_prompts, self.failure_length
+    if not all(sizes):
       raise ValueError(
         "no failure prompts: num_tasks, num_failure_prompts and "
-        f"failure_prompt_length are {self.num_tasks}, "
-        f"{self.num_failure_prompts} and {self.failure_length}"
+        f"failure_prompt_length are {sizes}"
       )
     robot = self.domain(jnp.full(task.shape, ROBOT))
     shape = (*task.shape, self.num_failure_prompts, *robot.shape[1:])
@@ -142,14 +137,11 @@ class Adapt2Reward(nn.Module):
     return jnp.einsum("be,ne->bn", self.video(frames), text)
 
   def video(self, frames: jax.Array, deterministic: bool = True) -> jax.Array:
-    """Features of clips: the unit mean of the unit features of the frames.
+    """Features `[B, E]` of clips, the unit means of their frames' features.
 
     Args:
       frames: `[B, T, H, W, 3]` float in [-1, 1].
       deterministic: no dropout; else a 'dropout' rng is needed.
-
-    Returns:
-      `[B, E]`.
     """
     _, feature = self.backbone.encode_video(frames, deterministic)
     return layers.l2_normalize(feature.mean(axis=1))
@@ -161,22 +153,18 @@ class Adapt2Reward(nn.Module):
     domain: jax.Array,
     deterministic: bool = True,
   ) -> jax.Array:
-    """Features of instructions, read as [CLS; domain prompt; words].
+    """Features `[N, E]` of instructions, read as [CLS; domain prompt; words].
 
     Args:
       input_ids: `[N, L]` int.
       attention_mask: `[N, L]`.
       domain: `[N]` int, 0 human, 1 robot.
       deterministic: no dropout.
-
-    Returns:
-      `[N, E]`.
     """
     prompt = self.prompts.domain(domain)
-    _, feature = self.backbone.encode_text(
+    return self.backbone.encode_text(
       input_ids, attention_mask, prompt, deterministic
-    )
-    return feature
+    )[1]
 
   def failure_text(
     self,
@@ -185,7 +173,7 @@ class Adapt2Reward(nn.Module):
     task: jax.Array,
     deterministic: bool = True,
   ) -> jax.Array:
-    """Features of every way to fail at an instruction.
+    """Features `[N, K, E]` of every way to fail at an instruction.
 
     Each is read as [CLS; robot prompt; failure prompt; words].
 
@@ -194,9 +182,6 @@ class Adapt2Reward(nn.Module):
       attention_mask: `[N, L]`.
       task: `[N]` int below M; a row of a greater one means nothing.
       deterministic: no dropout.
-
-    Returns:
-      `[N, K, E]`.
     """
     prompt = self.prompts.failures(task)
     num_texts, num_prompts = prompt.shape[:2]
@@ -290,11 +275,7 @@ def failure_modes(
 
 
 # The first form is the default and wins ties.
-FORMS = {
-  "cosine": cosine,
-  "softmax": softmax,
-  "own_failures": own_failures,
-}
+FORMS = {fn.__name__: fn for fn in (cosine, softmax, own_failures)}
 # That of instructions which no robot clip shows: their cosines also follow what
 # all instructions have in common, such as how much the arm moves; a softmax
 # takes that out (docs/experiments.md).

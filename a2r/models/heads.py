@@ -34,15 +34,7 @@ class Classifier(nn.Module):
     self.head = layers.torch_dense(self.num_classes)
 
   def video(self, frames: jax.Array, deterministic: bool = True) -> jax.Array:
-    """Logits of clips.
-
-    Args:
-      frames: `[B, T, H, W, 3]` float in [-1, 1].
-      deterministic: no dropout; else a 'dropout' rng is needed.
-
-    Returns:
-      `[B, C]` float32.
-    """
+    """Logits `[B, C]` of clips; arguments as in `Adapt2Reward.video`."""
     _, feature = self.backbone.encode_video(frames, deterministic)
     feature = layers.l2_normalize(feature.mean(axis=1))
     return self.head(feature / self.temperature)
@@ -80,16 +72,9 @@ class Stills(nn.Module):
     self.backbone = singularity.Singularity(self.config)
 
   def video(self, frames: jax.Array, deterministic: bool = True) -> jax.Array:
-    """The feature of every frame.
+    """Features `[B, T, E]` of frames; arguments as in `Adapt2Reward.video`.
 
-    One that looks at whole clips at once is shown the frame standing still.
-
-    Args:
-      frames: `[B, T, H, W, 3]` float in [-1, 1], any T.
-      deterministic: no dropout; else a 'dropout' rng is needed.
-
-    Returns:
-      `[B, T, E]` float32.
+    A backbone that looks at whole clips is shown each frame standing still.
     """
     config = self.config
     clips = frames.reshape(-1, 1, *frames.shape[2:])

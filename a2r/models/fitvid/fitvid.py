@@ -86,10 +86,9 @@ class FitVid(nn.Module):
   def __call__(
     self, video: jax.Array, actions: jax.Array, noise: jax.Array
   ) -> tuple[jax.Array, Gaussian, Gaussian]:
-    """What training looks at: every frame predicted from true ones.
+    """Predicts every frame from the true ones before it, for training.
 
-    The codes are those of the true frames beyond the context too, and the
-    latents are drawn from the posterior.
+    The latents are drawn from the posterior.
 
     Args:
       video: `[B, T, H, W, 3]` float in [0, 1].
@@ -123,12 +122,11 @@ class FitVid(nn.Module):
     code = jnp.stack(predicted, axis=1).reshape(batch * (num_frames - 1), -1)
     frames = self.decoder(code, skips)
     frames = frames.reshape(batch, num_frames - 1, *video.shape[2:])
-    stack = lambda *xs: jnp.stack(xs, axis=1)  # noqa: E731
-    return (
-      frames,
-      jax.tree.map(stack, *posteriors),
-      jax.tree.map(stack, *priors),
+    posteriors, priors = (
+      jax.tree.map(lambda *xs: jnp.stack(xs, axis=1), *moments)
+      for moments in (posteriors, priors)
     )
+    return frames, posteriors, priors
 
   def start(
     self,
@@ -142,9 +140,6 @@ class FitVid(nn.Module):
       video: `[M, num_past, H, W, 3]` float in [0, 1].
       actions: `[M, num_past - 1, A]`, those that were executed.
       noise: `[M, num_past - 1, Z]`, or None for the priors' means.
-
-    Returns:
-      The context.
     """
     size, num_past = video.shape[:2]
     codes, skips = self.encoder(video.reshape(-1, *video.shape[2:]))
@@ -165,7 +160,7 @@ class FitVid(nn.Module):
     actions: jax.Array,
     noise: jax.Array | None = None,
   ) -> tuple[Context, jax.Array]:
-    """Draws the next frame of every row.
+    """Draws the next frame of every row, `[M, H, W, 3]` float in [0, 1].
 
     The context it returns has the code of the old picture: with `observe` of
     the new one, another tick can follow; after the last tick there is no need.
@@ -174,9 +169,6 @@ class FitVid(nn.Module):
       context: of M rows.
       actions: `[M, A]`.
       noise: `[M, Z]`, or None for the prior's mean.
-
-    Returns:
-      The context and the frame `[M, H, W, 3]` float in [0, 1].
     """
     context, code = self._advance(context, actions, noise)
     return context, self.decoder(code, context.skips)
@@ -210,7 +202,7 @@ def predict(
   actions: jax.Array,
   noise: jax.Array | None = None,
 ) -> jax.Array:
-  """The T frames that follow a context; pure.
+  """Returns the T frames that follow a context, `[M, T, H, W, 3]` in [0, 1].
 
   Every frame is fed back to predict the next one, thus all frames up to the
   last are drawn: only what comes after it can be left out.
@@ -221,9 +213,6 @@ def predict(
     context: of M rows.
     actions: `[M, T, A]`.
     noise: `[M, T, Z]`, or None for the priors' means.
-
-  Returns:
-    `[M, T, H, W, 3]` float in [0, 1].
   """
   # Time first.
   actions, noise = jax.tree.map(lambda x: x.swapaxes(0, 1), (actions, noise))

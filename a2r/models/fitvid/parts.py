@@ -8,6 +8,7 @@ Letters: N pictures, H W their size, P the patch, C channels, D the size of a
 picture's code, E contexts of skip connections (N is a multiple of E).
 """
 
+import functools
 from collections.abc import Sequence
 
 import jax
@@ -19,6 +20,9 @@ from a2r.models.fitvid.config import Config
 
 _MOMENTUM, _EPSILON = 0.9, 1e-5
 _SQUEEZE, _FEWEST = 16, 4  # Channels over this one, never below that one.
+
+
+_pointwise = functools.partial(nn.Conv, kernel_size=(1, 1), use_bias=False)
 
 
 class SEBlock(nn.Module):
@@ -41,8 +45,7 @@ class EncoderBlock(nn.Module):
   Attributes:
     filters: C after it.
     stride: of the first convolution.
-    train: normalize by the batch's moments, and update the running ones.
-    axis_name: the devices' axis, or None.
+    train, axis_name: as in `fitvid.FitVid`.
   """
 
   filters: int
@@ -61,10 +64,8 @@ class EncoderBlock(nn.Module):
     x = nn.Conv(self.filters, (3, 3), use_bias=False)(x)
     x = SEBlock()(x)
     if shortcut.shape != x.shape:
-      shortcut = nn.Conv(
-        self.filters, (1, 1), size, use_bias=False, name="conv_proj"
-      )(shortcut)
-      shortcut = norm(name="norm_proj")(shortcut)
+      project = _pointwise(self.filters, strides=size, name="conv_proj")
+      shortcut = norm(name="norm_proj")(project(shortcut))
     return nn.swish(shortcut + x)
 
 
@@ -95,18 +96,16 @@ class DecoderBlock(nn.Module):
       x = x.repeat(2, axis=1).repeat(2, axis=2)
     shortcut = x
     x = norm()(x)
-    x = nn.Conv(wide, (1, 1), use_bias=False)(x)
+    x = _pointwise(wide)(x)
     x = nn.swish(norm()(x))
     x = nn.Conv(wide, (self.kernel, self.kernel), use_bias=False)(x)
     x = nn.swish(norm()(x))
-    x = nn.Conv(self.filters, (1, 1), use_bias=False)(x)
+    x = _pointwise(self.filters)(x)
     x = norm(scale_init=nn.initializers.zeros)(x)
     x = SEBlock()(x)
     if shortcut.shape[-1] != self.filters:
-      shortcut = nn.Conv(
-        self.filters, (1, 1), use_bias=False, name="conv_proj"
-      )(shortcut)
-      shortcut = norm(name="norm_proj")(shortcut)
+      project = _pointwise(self.filters, name="conv_proj")
+      shortcut = norm(name="norm_proj")(project(shortcut))
     return nn.swish(shortcut + x)
 
 
@@ -128,12 +127,8 @@ class Encoder(nn.Module):
     skips = []
     for stage, filters in enumerate(self.config.filters):
       for block in range(self.config.num_blocks):
-        x = EncoderBlock(
-          filters,
-          2 if stage and not block else 1,
-          self.train,
-          self.axis_name,
-        )(x)
+        stride = 2 if stage and not block else 1
+        x = EncoderBlock(filters, stride, self.train, self.axis_name)(x)
         skips.append(x)
     if self.config.pooling == "mean":
       x = x.mean(axis=(1, 2))
@@ -162,15 +157,15 @@ class Decoder(nn.Module):
     skips = list(skips)
     for stage, features in enumerate(filters):
       for block in range(config.num_blocks):
+        inside = config.expansion, config.decoder_kernel
+        upsample = bool(stage and not block)
         x = DecoderBlock(
-          features,
-          config.expansion,
-          config.decoder_kernel,
-          bool(stage and not block),
-          self.train,
-          self.axis_name,
+          features, *inside, upsample, self.train, self.axis_name
         )(x)
-        x = _add(x, skips.pop())
+        # The maps of each context go to its rows, which lie side by side.
+        skip = skips.pop()
+        rows = x.reshape(len(skip), -1, *x.shape[1:]) + skip[:, None]
+        x = rows.reshape(x.shape)
     x = nn.Conv(3 * config.patch**2, (3, 3), use_bias=False)(x)
     return images.unfold_patches(nn.sigmoid(x), config.patch)
 
@@ -190,9 +185,8 @@ class GaussianLSTM(nn.Module):
 
   def setup(self):
     self.embed = nn.Dense(self.size)
-    self.layers = [
-      nn.OptimizedLSTMCell(self.size) for _ in range(self.num_layers)
-    ]
+    cells = range(self.num_layers)
+    self.layers = [nn.OptimizedLSTMCell(self.size) for _ in cells]
     self.mean = nn.Dense(self.output_size)
     self.logvar = nn.Dense(self.output_size)
 
@@ -213,12 +207,6 @@ class GaussianLSTM(nn.Module):
       state, x = layer(before, x)
       after.append(state)
     return tuple(after), (self.mean(x), self.logvar(x))
-
-
-def _add(x, skip):
-  """Adds the maps of each context to its rows, which lie side by side."""
-  rows = x.reshape(len(skip), -1, *x.shape[1:])
-  return (rows + skip[:, None]).reshape(x.shape)
 
 
 def _norm(block):

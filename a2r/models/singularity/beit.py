@@ -51,17 +51,12 @@ class DropPath(nn.Module):
 
   @nn.compact
   def __call__(self, x: jax.Array, deterministic: bool) -> jax.Array:
-    rest = tuple(range(1, x.ndim))
+    rest = range(1, x.ndim)
     return nn.Dropout(self.rate, broadcast_dims=rest)(x, deterministic)
 
 
 class Layer(nn.Module):
-  """One pre-LN block: attention then MLP, each scaled and added.
-
-  Attributes:
-    config: of the backbone.
-    drop_path: rate of this block.
-  """
+  """One pre-LN block: attention then MLP, each scaled and added."""
 
   config: Config
   drop_path: float
@@ -84,13 +79,11 @@ class Layer(nn.Module):
 
     dense = functools.partial(nn.Dense, dtype=config.dtype, kernel_init=init)
     y = layers.LayerNorm(dtype=config.dtype, name="layernorm_before")(x)
-    y = layers.Attention(
-      config.num_heads,
-      key_bias=False,
-      kernel_init=init,
-      dtype=config.dtype,
+    attention = layers.Attention(
+      config.num_heads, key_bias=False, kernel_init=init, dtype=config.dtype,
       name="attention",
-    )(y, bias=bias, deterministic=deterministic)
+    )  # fmt: skip
+    y = attention(y, bias=bias, deterministic=deterministic)
     x = x + drop_path(lambda_1.astype(y.dtype) * y, deterministic)
     y = layers.LayerNorm(dtype=config.dtype, name="layernorm_after")(x)
     y = dense(config.mlp_width, name="intermediate")(y)

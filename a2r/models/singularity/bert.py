@@ -31,7 +31,7 @@ class Layer(nn.Module):
 
   Attributes:
     config: of the backbone; its dropout is that of attention probabilities and
-      of both outputs.
+      of all outputs.
     cross_attention: whether the layer also attends to image tokens.
     kernel_init: of every projection; BERT's when None.
   """
@@ -48,26 +48,20 @@ class Layer(nn.Module):
     bias: jax.Array | None = None,
     deterministic: bool = True,
   ) -> jax.Array:
-    """Encodes tokens.
+    """Encodes tokens, `[N, L, D]` -> `[N, L, D]`.
 
     Args:
-      x: `[N, L, D]`.
+      x: the tokens.
       image_embeds: `[N, M, D]`, for layers with cross-attention.
       bias: `[N, 1, 1, L]`, added to the self-attention scores.
       deterministic: no dropout.
-
-    Returns:
-      `[N, L, D]`.
     """
     config, width = self.config, x.shape[-1]
     init = self.kernel_init or layers.bert_init(width)
     attention = functools.partial(
-      layers.Attention,
-      config.num_heads,
-      dropout=config.dropout,
-      kernel_init=init,
-      dtype=config.dtype,
-    )
+      layers.Attention, config.num_heads,
+      dropout=config.dropout, kernel_init=init, dtype=config.dtype,
+    )  # fmt: skip
     dense = functools.partial(nn.Dense, dtype=config.dtype, kernel_init=init)
 
     def add_and_norm(y, name):
@@ -103,15 +97,12 @@ class Embeddings(nn.Module):
     prompt: jax.Array | None = None,
     deterministic: bool = True,
   ) -> jax.Array:
-    """Embeds texts, a prompt between [CLS] and the words.
+    """Embeds texts as `[N, L + P, D]`, a prompt between [CLS] and the words.
 
     Args:
       input_ids: `[N, L]` int, [CLS] first.
       prompt: `[N, P, D]` token embeddings, or None.
       deterministic: no dropout.
-
-    Returns:
-      `[N, L + P, D]`.
 
     Raises:
       ValueError: more tokens than positions.
@@ -129,11 +120,7 @@ class Embeddings(nn.Module):
 
 
 class MaskedLanguageHead(nn.Module):
-  """Which word a token stands for: dense, gelu, LayerNorm, the word table.
-
-  Attributes:
-    dtype: compute type.
-  """
+  """Which word a token stands for: dense, gelu, LayerNorm, the word table."""
 
   dtype: str
 
@@ -146,10 +133,8 @@ class MaskedLanguageHead(nn.Module):
     x = layers.gelu(dense(x))
     x = layers.LayerNorm(dtype=self.dtype, name="layernorm")(x)
     bias = self.param("bias", nn.initializers.zeros, (num_words,))
+    table = table.astype(x.dtype)
     logits = jnp.einsum(
-      "nld,vd->nlv",
-      x,
-      table.astype(x.dtype),
-      preferred_element_type=jnp.float32,
+      "nld,vd->nlv", x, table, preferred_element_type=jnp.float32
     )
     return logits + bias

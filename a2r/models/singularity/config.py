@@ -131,15 +131,6 @@ class Config:
     """Patches along one side of the picture."""
     return self.image_size // self._stride
 
-  @property
-  def tokens_per_frame(self) -> int:
-    """S: the CLS token and the patches."""
-    return self.grid**2 + 1
-
-  def uses_temporal(self, num_frames: int) -> bool:
-    """Whether the feature of a clip is the temporal encoder's."""
-    return self.temporal_feature and self.temporal_layers > 0 and num_frames > 1
-
   def check_frames(self, shape: tuple[int, ...]) -> None:
     """Raises a ValueError unless `shape` is `[B, T, size, size, 3]`."""
     size = self.image_size

@@ -83,16 +83,13 @@ class Attention(nn.Module):
     bias: jax.Array | None = None,
     deterministic: bool = True,
   ) -> jax.Array:
-    """Attends from `x` to `context`.
+    """Attends from `x` to `context`; returns `[B, Q, D]`.
 
     Args:
       x: `[B, Q, D]` queries.
       context: `[B, K, D]` keys and values; `x` itself when None.
       bias: added to the scores; broadcasts to `[B, H, Q, K]`.
       deterministic: no dropout.
-
-    Returns:
-      `[B, Q, D]`.
     """
     context = x if context is None else context
     width = x.shape[-1]

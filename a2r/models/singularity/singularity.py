@@ -132,13 +132,13 @@ class Singularity(nn.Module):
     Raises:
       ValueError: frames of another shape than the config says.
     """
-    self.config.check_frames(frames.shape)
-    batch, num_frames = frames.shape[:2]
+    config, (batch, num_frames) = self.config, frames.shape[:2]
+    config.check_frames(frames.shape)
     x, pooled = self.vision(self.stem(frames), deterministic)
     x = self.vision_layernorm(x).reshape(batch, num_frames, *x.shape[1:])
     x = self.temporal(x, deterministic)
     pooled = pooled.reshape(batch, num_frames, -1)
-    if self.config.uses_temporal(num_frames):
+    if config.temporal_feature and config.temporal_layers and num_frames > 1:
       pooled = x[:, :, 0] if not self.pooler else self.pooler(x[:, :, 1:])
     feature = self.vision_proj(pooled.astype(jnp.float32))
     tokens = x.reshape(batch, -1, x.shape[-1]).astype(jnp.float32)
@@ -199,13 +199,10 @@ class Singularity(nn.Module):
       `[N, 2]` float32.
 
     Raises:
-      ValueError: the model was built without `itm`.
+      ValueError: the model was built without this head.
     """
-    if not self.config.itm:
-      raise ValueError(
-        "this model has no matching head: its config has itm=False"
-      )
-    x = self._fuse(image_embeds, text_embeds, attention_mask, deterministic)
+    pairs = image_embeds, text_embeds, attention_mask
+    x = self._fuse("itm", *pairs, deterministic)
     return self.itm_head(x[:, 0].astype(jnp.float32))
 
   def predict_words(
@@ -217,28 +214,23 @@ class Singularity(nn.Module):
   ) -> jax.Array:
     """Logits of the word at each place of texts, given their clips.
 
-    Args:
-      image_embeds: `[N, T * S, D]` tokens of the clip of each text.
-      text_embeds: `[N, L, D]` tokens of texts with words masked out, from
-        `encode_text`.
-      attention_mask: `[N, L]`.
-      deterministic: no dropout.
+    Args and errors are those of `match`, the texts with words masked out.
 
     Returns:
       `[N, L, vocab_size]` float32.
-
-    Raises:
-      ValueError: the model was built without `mlm`.
     """
-    if not self.config.mlm:
-      raise ValueError(
-        "this model has no masked-language head: its config has mlm=False"
-      )
-    x = self._fuse(image_embeds, text_embeds, attention_mask, deterministic)
+    pairs = image_embeds, text_embeds, attention_mask
+    x = self._fuse("mlm", *pairs, deterministic)
     return self.mlm_head(x, self.embeddings.word)
 
-  def _fuse(self, image_embeds, text_embeds, attention_mask, deterministic):
+  def _fuse(
+    self, head, image_embeds, text_embeds, attention_mask, deterministic
+  ):
     """`[N, L, D]` text tokens that have attended to the image tokens."""
+    if not getattr(self.config, head):
+      raise ValueError(
+        f"this model has no such head: its config has {head}=False"
+      )
     dtype = self.config.dtype
     bias = bert.mask_bias(attention_mask)
     x, image_embeds = text_embeds.astype(dtype), image_embeds.astype(dtype)

@@ -25,16 +25,12 @@ class PatchStem(nn.Module):
   def __call__(self, frames: jax.Array) -> jax.Array:
     """`[B, T, H, W, 3]` -> `[B * T, g * g, D]`, patches row by row."""
     size, width = self.config.patch_size, self.config.width
-    x = frames.reshape(-1, *frames.shape[2:])
-    x = nn.Conv(
-      width,
-      (size, size),
-      (size, size),
-      padding="VALID",
-      dtype=self.config.dtype,
-      kernel_init=layers.bert_init(width),
+    projection = nn.Conv(
+      width, (size, size), (size, size), padding="VALID",
+      dtype=self.config.dtype, kernel_init=layers.bert_init(width),
       name="projection",
-    )(x)
+    )  # fmt: skip
+    x = projection(frames.reshape(-1, *frames.shape[2:]))
     return x.reshape(x.shape[0], -1, width)
 
 
@@ -75,17 +71,11 @@ class ConvStem(nn.Module):
     x = as_motion(frames).astype(config.dtype)
     x = images.fold_patches(x, config.stem_patch)
     for i, features in enumerate(config.stem_features):
+      options = {"dtype": config.dtype, "name": f"conv_{i}"}
       if i == 0:
-        layer = nn.Dense(features, dtype=config.dtype, name="conv_0")
+        layer = nn.Dense(features, **options)
       else:
-        layer = nn.Conv(
-          features,
-          (3, 3),
-          (2, 2),
-          padding=1,
-          dtype=config.dtype,
-          name=f"conv_{i}",
-        )
+        layer = nn.Conv(features, (3, 3), (2, 2), padding=1, **options)
       # A flat picture has channels without variance: not BERT's epsilon here.
       norm = layers.LayerNorm(
         epsilon=1e-6, dtype=config.dtype, name=f"layernorm_{i}"

@@ -15,15 +15,10 @@ from a2r.models.singularity.config import Config
 
 
 def resample_embeddings(embeddings: jax.Array, num_frames: int) -> jax.Array:
-  """Temporal embeddings for a clip of another length.
+  """Temporal embeddings `[1, T, 1, D]` for a clip of T' frames.
 
-  Args:
-    embeddings: `[1, T, 1, D]`.
-    num_frames: T'; the first T' rows when T' <= T, else linear interpolation
-      with half-pixel centers and clamped ends.
-
-  Returns:
-    `[1, T', 1, D]`.
+  They are the first T' rows when T' <= T, else interpolated linearly with
+  half-pixel centers and clamped ends.
   """
   if num_frames <= embeddings.shape[1]:
     return embeddings[:, :num_frames]

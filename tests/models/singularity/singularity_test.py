@@ -28,7 +28,7 @@ def test_temporal_feature_sees_the_order(
   params = make_params(model, *inputs)
   both = np.concatenate([frames, frames[:, ::-1]])
   tokens, feature = _video(model, params, both)
-  per_frame = model.config.tokens_per_frame
+  per_frame = model.config.grid**2 + 1
   assert tokens.shape == (4, 4 * per_frame, 16)
   np.testing.assert_allclose(jnp.linalg.norm(feature, axis=-1), 1, atol=1e-6)
   forward, backward = np.split(feature.mean(axis=1), 2)
