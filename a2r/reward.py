@@ -30,20 +30,19 @@ SPEC_FILE = saved_lib.SPEC_FILE
 
 
 class Reward:
-  """A trained reward; `load` makes it.
-
-  Attributes:
-    scorer: what gives the scores; its `context_fn` is `scorer.Instructions`,
-      its `score_fn` a `scorer.FormScore`.
-    saved: what the reward was made of; None if `load` did not make it.
-  """
+  """A trained reward; `load` makes it."""
 
   def __init__(
     self,
     scorer: scorer_lib.Scorer,
     saved: saved_lib.SavedReward | None = None,
   ):
-    """Wraps a scorer, see the attributes."""
+    """Wraps a scorer.
+
+    Args:
+      scorer: what gives the scores, see `scorer.adapt2reward`.
+      saved: what it was made of; None if `load` did not make it.
+    """
     self.scorer, self.saved = scorer, saved
     self._texts = scorer.context_fn
 
@@ -117,12 +116,7 @@ class Reward:
   def form_scores(
     self, clips: np.ndarray, instructions: Sequence[str]
   ) -> dict[str, np.ndarray]:
-    """Returns `[B, N]` float32 rewards in every form.
-
-    Args:
-      clips: `[B, T, H, W, 3]` uint8.
-      instructions: N texts.
-    """
+    """Returns `[B, N]` float32 rewards in every form, see `scores`."""
     scorer = self.scorer._replace(score_fn=scorer_lib.FormScore(None))
     scores = scorer_lib.scores(scorer, clips, instructions)
     return {form: scores[form] for form in net.FORMS}

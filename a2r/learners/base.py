@@ -102,11 +102,8 @@ class Clips(Protocol):
   def demonstrations(self, num: int) -> tuple[np.ndarray, np.ndarray]:
     """Returns `num` human clips of each label, none of them trained on.
 
-    Returns:
-      The clips `[N, T, S, S, 3]` uint8 and their labels `[N]` str.
-
-    Raises:
-      ValueError: no label has so many clips.
+    They are `[N, T, S, S, 3]` uint8 and their labels `[N]` str; a ValueError
+    where no label has so many.
     """
 
   def read_labels(

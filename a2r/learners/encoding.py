@@ -54,10 +54,7 @@ class Augment:
   ) -> jax.Array:
     """Returns a clip `[T, H, W, 3]` uint8 as the network takes it.
 
-    Args:
-      rng: key; consumed.
-      clip: unbatched.
-      task: row of the run's instructions.
+    The key is consumed; the task is a row of the run's instructions.
     """
     clip = clip[None]
     if self.may_mirror is None:
@@ -161,11 +158,7 @@ def encode_texts(
 ) -> jax.Array:
   """Returns `[I, E]` features of texts in training, read as they stand.
 
-  Args:
-    model: a `plain_model`.
-    params: its parameters.
-    tokens: of the texts.
-    rng: for dropout; consumed.
+  The model is a `plain_model`; the key, for dropout, is consumed.
   """
   return model.apply(
     {"params": params},

@@ -239,9 +239,7 @@ class _Window:
   def fetch(self) -> dict[str, list[float]]:
     """Returns all values; stops the run at one that is not finite."""
     for step, metrics in self._pending:
-      values = {
-        name: float(x) for name, x in parallel.unreplicate(metrics).items()
-      }
+      values = jax.tree.map(float, parallel.unreplicate(metrics))
       faults = {k: v for k, v in values.items() if not np.isfinite(v)}
       if faults:
         named = ", ".join(f"{name} = {v}" for name, v in faults.items())
@@ -290,10 +288,7 @@ class _Report:
 
 
 def _restore_or_init(
-  learner: base.Learner,
-  optimizer: optax.GradientTransformation,
-  seed: int,
-  checkpoints: checkpoint.Checkpoints,
+  learner, optimizer, seed, checkpoints
 ) -> tuple[base.TrainState, _Window]:
   """The newest checkpoint's state and unwritten metrics, or a fresh start."""
   params, extra = learner.init(rng_lib.step_key(seed, INIT))
@@ -311,22 +306,14 @@ def _parts(state: base.TrainState) -> dict[str, Any]:
   return {k: getattr(state, k) for k in ("params", "opt_state", "extra")}
 
 
-def _save(
-  checkpoints: checkpoint.Checkpoints,
-  state: base.TrainState,
-  window: _Window,
-  items: Mapping[str, Any] | None,
-  score: float | None,
-):
+def _save(checkpoints, state, window, items, score):
   """Starts to save the replicated state; it is known to be finite."""
   items = dict(items or {}) | {"window": window.fetch()}
   state = parallel.unreplicate(state)
   checkpoints.save(int(state.step), _parts(state), items, score=score)
 
 
-def _end_epoch(
-  learner: base.Learner, state: base.TrainState, epoch: int
-) -> tuple[base.TrainState, dict[str, float]]:
+def _end_epoch(learner, state, epoch):
   """Runs the learner's epoch hook on the replicated state."""
   if learner.on_epoch is None:
     return state, {}

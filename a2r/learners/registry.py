@@ -21,7 +21,7 @@ METHODS: Mapping[str, base.Method] = {
 def load_scorer(
   folder: str | pathlib.Path, checkpoint: str = "best"
 ) -> scorer.Scorer:
-  """The scorer of a run that `launch.train` wrote, of any method.
+  """Returns the scorer of a run that `launch.train` wrote, of any method.
 
   Args:
     folder: the run folder; an exported reward will do too.

@@ -30,12 +30,8 @@ def make_text_fn(
 ) -> Callable[[Sequence[str]], np.ndarray]:
   """Returns `texts -> [L, E]` unit features of a text tower.
 
-  Args:
-    model: the module.
-    params: its parameters.
-    tokenizer: the one it was trained with.
-    known: the run's instructions; a text that differs from one of them in
-      articles and the verb's form alone is read as that.
+  A text that differs from one of the `known` instructions in articles and the
+  verb's form alone is read as that.
   """
   encode = scorer.make_text_fn(model, jax.device_put(params), tokenizer)
   return lambda texts: encode([text_lib.read_as(t, known) for t in texts])

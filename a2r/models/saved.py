@@ -116,8 +116,7 @@ def read_run(
     with_extra: whether to read what the method keeps beside its parameters.
 
   Raises:
-    FileNotFoundError: no such run, or nothing saved in it yet.
-    ValueError: a file is broken.
+    FileNotFoundError, ValueError: see `read_file`; or nothing is saved yet.
   """
   # Orbax takes a second to import, and an exported reward does without.
   from a2r.core import checkpoint
@@ -141,8 +140,7 @@ def find_method(folder: pathlib.Path) -> str:
   """Returns the method of a run folder; an exported reward is Adapt2Reward's.
 
   Raises:
-    FileNotFoundError: no such run.
-    ValueError: its settings are broken.
+    FileNotFoundError, ValueError: see `read_file`.
   """
   if is_exported(folder):
     return "adapt2reward"
@@ -163,10 +161,8 @@ def load(folder: str | pathlib.Path, which: str = "best") -> SavedReward:
       method's.
   """
   folder = pathlib.Path(folder).expanduser()
-  if is_exported(folder):
-    saved = _read_exported(folder)
-  else:
-    saved = _read_trained(folder, which)
+  exported = is_exported(folder)
+  saved = _read_exported(folder) if exported else _read_trained(folder, which)
   shapes = net.params_like(make_model(saved, str(folder)))
   return saved._replace(params=trees.fit(shapes, saved.params, str(folder)))
 
@@ -182,18 +178,16 @@ def make_model(
   try:
     backbone = _make_config(saved.model["backbone"], where)
     prompts = {key: saved.model[key] for key in _PROMPTS}
-  except KeyError as error:
-    raise ValueError(f"{where}: the sizes of the model lack {error}") from error
+  except KeyError as e:
+    raise ValueError(f"{where}: the sizes of the model lack {e}") from e
   return net.Adapt2Reward(backbone, saved.num_trained, **prompts)
 
 
 def _make_config(fields: Mapping[str, Any], where: str) -> singularity.Config:
   try:
     return singularity.Config(**fields)
-  except TypeError as error:
-    raise ValueError(
-      f"{where}: the model's sizes are not those of this code: {error}"
-    ) from error
+  except TypeError as e:
+    raise ValueError(f"{where}: sizes that this code does not know: {e}") from e
 
 
 def _read_trained(folder: pathlib.Path, which: str) -> SavedReward:
@@ -237,25 +231,23 @@ def make_record(
     report: report.json; not used where it was made with other settings.
     step: of the weights.
   """
+  figures = None
   if report is None or report["config"] != settings:
     report = {}
-  figures = dict(report["report"]) if report else None
-  if figures:
-    figures.pop("clips", None)
+  else:
+    figures = {k: v for k, v in report["report"].items() if k != "clips"}
     form = figures["form"]
     figures["rows"] = [r for r in figures["rows"] if r["form"] == form]
-  settings = dict(settings) | {
-    "data": {k: v for k, v in settings["data"].items() if k != "dir"}
-  }
+  data = {k: v for k, v in settings["data"].items() if k != "dir"}
   kept = ("backbone", "command", "commit", "versions")
   return _without_folders(
-    {"settings": settings, "step": step, "figures": figures}
+    {"settings": {**settings, "data": data}, "step": step, "figures": figures}
     | {key: report.get(key) for key in kept}
   )
 
 
 def read_file(folder: pathlib.Path, name: str) -> dict[str, Any]:
-  """What the JSON file `name` of a run folder holds.
+  """Returns what the JSON file `name` of a run folder holds.
 
   Raises:
     FileNotFoundError: no such run, or it has no such file.
@@ -274,12 +266,7 @@ def read_file(folder: pathlib.Path, name: str) -> dict[str, Any]:
 
 
 def read_json(path: pathlib.Path) -> dict[str, Any]:
-  """The object that a JSON file holds.
-
-  Raises:
-    FileNotFoundError: there is no such file.
-    ValueError: it is not JSON, or no object.
-  """
+  """Returns the object that a JSON file holds; a ValueError for other files."""
   try:
     value = json.loads(path.read_text(encoding="utf-8"))
   except ValueError as error:

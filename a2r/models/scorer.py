@@ -323,17 +323,11 @@ def adapt2reward(saved: saved_lib.SavedReward) -> Scorer:
 def make_text_fn(
   model: net.Adapt2Reward, params: PyTree, tokenizer: text_lib.Tokenizer
 ) -> Callable[..., np.ndarray]:
-  """Returns a function of texts to their unit features.
+  """Returns a function of texts to unit features, by a module's parameters.
 
-  Args:
-    model: the module.
-    params: its parameters.
-    tokenizer: the one it was trained with.
-
-  Returns:
-    `text_fn(texts)`: `[N, E]`, the texts read as robot instructions;
-    `text_fn(texts, failures=True)`: `[M, K, E]` for the M trained ones. A
-    ValueError for a text of too many tokens.
+  `text_fn(texts)` is `[N, E]`, the texts read as robot instructions, and
+  `text_fn(texts, failures=True)` `[M, K, E]` for the M trained ones. A text of
+  too many tokens is a ValueError.
   """
   max_length = model.config.max_positions - (
     model.domain_prompt_length + model.failure_prompt_length
@@ -354,9 +348,8 @@ def make_text_fn(
     steps = -(-int(mask.sum(1).max()) // _LENGTH_STEP)
     length = min(steps * _LENGTH_STEP, max_length)
     tokens = ids[:, :length], mask[:, :length]
-    return np.asarray(_encode_texts(model, failures, params, *tokens))[
-      : len(texts)
-    ]
+    features = _encode_texts(model, failures, params, *tokens)
+    return np.asarray(features)[: len(texts)]
 
   return text_fn
 

@@ -1,5 +1,6 @@
 """Prompts steer the text feature, a backbone drops in; forms by hand."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -26,6 +27,16 @@ def _apply(model, params, *args, method):
   return np.asarray(apply(params, *args))
 
 
+def _backbone(model, params, *args, method):
+  """The features of the backbone alone."""
+  return _apply(
+    singularity.Singularity(model.config),
+    {"params": params["params"]["backbone"]},
+    *args,
+    method=lambda m, *x: getattr(m, method)(*x)[1],
+  )
+
+
 def test_tree_of_parameters(model, params, inputs):
   tree = params["params"]
   assert set(tree) == {"backbone", "prompts"}
@@ -37,25 +48,12 @@ def test_tree_of_parameters(model, params, inputs):
   }
   backbone = singularity.Singularity(model.config)
   alone = jax.eval_shape(backbone.init, jax.random.key(0), *inputs)["params"]
-  assert jax.tree.structure(alone) == jax.tree.structure(tree["backbone"])
-  jax.tree.map(
-    lambda a, b: np.testing.assert_equal(a.shape, b.shape),
-    alone,
-    tree["backbone"],
-  )
+  chex.assert_trees_all_equal_shapes(alone, tree["backbone"])
 
 
 def test_video_feature_is_the_unit_mean_of_the_backbones(model, params, inputs):
-  frames = inputs[0]
-  feature = _apply(model, params, frames, method="video")
-  backbone = singularity.Singularity(model.config)
-  per_frame = _apply(
-    backbone,
-    {"params": params["params"]["backbone"]},
-    frames,
-    method=lambda m, x: m.encode_video(x)[1],
-  )
-  mean = per_frame.mean(axis=1)
+  feature = _apply(model, params, inputs[0], method="video")
+  mean = _backbone(model, params, inputs[0], method="encode_video").mean(axis=1)
   expected = mean / np.linalg.norm(mean, axis=-1, keepdims=True)
   np.testing.assert_allclose(feature, expected, atol=1e-6)
 
@@ -85,15 +83,8 @@ def test_failure_context_is_cls_robot_failure_words(model, params, inputs):
   _, input_ids, mask = inputs
   tree = params["params"]["prompts"]
   prompt = np.concatenate([tree["robot"], tree["failure"][1, 2]])[None]
-  backbone = singularity.Singularity(model.config)
-  expected = _apply(
-    backbone,
-    {"params": params["params"]["backbone"]},
-    input_ids[1:2],
-    mask[1:2],
-    prompt,
-    method=lambda m, *x: m.encode_text(*x)[1],
-  )
+  args = input_ids[1:2], mask[1:2], prompt
+  expected = _backbone(model, params, *args, method="encode_text")
   actual = _apply(
     model, params, input_ids, mask, np.array([0, 1, 0]), method="failure_text"
   )
@@ -108,14 +99,7 @@ def test_without_prompts_the_text_is_the_backbones(make_config, params, inputs):
   domain = np.ones(3, np.int32)
   bare = {"params": {"backbone": params["params"]["backbone"]}}
   actual = _apply(model, bare, input_ids, mask, domain, method="text")
-  backbone = singularity.Singularity(model.config)
-  expected = _apply(
-    backbone,
-    {"params": bare["params"]["backbone"]},
-    input_ids,
-    mask,
-    method=lambda m, *x: m.encode_text(*x)[1],
-  )
+  expected = _backbone(model, bare, input_ids, mask, method="encode_text")
   np.testing.assert_allclose(actual, expected, atol=1e-6)
   with pytest.raises(ValueError, match="no failure prompts"):
     model.apply(bare, input_ids, mask, domain, method="failure_text")
@@ -153,34 +137,19 @@ def _texts(**changes):
 VIDEO = jnp.array([EAST])
 
 
-def test_cosine():
-  scores = net.cosine(VIDEO, _texts(), TEMPERATURE)
-  np.testing.assert_allclose(scores, [[0.0, 0.8]], atol=1e-7)
-
-
-def test_softmax():
-  scores = net.softmax(VIDEO, _texts(), TEMPERATURE)
-  e = np.exp
-  north = 1 / (1 + e(2) + e(-2) + e(1.6))
+def test_forms_by_hand():
+  texts, e = _texts(), np.exp
   tilted = e(1.6) / (e(1.6) + e(2) + 1)
-  np.testing.assert_allclose(scores, [[north, tilted]], rtol=1e-5)
-
-
-def test_own_failures():
-  scores = net.own_failures(VIDEO, _texts(), TEMPERATURE)
-  e = np.exp
-  north = 1 / (1 + e(-2) + e(1.6))
-  fallback = e(1.6) / (e(1.6) + e(2) + 1)
-  np.testing.assert_allclose(scores, [[north, fallback]], rtol=1e-5)
-
-
-def test_failure_modes():
-  texts = _texts()
+  for form, expected in (
+    (net.cosine, [0.0, 0.8]),
+    (net.softmax, [1 / (1 + e(2) + e(-2) + e(1.6)), tilted]),
+    (net.own_failures, [1 / (1 + e(-2) + e(1.6)), tilted]),
+  ):
+    scores = form(VIDEO, texts, TEMPERATURE)
+    np.testing.assert_allclose(scores, [expected], rtol=1e-5, atol=1e-7)
   modes = net.failure_modes(VIDEO, texts.text[0], texts.failure[0], TEMPERATURE)
-  expected = np.exp([[0.0, -2.0, 1.6]])
+  expected = e([[0.0, -2.0, 1.6]])
   np.testing.assert_allclose(modes, expected / expected.sum(), rtol=1e-5)
-  own = net.own_failures(VIDEO, texts, TEMPERATURE)
-  np.testing.assert_allclose(modes[:, 0], own[:, 0], rtol=1e-5)
 
 
 def test_softmax_over_known_sums_to_one_without_failures():

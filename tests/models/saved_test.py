@@ -11,6 +11,7 @@ import pytest
 from a2r.core import text
 from a2r.models import adapt2reward as net
 from a2r.models import saved
+from tests import tiny
 
 TEXTS = ["closing drawer", "opening box"]
 SETTINGS = {
@@ -43,13 +44,8 @@ def made(make_config):
     failure_prompts=True,
     record=saved.make_record(SETTINGS, None, step=4),
   )
-  like = net.params_like(saved.make_model(one, "here"))
-  rng = np.random.default_rng(0)
-  return one._replace(
-    params=jax.tree.map(
-      lambda x: rng.normal(size=x.shape).astype(np.float32), like
-    )
-  )
+  like = net.params_like(saved.make_model(one))
+  return one._replace(params=tiny.draw_like(like))
 
 
 @pytest.fixture(scope="module")
@@ -104,13 +100,6 @@ def test_bfloat16_halves_the_weights(made, folder, tmp_path):
   assert not (tmp_path / "other").exists()
 
 
-def test_an_exported_reward_is_replaced(made, copy):
-  changed = made._replace(instructions=["closing drawer", "running"])
-  saved.write(copy, changed)
-  assert saved.load(copy).instructions == changed.instructions
-  assert {p.name for p in copy.parent.iterdir()} == {"copy"}
-
-
 @pytest.mark.parametrize("at", [1, 2])
 def test_a_kill_while_it_is_replaced_loses_nothing(made, copy, monkeypatch, at):
   """At 1 the old folder is moved away; at 2 the new one is moved in too."""
@@ -141,14 +130,15 @@ def test_a_kill_while_it_is_replaced_loses_nothing(made, copy, monkeypatch, at):
 
 def test_a_cloned_repository_stays_one(made, copy, tmp_path):
   clone = tmp_path / "clone"
+  changed = made._replace(instructions=["closing drawer", "running"])
   for folder in (copy, clone):
     (folder / ".git").mkdir(parents=True)
     (folder / ".git" / "HEAD").write_text("ref")
     (folder / ".gitattributes").write_text("*.safetensors filter=lfs")
-    saved.write(folder, made)
+    saved.write(folder, changed)
     assert (folder / ".git" / "HEAD").read_text() == "ref"
     assert "filter=lfs" in (folder / ".gitattributes").read_text()
-    assert saved.load(folder).instructions == TEXTS
+    assert saved.load(folder).instructions == changed.instructions
   assert {p.name for p in tmp_path.iterdir()} == {"copy", "clone"}
 
 
@@ -208,27 +198,19 @@ def test_cut_weights_are_told(copy, share):
     ({"num_trained": 2}, "does not fit the model:\n.*failure"),
     ({"model": {}}, "backbone"),
     ({"model": {"backbone": {"depth": 3}}}, "argument 'depth'"),
+    ({"form": None, "temperature": None}, r"lacks \['form', 'temperature'\]"),
+    ("{", "config.json is not JSON"),
+    ("[1]", "is not a JSON object, but '.1.'"),
   ],
 )
 def test_a_config_of_another_kind_is_told(copy, change, said):
   path = copy / "config.json"
-  path.write_text(json.dumps(json.loads(path.read_text()) | change))
+  text = change
+  if isinstance(change, dict):
+    config = json.loads(path.read_text()) | change
+    text = json.dumps({k: v for k, v in config.items() if v is not None})
+  path.write_text(text)
   with pytest.raises(ValueError, match=said):
-    saved.load(copy)
-
-
-def test_a_broken_config_is_told(copy):
-  path = copy / "config.json"
-  config = json.loads(path.read_text())
-  del config["form"], config["temperature"]
-  path.write_text(json.dumps(config))
-  with pytest.raises(ValueError, match=r"lacks \['form', 'temperature'\]"):
-    saved.load(copy)
-  path.write_text("{")
-  with pytest.raises(ValueError, match="config.json is not JSON"):
-    saved.load(copy)
-  path.write_text("[1]")
-  with pytest.raises(ValueError, match="is not a JSON object, but '.1.'"):
     saved.load(copy)
 
 

@@ -1,16 +1,8 @@
-"""BEiT's relative positions against the published code."""
+"""BEiT's relative positions by hand; the golden arrays have their values."""
 
 import numpy as np
 
 from a2r.models.singularity import beit
-
-
-def test_relative_position_bias_equals_published_code(golden):
-  layer = "sd/vision_encoder.encoder.layer.0.attention.attention."
-  table = golden[f"{layer}relative_position_bias.relative_position_bias_table"]
-  index = beit.relative_position_index(4)
-  expected = golden["out/beit_relpos_bias_layer0"]
-  np.testing.assert_array_equal(table.T[:, index], expected)
 
 
 def test_index_of_two_by_two():
