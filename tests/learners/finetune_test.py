@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -19,6 +20,7 @@ CONFIG = tiny.config(
   fusion_layer=0, max_positions=8, pooling="flat", itm=True, mlm=True
 )
 MODEL = singularity.Singularity(CONFIG)
+PLAIN = singularity.Singularity(dataclasses.replace(CONFIG, mlm=False))
 WEIGHTS = dict(itc=1.0, itm=0.5, mlm=0.25)
 WORDS = dict(mask_id=4, vocab_size=12)
 RNG = jax.random.key(7)
@@ -203,13 +205,10 @@ def test_temperature_is_clamped_but_can_come_back():
 def test_head_lies_beside_the_backbone():
   params, extra = jax.eval_shape(make_learner().init, jax.random.key(0))
   assert sorted(params) == ["backbone", "mlm_head"] and extra == {}
-  plain = singularity.Singularity(dataclasses.replace(CONFIG, mlm=False))
-  ids = np.zeros((1, 2), np.int32)
-  frames = np.zeros((1, 2, 8, 8, 3))
-  alone = jax.eval_shape(plain.init, jax.random.key(0), frames, ids, ids)
-  assert jax.tree.structure(params["backbone"]) == jax.tree.structure(
-    alone["params"]
+  alone = jax.eval_shape(
+    lambda rng: singularity.init_params(PLAIN, rng), jax.random.key(0)
   )
+  chex.assert_trees_all_equal_structs(params["backbone"], alone)
 
 
 @pytest.mark.slow
@@ -245,6 +244,7 @@ def test_it_learns_which_caption_is_whose():
     ({"weights": {"itc": 1.0}}, r"loss.weights of \['itc'\]"),
     ({"weights": dict(itc=0, itm=0, mlm=0)}, "loss.weights"),
     ({"weights": dict(itc=1, itm=-1, mlm=0)}, "loss.weights"),
+    ({"model": PLAIN}, "loss.weights.mlm=0.25"),
   ],
 )
 def test_wrong_settings_are_named(changes, message):
@@ -252,34 +252,19 @@ def test_wrong_settings_are_named(changes, message):
     make_learner(**changes)
 
 
-def test_a_backbone_without_the_head_is_named():
-  plain = singularity.Singularity(dataclasses.replace(CONFIG, mlm=False))
-  with pytest.raises(ValueError, match="loss.weights.mlm=0.25"):
-    make_learner(plain)
+def test_schedule_is_a_line_and_a_cosine_that_stay_above_the_floor():
+  def rates(steps, **changes):
+    given = dict(learning_rate=2.0, warmup_steps=0, num_steps=10, floor=0.1)
+    schedule = finetune.make_schedule(**given | changes)
+    return [schedule(step) for step in steps]
 
-
-def make_schedule(**changes):
-  values = dict(learning_rate=2.0, warmup_steps=0, num_steps=10, floor=0.1)
-  return finetune.make_schedule(**values | changes)
-
-
-def test_cosine_stays_at_the_floor():
-  schedule = make_schedule()
-  np.testing.assert_allclose(schedule(0), 2.0)
-  np.testing.assert_allclose(schedule(5), 1.0, rtol=1e-6)
   # 1 + cos(0.8 pi) is 0.19, half of it below a tenth.
-  np.testing.assert_allclose(schedule(7), 1 + np.cos(0.7 * np.pi), rtol=1e-5)
-  np.testing.assert_allclose([schedule(8), schedule(10)], 0.2, rtol=1e-6)
-
-
-def test_warmup_is_a_line_above_the_floor():
-  schedule = make_schedule(warmup_steps=4, num_steps=14)
-  expected = [0.2, 0.5, 1.0, 1.5, 2.0]
-  np.testing.assert_allclose(
-    [schedule(step) for step in range(5)], expected, rtol=1e-6
-  )
+  expected = [2.0, 1.0, 1 + np.cos(0.7 * np.pi), 0.2, 0.2]
+  np.testing.assert_allclose(rates([0, 5, 7, 8, 10]), expected, rtol=1e-5)
+  warm = rates(range(5), warmup_steps=4, num_steps=14)
+  np.testing.assert_allclose(warm, [0.2, 0.5, 1.0, 1.5, 2.0], rtol=1e-6)
   with pytest.raises(ValueError, match="warmup_steps=10 must be below"):
-    make_schedule(warmup_steps=10)
+    rates([0], warmup_steps=10)
 
 
 def test_what_is_decayed():

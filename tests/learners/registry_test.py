@@ -101,13 +101,9 @@ def test_every_method_is_a_scorer(folders, clips, method):
   # A text is judged by itself, and may be said in other words.
   again = scorer.scores(one, clips[1:3], [KNOWN[2], "Close the drawer!"])
   np.testing.assert_allclose(again, scores[1:3, [2, 0]], rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.parametrize("method", ["concept2robot", "dvd"])
-def test_a_text_that_cannot_be_judged_is_an_error(folders, method):
-  one = registry.load_scorer(folders[method])
-  with pytest.raises(KeyError, match="'fly'.*'closing drawer'"):
-    one.context_fn(["fly"])
+  if method in ("concept2robot", "dvd"):
+    with pytest.raises(KeyError, match="'fly'.*'closing drawer'"):
+      one.context_fn(["fly"])
 
 
 @pytest.mark.parametrize("method", registry.METHODS)
@@ -121,8 +117,10 @@ def test_every_method_is_described(folders, clips, method):
   assert f"Reward: {score:.4f}" in words
 
 
-@pytest.mark.parametrize("which", ["best", "newest"])
-@pytest.mark.parametrize("form", ["cosine", "softmax", "own_failures"])
+@pytest.mark.parametrize(
+  "form, which",
+  [("cosine", "best"), ("softmax", "newest"), ("own_failures", "best")],
+)
 def test_scores_are_those_of_the_reward(tiny, clips, form, which):
   path = tiny / "reward.json"
   path.write_text(json.dumps(json.loads(path.read_text()) | {"form": form}))
