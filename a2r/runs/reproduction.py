@@ -89,7 +89,9 @@ class Run(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
-  """Which figure or table, of what size.
+  """Which figure or table, of what size, and the jobs that make it.
+
+  Each job is kept, and says from what is on disk if it is done.
 
   Attributes:
     name: 'figure3' or 'table1'.
@@ -187,18 +189,17 @@ class Experiment:
     """Returns `(column, method)` of what each seed has."""
     if self.name == "figure3":
       return [("", method) for method in self.methods]
-    rows = []
-    for column in dict.fromkeys([_COMMON_COLUMN, *columns]):
-      for method in self.methods:
-        row = paper.ROWS[method]
-        if row.one_figure:
-          has_column = column == _COMMON_COLUMN
-        else:
-          has_column = column in columns
-          has_column &= row.table1 is not None or column == _COMMON_COLUMN
-        if has_column:
-          rows.append((column, method))
-    return rows
+
+    def is_in(method, column):
+      row, is_common = paper.ROWS[method], column == _COMMON_COLUMN
+      if row.one_figure:
+        return is_common
+      return column in columns and (is_common or row.table1 is not None)
+
+    every = dict.fromkeys([_COMMON_COLUMN, *columns])
+    return [
+      (c, method) for c in every for method in self.methods if is_in(method, c)
+    ]
 
   def check(self):
     """Fails where runs cannot start, or those that are there are others.
@@ -227,72 +228,36 @@ class Experiment:
       folder = self.run_folder(run.name)
       run_folder.check_config(folder, config.to_dict(), _FREE_KEYS)
 
-
-def find_columns(name: str, size: str) -> tuple[str, ...]:
-  """Returns all columns of an experiment."""
-  if name == "table1":
-    return taskgen.COLUMNS
-  return tuple(envgen.get_config(size).eval.environments)
-
-
-class Reproduction:
-  """Does the jobs of an experiment: each is kept, and says if it is done."""
-
-  def __init__(self, experiment: Experiment):
-    """Reads nothing yet."""
-    self.experiment = experiment
-    self._folder = experiment.folder
-    self._player = functools.lru_cache(_MAX_PLAYERS)(self._make_player)
-
   def make_jobs(self) -> list[jobs.Job]:
     """Returns everything that there is to do, in order."""
-    experiment, bind = self.experiment, functools.partial
     result: dict[str, jobs.Job] = {}
 
-    def add(name, kind, is_done_fn, run_fn, needs=()):
+    def add(kind, name, needs, is_done_fn, run_fn, *args):
+      is_done = functools.partial(is_done_fn, *args)
+      run = functools.partial(run_fn, *args)
       # Several methods have the same clips.
-      result.setdefault(name, jobs.Job(name, is_done_fn, run_fn, needs, kind))
+      result.setdefault(name, jobs.Job(name, is_done, run, needs, kind))
 
-    def add_training(name, kind, folder, train_fn, config, needs=()):
-      run_fn = bind(self._train, folder, train_fn, config)
-      add(name, kind, bind(self._is_trained, folder), run_fn, needs)
-
+    training_fns = self._is_trained, self._train
     models = {}
-    if experiment.trains_video_model:
-      models = {e: (_video_name(e),) for e in experiment.environments()}
+    if self.trains_video_model:
+      models = {e: (_video_name(e),) for e in self.environments()}
     for environment, (name,) in models.items():
-      config = experiment.video_config(environment)
-      add_training(name, "video model", name, video.run, config)
-    for run in experiment.runs():
-      needs = ()
-      if run.method in TRAINED:
+      config = self.video_config(environment)
+      add("video model", name, (), *training_fns, name, video.run, config)
+    for run in self.runs():
+      method, needs = run.method, ()
+      if method in TRAINED:
         clips, train = run.clips_name, f"{run.name}-train"
-        config = experiment.config(run)
-        add(
-          clips,
-          "clips",
-          bind(self._has_clips, run),
-          bind(self._make_clips, run),
-        )
-        add_training(
-          train, f"train {run.method}", run.name, training.run, config, (clips,)
-        )
-        needs = (train,)
-        add(
-          f"{run.name}-quality",
-          f"judge {run.method}",
-          bind(self._is_judged, run),
-          bind(self._judge, run),
-          needs,
-        )
-      for environment in experiment.environments():
-        add(
-          run.plan_name(environment),
-          f"play {run.method}",
-          bind(self._is_played, run, environment),
-          bind(self._play, run, environment),
-          needs + (models.get(environment, ()) if run.predicts else ()),
-        )
+        call = run.name, training.run, self.config(run)
+        add("clips", clips, (), self._has_clips, self._make_clips, run)
+        add(f"train {method}", train, (clips,), *training_fns, *call)
+        needs, name = (train,), f"{run.name}-quality"
+        add(f"judge {method}", name, needs, self._is_judged, self._judge, run)
+      for environment in self.environments():
+        name, call = run.plan_name(environment), (run, environment)
+        needed = needs + (models.get(environment, ()) if run.predicts else ())
+        add(f"play {method}", name, needed, self._is_played, self._play, *call)
     return list(result.values())
 
   def read_quality(self, run: Run) -> dict | None:
@@ -314,9 +279,9 @@ class Reproduction:
       return None
     counts = [
       trials.read_counts(
-        self._folder / stored["store"], environment, task, run.seed
+        self.folder / stored["store"], environment, task, run.seed
       )
-      for task in self.experiment.tasks
+      for task in self.tasks
     ]
     least = stored["num_trials"]
     return (
@@ -330,27 +295,27 @@ class Reproduction:
 
   def _make_clips(self, run: Run):
     """Makes the clips of a run, and those that all are judged on."""
-    config = self.experiment.config(run)
+    config = self.config(run)
     settings = DataSettings.from_config(config.data)
     datasets.open_data(settings, seed=run.seed, use_failures=True)
     datasets.open_test(settings, config.eval)
     _write(self._clips_file(run), self._clips_key(run))
 
   def _clips_key(self, run: Run) -> dict:
-    config = self.experiment.config(run)
+    config = self.config(run)
     return {"data": players.digest(config.data.to_dict())}
 
   def _clips_file(self, run: Run) -> pathlib.Path:
-    return self._folder / "played" / f"{run.clips_name}.json"
+    return self.folder / "played" / f"{run.clips_name}.json"
 
   # Trainings.
 
-  def _is_trained(self, name: str) -> bool:
+  def _is_trained(self, name: str, *_) -> bool:
     return self._end_of(name) is not None
 
   def _train(self, name: str, train_fn: Callable, config: Any):
     """Trains in a run folder, or goes on with it."""
-    folder = self.experiment.run_folder(name)
+    folder = self.run_folder(name)
     began = time.monotonic()
     with files.locked(folder):
       run_folder.store_config(folder, config.to_dict())
@@ -372,7 +337,7 @@ class Reproduction:
 
   def _end_of(self, name: str) -> str | None:
     """Returns when a run ended, which tells it from one trained anew."""
-    stored = files.read_json(self.experiment.run_folder(name) / "finished.json")
+    stored = files.read_json(self.run_folder(name) / "finished.json")
     return stored and stored["date"]
 
   # Figures on test clips.
@@ -382,8 +347,8 @@ class Reproduction:
 
   def _judge(self, run: Run):
     """Writes a run's figures on test clips."""
-    scorer = registry.load_scorer(self.experiment.run_folder(run.name))
-    texts = [sim.TASKS[task].instruction for task in self.experiment.tasks]
+    scorer = registry.load_scorer(self.run_folder(run.name))
+    texts = [sim.TASKS[task].instruction for task in self.tasks]
     figures = quality.quality(scorer, self._test_clips, texts)
     stored = {"trained": self._end_of(run.name), "quality": figures}
     _write(self._quality_file(run), stored)
@@ -391,66 +356,63 @@ class Reproduction:
   @functools.cached_property
   def _test_clips(self):
     """The clips that all are judged on."""
-    config = self.experiment.config(self.experiment.runs()[0])
+    config = self.config(self.runs()[0])
     settings = DataSettings.from_config(config.data)
     return datasets.open_test(settings, config.eval)
 
   def _quality_file(self, run: Run) -> pathlib.Path:
-    return self._folder / "quality" / f"{run.name}.json"
+    return self.folder / "quality" / f"{run.name}.json"
 
   # Trials.
 
   def _is_played(self, run: Run, environment: str) -> bool:
     counts = self.read_counts(run, environment)
-    least = self.experiment.num_trials
+    least = self.num_trials
     return counts is not None and all(x["num_trials"] >= least for x in counts)
 
   def _play(self, run: Run, environment: str):
     """Plays the trials of a run in an environment that are missing."""
-    experiment, dynamics = self.experiment, self.experiment.dynamics
-    if experiment.trains_video_model:
-      folder = experiment.run_folder(_video_name(environment))
+    dynamics = self.dynamics
+    if self.trains_video_model:
+      folder = self.run_folder(_video_name(environment))
       dynamics = dynamics._replace(fitvid=(str(folder),))
+    source = run.method
+    if source in TRAINED:
+      source = str(self.run_folder(run.name))
     spec = trials.TrialSpec(
-      player=self._player(run),
+      player=_make_player(
+        source, self.settings, self.tasks, run.method, self._end_of(run.name)
+      ),
       environments=(environment,),
-      tasks=experiment.tasks,
+      tasks=self.tasks,
       seeds=(run.seed,),
-      num_trials=experiment.num_trials,
+      num_trials=self.num_trials,
       dynamics=dynamics,
-      **experiment.batch,
+      **self.batch,
     )
-    store = trials.open_store(self._folder / "plan" / run.name, spec)
+    store = trials.open_store(self.folder / "plan" / run.name, spec)
     total = spec.num_trials * len(spec.tasks)
     start = store.num_played(spec)
     name = run.plan_name(environment)
     with progress.Progress(total, start=start, name=name) as bar:
       trials.play(store, spec, bar)
     stored = {
-      "store": str(store.folder.relative_to(self._folder)),
+      "store": str(store.folder.relative_to(self.folder)),
       "num_trials": spec.num_trials,
     }
     key = self._plan_key(run, environment)
     _write(self._played_file(run, environment), stored | key)
 
-  def _make_player(self, run: Run) -> players.Player:
-    source = run.method
-    if source in TRAINED:
-      source = str(self.experiment.run_folder(run.name))
-    return players.make_player(
-      source, self.experiment.settings, self.experiment.tasks, name=run.method
-    )
-
   def _plan_key(self, run: Run, environment: str) -> dict[str, Any]:
     """Returns what decides trials besides their number."""
-    experiment, dynamics = self.experiment, self.experiment.dynamics
+    dynamics = self.dynamics
     values = [
-      trials.plain_settings(experiment.settings),
+      trials.plain_settings(self.settings),
       dynamics.dynamics if run.predicts else None,
       physics.resolve(dynamics.physics),
-      experiment.tasks,
+      self.tasks,
     ]
-    if run.predicts and experiment.trains_video_model:
+    if run.predicts and self.trains_video_model:
       values.append(self._end_of(_video_name(environment)))
     elif run.predicts and dynamics.fitvid:
       values.append(dynamics.identity())
@@ -460,7 +422,21 @@ class Reproduction:
     }
 
   def _played_file(self, run: Run, environment: str) -> pathlib.Path:
-    return self._folder / "played" / f"{run.plan_name(environment)}.json"
+    return self.folder / "played" / f"{run.plan_name(environment)}.json"
+
+
+def find_columns(name: str, size: str) -> tuple[str, ...]:
+  """Returns all columns of an experiment."""
+  if name == "table1":
+    return taskgen.COLUMNS
+  return tuple(envgen.get_config(size).eval.environments)
+
+
+@functools.lru_cache(_MAX_PLAYERS)
+def _make_player(source, settings, tasks, name, trained) -> players.Player:
+  """Who plays for a method, read anew where its run was trained anew."""
+  del trained
+  return players.make_player(source, settings, tasks, name=name)
 
 
 def _video_name(environment: str) -> str:

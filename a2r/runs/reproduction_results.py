@@ -55,9 +55,8 @@ def reproduce(experiment: reproduction.Experiment, command: str) -> str:
   """
   experiment.check()
   experiment.folder.mkdir(parents=True, exist_ok=True)
-  work = reproduction.Reproduction(experiment)
-  all_jobs = work.make_jobs()
-  _write(work, all_jobs, command)
+  all_jobs = experiment.make_jobs()
+  _write(experiment, all_jobs, command)
   failed, write_at = {}, 0.0
   for job in jobs.claim(all_jobs, experiment.folder):
     path = experiment.folder / "failures" / f"{job.name}.txt"
@@ -74,12 +73,12 @@ def reproduce(experiment: reproduction.Experiment, command: str) -> str:
     began = time.monotonic()
     if began >= write_at:
       try:
-        _write(work, all_jobs, command)
+        _write(experiment, all_jobs, command)
       except Exception as error:  # The work is worth more than its table.
         jobs.print_line(f"results were not written: {checks.one_line(error)}")
       ended = time.monotonic()
       write_at = ended + max(_AT_LEAST_SECONDS, 10 * (ended - began))
-  table = _write(work, all_jobs, command)
+  table = _write(experiment, all_jobs, command)
   if failed:
     print(table)
     name, error = next(iter(failed.items()))
@@ -90,13 +89,12 @@ def reproduce(experiment: reproduction.Experiment, command: str) -> str:
   return table
 
 
-def _write(work, all_jobs, command) -> str:
+def _write(experiment, all_jobs, command) -> str:
   """Writes results.md, .json and .png; returns the table as text."""
-  experiment = work.experiment
   with files.locked(experiment.folder / "locks" / "results", wait=True):
-    sets, qualities = _read_sets(work), {}
+    sets, qualities = _read_sets(experiment), {}
     for run in experiment.runs():
-      quality = work.read_quality(run)
+      quality = experiment.read_quality(run)
       if quality is not None:
         key = f"{run.method}/{run.column}" if run.column else run.method
         qualities.setdefault(key, []).append(quality)
@@ -113,9 +111,8 @@ def _write(work, all_jobs, command) -> str:
   return comparison.summary(record)
 
 
-def _read_sets(work) -> list[success.TrialSet]:
+def _read_sets(experiment) -> list[success.TrialSet]:
   """Returns the trials of all finished jobs."""
-  experiment = work.experiment
   return [
     success.TrialSet(
       experiment=experiment.name,
@@ -131,7 +128,7 @@ def _read_sets(work) -> list[success.TrialSet]:
     for run, environment in itertools.product(
       experiment.runs(), experiment.environments()
     )
-    if (counts := work.read_counts(run, environment)) is not None
+    if (counts := experiment.read_counts(run, environment)) is not None
     for task, count in zip(experiment.tasks, counts, strict=True)
   ]
 

@@ -185,7 +185,7 @@ def test_video_models_are_trained_first_one_per_environment(
   )
   changes = {"dynamics": players.DynamicsSpec("fitvid")}
   experiment = _experiment(tmp_path, **changes)
-  jobs = reproduction.Reproduction(experiment).make_jobs()
+  jobs = experiment.make_jobs()
   needs = {job.name: job.needs for job in jobs}
   assert needs["random-seed0-plan-train"] == ()
   assert needs["dvd-seed0-plan-train"] == ("dvd-seed0-train", "fitvid-train")
