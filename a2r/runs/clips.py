@@ -12,7 +12,6 @@ import numpy as np
 from a2r import sim
 from a2r.core import text as text_lib
 from a2r.runs import datasets, settings, weights
-from a2r.runs.sources import human as human_source
 from a2r.runs.sources import user
 from a2r.sim.humans import human_clips
 from data import pipeline
@@ -90,14 +89,13 @@ class Clips:
     tasks = [task.template for task in sim.TASKS.values()]
     if config.human.source in ("procedural", "none"):
       column, labels = "template", labels + tasks * (column == "template")
-      spec = human_source.HumanSpec(
+      changed = settings.change_human(
+        config,
+        source="procedural",
         templates=tuple(t for t in human_clips.TEMPLATES if t in labels),
         clips_per_template=num,
-        seed=_SEED + self._run.seed,
-        num_frames=config.stored_frames,
-        image_size=config.image_size,
       )
-      chosen = human_source.collect(spec, config.dir)
+      chosen = datasets.open_human(changed, _SEED + self._run.seed)
     else:
       if config.human.source == "ssv2" and column == "template":
         shown = set(human.template.tolist())
@@ -140,7 +138,14 @@ class Clips:
       for text, label in (plain | tasks | texts).items()
       if label in known
     }
-    asked = [*data.validation.instruction, *self._find_test_texts()]
+    # The instructions of `datasets.open_test`'s clips.
+    config, evaluation = self._run.data, self._run.eval
+    asked = list(data.validation.instruction)
+    if not config.robot.is_users:
+      used = evaluation.tasks if evaluation.environments else ()
+      asked += [sim.TASKS[name].instruction for name in used]
+    elif config.robot.test_path:
+      asked += user.open_robot(config, key="test_path")[0].instruction.tolist()
     lacking = [
       repr(str(text))
       for text in dict.fromkeys(asked)
@@ -152,14 +157,3 @@ class Clips:
         f"clips of it; it can judge {', '.join(map(repr, readings))}"
       )
     return readings, [t for c, t in instruction.items() if c in known]
-
-  def _find_test_texts(self):
-    """Returns the instructions of `datasets.open_test`'s clips."""
-    config, evaluation = self._run.data, self._run.eval
-    if not config.robot.is_users:
-      used = evaluation.tasks if evaluation.environments else ()
-      return [sim.TASKS[name].instruction for name in used]
-    if not config.robot.test_path:
-      return []
-    dataset, _ = user.open_robot(config, key="test_path")
-    return dataset.instruction.tolist()

@@ -10,26 +10,8 @@ from safetensors import numpy as safetensors
 
 from a2r.core import files, signals
 from a2r.sim.behavior import stopped, stopping
-from a2r.sim.tabletop import tasks
 
 _PACKAGES = ("brax", "jax", "mujoco", "numpy")
-
-
-def check(path: pathlib.Path, names: list[str]):
-  """Raises where the file or a task cannot be meant.
-
-  Args:
-    path: the file of the policies.
-    names: of tasks.
-
-  Raises:
-    ValueError: the file's name does not end in .safetensors.
-    KeyError: an unknown task; lists the known.
-  """
-  if path.suffix != ".safetensors":
-    raise ValueError(f"--out must end in .safetensors, got {path}")
-  for name in names:
-    tasks.get(name)
 
 
 def read_card(path: pathlib.Path) -> dict[str, Any]:
