@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from a2r import reward
+from a2r import reward, sim
 from a2r.core import checkpoint, parallel, text
 from a2r.learners import base, encoding, loop
 from a2r.models import adapt2reward as net
@@ -245,3 +245,26 @@ def make_setup(model, ids, *, clips=None, may_mirror=None, **changes):
     augmentation=augmentation,
   )
   return base.Setup(**fields | changes)
+
+
+class Simulator:
+  """Stands in for `sim.collect`: clips of noise, of whatever is asked for."""
+
+  def __init__(self, before_fn=None):
+    """Takes what is done before each call, of its number and its source."""
+    self.calls, self._before_fn = [], before_fn
+
+  def __call__(self, environment, task, source, seed, num_clips, **options):
+    if self._before_fn is not None:
+      self._before_fn(len(self.calls), source)
+    self.calls.append((environment, task, source, seed, num_clips, options))
+    rng = np.random.default_rng(seed)
+    size = options["image_size"]
+    shape = (num_clips, options["num_frames"], size, size, 3)
+    return sim.Clips(
+      frames=rng.integers(0, 256, shape).astype(np.uint8),
+      success=np.full(num_clips, options["want"] or False),
+      source=np.full(num_clips, source),
+      seeds=np.arange(num_clips),
+      states=np.zeros((num_clips, 61, 13), np.float32),
+    )

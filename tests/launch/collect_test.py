@@ -7,30 +7,13 @@ import pathlib
 import numpy as np
 import pytest
 
-from a2r import sim
 from a2r.runs.sources import fingerprint, human, stores, tabletop
+from tests import tiny
 
 
 @pytest.fixture
 def simulator():
-  """A simulator that remembers its calls and is quick."""
-  calls = []
-
-  def collect(environment, task, source, seed, num_clips, **options):
-    calls.append((environment, task, source, seed, num_clips, options))
-    rng = np.random.default_rng(seed)
-    size = options["image_size"]
-    shape = (num_clips, options["num_frames"], size, size, 3)
-    return sim.Clips(
-      frames=rng.integers(0, 256, shape).astype(np.uint8),
-      success=np.full(num_clips, options["want"] or False),
-      source=np.full(num_clips, source),
-      seeds=np.arange(num_clips),
-      states=np.zeros((num_clips, 61, 13), np.float32),
-    )
-
-  collect.calls = calls
-  return collect
+  return tiny.Simulator()
 
 
 @pytest.fixture

@@ -212,23 +212,12 @@ def _reproduce(folder, moment):
 
 def _collect(root, do=None):
   """Makes four shards of clips; `do` happens in the third."""
-  from a2r import sim
   from a2r.runs.sources import tabletop
+  from tests import tiny
 
-  def fake(
-    environment, task, source, seed, num_clips, *, num_frames, image_size, want
-  ):
+  def before(number, source):
     if do is not None and source == "near_miss":
       do()
-    rng = np.random.default_rng(seed)
-    shape = (num_clips, num_frames, image_size, image_size, 3)
-    return sim.Clips(
-      frames=rng.integers(0, 255, shape, np.uint8),
-      success=np.full(num_clips, want),
-      source=np.full(num_clips, source),
-      seeds=np.arange(num_clips),
-      states=np.zeros((num_clips, 3, 13), np.float32),
-    )
 
   spec = tabletop.RobotSpec(
     environment="tabletop/train",
@@ -238,7 +227,7 @@ def _collect(root, do=None):
     num_frames=2,
     image_size=8,
   )
-  tabletop.collect(spec, root, collect_fn=fake)
+  tabletop.collect(spec, root, collect_fn=tiny.Simulator(before))
 
 
 def _main():

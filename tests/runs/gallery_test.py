@@ -7,33 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from a2r import sim
 from a2r.core import signals
 from a2r.runs import animation, gallery
+from tests import tiny
 
 _CONFIG = gallery.Config(image_size=32, samples=1, num_frames=4)
-
-
-class _Simulator:
-  """The simulator, counting its calls; stops where it is told to."""
-
-  def __init__(self, stop_at=None):
-    self.calls, self._stop_at = [], stop_at
-
-  def __call__(self, environment, task, source, seed, num_clips, **options):
-    if len(self.calls) == self._stop_at:
-      raise signals.StopRequested("SIGTERM")
-    self.calls.append((environment, task, source))
-    rng = np.random.default_rng(len(self.calls))
-    size = options["image_size"]
-    shape = (num_clips, options["num_frames"], size, size, 3)
-    return sim.Clips(
-      frames=rng.integers(0, 256, shape).astype(np.uint8),
-      success=np.full(num_clips, options["want"]),
-      source=np.full(num_clips, source),
-      seeds=np.arange(num_clips),
-      states=np.zeros((num_clips, 61, 13), np.float32),
-    )
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +51,7 @@ def test_real_clips_end_as_their_source_should(launch, keys, tmp_path):
 
 
 def test_sheet_and_page(keys, tmp_path):
-  _make(keys, _CONFIG, tmp_path, _Simulator())
+  _make(keys, _CONFIG, tmp_path, tiny.Simulator())
   (tmp_path / "sheet.png").write_bytes(
     gallery.draw_sheet(keys, _CONFIG, tmp_path)
   )
@@ -91,23 +69,28 @@ def test_sheet_and_page(keys, tmp_path):
 
 
 def test_what_is_not_whole_or_not_asked_for_is_made_again(keys, tmp_path):
+
+  def stop(number, source):
+    if number == 1:
+      raise signals.StopRequested("SIGTERM")
+
   with pytest.raises(signals.StopRequested):
-    _make(keys, _CONFIG, tmp_path, _Simulator(stop_at=1))
-  assert _make(keys, _CONFIG, tmp_path, _Simulator()) == keys[1:]
+    _make(keys, _CONFIG, tmp_path, tiny.Simulator(stop))
+  assert _make(keys, _CONFIG, tmp_path, tiny.Simulator()) == keys[1:]
   assert not list(tmp_path.rglob("*.partial"))
   file = tmp_path / f"{keys[1].name}.webp"
   whole = file.read_bytes()
   for damage in (whole[:100], whole[:-1] + b"x"):
     file.write_bytes(damage)
-    assert _make(keys, _CONFIG, tmp_path, _Simulator()) == keys[1:]
+    assert _make(keys, _CONFIG, tmp_path, tiny.Simulator()) == keys[1:]
   file.unlink()
-  assert _make(keys, _CONFIG, tmp_path, _Simulator()) == keys[1:]
+  assert _make(keys, _CONFIG, tmp_path, tiny.Simulator()) == keys[1:]
   (tmp_path / gallery.MANIFEST).write_text('{"train/')
-  assert _make(keys, _CONFIG, tmp_path, _Simulator()) == keys
+  assert _make(keys, _CONFIG, tmp_path, tiny.Simulator()) == keys
   for change in ({"seed": 1}, {"image_size": 16}, {"format": "gif"}):
     other = dataclasses.replace(_CONFIG, **change)
-    assert _make(keys, other, tmp_path, _Simulator()) == keys
-    assert _make(keys, other, tmp_path, _Simulator()) == []
+    assert _make(keys, other, tmp_path, tiny.Simulator()) == keys
+    assert _make(keys, other, tmp_path, tiny.Simulator()) == []
   assert not file.exists() and file.with_suffix(".gif").exists()
 
 
