@@ -12,6 +12,7 @@ from a2r.core import checkpoint, files
 # May differ between a run and its continuation: length, clocks and places.
 _FREE_KEYS = (
   "train.num_steps",
+  "train.num_epochs",
   "train.log_every",
   "train.checkpoint_every",
   "data.dir",
