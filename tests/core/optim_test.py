@@ -103,10 +103,9 @@ def test_muon_makes_the_update_of_a_kernel_orthogonal():
   )
 
 
-@pytest.mark.parametrize("clip_norm", [None, 0.5])
-def test_a_toy_problem_is_solved(clip_norm):
+def test_a_toy_problem_is_solved():
   optimizer = optim.make_optimizer(
-    **SETTINGS | {"num_steps": 200, "weight_decay": 0.0, "clip_norm": clip_norm}
+    **SETTINGS | {"num_steps": 200, "weight_decay": 0.0, "clip_norm": None}
   )
   target = jnp.array([1.0, -2.0])
   x = jnp.zeros(2)
