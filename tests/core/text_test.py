@@ -16,21 +16,17 @@ CORPUS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def cases():
+def test_ids_equal_published_tokenizer():
   folder = pathlib.Path(__file__).parents[1] / "golden"
-  return json.loads((folder / "tokenizer_cases.json").read_text("utf-8"))
-
-
-def test_ids_equal_published_tokenizer(cases):
-  tokenizer = text.Tokenizer.from_vocab(cases["vocab"])
-  raw = [case["raw"] for case in cases["cases"]]
-  input_ids, mask = tokenizer(raw, cases["max_length"])
+  golden = json.loads((folder / "tokenizer_cases.json").read_text("utf-8"))
+  cases = golden["cases"]
+  tokenizer = text.Tokenizer.from_vocab(golden["vocab"])
+  raw = [case["raw"] for case in cases]
+  input_ids, mask = tokenizer(raw, golden["max_length"])
   assert input_ids.dtype == mask.dtype == np.int32
-  for row, case in enumerate(cases["cases"]):
-    assert text.pre_text(case["raw"]) == case["pre_text"]
-    np.testing.assert_array_equal(input_ids[row], case["input_ids"])
-    np.testing.assert_array_equal(mask[row], case["attention_mask"])
+  assert [text.pre_text(r) for r in raw] == [c["pre_text"] for c in cases]
+  np.testing.assert_array_equal(input_ids, [c["input_ids"] for c in cases])
+  np.testing.assert_array_equal(mask, [c["attention_mask"] for c in cases])
 
 
 def test_trained_tokenizer_knows_every_word_of_its_corpus(tmp_path):
@@ -65,19 +61,15 @@ def test_vocabulary_depends_on_neither_run_nor_order(vocab_size, tmp_path):
     ("Left of it, to the RIGHT", "Right of it, to the LEFT"),
     ("the leftmost of them, leftwards", "the rightmost of them, rightwards"),
     ("on the right-hand side", "on the left-hand side"),
+    ("putting a bottle upright", None),
+    ("bright cleft, outright leftovers", None),
+    ("", None),
   ],
 )
 def test_mirror_swaps_left_and_right(said, mirrored):
-  assert text.mirror(said) == mirrored
-  assert text.mirror(mirrored) == said
-  assert text.has_direction(said) and text.has_direction(mirrored)
-
-
-@pytest.mark.parametrize(
-  "said", ["putting a bottle upright", "bright cleft, outright leftovers", ""]
-)
-def test_mirror_leaves_texts_without_a_direction(said):
-  assert text.mirror(said) == said and not text.has_direction(said)
+  assert text.has_direction(said) == (mirrored is not None)
+  assert text.mirror(said) == (mirrored or said)
+  assert text.mirror(text.mirror(said)) == said
 
 
 def test_errors_say_what_is_wrong(tmp_path):
