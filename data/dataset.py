@@ -67,7 +67,7 @@ class Dataset:
     return self.select(self.success), self.select(~self.success)
 
   def picture_size(self) -> tuple[int, int]:
-    """(height, width) of every clip; RecordError where one differs."""
+    """Returns (height, width) of every clip; RecordError where one differs."""
     if not len(self):
       return 0, 0
     height, width = int(self.height[0]), int(self.width[0])
@@ -84,11 +84,11 @@ class Dataset:
     return height, width
 
   def where(self, row: int) -> tuple[pathlib.Path, int]:
-    """File of a clip, and its record number in it."""
+    """Returns the file of a clip, and its record number in it."""
     return self.files[self.file[row]], int(self.number[row])
 
   def error(self, row: int, problem: str) -> RecordError:
-    """A RecordError that names the clip."""
+    """Returns a RecordError that names the clip."""
     return RecordError(*self.where(row), problem)
 
   def example(self, row: int) -> tf.train.Example:
@@ -105,11 +105,11 @@ class Dataset:
     return tf.train.Example.FromString(payload)
 
   def frames(self, row: int) -> list[bytes]:
-    """The JPEG files of one clip's frames, in order."""
+    """Returns the JPEG files of one clip's frames, in order."""
     return list(self.example(row).features.feature["frames"].bytes_list.value)
 
   def read(self, row: int) -> Record:
-    """One clip with its frames decoded; RecordError if one is unreadable."""
+    """Reads one clip with its frames decoded; RecordError if one cannot be."""
     feature = self.example(row).features.feature
     frames = [
       records.decode_jpeg(jpeg, *self.where(row), frame)
@@ -169,7 +169,7 @@ def open_dataset(folder, name: str) -> Dataset:
 def label_rows(
   dataset: Dataset, instructions: Sequence[str], label_by: str = "instruction"
 ) -> np.ndarray:
-  """`[N]` int32, the place of each clip's label in `instructions`.
+  """Returns `[N]` int32, the place of each clip's label in `instructions`.
 
   Raises:
     ValueError: naming the first clip whose label is not there.

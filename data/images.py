@@ -18,7 +18,7 @@ _JPEG_QUALITY = 95
 
 
 def resize(frames: np.ndarray, new_size: int) -> np.ndarray:
-  """Square pictures; the aspect is not kept, as the published models have it.
+  """Resizes to squares; the aspect is not kept, as the published models do.
 
   Args:
     frames: `[..., H, W, 3]` uint8.
@@ -61,7 +61,7 @@ def load_rgb(
 
 
 def encode_jpeg(frame: np.ndarray) -> bytes:
-  """JPEG of a `[H, W, 3]` uint8 picture, colors at full resolution."""
+  """Returns the JPEG of a `[H, W, 3]` uint8 picture, colors at full resolution."""
   stream = io.BytesIO()
   Image.fromarray(frame).save(
     stream, "JPEG", quality=_JPEG_QUALITY, subsampling=0, optimize=True

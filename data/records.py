@@ -103,7 +103,7 @@ def write(path: pathlib.Path, clips: Iterable[Record | None]) -> Iterator[None]:
 
 
 def decode_jpeg(jpeg: bytes, file, record: int, frame: int) -> np.ndarray:
-  """`[H, W, 3]` uint8; RecordError where the bytes are not a whole JPEG."""
+  """Returns `[H, W, 3]` uint8; RecordError if it is not a whole JPEG."""
   try:
     return images.load_rgb(jpeg, formats=["JPEG"])
   except (OSError, SyntaxError, ValueError) as error:

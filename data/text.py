@@ -15,13 +15,13 @@ _PLACE = re.compile(r"\[[^\]]*\]|\b[Ss]omething\b")
 
 
 def fits(template: str, instruction: str) -> bool:
-  """Whether an instruction is the template with its places filled."""
+  """Returns whether an instruction is the template with its places filled."""
   fixed = (re.escape(part) for part in _PLACE.split(template.lower()))
   return re.fullmatch(".+".join(fixed), instruction.lower()) is not None
 
 
 def reads_as(template: str, instruction: str) -> bool:
-  """Whether an instruction is the template filled, as people may write it.
+  """Returns whether it is the template filled, as people may write it.
 
   Besides what `fits`: case and punctuation do not count, articles may be left
   out or put in, and the first verb may be in its plain form. What may say more
@@ -43,7 +43,7 @@ def reads_as(template: str, instruction: str) -> bool:
 
 
 def find_template(instruction: str, templates: Iterable[str]) -> str | None:
-  """The one template that an instruction reads as, or None.
+  """Returns the one template that an instruction reads as, or None.
 
   Of several, the one that all others read it as: 'moving cup away from the
   camera' is not 'Moving something away from something'. Two that do not compare
@@ -60,7 +60,7 @@ def _plain_words(words: str) -> list[str]:
 
 
 def corpus(templates: Iterable[str], nouns: Iterable[str]) -> list[str]:
-  """Texts that hold every word an instruction can have, for a tokenizer.
+  """Returns texts with every word an instruction can have, for a tokenizer.
 
   Each template stands once as it is and once with every noun in all of its
   places, in lower case and a fixed order, without repetition.

@@ -30,7 +30,7 @@ class Episodes:
 
   @property
   def num_frames(self) -> int:
-    """T."""
+    """Returns T."""
     return self.frames.shape[1]
 
 

@@ -73,7 +73,7 @@ def frame_indices(
 
 
 def normalize(frames: jax.Array) -> jax.Array:
-  """Levels 0..255, uint8 or float -> float32 in [-1, 1]."""
+  """Returns levels 0..255, uint8 or float, as float32 in [-1, 1]."""
   return jnp.asarray(frames).astype(jnp.float32) / 127.5 - 1
 
 
@@ -137,7 +137,7 @@ def unfold_patches(frames: jax.Array, patch: int) -> jax.Array:
 
 @functools.lru_cache(maxsize=1024)
 def bicubic_taps(old: int, new: int) -> tuple[np.ndarray, np.ndarray]:
-  """The four pixels that each new pixel mixes, and their weights.
+  """Returns the four pixels that each new pixel mixes, and their weights.
 
   Args:
     old: H.
@@ -166,7 +166,7 @@ def bicubic_taps(old: int, new: int) -> tuple[np.ndarray, np.ndarray]:
 
 @functools.lru_cache(maxsize=64)
 def bicubic_matrix(old: int, new: int) -> np.ndarray:
-  """`bicubic_taps` as a `[S, H]` float32 matrix; it cannot be written to."""
+  """Returns `bicubic_taps` as a `[S, H]` float32 matrix, read-only."""
   index, weights = bicubic_taps(old, new)
   weights_of = np.zeros((new, old), np.float32)
   np.add.at(weights_of, (np.arange(new)[:, None], index), weights)

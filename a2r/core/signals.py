@@ -20,7 +20,7 @@ class StopRequested(BaseException):
 
 @contextlib.contextmanager
 def raising() -> Iterator[None]:
-  """While inside, a request to stop raises `StopRequested`."""
+  """Makes a request to stop raise `StopRequested` inside."""
 
   def handle(signum, frame):
     del frame
@@ -32,7 +32,7 @@ def raising() -> Iterator[None]:
 
 @contextlib.contextmanager
 def deferring() -> Iterator[Callable[[], bool]]:
-  """While inside, a request to stop is noted; yields `requested() -> bool`."""
+  """Notes a request to stop inside; yields `requested() -> bool`."""
   received = []
 
   def handle(signum, frame):

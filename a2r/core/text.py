@@ -30,7 +30,7 @@ _MIRRORED = {"left": "right", "right": "left"}
 
 
 def pre_text(text: str) -> str:
-  """Lower case, without punctuation; `-` and `/` become spaces.
+  """Returns lower case without punctuation; `-` and `/` become spaces.
 
   >>> pre_text('<person> push-push/right!')
   'person push push right'
@@ -40,12 +40,12 @@ def pre_text(text: str) -> str:
 
 
 def has_direction(text: str) -> bool:
-  """Whether a text says left or right, which a mirrored picture belies."""
+  """Returns whether a text says left or right, which a mirrored picture belies."""
   return _DIRECTION.search(text) is not None
 
 
 def mirror(text: str) -> str:
-  """What a text says of the mirrored picture: left and right swapped.
+  """Returns what a text says of the mirrored picture: left and right swapped.
 
   Whole words in any case, also with -most, -ward and -wards, whatever they
   mean ('right behind' becomes 'left behind').
@@ -64,7 +64,7 @@ def mirror(text: str) -> str:
 
 
 def ing_forms(verb: str) -> tuple[str, ...]:
-  """The spellings an -ing form of a verb can have, right or wrong ones."""
+  """Returns the spellings an -ing form of a verb can have, right or wrong ones."""
   forms = (f"{verb}ing", f"{verb}{verb[-1]}ing")
   return (*forms, f"{verb[:-1]}ing") if verb.endswith("e") else forms
 
@@ -133,7 +133,7 @@ class Tokenizer:
 
   @classmethod
   def train(cls, corpus: Iterable[str], *, vocab_size: int) -> "Tokenizer":
-    """A vocabulary of at most `vocab_size` pieces, learned from texts.
+    """Learns a vocabulary of at most `vocab_size` pieces from texts.
 
     The same texts give the same vocabulary, in whatever order they come. With
     room enough every word gets a piece of its own.
@@ -149,7 +149,7 @@ class Tokenizer:
 
   @classmethod
   def from_vocab(cls, vocab: Sequence[str]) -> "Tokenizer":
-    """A tokenizer whose ids are the places in `vocab` (BERT's vocab.txt)."""
+    """Returns a tokenizer whose ids are the places in `vocab` (BERT's vocab.txt)."""
     places = {token: place for place, token in enumerate(vocab)}
     model = models.WordPiece(
       places, unk_token=UNKNOWN, max_input_chars_per_word=100
@@ -182,12 +182,12 @@ class Tokenizer:
 
   @property
   def mask_id(self) -> int:
-    """The id of [MASK]."""
+    """Returns the id of [MASK]."""
     return self._tokenizer.token_to_id(MASK)
 
   @property
   def vocab_size(self) -> int:
-    """Number of pieces, special tokens included."""
+    """Returns the number of pieces, special tokens included."""
     return self._tokenizer.get_vocab_size()
 
   def __call__(

@@ -8,7 +8,7 @@ import numpy as np
 
 
 def flatten(tree: Any) -> dict[str, Any]:
-  """A pytree's leaves by their path, like `0/mu/dense/kernel`."""
+  """Returns a pytree's leaves by their path, like `0/mu/dense/kernel`."""
   leaves = jax.tree_util.tree_leaves_with_path(tree)
   return {
     jax.tree_util.keystr(path, simple=True, separator="/"): leaf
@@ -17,7 +17,7 @@ def flatten(tree: Any) -> dict[str, Any]:
 
 
 def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
-  """Nested dicts of leaves named by path."""
+  """Returns nested dicts of leaves named by path."""
   nested = {}
   for path, leaf in flat.items():
     *parents, last = path.split("/")

@@ -82,11 +82,11 @@ class SomethingSomethingV2(tfds.core.dataset_builder.FileReaderBuilder):
     super().__init__(data_dir=pathlib.Path(data_dir).expanduser(), **kwargs)
 
   def split_folder(self, split: str) -> pathlib.Path:
-    """Folder of a split's shards, spec.json, index.json and bad_videos.csv."""
+    """Returns the folder of a split's shards and of bad_videos.csv."""
     return pathlib.Path(self.data_dir) / split
 
   def videos(self, split: str) -> list[layouts.Video]:
-    """The videos of a split that are chosen, bad ones among them.
+    """Returns the videos of a split that are chosen, bad ones among them.
 
     Raises:
       ValueError: none of a template that is asked for by name.

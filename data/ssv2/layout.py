@@ -61,11 +61,11 @@ class Layout:
   answers: pathlib.Path | None
 
   def path(self, name: str) -> pathlib.Path:
-    """The file of a video, which may not be there."""
+    """Returns the file of a video, which may not be there."""
     return self.videos / f"{name}{_SUFFIX}"
 
   def digest(self) -> str:
-    """Hex digest of the annotations: other ones make another data set."""
+    """Returns a hex digest: other annotations make another data set."""
     paths = [self.annotations[s] for s in SPLITS if s in self.annotations]
     paths += [self.answers] if self.answers is not None else []
     digests = (bytes.fromhex(files.digest(path)) for path in paths)
@@ -109,7 +109,7 @@ def find(manual_dir) -> Layout:
 
 
 def load_split(layout: Layout, split: str) -> list[Video]:
-  """The videos of a split, in the order of its file.
+  """Reads the videos of a split, in the order of its file.
 
   Raises:
     ValueError: an unknown split, a template that is not in labels.json, or a
@@ -150,23 +150,23 @@ def load_split(layout: Layout, split: str) -> list[Video]:
 
 
 def count(layout: Layout, split: str) -> int:
-  """How many videos a split lists; 0 where it has no file."""
+  """Returns how many videos a split lists; 0 where it has no file."""
   file = layout.annotations.get(split)
   return 0 if file is None else len(_read_json(file, list))
 
 
 def plain(template: str) -> str:
-  """A template as an instruction about something, in lower case."""
+  """Returns a template as an instruction about something, in lower case."""
   return template.lower().replace("[", "").replace("]", "")
 
 
 def normalize(template: str) -> str:
-  """What is equal for two spellings of one template."""
+  """Returns what is equal for two spellings of one template."""
   return " ".join(plain(template).split()).rstrip(".")
 
 
 def has_videos(folder: pathlib.Path) -> bool:
-  """Whether a webm file lies in a folder."""
+  """Returns whether a webm file lies in a folder."""
   if not folder.is_dir():
     return False
   with os.scandir(folder) as entries:

@@ -47,7 +47,7 @@ def load(path: pathlib.Path, *, num_frames: int, image_size: int) -> Loaded:
 def open_map(
   num_workers: int, *, num_frames: int, image_size: int
 ) -> Iterator[MapFn]:
-  """A function from paths to what is in them, one by one and in order.
+  """Yields a function from paths to what is in them, one by one and in order.
 
   Args:
     num_workers: processes; 0 takes one for each core, 1 works in this one.

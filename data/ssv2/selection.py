@@ -45,7 +45,7 @@ class Selection:
 
 
 def resolve(names: Sequence[str], templates: Sequence[str]) -> tuple[str, ...]:
-  """The official spelling of named templates; all of them where none is named.
+  """Returns the official spelling of named templates, all if none is named.
 
   Raises:
     ValueError: an unknown name, with those most like it; a name twice.
@@ -68,7 +68,7 @@ def resolve(names: Sequence[str], templates: Sequence[str]) -> tuple[str, ...]:
 def choose(
   videos: Sequence[Video], selection: Selection, templates: Sequence[str]
 ) -> list[Video]:
-  """The videos of some templates, in their order.
+  """Returns the videos of some templates, in their order.
 
   With `per_template` a higher number takes the same ones and more. `videos` are
   of one split, `templates` official spellings.
@@ -88,5 +88,5 @@ def choose(
 
 
 def caption(video: Video, kind: str) -> str:
-  """The instruction of a video."""
+  """Returns the instruction of a video."""
   return video.label if kind == "label" else layouts.plain(video.template)
