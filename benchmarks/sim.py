@@ -10,6 +10,7 @@ of each row, compilation included, is told apart: with an empty cache
 table and writes benchmarks/results/sim-<backend>.json.
 """
 
+import functools
 import os
 import time
 
@@ -37,23 +38,23 @@ _LONGEST = 120.0  # Seconds: larger batches are left out after such a call.
 _ENVIRONMENT = "tabletop/train"
 
 
-def _rate(function, amount):
+def _rate(amount, function, *args, **kwargs):
   """First call in seconds, and `amount` per second of the later ones."""
   start = time.perf_counter()
-  jax.block_until_ready(function())
+  jax.block_until_ready(function(*args, **kwargs))
   first = time.perf_counter() - start
   calls, start = 0, time.perf_counter()
   while not calls or time.perf_counter() - start < _SECONDS.value:
-    jax.block_until_ready(function())
+    jax.block_until_ready(function(*args, **kwargs))
     calls += 1
   return first, calls * amount / (time.perf_counter() - start)
 
 
-def _growing(name, make):
+def _growing(name, function, make_inputs):
   """Rows of growing batches, until one takes too long."""
   for batch in map(int, _BATCHES.value):
     start = time.perf_counter()
-    first, rate = _rate(make(batch), batch * _STEPS)
+    first, rate = _rate(batch * _STEPS, function, make_inputs(batch))
     yield f"{name}, batch {batch}", "env steps/s", first, rate
     if time.perf_counter() - start > _LONGEST:
       return
@@ -73,23 +74,17 @@ def _mujoco_rows():
   num_steps = _STEPS * scene.FRAME_SKIP
 
   with c_rollout.Rollout(nthread=threads) as pool:
-
-    def make(batch):
-      states = np.tile(start, (batch, 1))
-      return lambda: pool.rollout(model.mj, data, states, nstep=num_steps)
-
-    yield from _growing("mujoco.rollout", make)
+    function = functools.partial(pool.rollout, model.mj, data, nstep=num_steps)
+    yield from _growing(
+      "mujoco.rollout", function, lambda batch: np.tile(start, (batch, 1))
+    )
 
 
 def _physics_rows():
   model = physics.load(_ENVIRONMENT)
   for engine in _ENGINES.value:
-
-    def make(batch, engine=engine):
-      actions = _actions(batch)
-      return lambda: physics.rollout(model, actions, physics=engine)
-
-    yield from _growing(f"physics {engine}", make)
+    function = functools.partial(physics.rollout, model, physics=engine)
+    yield from _growing(f"physics {engine}", function, _actions)
 
 
 def _policy(rng, obs):
@@ -103,14 +98,10 @@ def _rollout_rows():
     for every in (0, 1):
       env = sim.make(_ENVIRONMENT, physics=engine)
       batch = 64 if jax.default_backend() == "cpu" else 4096
-
-      def play(env=env, batch=batch, every=every):
-        return sim.rollout(
-          env, _policy, jax.random.key(0), batch,
-          num_steps=_STEPS, pixels_every=every,
-        )  # fmt: skip
-
-      first, rate = _rate(play, batch * _STEPS)
+      first, rate = _rate(
+        batch * _STEPS, sim.rollout, env, _policy, jax.random.key(0), batch,
+        num_steps=_STEPS, pixels_every=every,
+      )  # fmt: skip
       pixels = "64 px each step" if every else "no pictures"
       name = f"rollout {engine}, batch {batch}, {pixels}"
       yield name, "env steps/s", first, rate
@@ -121,15 +112,18 @@ def _drawing_rows():
   qpos = physics.rollout(model, _actions(32), physics="c").qpos
   qpos = np.resize(qpos[:, 1:], (_FRAMES, scene.NQ))
   for image_size, samples in ((64, 1), (64, 2), (112, 1), (224, 1)):
-
-    def draw(image_size=image_size, samples=samples):
-      return drawing.draw_frames(
-        model, qpos, image_size=image_size, samples=samples
-      )
-
-    first, rate = _rate(draw, len(qpos))
+    first, rate = _rate(
+      len(qpos), drawing.draw_frames, model, qpos,
+      image_size=image_size, samples=samples,
+    )  # fmt: skip
     smooth = f", {samples} x {samples} rays" if samples > 1 else ""
     yield f"frames of {image_size} px{smooth}", "frames/s", first, rate
+
+
+def _render(renderer, data, shadows):
+  renderer.update_scene(data, camera="camera")
+  renderer.scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = shadows
+  return renderer.render()
 
 
 def _renderer_rows():
@@ -140,25 +134,15 @@ def _renderer_rows():
   for size in (64, 112, 224):
     for shadows in (True, False):
       with mujoco.Renderer(model.mj, size, size) as renderer:
-
-        def draw(renderer=renderer, shadows=shadows):
-          renderer.update_scene(data, camera="camera")
-          flag = mujoco.mjtRndFlag.mjRND_SHADOW
-          renderer.scene.flags[flag] = shadows
-          return renderer.render()
-
-        first, rate = _rate(draw, 1)
+        first, rate = _rate(1, _render, renderer, data, shadows)
       name = f"mujoco.Renderer, {size} px" + ("" if shadows else ", no shadow")
       yield name, "frames/s", first, rate
 
 
 def _clip_rows():
   for source in ("expert", "random"):
-
-    def collect(source=source):
-      return sim.collect(_ENVIRONMENT, "close_drawer", source, 0, 64).frames
-
-    first, rate = _rate(collect, 64)
+    args = _ENVIRONMENT, "close_drawer", source, 0, 64
+    first, rate = _rate(64, sim.collect, *args)
     yield f"clips, {source}, 8 frames of 64 px", "clips/s", first, rate
 
 
