@@ -61,7 +61,7 @@ def load_rgb(
 
 
 def encode_jpeg(frame: np.ndarray) -> bytes:
-  """Returns the JPEG of a `[H, W, 3]` uint8 picture, colors at full resolution."""
+  """Returns a `[H, W, 3]` uint8 picture as JPEG, colors at full resolution."""
   stream = io.BytesIO()
   Image.fromarray(frame).save(
     stream, "JPEG", quality=_JPEG_QUALITY, subsampling=0, optimize=True

@@ -40,7 +40,7 @@ def pre_text(text: str) -> str:
 
 
 def has_direction(text: str) -> bool:
-  """Returns whether a text says left or right, which a mirrored picture belies."""
+  """Returns whether a text says left or right: a mirrored picture belies it."""
   return _DIRECTION.search(text) is not None
 
 
@@ -64,7 +64,7 @@ def mirror(text: str) -> str:
 
 
 def ing_forms(verb: str) -> tuple[str, ...]:
-  """Returns the spellings an -ing form of a verb can have, right or wrong ones."""
+  """Returns the spellings, right or wrong, of the -ing form of a verb."""
   forms = (f"{verb}ing", f"{verb}{verb[-1]}ing")
   return (*forms, f"{verb[:-1]}ing") if verb.endswith("e") else forms
 
@@ -149,7 +149,7 @@ class Tokenizer:
 
   @classmethod
   def from_vocab(cls, vocab: Sequence[str]) -> "Tokenizer":
-    """Returns a tokenizer whose ids are the places in `vocab` (BERT's vocab.txt)."""
+    """Returns a tokenizer; ids are the places in `vocab` (BERT's vocab.txt)."""
     places = {token: place for place, token in enumerate(vocab)}
     model = models.WordPiece(
       places, unk_token=UNKNOWN, max_input_chars_per_word=100
