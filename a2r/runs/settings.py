@@ -1,7 +1,7 @@
 """What a run of `launch.train` is asked for: the config, read and checked once.
 
-`read` is the only function that sees the config; a method's own wishes (clips
-of a step, number of steps, human clips) are in what it returns.
+A method's own wishes (clips of a step, number of steps, human clips) are in
+what `read` returns; what is used as the config has it is not.
 """
 
 import dataclasses
@@ -49,15 +49,13 @@ class Evaluation:
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-  """The settings of a run, its method's wishes applied.
+  """What follows from a config, its method's wishes applied.
 
   Attributes:
     method: its row.
     options: the method's own settings, a `method.settings`.
     uses_failures: whether the method cannot do without failed clips.
-    optim: arguments of `optim.make_optimizer` but for the number of steps.
     batch: clips of a step, by part; those that the method looks at.
-    micro_batch: clips that a device encodes at a time; 0 is all of them.
     notes: what the user should know, one line each.
   """
 
@@ -67,11 +65,8 @@ class Settings:
   data: DataSettings
   uses_failures: bool
   model: weights.Model
-  temperature: float
-  optim: Mapping[str, Any]
   batch: Mapping[str, int]
   augmentation: encoding.Augmentation
-  micro_batch: int
   clocks: loop.Clocks
   eval: Evaluation
   notes: tuple[str, ...]
@@ -105,11 +100,8 @@ def read(config: Any, without: Sequence[str] = ()) -> Settings:
     data=change_human(data, **share.human),
     uses_failures="failure" in share.needs,
     model=model,
-    temperature=config.loss.temperature,
-    optim=config.optim.to_dict(),
     batch=_find_batch(method, share, data, train.micro_batch),
     augmentation=encoding.Augmentation(train.augment, train.crop, train.color),
-    micro_batch=train.micro_batch,
     clocks=loop.read_clocks(train, share.steps),
     eval=Evaluation(**config.eval),
     notes=share.notes,

@@ -65,13 +65,8 @@ def read(config: Any) -> tuple[weights.Model, finetune.Settings]:
 def run(config: Any, workdir: pathlib.Path):
   """Trains on videos with captions, evaluates and prints the tables.
 
-  Args:
-    config: the settings, as configs/singularity_ssv2.py gives them.
-    workdir: the run folder; a run that was stopped there goes on.
-
-  Raises:
-    ValueError: settings or clips that make no sense.
-    signals.StopRequested: the process was asked to stop; all is saved.
+  Arguments and errors are those of `train.run`, the config
+  configs/singularity_ssv2.py's.
   """
   network, losses = read(config)
   data, train = config.data, config.train
@@ -175,13 +170,8 @@ def _tables(metrics, clips, captions, templates) -> str:
 def run_procedural(config: Any, workdir: pathlib.Path):
   """Trains on procedural clips and writes small_backbone.safetensors.
 
-  Args:
-    config: the settings, as configs/pretrain.py gives them.
-    workdir: the run folder; a run that was stopped there goes on.
-
-  Raises:
-    ValueError: settings that make no sense.
-    signals.StopRequested: the process was asked to stop; all is saved.
+  Arguments and errors are those of `train.run`, the config
+  configs/pretrain.py's.
   """
   train, batch_size = config.train, config.train.batch_size
   # A CPU's cores: before JAX touches a device.

@@ -48,7 +48,7 @@ def run(config: Any, workdir: pathlib.Path):
   if not loop.is_finished(str(workdir), settings.clocks.num_steps):
     # Method.
     optimizer = optim.make_optimizer(
-      num_steps=settings.clocks.num_steps, **settings.optim
+      num_steps=settings.clocks.num_steps, **config.optim
     )
     clips = clips_lib.Clips(settings, data, start)
     setup = base.Setup(
@@ -60,9 +60,9 @@ def run(config: Any, workdir: pathlib.Path):
       texts=data.texts,
       num_trained=data.num_trained,
       clips=clips,
-      temperature=settings.temperature,
+      temperature=config.loss.temperature,
       augmentation=settings.augmentation,
-      micro_batch=settings.micro_batch,
+      micro_batch=config.train.micro_batch,
       seed=settings.seed,
       num_steps=settings.clocks.num_steps,
       workdir=workdir,

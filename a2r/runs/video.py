@@ -73,13 +73,7 @@ def read(
 def run(config: Any, workdir: pathlib.Path):
   """Trains, evaluates and prints the table.
 
-  Args:
-    config: the settings, as configs/fitvid.py gives them.
-    workdir: the run folder; a run that was stopped there goes on.
-
-  Raises:
-    ValueError: settings that make no sense.
-    signals.StopRequested: the process was asked to stop; all is saved.
+  Arguments and errors are those of `train.run`, the config configs/fitvid.py's.
   """
   # A CPU's cores: before JAX touches a device.
   compilation.use_cores(config.train.batch_size)
