@@ -32,16 +32,10 @@ class Clips:
   ):
     """Reads nothing yet."""
     self._run, self._data = run, data
-    self._sizes = {
-      "num_frames": start.model.config.num_frames,
-      "image_size": start.model.config.image_size,
-    }
+    sizes = start.model.config
+    self._sizes = dict(num_frames=sizes.num_frames, image_size=sizes.image_size)
     successes, failures = data.robot.split()
-    self._datasets = {
-      "human": data.human,
-      "robot": successes,
-      "failure": failures,
-    }
+    self._datasets = dict(human=data.human, robot=successes, failure=failures)
     self.parts = tuple(name for name, size in run.batch.items() if size)
 
   def batches(

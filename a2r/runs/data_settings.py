@@ -124,6 +124,11 @@ class DataSettings:
   robot: RobotSettings | None = None
   validation: ValidationSettings = ValidationSettings()
 
+  @property
+  def sizes(self) -> dict[str, int]:
+    """What is stored of a clip, as arguments."""
+    return {"num_frames": self.stored_frames, "image_size": self.image_size}
+
   @classmethod
   def from_config(cls, config: Mapping[str, Any]) -> "DataSettings":
     """Returns the settings of a config's `data`; others' keys are ignored."""

@@ -146,8 +146,7 @@ def open_human(
       templates=human.templates,
       clips_per_template=human.clips_per_template,
       seed=seed,
-      num_frames=settings.stored_frames,
-      image_size=settings.image_size,
+      **settings.sizes,
     )
     return human_source.collect(spec, settings.dir)
   if human.source == "ssv2":
@@ -169,20 +168,17 @@ def open_test(
       return None
     dataset, _ = user.open_robot(settings, key="test_path")
     return user.label(load_labeled(dataset, settings), dataset, "test clips")
-  clips = [
-    load_labeled(
-      _open_tabletop(
-        settings,
-        "test",
-        environment=name,
-        tasks=tuple(evaluation.tasks),
-        successes=evaluation.successes,
-        failures=evaluation.failures,
-      ),
+  clips = []
+  for name in evaluation.environments:
+    dataset = _open_tabletop(
       settings,
+      "test",
+      environment=name,
+      tasks=tuple(evaluation.tasks),
+      successes=evaluation.successes,
+      failures=evaluation.failures,
     )
-    for name in evaluation.environments
-  ]
+    clips.append(load_labeled(dataset, settings))
   return labeled.concatenate(clips) if clips else None
 
 
@@ -206,11 +202,7 @@ def load_labeled(
   dataset: Dataset, settings: DataSettings
 ) -> labeled.LabeledClips:
   """Loads all clips of a data set, as they are stored; none is fine."""
-  frames = pipeline.load_frames(
-    dataset,
-    num_frames=settings.stored_frames,
-    image_size=settings.image_size,
-  )
+  frames = pipeline.load_frames(dataset, **settings.sizes)
   names = ("success", "source", "task", "instruction", "environment")
   columns = {name: getattr(dataset, name) for name in names}
   return labeled.LabeledClips(frames=frames, **columns)
@@ -225,11 +217,7 @@ def _open_tabletop(settings: DataSettings, purpose, seed=0, **changes):
   if purpose == "test":  # Those to be judged on are always alike.
     del values["random_sources"], values["success_sources"]
   spec = tabletop.RobotSpec(
-    **values | changes,
-    purpose=purpose,
-    seed=seed,
-    num_frames=settings.stored_frames,
-    image_size=settings.image_size,
+    **values | settings.sizes | changes, purpose=purpose, seed=seed
   )
   return tabletop.collect(spec, settings.dir)
 
@@ -247,8 +235,8 @@ def _open_users(
     robot, more = user.match_templates(robot, human_clips.TEMPLATES)
     templates = [t for t in human_clips.TEMPLATES if t in robot.template]
     templates = tuple(dict.fromkeys([*settings.human.templates, *templates]))
-    human = dataclasses.replace(settings.human, templates=templates)
-    human = open_human(dataclasses.replace(settings, human=human), seed)
+    changed = run_settings.change_human(settings, templates=templates)
+    human = open_human(changed, seed)
   else:
     human = open_human(settings, seed)
     templates = [] if human is None else sorted(set(human.template) - {""})

@@ -31,15 +31,6 @@ MANIFEST, SHEET, PAGE = "gallery.json", "sheet.png", "index.html"
 _COLORS = {True: "#009E73", False: "#D55E00"}  # Color-blind safe.
 _INK = "#222222"
 _PACKAGES = ("jax", "mujoco", "numpy", "pillow")
-_ABOUT = {
-  "expert": "Scripts that do the task.",
-  "near_miss": "The expert's stroke spoiled: stopped short, passed beside or "
-  "above, or a good stroke of another task.",
-  "noise": "An expert's successful actions with noise on them.",
-  "rl": "A policy trained by reinforcement learning and stopped early.",
-  "random": "Exploration that knows of no task.",
-  "explore": "Uniform random actions for a while, then rest.",
-}
 
 
 class Key(NamedTuple):
@@ -231,7 +222,6 @@ def render_page(
     tasks={name: tasks.get(name).instruction for name in names},
     sources=sources,
     rows={tuple(key): manifest[key.name] for key in keys},
-    about=_ABOUT,
     colors=_COLORS,
     sheet=SHEET,
     command=command,

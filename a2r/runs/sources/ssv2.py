@@ -33,8 +33,7 @@ def open_split(
     chosen=selection.Selection(
       templates=settings.human.templates,
       per_template=settings.human.clips_per_template,
-      num_frames=settings.stored_frames,
-      image_size=settings.image_size,
+      **settings.sizes,
     ),
     data_dir=settings.dir,
   ).prepare_split(split)
