@@ -32,31 +32,18 @@ _OBS_VARIANCE = 1e-4  # Added: what hardly varies at first is not blown up.
 
 @dataclasses.dataclass(frozen=True)
 class PPOConfig:
-  """What training depends on.
+  """What training depends on."""
 
-  Attributes:
-    num_envs: rows per environment.
-    episode_length: T.
-    num_iterations: per epoch.
-    num_passes: over the episodes of an iteration.
-    num_minibatches: per pass.
-    hidden: widths of the layers of policy and value.
-    init_std: of the policy's noise at first.
-    learning_rate: Adam's.
-    max_grad_norm: gradients are clipped to it.
-    entropy_cost, discounting, gae_lambda, clipping_epsilon: the loss's.
-  """
-
-  num_envs: int = 64
-  episode_length: int = 60
-  num_iterations: int = 4
-  num_passes: int = 4
-  num_minibatches: int = 8
-  hidden: tuple[int, ...] = (64, 64)
-  init_std: float = 0.5
-  learning_rate: float = 1e-3
-  max_grad_norm: float = 1.0
-  entropy_cost: float = 1e-3
+  num_envs: int = 64  # Rows per environment.
+  episode_length: int = 60  # T.
+  num_iterations: int = 4  # Per epoch.
+  num_passes: int = 4  # Over the episodes of an iteration.
+  num_minibatches: int = 8  # Per pass.
+  hidden: tuple[int, ...] = (64, 64)  # Widths of policy's and value's layers.
+  init_std: float = 0.5  # Of the policy's noise at first.
+  learning_rate: float = 1e-3  # Adam's.
+  max_grad_norm: float = 1.0  # Gradients are clipped to it.
+  entropy_cost: float = 1e-3  # The loss's, as the following.
   discounting: float = 0.97
   gae_lambda: float = 0.95
   clipping_epsilon: float = 0.2

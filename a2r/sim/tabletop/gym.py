@@ -62,6 +62,7 @@ class TabletopVectorEnv(gymnasium.vector.VectorEnv):
     self.metadata = _METADATA | {"autoreset_mode": autoreset_mode}
     self.num_envs, self.render_mode = num_envs, render_mode
     self._env = _make(name, **options)
+    self.task = self._env.task.name
     self._obs, self._max_episode_steps = obs, max_episode_steps
     size, image_size = self._env.observation_size, self._env.image_size
     box = {
@@ -227,7 +228,7 @@ class TabletopEnv(gymnasium.Env):
       autoreset_mode=AutoresetMode.DISABLED,
       **options,
     )
-    self.render_mode = render_mode
+    self.render_mode, self.task = render_mode, self._row.task
     self.observation_space = self._row.single_observation_space
     self.action_space = self._row.single_action_space
 
@@ -266,49 +267,32 @@ class TabletopEnv(gymnasium.Env):
 def make_gym(
   name: str,
   *,
-  task: str = "close_drawer",
   num_envs: int | None = None,
-  obs: str = "state",
-  image_size: int = 64,
-  render_mode: str | None = None,
   max_episode_steps: int = NUM_STEPS,
-  reward: str = "sparse",
-  noise: float = 0.0,
-  physics: str = "auto",
+  **options,
 ) -> TabletopEnv | TabletopVectorEnv:
   """Returns the environment of that name for Gymnasium.
 
   Args:
     name: one of `sim.ENVIRONMENTS`.
-    task: one of `sim.TASKS`.
     num_envs: None for a `gymnasium.Env`, N for a `gymnasium.vector.VectorEnv`
       whose rows are stepped together.
-    obs: 'state' for float32 `[S]`, 'pixels' for uint8 `[H, W, 3]`, or 'both'
-      for a dict of the two.
-    image_size: H = W of pictures.
-    render_mode: None or 'rgb_array'.
     max_episode_steps: steps until an episode is truncated.
-    reward, noise, physics: as in `sim.make`.
+    **options: `obs`: 'state' for float32 `[S]` (the default), 'pixels' for
+      uint8 `[H, W, 3]`, or 'both' for a dict of the two; `render_mode`: None or
+      'rgb_array'; `task`, `image_size`, `samples`, `reward`, `noise` and
+      `physics`: as in `sim.make`.
 
   Raises:
     KeyError: if a name is unknown; the known are listed.
     ValueError: if another argument is; the known are listed.
   """
-  options = dict(
-    task=task,
-    obs=obs,
-    image_size=image_size,
-    render_mode=render_mode,
-    max_episode_steps=max_episode_steps,
-    reward=reward,
-    noise=noise,
-    physics=physics,
-  )
+  options = {"max_episode_steps": max_episode_steps} | options
   if num_envs is not None:
     return TabletopVectorEnv(name, num_envs, **options)
   env = TabletopEnv(name, **options)
   env.spec = registration.EnvSpec(
-    _id(name, task),
+    _id(name, env.task),
     entry_point=_ENTRY_POINT,
     order_enforce=False,
     disable_env_checker=True,

@@ -64,14 +64,7 @@ def approach(
 ) -> Callable[[jax.Array, jax.Array, jax.Array], jax.Array]:
   """Returns the distance from where the hand would touch the task's object.
 
-  Args:
-    task: one of `sim.TASKS`.
-
-  Returns:
-    (state, handle, tip), as in `shaped`, to meters, 0 or more.
-
-  Raises:
-    KeyError: if the task is unknown; the known are listed.
+  As `shaped`, but a function of (state, handle, tip) to meters, 0 or more.
   """
   shaping = tasks.get(task).shaping
   touch, slack = jnp.array(shaping.touch), jnp.array(shaping.slack)

@@ -121,15 +121,9 @@ def _line_search(first, second, residual, change, weight, always, iterations):
   """Returns the step size `[]` that minimizes the cost along a direction.
 
   The cost's derivative is increasing and piecewise linear: Newton's method on
-  it, kept between a size that is too small and one that is too large.
-
-  Args:
-    first: `[]` derivative of the quadratic part at 0.
-    second: `[]` its second derivative.
-    residual: `[E]` at 0.
-    change: `[E]` of the residual per unit of size.
-    weight, always: `[E]`.
-    iterations: steps.
+  it, kept between a size that is too small and one that is too large. `first`
+  and `second` are the quadratic part's derivatives at 0, `residual` is `[E]` at
+  0, `change` its growth per unit of size.
   """
 
   def step(_, state):
