@@ -93,11 +93,7 @@ def make_dynamics(
 
 @dataclasses.dataclass(frozen=True)
 class _Prepare:
-  """Goes through the context: `(context, picture now)` of every environment.
-
-  Attributes:
-    config: sizes.
-  """
+  """Goes through the context: `(context, picture now)` of every environment."""
 
   config: fitvid.Config
 
@@ -111,15 +107,10 @@ class _Prepare:
 
 @dataclasses.dataclass(frozen=True)
 class _Predict:
-  """Draws what actions lead to.
-
-  Attributes:
-    config: sizes.
-    samples: draw the latents, instead of the prior's means.
-  """
+  """Draws what actions lead to."""
 
   config: fitvid.Config
-  samples: bool
+  samples: bool  # Draws the latents, instead of the prior's means.
 
   def __call__(self, params, rows, actions, timing, keys) -> base.Future:
     stride = self.config.stride

@@ -51,19 +51,12 @@ class PPOConfig:
 
 @flax.struct.dataclass
 class TrainState:
-  """All that changes in training.
+  """All that changes in training."""
 
-  Attributes:
-    params: of policy and value.
-    normalizer: running statistics of the observations.
-    opt_state: the optimizer's.
-    env_steps: int32, timesteps played.
-  """
-
-  params: losses.PPONetworkParams
-  normalizer: running_statistics.RunningStatisticsState
+  params: losses.PPONetworkParams  # Of policy and value.
+  normalizer: running_statistics.RunningStatisticsState  # Of observations.
   opt_state: optax.OptState
-  env_steps: jax.Array
+  env_steps: jax.Array  # `[]` int32, timesteps played.
 
 
 class Trainer(NamedTuple):

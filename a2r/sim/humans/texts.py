@@ -25,30 +25,17 @@ _PLACE = re.compile(r"\{[01]\}")
 
 @struct.dataclass
 class Tables:
-  """Token ids of all training texts in parts; unused ids are -1.
+  """Token ids of all training texts in parts; unused ids are -1."""
 
-  Attributes:
-    parts: `[C, P, 3, L1]` what is before, between and after the places of
-      nouns; phrase 0 is the template.
-    places: `[C, P, 2]` which noun comes first and second, -1 for none.
-    num_phrases: `[C]`.
-    names: `[N + 1, M, L2]`; the last noun is 'something'.
-    num_names: `[N + 1]`.
-    colors: `[K, L3]`.
-    begin: `[1]` the id before every text.
-    pad: `[]` the id after it.
-    max_length: L.
-  """
-
-  parts: jax.Array
-  places: jax.Array
-  num_phrases: jax.Array
-  names: jax.Array
-  num_names: jax.Array
-  colors: jax.Array
-  begin: jax.Array
-  pad: jax.Array
-  max_length: int = struct.field(pytree_node=False)
+  parts: jax.Array  # `[C, P, 3, L1]` before, between, after nouns' places.
+  places: jax.Array  # `[C, P, 2]` which noun is first and second, -1 for none.
+  num_phrases: jax.Array  # `[C]`; phrase 0 is the template.
+  names: jax.Array  # `[N + 1, M, L2]`; the last noun is 'something'.
+  num_names: jax.Array  # `[N + 1]`.
+  colors: jax.Array  # `[K, L3]`.
+  begin: jax.Array  # `[1]` the id before every text.
+  pad: jax.Array  # `[]` the id after it.
+  max_length: int = struct.field(pytree_node=False)  # L.
 
 
 def make_tables(tokenizer: text.Tokenizer, max_length: int) -> Tables:

@@ -12,24 +12,14 @@ PLANE, SPHERE, CAPSULE, ELLIPSOID, CYLINDER, BOX = 0, 2, 3, 4, 5, 6
 
 @flax.struct.dataclass
 class Geoms:
-  """Shapes in world coordinates; their types are a static tuple beside them.
+  """Shapes in world coordinates; their types are a static tuple beside them."""
 
-  Attributes:
-    position: `[G, 3]` centers.
-    rotation: `[G, 3, 3]` matrices from local to world coordinates.
-    size: `[G, 3]` MuJoCo half sizes (radius first, half length second).
-    rgb: `[G, 3]` colors in [0, 1].
-    pattern: `[G]` strength of the procedural grain in [0, 1], or None if all
-      are plain.
-    shine: `[G]` strength of the highlight in [0, 1], or None for none at all.
-  """
-
-  position: jax.Array
-  rotation: jax.Array
-  size: jax.Array
-  rgb: jax.Array
-  pattern: jax.Array | None = None
-  shine: jax.Array | None = None
+  position: jax.Array  # `[G, 3]` centers.
+  rotation: jax.Array  # `[G, 3, 3]` from local to world coordinates.
+  size: jax.Array  # `[G, 3]` MuJoCo's half sizes (radius, half length).
+  rgb: jax.Array  # `[G, 3]` colors in [0, 1].
+  pattern: jax.Array | None = None  # `[G]` grain in [0, 1]; None: all plain.
+  shine: jax.Array | None = None  # `[G]` highlight in [0, 1]; None: no shine.
 
 
 def align_z(axis: jax.Array) -> jax.Array:

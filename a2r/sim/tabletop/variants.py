@@ -44,18 +44,11 @@ class View:
 
 @dataclasses.dataclass(frozen=True)
 class Variant:
-  """One environment.
+  """One environment."""
 
-  Attributes:
-    name: its registered name.
-    layout: where things stand.
-    palette: role of a geom -> (r, g, b) in [0, 1].
-    view: the camera.
-  """
-
-  name: str
-  layout: Layout
-  palette: dict[str, tuple[float, float, float]]
+  name: str  # As registered.
+  layout: Layout  # Where things stand.
+  palette: dict[str, tuple[float, float, float]]  # RGB by role of a geom.
   view: View
 
 
