@@ -197,10 +197,9 @@ def step_mjx(
     state: `[B, ...]` before.
     action: `[B, 5]`.
   """
-  engine = _mjx_engine()
   mocap, gripper = move_mocap(state.mocap, action, jnp), grip(action, jnp)
-  places = engine.place(fixtures)
-  qpos, qvel, hand = engine.step(places, state.qpos, state.qvel, mocap, gripper)
+  args = (state.qpos, state.qvel, mocap, gripper)
+  qpos, qvel, hand = _mjx_engine().step(fixtures, *args)
   return episodes.SimState(qpos, qvel, mocap, hand)
 
 
@@ -232,8 +231,7 @@ def geom_poses(model: Model, qpos: jax.Array, geom_ids, *, engine: str):
 
 def geom_poses_mjx(fixtures: jax.Array, qpos: jax.Array, geom_ids):
   """Returns the same with `fixtures` `[3, 3]`, `Model.fixtures`, as data."""
-  engine = _mjx_engine()
-  return engine.geom_poses(engine.place(fixtures), qpos, geom_ids)
+  return _mjx_engine().geom_poses(fixtures, qpos, geom_ids)
 
 
 def resolve(physics: str) -> str:

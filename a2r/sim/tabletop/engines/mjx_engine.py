@@ -24,22 +24,8 @@ with contextlib.redirect_stdout(
 _WELD_ROWS = 6  # The first constraints are the weld.
 
 
-def place(fixtures: jax.Array) -> jax.Array:
-  """Returns places of all bodies in their parents, `[N, 3]` meters.
-
-  This is all in which the environments' dynamics differ; it is data, so one
-  compiled program serves them all.
-
-  Args:
-    fixtures: `[3, 3]` of the drawer, the coffee machine and the faucet.
-  """
-  places = jnp.asarray(_tree().model.body_pos, jnp.float32)
-  ids = np.array([_body(name) for name in scene.FIXTURES])
-  return places.at[ids].set(fixtures)
-
-
 def step(
-  places: jax.Array,
+  fixtures: jax.Array,
   qpos: jax.Array,
   qvel: jax.Array,
   mocap: jax.Array,
@@ -51,7 +37,9 @@ def step(
   `jax.vmap` around it.
 
   Args:
-    places: `[N, 3]`, from `place`.
+    fixtures: `[3, 3]` places of the drawer, the coffee machine and the faucet.
+      This is all in which the environments' dynamics differ; it is data, so one
+      compiled program serves them all.
     qpos: `[B, nq]`.
     qvel: `[B, nv]`.
     mocap: `[B, 3]` where the mocap body is held.
@@ -60,6 +48,7 @@ def step(
   Returns:
     The next `qpos` and `qvel` and the hand's position `[B, 3]`.
   """
+  places = _place(fixtures)
   substep = jax.vmap(functools.partial(_substep, places))
   (qpos, qvel, _), _ = jax.lax.scan(
     lambda state, _: (substep(*state, mocap, gripper), None),
@@ -72,12 +61,19 @@ def step(
 
 
 def geom_poses(
-  places: jax.Array, qpos: jax.Array, geom_ids
+  fixtures: jax.Array, qpos: jax.Array, geom_ids
 ) -> tuple[jax.Array, jax.Array]:
   """Returns world poses of geoms: `[nq]` to `[G, 3]` and `[G, 3, 3]`."""
   tree = _drawn_tree()
-  poses = kinematics.body_poses(tree, places, qpos, jnp.zeros(3))
+  poses = kinematics.body_poses(tree, _place(fixtures), qpos, jnp.zeros(3))
   return kinematics.geom_poses(tree, poses, geom_ids)
+
+
+def _place(fixtures):
+  """Returns places of all bodies in their parents, `[N, 3]` meters."""
+  places = jnp.asarray(_tree().model.body_pos, jnp.float32)
+  ids = np.array([_body(name) for name in scene.FIXTURES])
+  return places.at[ids].set(fixtures)
 
 
 def _poses(places, qpos, mocap):
