@@ -109,9 +109,7 @@ def _predict_mjx(params, rows, actions, timing, keys) -> base.Future:
     return base.Future(states, jnp.zeros((len(actions), 0, *size), jnp.uint8))
   seen = path[:, timing.offsets]
   flat = seen.reshape(-1, seen.shape[-1])
-  ids = drawing.visible_geoms().moving
-  poses = jax.vmap(lambda q: physics_lib.geom_poses_mjx(fixtures, q, ids))(flat)
-  frames = drawing.draw_many(scenery, *poses)
+  frames = drawing.draw_mjx(scenery, fixtures, flat)
   return base.Future(states, frames.reshape(*seen.shape[:2], *size))
 
 

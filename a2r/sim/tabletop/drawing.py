@@ -152,6 +152,14 @@ def draw_many(scenery: Scenery, position, rotation) -> jax.Array:
   return images.reshape(-1, *images.shape[2:])[: len(position)]
 
 
+@jax.jit
+def draw_mjx(scenery: Scenery, fixtures, qpos) -> jax.Array:
+  """Draws joint positions `[N, nq]`, where the `fixtures` are, by MJX."""
+  ids = visible_geoms().moving
+  poses = jax.vmap(lambda x: physics.geom_poses_mjx(fixtures, x, ids))(qpos)
+  return draw_many(scenery, *poses)
+
+
 def draw_frames(
   model: physics.Model,
   qpos: np.ndarray,

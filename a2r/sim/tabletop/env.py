@@ -266,7 +266,7 @@ def step_many(
 def draw_many(config: EnvConfig, params: EnvParams, qpos) -> jax.Array:
   """Draws pictures uint8 `[M, H, W, 3]` of joint positions `[M, nq]`."""
   if config.engine == "mjx":
-    return _draw_mjx(params, qpos)
+    return drawing.draw_mjx(params.scenery, params.fixtures, qpos)
   qpos = np.asarray(qpos, np.float64)
   ids = drawing.visible_geoms().moving
   poses = c_engine.geom_poses(config.model.mj, qpos, ids)
@@ -283,11 +283,3 @@ def _advance_many(config, params, state, sim):
 def _step_mjx(config, params, state, actions):
   sim = physics_lib.step_mjx(params.fixtures, state.pipeline_state, actions)
   return _advance_many(config, params, state, sim)
-
-
-@jax.jit
-def _draw_mjx(params, qpos):
-  ids = drawing.visible_geoms().moving
-  pose_fn = functools.partial(physics_lib.geom_poses_mjx, params.fixtures)
-  poses = jax.vmap(lambda qpos: pose_fn(qpos, ids))(qpos)
-  return drawing.draw_many(params.scenery, *poses)
