@@ -10,16 +10,15 @@ from gymnasium.utils import env_checker
 
 from a2r import sim
 from a2r.sim.behavior import policies
-from a2r.sim.tabletop import physics
+from a2r.sim.tabletop import variants
 
 ENV = "tabletop/test2"
 SIZE = 8
 
 
-def expert(task, *, name=ENV, seed=0):
+def expert(task):
   """Actions `[60, 5]` of a scripted success."""
-  variant = physics.load(name).variant
-  return policies.sample(np.random.default_rng(seed), "expert", task, variant)
+  return policies.expert(np.random.default_rng(0), task, variants.get(ENV))
 
 
 @pytest.mark.slow
@@ -46,9 +45,8 @@ def test_is_the_brax_environment():
     obs, reward, terminated, truncated, info = env.step(action)
     state = step(state, action)
     np.testing.assert_allclose(obs, state.obs, atol=1e-5)
-    np.testing.assert_allclose(
-      info["low_dim_state"], state.info["low_dim_state"], atol=1e-5
-    )
+    low_dim = state.info["low_dim_state"]
+    np.testing.assert_allclose(info["low_dim_state"], low_dim, atol=1e-5)
     assert reward == state.reward
     assert info["success"] == (state.metrics["success"] == 1)
     assert terminated is False
@@ -125,39 +123,25 @@ def test_rows_are_single_environments():
   assert truncated == [False, False, True, False] * 2 + [False]
 
 
-def test_reset_mask_restarts_its_rows_alone():
-  env = sim.make_gym(ENV, num_envs=3, noise=0.02, physics="c")
+def test_a_mask_resets_its_rows_alone():
+  options = dict(noise=0.02, max_episode_steps=3, physics="c")
+  env = sim.make_gym(ENV, num_envs=3, **options)
   start, _ = env.reset(seed=0)
-  moved = env.step(np.ones((3, 5)))[0]
+  actions = np.ones((3, 5))
+  moved = env.step(actions)[0]
   mask = np.array([True, False, True])
   obs, infos = env.reset(seed=0, options={"reset_mask": mask})
   np.testing.assert_array_equal(obs[mask], start[mask])
   np.testing.assert_array_equal(obs[~mask], moved[~mask])
   np.testing.assert_array_equal(infos["_low_dim_state"], mask)
-
-
-def test_rows_may_end_at_different_times():
-  env = sim.make_gym(ENV, num_envs=2, max_episode_steps=3, physics="c")
-  start, _ = env.reset()
-  actions = np.ones((2, 5))
-  env.step(actions)
-  env.reset(options={"reset_mask": np.array([False, True])})
-  ends = [env.step(actions)[3].tolist() for _ in range(2)]
-  assert ends == [[False, False], [True, False]]
-  obs, _, _, truncated, _ = env.step(actions)
-  assert truncated.tolist() == [False, True]
-  np.testing.assert_array_equal(obs[0], start[0])
-  assert (obs[1] != start[1]).any()
+  # Rows end at different times then.
+  ends = [env.step(actions)[3].tolist() for _ in range(3)]
+  assert ends == [[False] * 3, [False, True, False], [True, False, True]]
 
 
 def _assert_same(left, right):
   """Two results of `reset` or `step`, entry by entry."""
-  *left, left_infos = left
-  *right, right_infos = right
-  assert left_infos.keys() == right_infos.keys()
-  left += [left_infos[key] for key in left_infos]
-  right += [right_infos[key] for key in left_infos]
-  for a, b in zip(left, right, strict=True):
+  for a, b in zip(*map(jax.tree.leaves, (left, right)), strict=True):
     assert a.dtype == b.dtype
     np.testing.assert_allclose(a, b, atol=1e-6)
 
@@ -167,14 +151,11 @@ def test_gymnasium_makes_the_registered():
   assert sim.register_gym() == ids
   assert len(ids) == len(sim.ENVIRONMENTS) * len(sim.TASKS)
   name = "a2r/tabletop-test2-close_drawer-v0"
-  env = gymnasium.make(name, physics="c")
-  env.reset(seed=0)
-  ends = [env.step(env.action_space.sample())[3] for _ in range(60)]
-  assert ends == [False] * 59 + [True]
-  long = gymnasium.make(name, physics="c", max_episode_steps=61)
-  long.reset()
-  ends = [long.step(np.zeros(5, np.float32))[3] for _ in range(61)]
-  assert ends == [False] * 60 + [True]
+  for length, options in ((60, {}), (61, {"max_episode_steps": 61})):
+    env = gymnasium.make(name, physics="c", **options)
+    env.reset(seed=0)
+    ends = [env.step(env.action_space.sample())[3] for _ in range(length)]
+    assert ends == [False] * (length - 1) + [True]
 
 
 @pytest.mark.slow
