@@ -10,7 +10,6 @@ training clips, L tokens, E feature width.
 """
 
 import dataclasses
-import pathlib
 from collections.abc import Mapping
 
 import jax
@@ -18,11 +17,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from a2r import losses
-from a2r import reward as reward_lib
 from a2r.core import parallel
-from a2r.learners import base, encoding, failure_clusters
+from a2r.learners import base, encoding, failure_clusters, run_files
 from a2r.models import adapt2reward as net
-from a2r.models import scorer
+from a2r.models import saved, scorer
 
 TERMS = ("cdc", "vlc", "fvlc", "bce")
 
@@ -121,17 +119,12 @@ def make(setup: base.Setup, settings: Settings) -> base.Training:
     del epoch  # The centers so far are the start, nothing is drawn.
     return cluster_fn(params, previous=extra)
 
-  def make_scorer(params, extra):
-    del extra
-    text_fn = setup.text_fn(model, params)
-    return scorer.cosine(METHOD.name, model, params, text_fn)
-
   spec = {
     "form": "cosine",  # A finished run writes the one that it chose.
     "failure_prompts": weights["fvlc"] > 0,
   }
   learner = base.Learner(init, loss_fn, on_epoch if cluster_fn else None)
-  return base.Training(learner, make_scorer, spec)
+  return base.Training(learner, spec)
 
 
 def _encode_texts(model, params, tokens, rng, *, with_failures):
@@ -232,9 +225,15 @@ def _terms(settings, video, texts, indices, cluster_labels):
   return terms, metrics | {"temperature": jnp.float32(temperature)}
 
 
-def load(folder: pathlib.Path, checkpoint: str) -> scorer.Scorer:
-  """Returns the scorer of a run or an exported reward, in its own form."""
-  return reward_lib.load(folder, checkpoint).scorer
+def make_scorer(run: saved.Run) -> scorer.Scorer:
+  """Returns the scorer of a run in training, by cosines.
+
+  That of a finished one, in the form that it chose, is `a2r.reward.load`'s.
+  """
+  prompts = {key: run.settings["model"][key] for key in saved.PROMPTS}
+  model = net.Adapt2Reward(run.config, run.spec["num_trained"], **prompts)
+  text_fn = run_files.make_text_fn(model, run)
+  return scorer.cosine(METHOD.name, model, run.params, text_fn)
 
 
 def _share(settings, batch, source):
@@ -253,7 +252,7 @@ METHOD = base.Method(
   parts=("human", "robot", "failure"),
   settings=Settings,
   make=make,
-  load=load,
+  make_scorer=make_scorer,
   share=_share,
   config_key="loss",
   prompts=True,

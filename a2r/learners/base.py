@@ -16,9 +16,9 @@ import optax
 from flax import struct
 
 from a2r.core import text as text_lib
-from a2r.learners import encoding, run_files
+from a2r.learners import encoding
 from a2r.models import adapt2reward as net
-from a2r.models import scorer
+from a2r.models import saved, scorer
 
 PyTree = Any
 Batch = dict[str, Any]
@@ -177,19 +177,12 @@ class Setup:
     used = mask.any(axis=0).nonzero()[0].max() + 1
     return encoding.Tokens(ids[:, :used], mask[:, :used])
 
-  def text_fn(
-    self, model: net.Adapt2Reward, params: Any
-  ) -> Callable[[Sequence[str]], np.ndarray]:
-    """Returns `texts -> features` of parameters in training."""
-    return run_files.make_text_fn(model, params, self.tokenizer, self.texts)
-
 
 class Training(NamedTuple):
   """A method, ready for the loop.
 
   Attributes:
     learner: the method.
-    scorer_fn: `(params, extra) -> Scorer`, for validation.
     spec: the method's own keys of reward.json.
     batches_fn: from a step to the batches from there on; None: the run's.
     optimizer: None: the run's.
@@ -197,7 +190,6 @@ class Training(NamedTuple):
   """
 
   learner: Learner
-  scorer_fn: Callable[[PyTree, PyTree], scorer.Scorer]
   spec: Mapping[str, Any]
   batches_fn: Callable[[int], Iterator[Any]] | None = None
   optimizer: optax.GradientTransformation | None = None
@@ -238,8 +230,8 @@ class Method:
   parts: the parts of a batch that it looks at, where a run has them.
   settings: a frozen dataclass, made of the config under `config_key`.
   make: `make(setup, settings) -> Training`.
-  load: `load(folder, checkpoint) -> Scorer` of a run folder, the checkpoint
-    'best' or 'newest'.
+  make_scorer: `make_scorer(run) -> Scorer` of a run, in training or finished.
+  scores_by_extra: whether that reads what is kept beside the parameters.
   share: `share(settings, batch, source) -> Share`, of the batch and the
     `data.human.source` of a run; everything as it is by default.
   config_key: where the config has its settings; under its name by default.
@@ -252,10 +244,11 @@ class Method:
   parts: tuple[str, ...]
   settings: Callable[..., Any]
   make: Callable[[Setup, Any], Training]
-  load: Callable[[pathlib.Path, str], scorer.Scorer]
+  make_scorer: Callable[[saved.Run], scorer.Scorer]
   share: Callable[[Any, dict[str, int], str], Share] = _share
   config_key: str = ""
   prompts: bool = False
+  scores_by_extra: bool = False
 
   def __post_init__(self):
     if not self.config_key:

@@ -11,9 +11,6 @@ Letters: B clips, T frames, H W picture, C classes, L texts, E feature width.
 
 import dataclasses
 import functools
-import pathlib
-from collections.abc import Mapping, Sequence
-from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -64,8 +61,8 @@ def make(setup: base.Setup, settings: Settings) -> base.Training:
 
   def init(rng):
     backbone = setup.init_backbone(rng)
-    text_fn = setup.text_fn(
-      encoding.plain_model(config), {"backbone": backbone}
+    text_fn = scorer.make_text_fn(
+      encoding.plain_model(config), {"backbone": backbone}, setup.tokenizer
     )
     head = {
       "kernel": jnp.asarray(text_fn(texts)).T,
@@ -92,13 +89,8 @@ def make(setup: base.Setup, settings: Settings) -> base.Training:
     "num_trained": 0,
   }
 
-  def scorer_fn(params, extra):
-    del extra
-    return make_scorer(model, params, classes, readings, settings.score)
-
   return base.Training(
     base.Learner(init, loss_fn),
-    scorer_fn,
     spec,
     batches_fn=functools.partial(setup.clips.batches, labels=classes),
   )
@@ -115,50 +107,28 @@ class _ClassScore:
     return SCORES[self.score](features)[:, context]
 
 
-def make_scorer(
-  model: heads.Classifier,
-  params: Any,
-  classes: Sequence[str],
-  readings: Mapping[str, str],
-  score: str,
-) -> scorer.Scorer:
-  """Returns the scorer of trained parameters.
-
-  Args:
-    model: the classifier.
-    params: its parameters.
-    classes: C names.
-    readings: text -> name of its class, see `run_files.find_label`.
-    score: one of `SCORES`.
-  """
+def make_scorer(run: saved.Run) -> scorer.Scorer:
+  """Returns the scorer of a run, see `base.Method`."""
+  config, classes = run.config, run.spec["classes"]
+  score = run.settings["concept2robot"]["score"]
+  checks.one_of("score", score, SCORES)
+  temperature = run.settings["loss"]["temperature"]
+  model = heads.Classifier(config, len(classes), temperature)
 
   def find_classes(texts):
-    labels = [
-      run_files.find_label(t, readings, classes, "class of the classifier")
-      for t in texts
-    ]
+    readings, what = run.spec["readings"], "class of the classifier"
+    labels = [run_files.find_label(t, readings, classes, what) for t in texts]
     return np.array([classes.index(label) for label in labels], np.int32)
 
   return scorer.Scorer(
     name=METHOD.name,
-    params={"model": params},
+    params={"model": run.params},
     encode_fn=scorer.EncodeVideo(model),
     score_fn=_ClassScore(score),
     context_fn=find_classes,
-    num_frames=model.config.num_frames,
-    image_size=model.config.image_size,
+    num_frames=config.num_frames,
+    image_size=config.image_size,
   )
-
-
-def load(folder: pathlib.Path, checkpoint: str) -> scorer.Scorer:
-  """Returns the scorer of a run folder, see `base.Method`."""
-  run = saved.read_run(folder, checkpoint)
-  classes = run.spec["classes"]
-  temperature = run.settings["loss"]["temperature"]
-  model = heads.Classifier(run.config, len(classes), temperature)
-  score = run.settings["concept2robot"]["score"]
-  checks.one_of("score", score, SCORES)
-  return make_scorer(model, run.params, classes, run.spec["readings"], score)
 
 
 def _share(settings, batch, source):
@@ -187,6 +157,6 @@ METHOD = base.Method(
   parts=("human",),
   settings=Settings,
   make=make,
-  load=load,
+  make_scorer=make_scorer,
   share=_share,
 )

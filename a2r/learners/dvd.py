@@ -16,7 +16,6 @@ picture, L texts, E feature width.
 
 import dataclasses
 import functools
-import pathlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -255,43 +254,25 @@ class _SameTask:
     return prob.mean(axis=(0, -1))
 
 
-def make_scorer(
-  config: singularity.Config,
-  params: Any,
-  extra: Mapping[str, Any],
-  *,
-  demos: np.ndarray,
-  labels: np.ndarray,
-  readings: Mapping[str, str],
-) -> scorer.Scorer:
-  """Returns the scorer of trained parameters and their extra.
-
-  Args:
-    config: of the backbone.
-    params: the learner's.
-    extra: the learner's.
-    demos: `[N, T, S, S, 3]` uint8 human demonstrations.
-    labels: `[N]` str, the task of each; as many of each task.
-    readings: text -> its task, see `run_files.find_label`.
-  """
+def make_scorer(run: saved.Run) -> scorer.Scorer:
+  """Returns the scorer of a run, see `base.Method`."""
+  with np.load(run.folder / DEMOS_FILE) as stored:
+    demos, labels = stored["frames"], stored["labels"]
   plain = scorer.Scorer(
     name=METHOD.name,
-    params={"head": params, **extra},
-    encode_fn=_Standardized(encoding.plain_model(config)),
+    params={"head": run.params, **run.extra},
+    encode_fn=_Standardized(encoding.plain_model(run.config)),
     score_fn=_SameTask(),
     context_fn=lambda texts: None,
-    num_frames=config.num_frames,
-    image_size=config.image_size,
+    num_frames=run.config.num_frames,
+    image_size=run.config.image_size,
   )
   features = scorer.encode(plain, demos)
-  labels = np.asarray(labels)
 
   def find_demos(texts):
     """`[L, D, E]`."""
-    names = [
-      run_files.find_label(text, readings, labels, "human demonstration")
-      for text in texts
-    ]
+    readings, what = run.spec["readings"], "human demonstration"
+    names = [run_files.find_label(t, readings, labels, what) for t in texts]
     return np.stack([features[labels == name] for name in names])
 
   return plain._replace(context_fn=find_demos)
@@ -332,9 +313,6 @@ def make(setup: base.Setup, settings: Settings) -> base.Training:
   trained = setup.texts[: setup.num_trained]
   return base.Training(
     make_learner(backbone, features),
-    functools.partial(
-      make_scorer, config, demos=demos, labels=labels, readings=readings
-    ),
     {
       "readings": readings,
       "instructions": instructions,
@@ -344,20 +322,6 @@ def make(setup: base.Setup, settings: Settings) -> base.Training:
     optimizer=make_optimizer(**settings.optim),
     frozen=True,
   )
-
-
-def load(folder: pathlib.Path, checkpoint: str) -> scorer.Scorer:
-  """Returns the scorer of a run folder, see `base.Method`."""
-  run = saved.read_run(folder, checkpoint, with_extra=True)
-  with np.load(folder / DEMOS_FILE) as demos:
-    return make_scorer(
-      run.config,
-      run.params,
-      run.extra,
-      demos=demos["frames"],
-      labels=demos["labels"],
-      readings=run.spec["readings"],
-    )
 
 
 def _share(settings, batch, source):
@@ -377,6 +341,7 @@ METHOD = base.Method(
   parts=("human", "robot"),
   settings=Settings,
   make=make,
-  load=load,
+  make_scorer=make_scorer,
+  scores_by_extra=True,
   share=_share,
 )

@@ -9,20 +9,16 @@ E feature width.
 """
 
 import dataclasses
-import pathlib
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from a2r import losses
 from a2r.core import images, parallel
 from a2r.core import rng as rng_lib
 from a2r.learners import base, encoding, run_files
 from a2r.models import heads, saved, scorer
-from a2r.models.singularity import singularity
 
 TERMS = ("clip", "vision", "lang")
 
@@ -79,11 +75,7 @@ def make(setup: base.Setup, settings: Settings) -> base.Training:
     shuffles = _shuffles(rng_shuffle, settings.num_negatives, len(features))
     return _loss(features, text, shuffles, settings.weights, settings.gamma)
 
-  def scorer_fn(params, extra):
-    del extra
-    return make_scorer(config, params, setup.text_fn(plain, params))
-
-  return base.Training(base.Learner(init, loss_fn), scorer_fn, {})
+  return base.Training(base.Learner(init, loss_fn), {})
 
 
 def _choose_frames(rng, clips, axis_name):
@@ -138,28 +130,18 @@ class _LastFrame:
     return self.model.apply(variables, frames, method="video")[:, 0]
 
 
-def make_scorer(
-  config: singularity.Config,
-  params: Any,
-  text_fn: Callable[[list[str]], np.ndarray],
-) -> scorer.Scorer:
-  """Returns the scorer of parameters: cosines of texts and last frames."""
+def make_scorer(run: saved.Run) -> scorer.Scorer:
+  """Returns the scorer of a run, see `base.Method`: of last frames alone."""
   return scorer.Scorer(
     name=METHOD.name,
-    params={"model": params},
-    encode_fn=_LastFrame(heads.Stills(config)),
+    params={"model": run.params},
+    encode_fn=_LastFrame(heads.Stills(run.config)),
     score_fn=scorer.CosineScore(),
-    context_fn=text_fn,
+    context_fn=run_files.make_text_fn(encoding.plain_model(run.config), run),
     # The rule that takes frames takes the first and the last for two.
     num_frames=2,
-    image_size=config.image_size,
+    image_size=run.config.image_size,
   )
-
-
-def load(folder: pathlib.Path, checkpoint: str) -> scorer.Scorer:
-  """Returns the scorer of a run folder, see `base.Method`."""
-  run = saved.read_run(folder, checkpoint)
-  return make_scorer(run.config, run.params, run_files.text_fn(run))
 
 
 def _share(settings, batch, source):
@@ -177,6 +159,6 @@ METHOD = base.Method(
   parts=("human", "robot"),
   settings=Settings,
   make=make,
-  load=load,
+  make_scorer=make_scorer,
   share=_share,
 )

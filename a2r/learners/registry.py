@@ -3,6 +3,7 @@
 import pathlib
 from collections.abc import Mapping
 
+from a2r import reward
 from a2r.learners import adapt2reward, base, concept2robot, dvd, liv, triplet
 from a2r.models import saved, scorer
 
@@ -37,4 +38,8 @@ def load_scorer(
     raise ValueError(
       f"{folder} is of the method {method!r}; known: {', '.join(METHODS)}"
     )
-  return METHODS[method].load(folder, checkpoint)
+  if method == adapt2reward.METHOD.name:  # In the form that the run chose.
+    return reward.load(folder, checkpoint).scorer
+  row = METHODS[method]
+  run = saved.read_run(folder, checkpoint, with_extra=row.scores_by_extra)
+  return row.make_scorer(run)

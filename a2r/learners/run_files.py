@@ -1,39 +1,29 @@
 """How a method reads texts, in training and from its run folder."""
 
 from collections.abc import Callable, Container, Mapping, Sequence
-from typing import Any
 
 import jax
 import numpy as np
 
 from a2r.core import text as text_lib
-from a2r.learners import encoding
 from a2r.models import adapt2reward as net
 from a2r.models import saved, scorer
 
 
-def text_fn(run: saved.Run) -> Callable[[Sequence[str]], np.ndarray]:
-  """Returns features of texts by a run's text tower, see `make_text_fn`."""
-  return make_text_fn(
-    encoding.plain_model(run.config),
-    {"backbone": run.params["backbone"]},
-    run.tokenizer,
-    run.spec["instructions"],
-  )
-
-
 def make_text_fn(
-  model: net.Adapt2Reward,
-  params: Any,
-  tokenizer: text_lib.Tokenizer,
-  known: Sequence[str],
+  model: net.Adapt2Reward, run: saved.Run
 ) -> Callable[[Sequence[str]], np.ndarray]:
-  """Returns `texts -> [L, E]` unit features of a text tower.
+  """Returns `texts -> [L, E]` unit features by a run's text tower.
 
-  A text that differs from one of the `known` instructions in articles and the
+  A text that differs from one of the run's instructions in articles and the
   verb's form alone is read as that.
+
+  Args:
+    model: the module that the run's parameters are of.
+    run: in training or read from its folder.
   """
-  encode = scorer.make_text_fn(model, jax.device_put(params), tokenizer)
+  known = run.spec["instructions"]
+  encode = scorer.make_text_fn(model, jax.device_put(run.params), run.tokenizer)
   return lambda texts: encode([text_lib.read_as(t, known) for t in texts])
 
 

@@ -10,7 +10,6 @@ instructions, L tokens, E feature width.
 """
 
 import dataclasses
-import pathlib
 
 import jax
 import jax.numpy as jnp
@@ -53,12 +52,7 @@ def make(setup: base.Setup, settings: Settings) -> base.Training:
     video, task = parallel.all_gather((video, task), axis_name)
     return _loss(video, task, text, settings.margin)
 
-  def make_scorer(params, extra):
-    del extra
-    text_fn = setup.text_fn(model, params)
-    return scorer.cosine(METHOD.name, model, params, text_fn)
-
-  return base.Training(base.Learner(init, loss_fn), make_scorer, {})
+  return base.Training(base.Learner(init, loss_fn), {})
 
 
 def _loss(video, task, text, margin):
@@ -113,11 +107,11 @@ def choose_negatives(
   return jnp.where(failures.any(axis=1, keepdims=True), failures, others)
 
 
-def load(folder: pathlib.Path, checkpoint: str) -> scorer.Scorer:
-  """Returns the scorer of a run folder, see `base.Method`."""
-  run = saved.read_run(folder, checkpoint)
+def make_scorer(run: saved.Run) -> scorer.Scorer:
+  """Returns the scorer of a run, see `base.Method`."""
   model = encoding.plain_model(run.config)
-  return scorer.cosine(METHOD.name, model, run.params, run_files.text_fn(run))
+  text_fn = run_files.make_text_fn(model, run)
+  return scorer.cosine(METHOD.name, model, run.params, text_fn)
 
 
 METHOD = base.Method(
@@ -127,5 +121,5 @@ METHOD = base.Method(
   parts=("human", "robot", "failure"),
   settings=Settings,
   make=make,
-  load=load,
+  make_scorer=make_scorer,
 )

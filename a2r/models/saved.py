@@ -42,7 +42,7 @@ CARD_FILE = "README.md"
 _FILES = (WEIGHTS_FILE, CONFIG_FILE, TOKENIZER_FILE)
 _KEPT = (".git", ".gitattributes")  # Of a repository cloned from the Hub.
 _PACKAGES = ("jax", "jaxlib", "flax", "numpy", "safetensors", "tokenizers")
-_PROMPTS = (
+PROMPTS = (
   "num_failure_prompts",
   "failure_prompt_length",
   "domain_prompt_length",
@@ -54,25 +54,27 @@ _FOLDERS = re.compile(
 
 
 class Run(NamedTuple):
-  """What a run folder of any method holds.
+  """A run of any method: what its folder holds, or what it is in training.
 
   Attributes:
+    folder: for files of the method's own.
     config: of the backbone.
     settings: config.json.
     spec: reward.json.
     tokenizer: of its texts.
     params: of the checkpoint.
-    extra: of the checkpoint; {} where it was not asked for.
+    extra: of the checkpoint; None where it was not asked for.
     step: of the checkpoint.
   """
 
+  folder: pathlib.Path
   config: singularity.Config
   settings: Mapping[str, Any]
   spec: Mapping[str, Any]
   tokenizer: text_lib.Tokenizer
-  params: Any
-  extra: Any
-  step: int
+  params: Any = None
+  extra: Any = None
+  step: int = 0
 
 
 class SavedReward(NamedTuple):
@@ -126,12 +128,12 @@ def read_run(
   parts = ("params", "extra") if with_extra else ("params",)
   stored = checkpoint.load(folder, which=which, parts=parts)
   return Run(
+    folder=folder,
     config=_make_config(settings["model"]["backbone"], str(folder)),
     settings=settings,
     spec=spec,
     tokenizer=text_lib.Tokenizer.load(folder / TOKENIZER_FILE),
-    params=stored.parts["params"],
-    extra=stored.parts.get("extra", {}),
+    **stored.parts,
     step=stored.step,
   )
 
@@ -177,7 +179,7 @@ def make_model(
   """
   try:
     backbone = _make_config(saved.model["backbone"], where)
-    prompts = {key: saved.model[key] for key in _PROMPTS}
+    prompts = {key: saved.model[key] for key in PROMPTS}
   except KeyError as e:
     raise ValueError(f"{where}: the sizes of the model lack {e}") from e
   return net.Adapt2Reward(backbone, saved.num_trained, **prompts)
@@ -207,7 +209,7 @@ def _read_trained(folder: pathlib.Path, which: str) -> SavedReward:
   return SavedReward(
     params=run.params,
     tokenizer=run.tokenizer,
-    model={key: model[key] for key in ("backbone", *_PROMPTS)},
+    model={key: model[key] for key in ("backbone", *PROMPTS)},
     instructions=run.spec["instructions"],
     num_trained=run.spec["num_trained"],
     form=run.spec["form"],

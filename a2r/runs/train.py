@@ -12,7 +12,7 @@ from a2r import reward
 from a2r.core import files, optim
 from a2r.evaluation import evaluate, labeled, metrics, report, scoring
 from a2r.learners import base, loop
-from a2r.models import scorer
+from a2r.models import saved, scorer
 from a2r.runs import clips as clips_lib
 from a2r.runs import datasets, run_folder, weights
 from a2r.runs import settings as settings_lib
@@ -68,7 +68,10 @@ def run(config: Any, workdir: pathlib.Path):
       workdir=workdir,
     )
     training = settings.method.make(setup, settings.options)
-    _write_spec(workdir, data, training.spec)
+    spec = _write_spec(workdir, data, training.spec)
+    as_saved = saved.Run(
+      workdir, start.model.config, config.to_dict(), spec, start.tokenizer
+    )
 
     # Loop.
     loop.train(
@@ -78,7 +81,9 @@ def run(config: Any, workdir: pathlib.Path):
       settings.clocks,
       workdir=str(workdir),
       seed=settings.seed,
-      validate_fn=make_validate_fn(training, data.validation),
+      validate_fn=make_validate_fn(
+        settings.method, as_saved, data.validation, frozen=training.frozen
+      ),
       best_metric=settings.eval.best_metric if data.use_for_selection else None,
       items=run_folder.read_items(workdir),
     )
@@ -86,7 +91,7 @@ def run(config: Any, workdir: pathlib.Path):
 
 
 def _write_spec(workdir, data, spec):
-  """Writes what loading needs besides settings and weights."""
+  """Writes, and returns, what loading needs besides settings and weights."""
   common = {
     "instructions": data.texts,
     "labels": data.labels,
@@ -94,11 +99,17 @@ def _write_spec(workdir, data, spec):
     "form": scoring.FORM,
     "failure_prompts": False,
   }
-  files.write_json(workdir / reward.SPEC_FILE, common | dict(spec))
+  spec = common | dict(spec)
+  files.write_json(workdir / reward.SPEC_FILE, spec)
+  return spec
 
 
 def make_validate_fn(
-  training: base.Training, clips: labeled.LabeledClips
+  method: base.Method,
+  run: saved.Run,
+  clips: labeled.LabeledClips,
+  *,
+  frozen: bool = False,
 ) -> Callable[[Any, Any], dict[str, float]] | None:
   """Returns `validate(params, extra) -> metrics`, None if there are no clips.
 
@@ -107,8 +118,10 @@ def make_validate_fn(
   task there are no metrics.
 
   Args:
-    training: the method.
+    method: what is trained.
+    run: it, but for parameters and extra.
     clips: N robot clips, successes and failures.
+    frozen: whether the features of clips are the same for all parameters.
   """
   if not len(clips):
     return None
@@ -116,10 +129,10 @@ def make_validate_fn(
   kept = []
 
   def validate(params, extra):
-    model = training.scorer_fn(params, extra)
+    model = method.make_scorer(run._replace(params=params, extra=extra))
     model = model._replace(params=jax.device_put(model.params))
     features = kept[0] if kept else scorer.encode(model, clips.frames)
-    if training.frozen and not kept:
+    if frozen and not kept:
       kept.append(features)
     scores = scorer.score_features(model, features, texts)
     scores, values = clips.own_scores(scores, texts), {}

@@ -21,7 +21,7 @@ from a2r.learners import (
   triplet,
 )
 from a2r.models import adapt2reward as net
-from a2r.models import heads, scorer
+from a2r.models import saved, scorer
 from tests import tiny
 
 CONFIG = tiny.config(num_frames=3)
@@ -63,6 +63,10 @@ def make_learner(method):
     augmentation=encoding.Augmentation("crop_color", 0.1, 0.1),
   )
   return registry.METHODS[method].make(setup, settings).learner
+
+
+def make_run(params, settings=None, **spec):
+  return saved.Run(None, CONFIG, settings, spec, None, params)
 
 
 def features():
@@ -154,11 +158,12 @@ def test_concept2robot_learns_classes_and_scores_them():
   history, state = run(150)
   assert history[-1]["accuracy"] > 0.9
   judge = concept2robot.make_scorer(
-    heads.Classifier(CONFIG, 4, temperature=0.1),
-    jax.tree.map(lambda x: x[0], state.params),
-    classes=["a", "b", "c", "d"],
-    readings={"red": "a", "blue": "c", "green": "b"},
-    score="log_odds",
+    make_run(
+      jax.tree.map(lambda x: x[0], state.params),
+      {"concept2robot": {"score": "log_odds"}, "loss": {"temperature": 0.1}},
+      classes=["a", "b", "c", "d"],
+      readings={"red": "a", "blue": "c", "green": "b"},
+    )
   )
   scores = scorer.scores(judge, frames, ["blue", "Red"])
   np.testing.assert_array_equal(scores[:, 0].argsort()[-4:] % 4, [2] * 4)
@@ -200,9 +205,8 @@ def test_liv_takes_the_frames_it_says():
 
 
 def test_liv_looks_at_the_last_frame_alone():
-  judge = liv.make_scorer(
-    CONFIG, {"backbone": backbone()}, lambda texts: np.eye(8)[: len(texts)]
-  )
+  judge = liv.make_scorer(make_run({"backbone": backbone()}, instructions=[]))
+  judge = judge._replace(context_fn=lambda texts: np.eye(8)[: len(texts)])
   draw = np.random.default_rng(0)
   clips = draw.integers(0, 256, (3, 6, 8, 8, 3), np.uint8)
   other = draw.integers(0, 256, (3, 6, 8, 8, 3), np.uint8)
@@ -273,7 +277,7 @@ def test_a_separable_problem_is_learned_and_scored():
   assert (prob[np.arange(10), 1 - task[6:]] < 0.1).all()
 
 
-def test_views_and_scorer_of_dvd():
+def test_views_and_scorer_of_dvd(tmp_path):
   draw = np.random.default_rng(0)
   clips = draw.integers(0, 256, (5, 3, 8, 8, 3), np.uint8)
   views = dvd.encode_views(
@@ -289,14 +293,11 @@ def test_views_and_scorer_of_dvd():
   assert np.abs(views[1] - views[2]).max() > 1e-3
   learner = dvd.make_learner(backbone(), views)
   params, extra = learner.init(jax.random.key(0))
-  judge = dvd.make_scorer(
-    CONFIG,
-    params,
-    extra,
-    demos=clips[[0, 1, 2, 3]],
-    labels=np.array(["Closing something", "b"] * 2),
-    readings={"closing drawer": "Closing something", "other": "b"},
-  )
+  labels = np.array(["Closing something", "b"] * 2)
+  np.savez(tmp_path / dvd.DEMOS_FILE, frames=clips[:4], labels=labels)
+  readings = {"closing drawer": "Closing something", "other": "b"}
+  run = make_run(params, readings=readings)
+  judge = dvd.make_scorer(run._replace(folder=tmp_path, extra=extra))
   standard = (views[0] - extra["mean"]) / extra["std"]
   np.testing.assert_allclose(scorer.encode(judge, clips), standard, atol=1e-4)
   texts = ["other", "close the drawer"]

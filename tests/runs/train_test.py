@@ -1,6 +1,7 @@
 """Every kind of run: two steps, then two more, are four at once."""
 
 import json
+import types
 
 import jax
 import numpy as np
@@ -8,8 +9,8 @@ import pytest
 
 from a2r.core import checkpoint, signals
 from a2r.evaluation import scoring
-from a2r.learners import base, loop, registry, run_files
-from a2r.models import scorer
+from a2r.learners import loop, registry
+from a2r.models import saved, scorer
 from a2r.planning import video_model
 from a2r.runs import datasets, run_folder, stage1, train, video, weights
 from configs import fitvid, pretrain, singularity_ssv2
@@ -147,17 +148,14 @@ def test_validation_is_the_auroc_of_each_task(own):
   model = weights.read_model(config.model)
   start = weights.make_start(model, data.texts, data.num_trained)
   params = start.init_fn(jax.random.key(0))
-  text_fn = run_files.make_text_fn(
-    start.model, params, start.tokenizer, data.texts
+  encode = scorer.make_text_fn(start.model, params, start.tokenizer)
+  method = types.SimpleNamespace(
+    make_scorer=lambda run: scorer.cosine(
+      "some", start.model, run.params, encode
+    )
   )
-  training = base.Training(
-    learner=None,
-    scorer_fn=lambda params, extra: scorer.cosine(
-      "some", start.model, params, text_fn
-    ),
-    spec={},
-  )
-  metrics = train.make_validate_fn(training, data.validation)(params, {})
+  run = saved.Run(None, start.model.config, {}, {}, start.tokenizer)
+  metrics = train.make_validate_fn(method, run, data.validation)(params, {})
   assert set(metrics) == {"auroc", "auroc/open", "auroc/close"}
   assert 0 <= metrics["auroc"] <= 1
 
