@@ -7,6 +7,8 @@ import sys
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from flax import traverse_util
+
 from a2r.core import checkpoint, files
 
 # May differ between a run and its continuation: length, clocks and places.
@@ -54,8 +56,13 @@ def check_config(
   Raises:
     ValueError: names the keys that differ.
   """
-  old = flat(files.read_json(workdir / "config.json") or {})
-  new = flat(json.loads(json.dumps(config)))
+  old, new = (
+    traverse_util.flatten_dict(settings, sep=".")
+    for settings in (
+      files.read_json(workdir / "config.json") or {},
+      json.loads(json.dumps(config)),
+    )
+  )
   differ = [
     f"{key} was {json.dumps(old[key])}, now {json.dumps(new[key])}"
     for key in sorted(old.keys() & new.keys())
@@ -109,13 +116,3 @@ def command_line() -> str:
   module = sys.modules["__main__"].__spec__
   start = ["-m", module.name] if module else sys.argv[:1]
   return shlex.join(["python", *start, *sys.argv[1:]])
-
-
-def flat(value: Any, prefix: str = "") -> dict[str, Any]:
-  """Nested dicts as one, keyed `a.b.c`."""
-  if not isinstance(value, dict):
-    return {prefix: value}
-  result = {}
-  for key, inner in value.items():
-    result |= flat(inner, f"{prefix}.{key}" if prefix else key)
-  return result

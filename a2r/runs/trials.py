@@ -271,11 +271,13 @@ def play(store: TrialStore, spec: TrialSpec, bar: progress.Progress):
   for start in range(0, len(missing), size):
     batch = missing[start : start + size]
     filled = batch + [batch[-1]] * (fills * (size - len(batch)))
+    # The same for every method and task: they are compared on the same draws.
+    seeds = [seed * _SEED_STRIDE + trial for trial, _ in filled]
     began = time.monotonic()
     result = acting.run(
       environment,
       [spec.tasks[index] for _, index in filled],
-      [trial_seed(seed, trial) for trial, _ in filled],
+      seeds,
       dynamics,
       objective,
       player.settings,
@@ -287,7 +289,7 @@ def play(store: TrialStore, spec: TrialSpec, bar: progress.Progress):
       rows = np.array([row for row, (_, i) in enumerate(batch) if i == index])
       numbers = [batch[row][0] for row in rows]
       new = Records(
-        seed=np.int64([trial_seed(seed, trial) for trial in numbers]),
+        seed=np.int64([seeds[row] for row in rows]),
         success=np.asarray(result.success[rows], bool),
         states=np.float32(result.states[rows]),
         actions=np.float32(result.actions[rows]),
@@ -307,14 +309,6 @@ def play(store: TrialStore, spec: TrialSpec, bar: progress.Progress):
       bar.advance()
     rate = float(result.success[: len(batch)].mean())
     bar.report({"s/trial": seconds, "success": rate})
-
-
-def trial_seed(seed: int, trial: int) -> int:
-  """Returns the number that all randomness of a trial comes from.
-
-  The same for every method and task: they are compared on the same draws.
-  """
-  return seed * _SEED_STRIDE + trial
 
 
 def write_metrics(path: pathlib.Path, rows: Sequence[Mapping], key: str):
