@@ -18,7 +18,7 @@ from etils import epy
 from launch import app
 
 with epy.lazy_imports():
-  from a2r.core import files, progress
+  from a2r.core import progress
   from a2r.runs import gallery, run_folder
   from a2r.runs.sources import fingerprint
 
@@ -62,11 +62,7 @@ def main():
       bar.advance()
       if done % _REPORT_EVERY == 0 or done == len(left):
         bar.report({"clips/s": done / (time.monotonic() - began)})
-  command = run_folder.command_line()
-  page = gallery.render_page(keys, config, out, command=command)
-  files.write_bytes(out / gallery.SHEET, gallery.draw_sheet(keys, config, out))
-  files.write_text(out / gallery.PAGE, page)
-  print(gallery.summary(keys, out))
+  print(gallery.write_pages(keys, config, out, run_folder.command_line()))
   print(
     f"Made {len(left)} of {len(keys)} animations in "
     f"{time.monotonic() - began:.0f} s. Page: {out / gallery.PAGE}"

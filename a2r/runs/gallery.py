@@ -164,12 +164,8 @@ def key_frame(task: str, states: np.ndarray, num_frames: int) -> int:
   return int(np.argmin(np.asarray(tasks.gripper_gap(states))[stored]))
 
 
-def draw_sheet(keys: Sequence[Key], config: Config, out: pathlib.Path) -> bytes:
-  """Returns the key frames of what `make_clips` made as one PNG.
-
-  A row per environment and source, a column per task.
-  """
-  manifest, size = read_manifest(out), config.image_size
+def _draw_sheet(keys, manifest, size: int, out: pathlib.Path) -> bytes:
+  """A PNG: a row per environment and source, a column per task."""
   rows = list(dict.fromkeys((key.environment, key.source) for key in keys))
   columns = list(dict.fromkeys(key.task for key in keys))
   font = ImageFont.load_default(max(9, size / 12))
@@ -204,18 +200,27 @@ def _words(name: str) -> str:
   return name.replace("_", " ")
 
 
-def render_page(
-  keys: Sequence[Key], config: Config, out: pathlib.Path, *, command: str
+def write_pages(
+  keys: Sequence[Key], config: Config, out: pathlib.Path, command: str
 ) -> str:
-  """Returns the page of what `make_clips` made as HTML.
+  """Writes the sheet and the page of what `make_clips` made.
 
-  Per source a table of environments and tasks; `command` is what made it all.
+  Args:
+    keys: all combinations of some names, see `make_keys`.
+    config: they were made with.
+    out: the gallery's folder.
+    command: the command line that makes the gallery.
+
+  Returns:
+    A table of what is there: clips, labels and size by source.
   """
   manifest = read_manifest(out)
   environments, names, sources = (
     list(dict.fromkeys(column)) for column in zip(*keys, strict=True)
   )
-  return templates.render(
+  sheet = _draw_sheet(keys, manifest, config.image_size, out)
+  files.write_bytes(out / SHEET, sheet)
+  page = templates.render(
     "gallery.html",
     config=config,
     environments=environments,
@@ -227,12 +232,9 @@ def render_page(
     command=command,
     versions={name: importlib.metadata.version(name) for name in _PACKAGES},
   )
-
-
-def summary(keys: Sequence[Key], out: pathlib.Path) -> str:
-  """Returns a table of what is there: clips, labels and size by source."""
-  manifest, rows = read_manifest(out), []
-  for source in dict.fromkeys(key.source for key in keys):
+  files.write_text(out / PAGE, page)
+  rows = []
+  for source in sources:
     made = [manifest[key.name] for key in keys if key.source == source]
     successes = sum(row["success"] for row in made)
     size = sum((out / row["file"]).stat().st_size for row in made) / 1e6

@@ -52,20 +52,18 @@ def test_real_clips_end_as_their_source_should(launch, keys, tmp_path):
 
 def test_sheet_and_page(keys, tmp_path):
   _make(keys, _CONFIG, tmp_path, tiny.Simulator())
-  (tmp_path / "sheet.png").write_bytes(
-    gallery.draw_sheet(keys, _CONFIG, tmp_path)
-  )
+  told = gallery.write_pages(keys, _CONFIG, tmp_path, "a <b>")
   sheet = np.asarray(Image.open(tmp_path / "sheet.png"))
   colors = {tuple(color) for color in sheet.reshape(-1, 3)}
   assert {(0x00, 0x9E, 0x73), (0xD5, 0x5E, 0x00)} <= colors
-  page = gallery.render_page(keys, _CONFIG, tmp_path, command="a <b>")
+  page = (tmp_path / gallery.PAGE).read_text()
   for key in keys:
     assert page.count(f'<img src="{key.name}.webp"') == 1
     assert (tmp_path / f"{key.name}.webp").is_file()
   assert ">success</span>" in page and ">failure</span>" in page
   assert "“closing drawer”" in page and "a &lt;b&gt;" in page
   assert f"jax {jax.__version__}" in page and "://" not in page
-  assert gallery.summary(keys, tmp_path).count("\n") == 3
+  assert told.count("\n") == 3
 
 
 def test_what_is_not_whole_or_not_asked_for_is_made_again(keys, tmp_path):
