@@ -1,6 +1,5 @@
 """LeRobot data sets as they lie on disk: frames, labels, and faults."""
 
-import io
 import json
 
 import av
@@ -8,8 +7,8 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 import pytest
-from PIL import Image
 
+from data import images
 from data.readers import lerobot
 
 FPS = 10
@@ -45,31 +44,28 @@ def frame_columns(episodes):
   """Rows of frames; the odd episodes end without success."""
   numbers = [(e, f) for e in episodes for f in range(LENGTHS[e])]
   success = [f + 1 == LENGTHS[e] and e % 2 == 0 for e, f in numbers]
+  pictures = [np.full((16, 32, 3), level(*n), np.uint8) for n in numbers]
   return {
     "episode_index": [e for e, _ in numbers],
-    "frame_index": [f for _, f in numbers],
     "next.reward": list(map(float, success)),
     "next.success": success,
+    "image": [{"bytes": images.encode_jpeg(p), "path": ""} for p in pictures],
   }
 
 
-def info(version, data, film, **features):
-  return {
+def write_info(root, version, data, film, **features):
+  info = {
     "codebase_version": version,
     "fps": FPS,
-    "chunks_size": 1000,
     "data_path": data,
     "video_path": film,
     "features": {
       CAMERA: {"dtype": "video"},
       "depth": {"dtype": "video", "info": {"video.is_depth_map": True}},
-      "action": {"dtype": "float32", "shape": [2]},
+      "action": {"dtype": "float32"},
     }
     | features,
   }
-
-
-def write_info(root, info):
   (root / "meta").mkdir(parents=True, exist_ok=True)
   (root / "meta" / "info.json").write_text(json.dumps(info))
 
@@ -78,7 +74,7 @@ def make_v3(root, tasks=("close the drawer",) * 4, columns=None, **features):
   """A data set of version 3: four episodes in two files."""
   file = "chunk-{chunk_index:03d}/file-{file_index:03d}"
   data, film = f"data/{file}.parquet", f"videos/{{video_key}}/{file}.mp4"
-  write_info(root, info("v3.0", data, film, **features))
+  write_info(root, "v3.0", data, film, **features)
   place = f"videos/{CAMERA}"
   write_table(
     root / "meta/episodes/chunk-000/file-000.parquet",
@@ -130,10 +126,8 @@ def test_version_3(read, v3, tmp_path):
 
 
 def test_a_field_may_be_named(read, v3, tmp_path):
-  stored, notes = read(
-    lerobot, v3, tmp_path, success_key="next.reward",
-    success_threshold=0.5,
-  )  # fmt: skip
+  options = {"success_key": "next.reward", "success_threshold": 0.5}
+  stored, notes = read(lerobot, v3, tmp_path, **options)
   assert stored.success.tolist() == [True, False, True, False]
   assert "'next.reward' reaches 0.5" in notes[0]
   with pytest.raises(ValueError, match="no field 'won'.*'next.reward'"):
@@ -141,7 +135,7 @@ def test_a_field_may_be_named(read, v3, tmp_path):
 
 
 def test_without_a_field_all_are_successes(read, tmp_path):
-  path = make_v3(tmp_path / "set", columns=["episode_index", "frame_index"])
+  path = make_v3(tmp_path / "set", columns=["episode_index"])
   stored, notes = read(lerobot, path, tmp_path)
   assert stored.success.all()
   assert notes[0].startswith("NO SUCCESS FIELD")
@@ -179,20 +173,7 @@ def test_cameras(read, tmp_path):
 
 
 def test_pictures_in_the_table(read, tmp_path):
-  path = make_v3(tmp_path / "set", **{"image": {"dtype": "image"}})
-  for number in (0, 1):
-    inside = [e for e in range(4) if FILES[e] == number]
-    pictures = []
-    for e in inside:
-      for f in range(LENGTHS[e]):
-        stream = io.BytesIO()
-        pixels = np.full((16, 32, 3), level(e, f), np.uint8)
-        Image.fromarray(pixels).save(stream, "PNG")
-        pictures.append({"bytes": stream.getvalue(), "path": None})
-    write_table(
-      path / f"data/chunk-000/file-00{number}.parquet",
-      frame_columns(inside) | {"image": pictures},
-    )
+  path = make_v3(tmp_path / "set", image={"dtype": "image"})
   stored, _ = read(lerobot, path, tmp_path, camera="image")
   _check_frames(stored)
 
@@ -201,7 +182,7 @@ def test_version_2(read, tmp_path):
   path = tmp_path / "set"
   data = "data/chunk-{episode_chunk:03d}/{episode_index:06d}.parquet"
   film = "videos/{video_key}/chunk-{episode_chunk:03d}/{episode_index:06d}.mp4"
-  write_info(path, info("v2.1", data, film))
+  write_info(path, "v2.1", data, film)
   lines = []
   for e, length in enumerate(LENGTHS):
     lines.append({"episode_index": e, "tasks": ["close"], "length": length})
