@@ -22,31 +22,20 @@ from data.records import Record, RecordError
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-  """Where each clip lies and what is known of it; every column has N rows.
+  """Where each clip lies and what is known of it; every column has N rows."""
 
-  Attributes:
-    files: the shards.
-    file, number: `[N]` int, index into `files`, and of the record in the file.
-    offset, length, crc: `[N]` int, where its payload begins, its bytes, and
-      their zlib.crc32.
-    num_frames, height, width: `[N]` int, of the stored pictures.
-    success: `[N]` bool.
-    seed: `[N]` int.
-    instruction, template, task, source, environment, name: `[N]` str, as in
-      `Record`.
-  """
-
-  files: tuple[pathlib.Path, ...]
-  file: np.ndarray
-  number: np.ndarray
-  offset: np.ndarray
-  length: np.ndarray
-  crc: np.ndarray
-  num_frames: np.ndarray
-  height: np.ndarray
-  width: np.ndarray
-  success: np.ndarray
-  seed: np.ndarray
+  files: tuple[pathlib.Path, ...]  # The shards.
+  file: np.ndarray  # Int, index into `files`.
+  number: np.ndarray  # Int, of the record in its file.
+  offset: np.ndarray  # Int, first byte of the payload.
+  length: np.ndarray  # Int, bytes of the payload.
+  crc: np.ndarray  # Int, zlib's crc32 of the payload.
+  num_frames: np.ndarray  # Int, frames stored.
+  height: np.ndarray  # Int, of the pictures.
+  width: np.ndarray  # Int, of the pictures.
+  success: np.ndarray  # Bool.
+  seed: np.ndarray  # Int.
+  # Texts, as in `Record`.
   instruction: np.ndarray
   template: np.ndarray
   task: np.ndarray

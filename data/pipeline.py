@@ -25,33 +25,23 @@ Batch = dict[str, dict[str, np.ndarray]]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BatchSpec:
-  """What batches hold.
+  """What batches hold."""
 
-  Attributes:
-    labels: what `task` in a batch is an index into, robot tasks first.
-    batch_sizes: clips of 'human', 'robot', 'failure' over all hosts. A part of
-      size 0, or without one, has arrays without rows.
-    num_frames: T.
-    image_size: S; clips stored in another size are resized.
-    seed: of the run.
-    mode: which frames, a rule of `a2r.core.images.frame_indices`.
-    label_by: 'instruction', or 'template' where `labels` are templates and
-      clips with different objects count as one task.
-    process_index: this host.
-    process_count: number of hosts; each has its share of every part.
-    num_threads: threads that read and decode; 0 takes one for each core, eight
-      at most.
-  """
-
+  # What `task` in a batch is an index into, robot tasks first.
   labels: Sequence[str]
+  # Clips of 'human', 'robot', 'failure' over all hosts. A part of size 0, or
+  # without one, has arrays without rows.
   batch_sizes: Mapping[str, int]
-  num_frames: int
-  image_size: int
-  seed: int
-  mode: str = "ends"
+  num_frames: int  # T.
+  image_size: int  # S; clips stored in another size are resized.
+  seed: int  # Of the run.
+  mode: str = "ends"  # Which frames: a rule of `core.images.frame_indices`.
+  # 'instruction', or 'template' where `labels` are templates and clips with
+  # different objects count as one task.
   label_by: str = "instruction"
-  process_index: int = 0
-  process_count: int = 1
+  process_index: int = 0  # This host.
+  process_count: int = 1  # Hosts; each has its share of every part.
+  # That read and decode; 0 takes one for each core, eight at most.
   num_threads: int = 0
 
 

@@ -44,34 +44,24 @@ class RecordError(ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class Record:
-  """One clip and what is known of it.
+  """One clip and what is known of it."""
 
-  Attributes:
-    frames: `[T, H, W, 3]` uint8, or the JPEG files of T pictures.
-    instruction: the filled template, such as 'closing drawer'.
-    template: the SS-V2 template, such as 'Closing something'.
-    task: name of the robot task; '' for a human clip.
-    success: whether the clip does what the instruction says.
-    source: who acted: 'expert', 'near_miss', 'noise', 'rl', 'random' or
-      'explore' (see `a2r.sim.behavior.policies`), 'human' or 'video'.
-    environment: where, such as 'tabletop/train'.
-    seed: the draw that made the clip.
-    states: any shape, float; the true state over time, stored flat.
-    name: what its user calls the clip, such as a file name, or ''.
-  """
-
+  # `[T, H, W, 3]` uint8, or the JPEG files of T pictures.
   frames: np.ndarray | Sequence[bytes]
-  instruction: str
-  template: str = ""
-  task: str = ""
-  success: bool = True
+  instruction: str  # The filled template, such as 'closing drawer'.
+  template: str = ""  # Of SS-V2, such as 'Closing something'.
+  task: str = ""  # Name of the robot task; '' for a human clip.
+  success: bool = True  # Whether the clip does what the instruction says.
+  # Who acted: 'expert', 'near_miss', 'noise', 'rl', 'random' or 'explore' (see
+  # `a2r.sim.behavior.policies`), 'human' or 'video'.
   source: str = ""
-  environment: str = ""
-  seed: int = 0
+  environment: str = ""  # Where, such as 'tabletop/train'.
+  seed: int = 0  # The draw that made the clip.
+  # Any shape, float; the true state over time, stored flat.
   states: np.ndarray = dataclasses.field(
     default_factory=lambda: np.zeros([0], np.float32)
   )
-  name: str = ""
+  name: str = ""  # What its user calls the clip, such as a file name, or ''.
 
 
 def encode(record: Record) -> bytes:

@@ -15,15 +15,10 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class Episodes:
-  """Episodes of equal length.
+  """Episodes of equal length."""
 
-  Attributes:
-    frames: uint8 `[N, T, H, W, 3]`.
-    actions: float32 `[N, T-1, A]`.
-  """
-
-  frames: np.ndarray
-  actions: np.ndarray
+  frames: np.ndarray  # uint8 `[N, T, H, W, 3]`.
+  actions: np.ndarray  # float32 `[N, T-1, A]`.
 
   def __len__(self) -> int:
     return len(self.frames)

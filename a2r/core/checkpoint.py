@@ -36,17 +36,11 @@ _DELETED = "deleted"
 
 
 class Checkpoint(NamedTuple):
-  """What a checkpoint holds.
+  """What a checkpoint holds."""
 
-  Attributes:
-    step: number of finished training steps.
-    parts: name -> pytree of numpy arrays.
-    items: name -> JSON value.
-  """
-
-  step: int
-  parts: dict[str, Any]
-  items: dict[str, Any]
+  step: int  # Number of finished training steps.
+  parts: dict[str, Any]  # Name -> pytree of numpy arrays.
+  items: dict[str, Any]  # Name -> JSON value.
 
 
 class Checkpoints:

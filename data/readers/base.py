@@ -29,44 +29,32 @@ _SUCCESS = (
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-  """How a data set is read; a reader ignores what its format does not have.
+  """How a data set is read; a reader ignores what its format does not have."""
 
-  Attributes:
-    num_frames: T, evenly spaced over the clip, first and last included.
-    camera: the field of the pictures; found where it is ''.
-    instruction_key: the field of the instruction; found where it is ''.
-    success_key: the field that tells success, of episodes or of frames; found
-      by its name where it is ''.
-    success_threshold: an episode is a success where the field reaches it.
-    labels: a CSV file of `episode_index,success`, relative to the data set;
-      then only the episodes in it are taken, and no field is read.
-  """
-
+  # T, evenly spaced over the clip, first and last included.
   num_frames: int
-  camera: str = ""
-  instruction_key: str = ""
+  camera: str = ""  # The field of the pictures; found where it is ''.
+  instruction_key: str = ""  # The field of the instruction; as well.
+  # The field that tells success, of episodes or of frames; found by its name
+  # where it is ''. An episode is a success where it reaches the threshold.
   success_key: str = ""
   success_threshold: float = 1.0
+  # A CSV file of `episode_index,success`, relative to the data set; then only
+  # the episodes in it are taken, and no field is read.
   labels: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
 class Clips:
-  """A data set that is ready to be read.
+  """A data set that is ready to be read."""
 
-  Attributes:
-    num: number of clips.
-    read_fn: `read_fn(start, stop)` gives these clips, with pictures of any
-      size; a pure function of the numbers.
-    spec: all that decides the clips, as plain JSON values: other files, other
-      spec.
-    notes: what was chosen for the user, one line each.
-  """
-
-  num: int
+  num: int  # Number of clips.
+  # `read_fn(start, stop)` gives these clips, with pictures of any size; a pure
+  # function of the numbers.
   read_fn: Callable[[int, int], Iterable[Record]]
+  # All that decides the clips, as plain JSON values: other files, other spec.
   spec: Mapping[str, Any]
-  notes: Sequence[str] = ()
+  notes: Sequence[str] = ()  # What was chosen for the user, one line each.
 
 
 def parse_boolean(value: Any, where: str) -> bool:

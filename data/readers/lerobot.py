@@ -35,25 +35,15 @@ _LABELS = ("episode_index", "success")
 
 @dataclasses.dataclass(frozen=True)
 class Episode:
-  """One episode.
+  """One episode."""
 
-  Attributes:
-    index: its number in the data set.
-    instruction: its first task.
-    length: frames.
-    data: path of the table that has its frames.
-    video: path of the video that has its pictures; None where `data` has them.
-    start: seconds in that video.
-    row: all that the data set says of it.
-  """
-
-  index: int
-  instruction: str
-  length: int
-  data: pathlib.Path
-  video: pathlib.Path | None
-  start: float
-  row: Mapping[str, Any]
+  index: int  # Its number in the data set.
+  instruction: str  # Its first task.
+  length: int  # Frames.
+  data: pathlib.Path  # The table that has its frames.
+  video: pathlib.Path | None  # Its pictures; None where `data` has them.
+  start: float  # Seconds in that video.
+  row: Mapping[str, Any]  # All that the data set says of it.
 
 
 def open_clips(path: str | pathlib.Path, options: base.Options) -> base.Clips:

@@ -28,37 +28,25 @@ _SUFFIX = ".webm"
 
 @dataclasses.dataclass(frozen=True)
 class Video:
-  """One line of the annotations.
+  """One line of the annotations."""
 
-  Attributes:
-    name: the video's number, its file is `<name>.webm`.
-    template: as labels.json has it: 'Pushing something from left to right'.
-    label: the template filled: 'pushing cup from left to right'. The answers
-      of the test split have no objects: there it is the template.
-  """
-
-  name: str
+  name: str  # The video's number, its file is `<name>.webm`.
+  # As labels.json has it: 'Pushing something from left to right'.
   template: str
+  # The template filled: 'pushing cup from left to right'. The answers of the
+  # test split have no objects: there it is the template.
   label: str
 
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-  """Where things are.
+  """Where things are."""
 
-  Attributes:
-    folder: the download's folder.
-    videos: folder of the webm files.
-    templates: the 174 templates, in the order of their numbers.
-    annotations: split to its JSON file; only those that are there.
-    answers: test-answers.csv, or None.
-  """
-
-  folder: pathlib.Path
-  videos: pathlib.Path
-  templates: tuple[str, ...]
-  annotations: dict[str, pathlib.Path]
-  answers: pathlib.Path | None
+  folder: pathlib.Path  # Of the download.
+  videos: pathlib.Path  # Folder of the webm files.
+  templates: tuple[str, ...]  # All 174, in the order of their numbers.
+  annotations: dict[str, pathlib.Path]  # Of the splits that are there: JSON.
+  answers: pathlib.Path | None  # test-answers.csv.
 
   def path(self, name: str) -> pathlib.Path:
     """Returns the file of a video, which may not be there."""

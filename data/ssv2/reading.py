@@ -22,15 +22,10 @@ MapFn = Callable[[Sequence[pathlib.Path]], Iterator["Loaded"]]
 
 
 class Loaded(NamedTuple):
-  """A video, or what is wrong with it.
+  """A video, or what is wrong with it."""
 
-  Attributes:
-    jpegs: T files of pictures of size S; none where it cannot be read.
-    fault: '' or the reason, without the path.
-  """
-
-  jpegs: tuple[bytes, ...]
-  fault: str
+  jpegs: tuple[bytes, ...]  # T pictures of size S; none if it cannot be read.
+  fault: str  # '' or the reason, without the path.
 
 
 def load(path: pathlib.Path, *, num_frames: int, image_size: int) -> Loaded:

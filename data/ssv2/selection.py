@@ -18,24 +18,18 @@ CAPTIONS = ("label", "template")
 class Selection:
   """What decides the bytes of a data set, besides the download itself.
 
-  Attributes:
-    templates: which ones, with or without brackets, in any case; all if empty.
-    per_template: videos of each template and split; 0 takes all.
-    caption: the instruction: 'label' (the template filled) or 'template'.
-    num_frames: T, evenly spaced, the first and the last among them.
-    image_size: S, the aspect is not kept.
-    seed: of the choice where `per_template` leaves some out.
-
   Raises:
     ValueError: a field that makes no sense, by name.
   """
 
+  # With or without brackets, in any case; all if empty.
   templates: tuple[str, ...] = ()
-  per_template: int = 0
+  per_template: int = 0  # Videos of each template and split; 0 takes all.
+  # The instruction: 'label' (the template filled) or 'template'.
   caption: str = "label"
-  num_frames: int = 16
-  image_size: int = 224
-  seed: int = 0
+  num_frames: int = 16  # T, evenly spaced, the first and the last among them.
+  image_size: int = 224  # S, the aspect is not kept.
+  seed: int = 0  # Of the choice where `per_template` leaves some out.
 
   def __post_init__(self):
     checks.one_of("caption", self.caption, CAPTIONS)

@@ -31,41 +31,24 @@ _NUM_SHOWN = 3
 
 @dataclasses.dataclass(frozen=True)
 class Fault:
-  """A video that could not be read.
+  """A video that could not be read."""
 
-  Attributes:
-    video: its number.
-    template: what it would have shown.
-    shard: which would have had it.
-    size: bytes of its file, -1 where there is none.
-    reason: in words.
-  """
-
-  video: str
-  template: str
-  shard: int
-  size: int
-  reason: str
+  video: str  # Its number.
+  template: str  # What it would have shown.
+  shard: int  # Which would have had it.
+  size: int  # Bytes of its file, -1 where there is none.
+  reason: str  # In words.
 
 
 class Stored(NamedTuple):
-  """A split on disk.
+  """A split on disk."""
 
-  Attributes:
-    folder: of its shards, to be opened as `open_dataset(folder, NAME)`.
-    asked: the videos chosen.
-    bad: those of them that could not be read.
-    shard_lengths: clips of each shard.
-    num_bytes: of all shards.
-    clips_per_second: at which they were made; None where all were there.
-  """
-
-  folder: pathlib.Path
-  asked: list[Video]
-  bad: list[Fault]
-  shard_lengths: list[int]
-  num_bytes: int
-  clips_per_second: float | None
+  folder: pathlib.Path  # To be opened as `open_dataset(folder, NAME)`.
+  asked: list[Video]  # The videos chosen.
+  bad: list[Fault]  # Those of them that could not be read.
+  shard_lengths: list[int]  # Clips of each shard.
+  num_bytes: int  # Of all shards.
+  clips_per_second: float | None  # Of making; None where all were there.
 
 
 def store(
