@@ -9,8 +9,6 @@ import numpy as np
 
 from a2r.evaluation import intervals
 
-_IDENTITY = ("method", "column", "dynamics", "task", "seed")
-
 
 @dataclasses.dataclass(frozen=True)
 class TrialSet:
@@ -74,17 +72,15 @@ def summarize(
     missing: tasks without any trial.
 
   Args:
-    sets: of one experiment.
+    sets: of one experiment, each of other trials.
     per_task: one row per task instead of the mean over tasks.
     methods: what a row is wanted for, then follows what `sets` have besides.
     columns: likewise.
     tasks: likewise; every row is a mean over all of them.
 
   Raises:
-    ValueError: impossible counts, two sets of the same trials, or sets of
-      several experiments.
+    ValueError: impossible counts.
   """
-  _check(sets)
   wanted = {"dynamics": (), "method": methods, "column": columns, "task": tasks}
   axes = [
     list(dict.fromkeys([*values, *(getattr(x, name) for x in sets)]))
@@ -101,23 +97,6 @@ def summarize(
       of_task = [x for x in group if x.task == task]
       rows.append(key | {"task": task} | _figures(of_task, [task]))
   return rows
-
-
-def _check(sets: Sequence[TrialSet]):
-  """Raises ValueError for sets that no table can be made of."""
-  seen = set()
-  for trials in sets:
-    intervals.wilson(trials.num_successes, trials.num_trials)
-    identity = tuple(getattr(trials, name) for name in _IDENTITY)
-    if identity in seen:
-      pairs = zip(_IDENTITY, identity, strict=True)
-      raise ValueError(
-        "the same trials twice: " + ", ".join(f"{k} {v}" for k, v in pairs)
-      )
-    seen.add(identity)
-  experiments = {trials.experiment for trials in sets}
-  if len(experiments) > 1:
-    raise ValueError(f"trials of several experiments: {sorted(experiments)}")
 
 
 def _figures(sets: Sequence[TrialSet], tasks: Sequence[str]) -> dict:
