@@ -31,7 +31,6 @@ QUALITY_FILE = "quality-{}.png"
 _DYNAMICS = {
   "sim": "futures by the simulator itself",
   "fitvid": "futures by a video model",
-  "none": "no futures",
 }
 _NOT_RUN = "not run"
 _NOTHING = "Nothing has been run yet."
@@ -61,7 +60,7 @@ def make_record(
   """Returns the results so far, plain values for JSON.
 
   Args:
-    sets: what was run, [] at first.
+    sets: what was run with one dynamics, [] at first.
     quality: see the module's docstring.
     experiment: 'figure3' or 'table1'.
     notes: what a reader of the figures must know, one line each.
@@ -84,18 +83,13 @@ def make_record(
     raise ValueError(
       f"got trials of {sorted(others)}; expected {experiment!r} alone"
     )
-  beside_all = _with_every_dynamics(sets)
+  wanted = {
+    "methods": list(paper.ROWS),
+    "columns": list(paper.COLUMNS[experiment]),
+    "tasks": tasks,
+  }
   rows, task_rows = (
-    _rows(
-      success.summarize(
-        beside_all,
-        per_task=per_task,
-        methods=list(paper.ROWS),
-        columns=list(paper.COLUMNS[experiment]),
-        tasks=tasks,
-      ),
-      experiment,
-    )
+    _rows(success.summarize(sets, per_task=per_task, **wanted), experiment)
     for per_task in (False, True)
   )
   for row in rows:
@@ -124,74 +118,57 @@ def margins(rows: Sequence[Mapping]) -> list[dict]:
     rows: of `success.summarize`.
 
   Returns:
-    Per dynamics one dict per column, then one of column 'mean': the best other
-    method by its mean over all columns, against Adapt2Reward's. Each has `ours`
-    and `best` in %, `best_method`, `margin` in points, `low` and `high`, its
-    95 % interval (`intervals.difference` of the means by the trials that they
-    are worth), and `missing`, the methods without a rate; None where
-    Adapt2Reward or all others have none.
+    One dict per column, then one of column 'mean': the best other method by its
+    mean over all columns, against Adapt2Reward's. Each has `ours` and `best` in
+    %, `best_method`, `margin` in points, `low` and `high`, its 95 % interval
+    (`intervals.difference` of the means by the trials that they are worth), and
+    `missing`, the methods without a rate; None where Adapt2Reward or all others
+    have none.
   """
   methods = (paper.OURS, *paper.BASELINES)
-  columns = list(dict.fromkeys(row["column"] for row in rows))
+  if not rows:
+    return []
   result = []
-  for dynamics in dict.fromkeys(row["dynamics"] for row in rows):
-    for column in (*columns, "mean"):
-      rates, counts = {}, {}
-      for method in methods:
-        group = [
-          row
-          for row in rows
-          if (row["dynamics"], row["method"]) == (dynamics, method)
-          and column in (row["column"], "mean")
+  for column in [*dict.fromkeys(row["column"] for row in rows), "mean"]:
+    rates, counts = {}, {}
+    for method in methods:
+      group = [
+        row
+        for row in rows
+        if row["method"] == method and column in (row["column"], "mean")
+      ]
+      if not group or any(row["rate"] is None for row in group):
+        continue
+      rates[method] = sum(row["rate"] for row in group) / len(group)
+      # A figure that stands in several columns is of the same trials.
+      worth = intervals.effective_trials(
+        [
+          row["effective_trials"]
+          for row in group
+          if column != "mean" or not row.get("repeated")
         ]
-        if not group or any(row["rate"] is None for row in group):
-          continue
-        rates[method] = sum(row["rate"] for row in group) / len(group)
-        # A figure that stands in several columns is of the same trials.
-        worth = intervals.effective_trials(
-          [
-            row["effective_trials"]
-            for row in group
-            if column != "mean" or not row.get("repeated")
-          ]
-        )
-        counts[method] = rates[method] / 100 * worth, worth
-      others = [method for method in rates if method != paper.OURS]
-      best = max(others, key=rates.get, default=None)
-      margin = low = high = None
-      if best is not None and paper.OURS in rates:
-        margin = rates[paper.OURS] - rates[best]
-        bounds = intervals.difference(counts[paper.OURS], counts[best])
-        low, high = (100 * bound for bound in bounds)
-      result.append(
-        {
-          "dynamics": dynamics,
-          "column": column,
-          "ours": rates.get(paper.OURS),
-          "best": rates.get(best),
-          "best_method": best,
-          "margin": margin,
-          "low": low,
-          "high": high,
-          "missing": [method for method in methods if method not in rates],
-        }
       )
-  return result
-
-
-def _with_every_dynamics(
-  sets: Sequence[success.TrialSet],
-) -> list[success.TrialSet]:
-  """Returns the sets, those of random actions with every dynamics.
-
-  Who acts at random predicts nothing: its trials stand beside all planners.
-  """
-  random = [x for x in sets if x.method == "random"]
-  result = [x for x in sets if x.method != "random"]
-  kinds = dict.fromkeys(x.dynamics for x in result or random)
-  for kind in kinds:
-    same = [x for x in random if x.dynamics == kind]
-    result += same or [dataclasses.replace(x, dynamics=kind) for x in random]
+      counts[method] = rates[method] / 100 * worth, worth
+    others = [method for method in rates if method != paper.OURS]
+    best = max(others, key=rates.get, default=None)
+    margin = low = high = None
+    if best is not None and paper.OURS in rates:
+      margin = rates[paper.OURS] - rates[best]
+      bounds = intervals.difference(counts[paper.OURS], counts[best])
+      low, high = (100 * bound for bound in bounds)
+    result.append(
+      {
+        "dynamics": rows[0]["dynamics"],
+        "column": column,
+        "ours": rates.get(paper.OURS),
+        "best": rates.get(best),
+        "best_method": best,
+        "margin": margin,
+        "low": low,
+        "high": high,
+        "missing": [method for method in methods if method not in rates],
+      }
+    )
   return result
 
 
@@ -202,19 +179,16 @@ def _rows(rows: Sequence[dict], experiment: str) -> list[dict]:
   have no human tasks to learn from: in table 1 one set of trials of such a
   method stands for all columns, as in the paper, unless it has several.
   """
-  ran = {(r["dynamics"], r["method"]) for r in rows if r["num_trials"]}
+  shown = {row["method"] for row in rows if row["num_trials"]}
+  shown |= {*paper.BASELINES, paper.OURS}
   result = []
-  for row in rows:
-    method = row["method"]
-    is_papers = method in (*paper.BASELINES, paper.OURS)
-    if not is_papers and (row["dynamics"], method) not in ran:
-      continue
-    if experiment == "table1" and paper.row_of(method).one_figure:
-      keys = ("method", "dynamics", "task")
+  for row in (row for row in rows if row["method"] in shown):
+    if experiment == "table1" and paper.row_of(row["method"]).one_figure:
+      key = row["method"], row.get("task")
       same = [
         other
         for other in rows
-        if other["num_trials"] and all(other.get(k) == row.get(k) for k in keys)
+        if other["num_trials"] and (other["method"], other.get("task")) == key
       ]
       if len(same) == 1:
         repeated = row["column"] != same[0]["column"]
@@ -294,31 +268,26 @@ def result_tables(
     record: see `make_record`.
     brief: without tasks and seeds.
   """
-  result = []
-  for dynamics in dict.fromkeys(row["dynamics"] for row in record["rows"]):
-    rows, margins, task_rows = (
-      [
-        row
-        | {
-          "name": row.get("method") and paper.row_of(row["method"]).label,
-          "place": paper.column_label(record["experiment"], row["column"]),
-        }
-        for row in record[key]
-        if row["dynamics"] == dynamics
-      ]
-      for key in ("rows", "margins", "task_rows")
-    )
-    what = _DYNAMICS.get(dynamics, f"futures by {dynamics}")
-    result.append(_rates(rows, f"**Success rates**, {what}"))
-    result.append(_margins(margins))
-    if not brief:
-      result += [_tasks(task_rows), _seeds(rows)]
+  rows, margins, task_rows = (
+    [
+      row
+      | {
+        "name": row.get("method") and paper.row_of(row["method"]).label,
+        "place": paper.column_label(record["experiment"], row["column"]),
+      }
+      for row in record[key]
+    ]
+    for key in ("rows", "margins", "task_rows")
+  )
+  result = [_rates(rows), _margins(margins)]
+  if not brief:
+    result += [_tasks(task_rows), _seeds(rows)]
   if record["quality"]:
     result.append(_quality(record["experiment"], record["quality"]))
   return [table for table in result if table.rows]
 
 
-def _rates(rows, title) -> tables.Table:
+def _rates(rows) -> tables.Table:
   """Cells `45.0 [40.1, 50.0] (44.67)`, or what is missing."""
   lines = {}
   for row in rows:
@@ -331,12 +300,16 @@ def _rates(rows, title) -> tables.Table:
       text += f" ({row['paper']:.2f})"
     lines.setdefault(row["name"], []).append((text, row["rate"]))
   columns = dict.fromkeys(row["place"] for row in rows)
+  dynamics = rows[0]["dynamics"] if rows else "nothing"
+  futures = _DYNAMICS.get(dynamics, f"futures by {dynamics}")
   table = []
   for name, cells in lines.items():
     texts, rates = zip(*cells, strict=True)
     mean = None if None in rates else sum(rates) / len(rates)
     table.append([name, *texts, _number(mean)])
-  return tables.Table(title, ["method", *columns, "mean"], table)
+  return tables.Table(
+    f"**Success rates**, {futures}", ["method", *columns, "mean"], table
+  )
 
 
 def _margins(margins) -> tables.Table:

@@ -320,7 +320,7 @@ def foresight(
 def success_rates(record: Mapping) -> bytes | None:
   """Returns a PNG of `comparison.make_record`'s rows.
 
-  One panel per dynamics, one group of bars per column. A bar is the mean over
+  One group of bars per column. A bar is the mean over
   tasks, its line Wilson's 95 % interval, a diamond what the paper reports. What
   was not run has no bar and says so.
 
@@ -331,26 +331,29 @@ def success_rates(record: Mapping) -> bytes | None:
     The picture, None where there is nothing to draw.
   """
   rows = record["rows"]
-  kinds = list(dict.fromkeys(row["dynamics"] for row in rows))
-  if not kinds:
+  if not rows:
     return None
-  panels = [[row for row in rows if row["dynamics"] == kind] for kind in kinds]
-  num_bars = max(len(panel) for panel in panels)
-  size = max(6.5, 0.36 * num_bars + 1.2), 3.6 * len(kinds) + 0.9
+  columns = list(dict.fromkeys(row["column"] for row in rows))
+  methods = list(dict.fromkeys(row["method"] for row in rows))
+  group = 0.86  # Share of a column's width that its bars take.
+  width = group / len(methods)
+  size = max(6.5, 0.36 * len(rows) + 1.2), 4.5
   fig = figures.Figure(figsize=size, layout="constrained")
-  axes = fig.subplots(len(kinds), 1, squeeze=False)[:, 0]
-  for axis, panel, kind in zip(axes, panels, kinds, strict=True):
-    _panel(axis, record["experiment"], panel)
-    if len(kinds) > 1:
-      axis.set_title(f"dynamics: {kind}", loc="left", fontsize=9)
+  axis = fig.subplots()
+  for row in rows:
+    left = columns.index(row["column"]) - group / 2
+    _bar(axis, row, left + (methods.index(row["method"]) + 0.5) * width, width)
+  limits = {"xlim": (-0.5, len(columns) - 0.5), "ylim": (0, 100)}
+  axis.set(**limits, ylabel="success rate, %")
+  names = [paper.column_label(record["experiment"], name) for name in columns]
+  axis.set_xticks(range(len(columns)), names)
+  axis.tick_params(axis="x", length=0)
+  _tidy(axis)
   fig.suptitle(
     f"{record['title']}: success rate, mean over tasks",
     x=0.01, ha="left", fontsize=11, weight="bold",
   )  # fmt: skip
-  handles = {}
-  for axis in axes:
-    for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
-      handles.setdefault(label, handle)
+  handles = dict(zip(*axis.get_legend_handles_labels()[::-1], strict=True))
   if any(row["missing"] and row["num_trials"] for row in rows):
     handles["some tasks not run"] = patches.Patch(
       facecolor="#dddddd", hatch="///", edgecolor="white"
@@ -360,23 +363,6 @@ def success_rates(record: Mapping) -> bytes | None:
     frameon=False, fontsize=8,
   )  # fmt: skip
   return _encode(fig, dpi=150)
-
-
-def _panel(axis, experiment: str, rows: Sequence[Mapping]):
-  """The groups of bars of one dynamics."""
-  columns = list(dict.fromkeys(row["column"] for row in rows))
-  methods = list(dict.fromkeys(row["method"] for row in rows))
-  group = 0.86  # Share of a column's width that its bars take.
-  width = group / len(methods)
-  for row in rows:
-    left = columns.index(row["column"]) - group / 2
-    _bar(axis, row, left + (methods.index(row["method"]) + 0.5) * width, width)
-  limits = {"xlim": (-0.5, len(columns) - 0.5), "ylim": (0, 100)}
-  axis.set(**limits, ylabel="success rate, %")
-  names = [paper.column_label(experiment, name) for name in columns]
-  axis.set_xticks(range(len(columns)), names)
-  axis.tick_params(axis="x", length=0)
-  _tidy(axis)
 
 
 def _bar(axis, row: Mapping, center: float, width: float):

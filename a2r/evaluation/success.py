@@ -23,7 +23,7 @@ class TrialSet:
     task: what for.
     seed: of the reward's training.
     dynamics: what the futures came from, 'sim' or 'fitvid'; 'none' of random
-      actions, which stand beside both.
+      actions.
     num_trials: at least 1.
     num_successes: of them.
     experiment: 'figure3', 'table1', or 'plan' for neither.

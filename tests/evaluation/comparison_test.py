@@ -134,21 +134,6 @@ def test_one_figure_stands_in_all_columns():
   assert dvd == [20.0, 40.0, None, None]
 
 
-@pytest.mark.parametrize("own", ["sim", "none"])
-def test_random_actions_stand_beside_every_dynamics(own):
-  sets = [
-    trials
-    for method, dynamics in (("random", own), ("dvd", "sim"), ("dvd", "fitvid"))
-    for trials in make_sets(
-      {(method, TRAIN): 10}, experiment="figure3", dynamics=dynamics
-    )
-  ]
-  rows = make_record(sets, experiment="figure3")["rows"]
-  rows = [row for row in rows if row["method"] == "random"]
-  rates = {r["dynamics"]: r["rate"] for r in rows if r["column"] == TRAIN}
-  assert rates == {"sim": 10, "fitvid": 10}
-
-
 def test_files(tmp_path):
   sets = make_sets(RATES)
   sets += make_sets({("adapt2reward", "plus6"): 65})[:1]
