@@ -183,7 +183,7 @@ def _rows(rows: Sequence[dict], experiment: str) -> list[dict]:
   shown |= {*paper.BASELINES, paper.OURS}
   result = []
   for row in (row for row in rows if row["method"] in shown):
-    if experiment == "table1" and paper.row_of(row["method"]).one_figure:
+    if experiment == "table1" and paper.ROWS[row["method"]].one_figure:
       key = row["method"], row.get("task")
       same = [
         other
@@ -272,7 +272,7 @@ def result_tables(
     [
       row
       | {
-        "name": row.get("method") and paper.row_of(row["method"]).label,
+        "name": row.get("method") and paper.ROWS[row["method"]].label,
         "place": paper.column_label(record["experiment"], row["column"]),
       }
       for row in record[key]
@@ -318,10 +318,10 @@ def _margins(margins) -> tables.Table:
   for row in margins:
     best = margin = None
     if row["best_method"]:
-      best = paper.row_of(row["best_method"]).label
+      best = paper.ROWS[row["best_method"]].label
     if row["margin"] is not None:
       margin = "{margin:+.1f} [{low:+.1f}, {high:+.1f}]".format(**row)
-    missing = ", ".join(paper.row_of(name).label for name in row["missing"])
+    missing = ", ".join(paper.ROWS[name].label for name in row["missing"])
     rates = [_number(row["ours"]), _number(row["best"])]
     if any(rates):
       lines.append([row["place"], *rates, best, margin, missing])
@@ -378,7 +378,7 @@ def _quality(experiment, quality) -> tables.Table:
     for key, seeds in quality.items()
   }
   first = next(iter(quality.values()))[0]
-  results[paper.row_of("clock").label] = [first["clock"]]
+  results[paper.ROWS["clock"].label] = [first["clock"]]
   lines = []
   for name, summaries in results.items():
     rows = [row for summary in summaries for row in summary]

@@ -367,7 +367,7 @@ def success_rates(record: Mapping) -> bytes | None:
 
 def _bar(axis, row: Mapping, center: float, width: float):
   """One bar, its interval and the paper's mark."""
-  rate, shown = row["rate_so_far"], paper.row_of(row["method"])
+  rate, shown = row["rate_so_far"], paper.ROWS[row["method"]]
   axis.bar(
     center, rate or 0, 0.92 * width, color=shown.color, label=shown.label,
     hatch="///" if rate and row["missing"] else None, edgecolor="white", lw=0,

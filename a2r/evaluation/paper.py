@@ -110,11 +110,6 @@ _PERFECT_FUTURES = (
 )
 
 
-def row_of(method: str) -> Row:
-  """Returns a method's row; one that is not known has a color of its own."""
-  return ROWS.get(method, Row(method, "#F0E442"))
-
-
 def column_label(experiment: str, column: str) -> str:
   """Returns what tables call a column."""
   return COLUMNS[experiment].get(column, column)
@@ -124,12 +119,12 @@ def run_label(experiment: str, key: str) -> str:
   """Returns what tables call 'method' or 'method/column'."""
   method, _, column = key.partition("/")
   more = f", {column_label(experiment, column)}" if column else ""
-  return row_of(method).label + more
+  return ROWS[method].label + more
 
 
 def rate(experiment: str, method: str, column: str) -> float | None:
   """Returns the paper's success rate in %, None where it gives none."""
-  rates = row_of(method).table1
+  rates = ROWS[method].table1
   if experiment != "table1" or rates is None:
     return None
   return dict(zip(COLUMNS[experiment], rates, strict=True)).get(column)
