@@ -47,8 +47,7 @@ def main(_):
     rows = [_stages(paths)]
     for num_workers in map(int, _THREADS.value):
       rows += _workers(paths, num_workers)
-    store_fn = functools.partial(_store, pathlib.Path(folder), paths)
-    rows += _batches(store_fn)
+    rows += _batches(*_store(pathlib.Path(folder), paths))
   for name, num in (("all", _NUM_VIDEOS), ("experiments", _EXPERIMENTS)):
     hours = num / rows[0]["clips_per_core_s"] / 3600
     size = num * rows[0]["jpeg_bytes"] / 1e9
@@ -140,7 +139,7 @@ def _workers(paths, num_workers: int) -> list[dict]:
 
 
 def _store(folder: pathlib.Path, paths):
-  """The clips as one data set; opened."""
+  """The clips as one data set, and processor time to open one of them."""
 
   def make(_):
     sizes = {"num_frames": _STORED, "image_size": _IMAGE_SIZE}
@@ -159,9 +158,8 @@ def _store(folder: pathlib.Path, paths):
   return opened, (time.process_time() - began) / len(opened)
 
 
-def _batches(store_fn) -> list[dict]:
+def _batches(clips, seconds: float) -> list[dict]:
   """Clips per second from records to batches in memory."""
-  clips, seconds = store_fn()
   rows = [_row("open", cpu_s_per_clip=seconds)]
   for num_threads in map(int, _THREADS.value):
     spec = pipeline.BatchSpec(

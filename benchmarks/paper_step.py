@@ -160,19 +160,22 @@ def _measure(name: str) -> dict:
   model, step, _, state, batch = _make(_GROUP.value, **sizes)
   begin = time.perf_counter()
   compiled = step.lower(state, batch).compile()
-  row = {"variant": name, "compile_seconds": time.perf_counter() - begin}
+  seconds = time.perf_counter() - begin
   memory = compiled.memory_analysis()
-  row["arguments_gb"] = memory.argument_size_in_bytes / 1e9
-  row["temporaries_gb"] = memory.temp_size_in_bytes / 1e9
-  row["saved_gb"] = _saved_bytes(**sizes) / 1e9
-  row["step_tflop"] = _flops(**sizes) / 1e12
+  row = {
+    "compile_seconds": seconds,
+    "arguments_gb": memory.argument_size_in_bytes / 1e9,
+    "temporaries_gb": memory.temp_size_in_bytes / 1e9,
+    "saved_gb": _saved_bytes(**sizes) / 1e9,
+    "step_tflop": _flops(**sizes) / 1e12,
+  }
   if not _COMPILE_ONLY.value:
     rng = np.random.default_rng(0)
     state, batch = _fill(state, rng), _fill(batch, rng)
     row |= _time_steps(compiled, state, batch, row["step_tflop"])
     if _CLIPS.value:
       row |= _time_scores(model, rng)
-  row = {k: round(v, 4) if k != "variant" else v for k, v in row.items()}
+  row = {"variant": name} | {k: round(v, 4) for k, v in row.items()}
   print(row, flush=True)
   return row
 
