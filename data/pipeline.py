@@ -7,6 +7,7 @@ Letters: B clips, T frames, S picture size, N clips of a data set.
 """
 
 import dataclasses
+import functools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -121,23 +122,16 @@ def make_batches(
 
 
 class _Part:
-  """One part of the batches on this host.
-
-  Attributes:
-    dataset: its N clips; None where the part is not used.
-    labels: `[N]` int32, the place of each clip's label.
-    share: clips of a batch that this host has.
-    picture_size: (height, width) as stored.
-  """
+  """One part of the batches on this host."""
 
   def __init__(self, name: str, dataset: Dataset | None, spec: BatchSpec):
     size = spec.batch_sizes.get(name, 0)
     if size and not (dataset is not None and len(dataset)):
       raise ValueError(f"no {name} clip to fill a batch of {size} with")
-    self._spec, self._batch_size = spec, size
-    self._stream = PARTS.index(name)
-    self.dataset, self.picture_size = dataset if size else None, (0, 0)
-    self.labels = np.zeros([0], np.int32)
+    self._spec, self._stream = spec, PARTS.index(name)
+    self.dataset = dataset if size else None
+    self.labels = np.zeros([0], np.int32)  # `[N]`, of each clip.
+    self.picture_size = 0, 0  # (height, width) as stored.
     if size:
       self.picture_size = dataset.picture_size()
       self.labels = label_rows(dataset, spec.labels, spec.label_by)
@@ -145,19 +139,17 @@ class _Part:
     self._sample_fn = samplers.make_sampler(
       groups, seed=spec.seed, stream=self._stream
     )
-    self.share = len(self._places(0))
-
-  def _places(self, step: int) -> np.ndarray:
-    return samplers.batch_places(
-      step,
-      self._batch_size,
-      process_index=self._spec.process_index,
-      process_count=self._spec.process_count,
+    self._places_fn = functools.partial(
+      samplers.batch_places,
+      batch_size=size,
+      process_index=spec.process_index,
+      process_count=spec.process_count,
     )
+    self.share = len(self._places_fn(0))  # Clips of a batch on this host.
 
   def draw(self, step: int) -> tuple[np.ndarray, list[np.ndarray]]:
     """Returns the rows `[B]` of a step and the frame indices `[T]` of each."""
-    places, seed = self._places(step), self._spec.seed
+    places, seed = self._places_fn(step), self._spec.seed
     rows = self._sample_fn(places)
     return rows, [
       images.frame_indices(
