@@ -33,6 +33,7 @@ from a2r.core import checks
 from a2r.sim.behavior import stopped
 from a2r.sim.tabletop import physics, scene, tasks, variants
 
+Rng = np.random.Generator
 SOURCES = ("expert", "near_miss", "noise", "rl", "random", "explore")
 RANDOM_SOURCES = ("random", "explore")
 NEAR_SOURCES = ("near_miss", "noise", "rl")
@@ -44,16 +45,12 @@ _PLAN_ENDS = (20, 40, 60)  # Control steps, where DVD plans anew.
 _MISSES = ("short", "beside", "above", "other")
 
 
-def expert(
-  rng: np.random.Generator, task: str, variant: variants.Variant
-) -> np.ndarray:
+def expert(rng: Rng, task: str, variant: variants.Variant) -> np.ndarray:
   """Returns actions `[60, 5]` that do the task; `rng` is consumed."""
   return _play(rng, tasks.get(task).stroke(rng, variant.layout))
 
 
-def near_miss(
-  rng: np.random.Generator, task: str, variant: variants.Variant
-) -> np.ndarray:
+def near_miss(rng: Rng, task: str, variant: variants.Variant) -> np.ndarray:
   """Returns actions `[60, 5]` that almost do the task; `rng` is consumed."""
   kind = rng.choice(_MISSES)
   if kind == "other":
@@ -72,9 +69,7 @@ def near_miss(
   return _play(rng, stroke)
 
 
-def noise(
-  rng: np.random.Generator, task: str, variant: variants.Variant
-) -> np.ndarray:
+def noise(rng: Rng, task: str, variant: variants.Variant) -> np.ndarray:
   """Returns an expert's actions `[60, 5]` with noise on its path; uses `rng`.
 
   The expert is the one that `expert` draws from the same `rng`. Its path is
@@ -93,9 +88,7 @@ def noise(
   return _actions(np.array(list(path)) + bend, clean[0, 4])
 
 
-def random(
-  rng: np.random.Generator, task: str, variant: variants.Variant
-) -> np.ndarray:
+def random(rng: Rng, task: str, variant: variants.Variant) -> np.ndarray:
   """Returns actions `[60, 5]` of a hand that explores; `rng` is consumed."""
   del task, variant
   kind = rng.choice(["uniform", "goals", "waypoints", "waypoints"])
@@ -115,16 +108,14 @@ def random(
   return _actions(_path(rng, points, durations), gripper)
 
 
-def uniform(rng: np.random.Generator) -> np.ndarray:
+def uniform(rng: Rng) -> np.ndarray:
   """Returns DVD's uniform random actions `[60, 5]`; `rng` is consumed."""
   size = (physics.NUM_STEPS, physics.ACTION_SIZE)
   actions = rng.uniform(physics.ACTION_LOW, physics.ACTION_HIGH, size)
   return np.float32(actions)
 
 
-def explore(
-  rng: np.random.Generator, task: str, variant: variants.Variant
-) -> np.ndarray:
+def explore(rng: Rng, task: str, variant: variants.Variant) -> np.ndarray:
   """Returns actions `[60, 5]` of uniform noise, then of rest; uses `rng`."""
   del task, variant
   stop = rng.choice(_PLAN_ENDS)
@@ -135,7 +126,7 @@ def explore(
 
 
 def sample(
-  rng: np.random.Generator, source: str, task: str, variant: variants.Variant
+  rng: Rng, source: str, task: str, variant: variants.Variant
 ) -> np.ndarray:
   """Returns actions `[60, 5]` of a scripted source; `rng` is consumed.
 

@@ -71,7 +71,7 @@ def train(
   trainer = ppo.make_trainer(envs, config)
   rng_init, rng_epochs = jax.random.split(jax.random.PRNGKey(seed))
   state, epoch, results = trainer.init(rng_init), 0, []
-  random = evaluate_random(LAYOUTS[0], task, seed=seed)
+  random = evaluate(None, LAYOUTS[0], task, seed=seed)
   near = max(random.failing + _NEARER, _LEAST)
   while int(state.env_steps) < num_steps:
     state, metrics = trainer.epoch(state, jax.random.fold_in(rng_epochs, epoch))
@@ -98,7 +98,7 @@ def train(
 
 
 def evaluate(
-  policy: stopped.Policy,
+  policy: stopped.Policy | None,
   environment: str,
   task: str,
   *,
@@ -108,7 +108,7 @@ def evaluate(
   """Plays a policy with its noise and reads success off the state.
 
   Args:
-    policy: see `stopped.Policy`.
+    policy: see `stopped.Policy`; None explores at random.
     environment: one of `sim.ENVIRONMENTS`.
     task: one of `sim.TASKS`.
     seed: of the noise.
@@ -116,28 +116,10 @@ def evaluate(
   """
   model = physics.load(environment)
   seeds = [[seed, index] for index in range(num_episodes)]
-  return _evaluate(model, task, stopped.play_policy(policy, model, seeds))
-
-
-def evaluate_random(environment: str, task: str, *, seed: int) -> Evaluation:
-  """Evaluates random exploration, as `evaluate` does."""
-  model = physics.load(environment)
-  seeds = [[seed, index] for index in range(_NUM_EPISODES)]
-  actions = policies.sample_batch(model, "random", task, seeds)
-  return _evaluate(model, task, actions)
-
-
-def evaluate_everywhere(
-  policy: stopped.Policy, task: str, seed: int
-) -> dict[str, Evaluation]:
-  """Evaluates in every environment, by other noise than at the stop."""
-  return {
-    name: evaluate(policy, name, task, seed=seed + 1)
-    for name in sim.ENVIRONMENTS
-  }
-
-
-def _evaluate(model, task, actions):
+  if policy is None:
+    actions = policies.sample_batch(model, "random", task, seeds)
+  else:
+    actions = stopped.play_policy(policy, model, seeds)
   states = physics.rollout(model, actions, physics="c").states
   start = np.broadcast_to(states[:, :1], states.shape)
   points = observation.landmarks(np.float64(model.fixtures), states)
@@ -150,6 +132,16 @@ def _evaluate(model, task, actions):
     failing=float(failing.mean()) if failing.size else 0.0,
     approach=float(distance.min(axis=1).mean()),
   )
+
+
+def evaluate_everywhere(
+  policy: stopped.Policy, task: str, seed: int
+) -> dict[str, Evaluation]:
+  """Evaluates in every environment, by other noise than at the stop."""
+  return {
+    name: evaluate(policy, name, task, seed=seed + 1)
+    for name in sim.ENVIRONMENTS
+  }
 
 
 @functools.cache

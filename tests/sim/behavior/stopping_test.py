@@ -24,11 +24,7 @@ def _trainer(num_steps):
 
 
 @pytest.mark.parametrize(
-  (
-    "evaluations",
-    "kept",
-    "ended",
-  ),
+  ("evaluations", "kept", "ended"),
   [
     pytest.param([(0.1, 0.9), (0.45, 0.9), (0.9, 0.9)], 2, 2, id="at_the_aim"),
     pytest.param(
@@ -42,20 +38,15 @@ def _trainer(num_steps):
 )
 def test_stops(evaluations, kept, ended):
   reported = []
+  random = (0.2, 0.3)
+  evaluate = mock.Mock(
+    side_effect=[stopping.Evaluation(*x, 0.1) for x in (random, *evaluations)]
+  )
   with (
     mock.patch.object(ppo, "make_trainer", lambda *_: _trainer(100)),
     mock.patch.object(stopping.sim, "make", lambda *_, **__: None),
     mock.patch.object(stopping, "export", lambda state: state.env_steps),
-    mock.patch.object(
-      stopping,
-      "evaluate",
-      side_effect=[stopping.Evaluation(*row, 0.1) for row in evaluations],
-    ),
-    mock.patch.object(
-      stopping,
-      "evaluate_random",
-      lambda *_, **__: stopping.Evaluation(0.2, 0.3, 0.2),
-    ),
+    mock.patch.object(stopping, "evaluate", evaluate),
   ):
     result = stopping.train(
       "poke_cup",
@@ -64,9 +55,8 @@ def test_stops(evaluations, kept, ended):
       num_steps=400,
       report_fn=lambda steps, figures: reported.append(steps),
     )
-  assert result.env_steps == 100 * kept
-  assert result.policy == 100 * kept
-  assert reported == ([100 * (i + 1) for i in range(ended)])
+  assert result.env_steps == result.policy == 100 * kept
+  assert reported == [100 * (i + 1) for i in range(ended)]
 
 
 def test_the_exported_policy_acts_as_the_trained_one():
