@@ -43,7 +43,6 @@ OPTIONAL = {
   ("a2r.models.convert.files", "torch"),
   ("a2r.models.saved", "a2r.core.checkpoint"),
   ("a2r.runs.players", "a2r.planning.video_model"),
-  ("a2r.sim.tabletop.physics", "a2r.sim.tabletop.engines.mjx_engine"),
 }
 
 

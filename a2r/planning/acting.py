@@ -62,8 +62,7 @@ def run(
     dynamics: predicts; may be None without an objective.
     objective: values predictions; None executes uniformly random actions.
     settings: how to plan.
-    physics: 'c', 'mjx' or 'auto', of the trials themselves; see
-      `physics.rollout`.
+    physics: of the trials themselves, as in `sim.make`.
 
   Returns:
     The trials in the order asked for.

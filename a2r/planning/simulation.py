@@ -33,8 +33,7 @@ def make_dynamics(
   Args:
     environment: a name of `sim.ENVIRONMENTS`.
     image_size: S.
-    physics: 'c', 'mjx' or 'auto': C where JAX's default device is a CPU, else
-      MJX.
+    physics: as in `sim.make`.
 
   Raises:
     KeyError: an unknown name; the known are listed.

@@ -17,10 +17,14 @@ import jax
 import jax.numpy as jnp
 import mujoco
 import numpy as np
+from etils import epy
 
 from a2r.core import checks
 from a2r.sim.tabletop import episodes, scene, variants
 from a2r.sim.tabletop.engines import c_engine
+
+with epy.lazy_imports():  # It takes seconds.
+  from a2r.sim.tabletop.engines import mjx_engine
 
 ACTION_SIZE = 5
 ACTION_LOW = np.array([-1, -1, -1, -np.pi, -1], np.float32)
@@ -97,8 +101,8 @@ def rollout(
   Args:
     model: from `load`.
     actions: `[B, T, 5]`; clipped to the action box.
-    physics: 'c', 'mjx', or 'auto': C where JAX's default device is a CPU, else
-      MJX. MJX compiles once per (B, T), for all environments.
+    physics: as in `sim.make`. MJX compiles once per (B, T), for all
+      environments.
 
   Returns:
     `states`, `qpos` and `actions`, numpy arrays from C and JAX arrays from MJX.
@@ -199,7 +203,7 @@ def step_mjx(
   """
   mocap, gripper = move_mocap(state.mocap, action, jnp), grip(action, jnp)
   args = (state.qpos, state.qvel, mocap, gripper)
-  qpos, qvel, hand = _mjx_engine().step(fixtures, *args)
+  qpos, qvel, hand = mjx_engine.step(fixtures, *args)
   return episodes.SimState(qpos, qvel, mocap, hand)
 
 
@@ -231,7 +235,7 @@ def geom_poses(model: Model, qpos: jax.Array, geom_ids, *, engine: str):
 
 def geom_poses_mjx(fixtures: jax.Array, qpos: jax.Array, geom_ids):
   """Returns the same with `fixtures` `[3, 3]`, `Model.fixtures`, as data."""
-  return _mjx_engine().geom_poses(fixtures, qpos, geom_ids)
+  return mjx_engine.geom_poses(fixtures, qpos, geom_ids)
 
 
 def resolve(physics: str) -> str:
@@ -275,10 +279,3 @@ def _place_objects(variant, data):
   data.qpos[scene.BUTTON] = 0.0
   data.qpos[scene.FAUCET] = 0.0
   data.qvel[scene.MUG_SPEED.start :] = 0.0
-
-
-def _mjx_engine():
-  """Imports the MJX engine for those who ask for it: it takes seconds."""
-  from a2r.sim.tabletop.engines import mjx_engine
-
-  return mjx_engine
