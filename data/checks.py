@@ -29,8 +29,7 @@ def check_data(
     human: human clips; None where none are used.
     instructions: the run's labels, robot tasks first.
     num_trained: how many of them are robot tasks.
-    use_failures: see `check_tasks`.
-    label_by: see `check_tasks`.
+    use_failures, label_by: as for `check_tasks`.
 
   Raises:
     ValueError: the first fault found.

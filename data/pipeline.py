@@ -167,11 +167,7 @@ def load_frames(
 ) -> np.ndarray:
   """Returns all clips, decoded and resized as `make_batches` does.
 
-  Args:
-    dataset: N clips; choose some by `dataset.select`.
-    num_frames: T.
-    image_size: S.
-    mode: which frames; a rule without randomness.
+  `mode` says which frames: a rule without randomness.
 
   Returns:
     `[N, T, S, S, 3]` uint8.

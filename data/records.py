@@ -106,10 +106,8 @@ def scan(
 ) -> dict[str, np.ndarray]:
   """Reads shards whole and returns their table, `[N]` for each of `COLUMNS`.
 
-  Args:
-    files: the shards.
-    decode: whether to decode every picture, for shards whose bytes are not
-      known to be those that were written.
+  With `decode` every picture is decoded, for shards whose bytes are not known
+  to be those that were written.
 
   Raises:
     RecordError: the first fault.

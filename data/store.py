@@ -112,8 +112,7 @@ def store_clips(
 
   Args:
     clips: what a reader of `data.readers` has opened.
-    root: where data sets are kept.
-    name: first part of the folder's and the shards' names.
+    root, name: as for `write_arrays`.
     image_size: pixels of the stored pictures, either side.
   """
   spec = {"format": records.FORMAT, "image_size": image_size, **clips.spec}
@@ -143,7 +142,7 @@ def write_arrays(
   Args:
     root: folder of all data sets.
     name: first part of the folder's and the shards' names.
-    spec: all that decides the bytes, as plain JSON values.
+    spec: as for `write_shards`.
     num_shards: number of files.
     make_fn: shard number to its arrays `[N, ...]`; a pure function of it.
 
@@ -217,10 +216,6 @@ def load_table(
 
   Where the index has none, or the table is damaged, every shard is read, and
   the table is kept if the folder can be written.
-
-  Args:
-    folder: where the index is.
-    paths: the shards.
 
   Raises:
     RecordError: a shard that is not what was written.

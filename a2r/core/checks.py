@@ -10,16 +10,9 @@ def one_of(
   known: Iterable[Any],
   error: type[Exception] = ValueError,
 ):
-  """Raises an error that lists the known names if `value` is none of them.
+  """Raises an `error` that lists the known names if `value` is none of them.
 
-  Args:
-    what: what the value is, such as 'task' or 'train.augment'.
-    value: what came.
-    known: what exists.
-    error: the type of the error.
-
-  Raises:
-    error: `unknown task 'push'; known: ...`.
+  `what` says what it is, such as 'task': `unknown task 'push'; known: ...`.
   """
   known = list(known)
   if value not in known:

@@ -40,11 +40,8 @@ def use_cores(most: int):
   XLA splits few of a small network's operations over threads; a program of its
   own on each core keeps all of them at work. Elsewhere, where XLA_FLAGS names
   a number of devices, and in a process that uses devices already, nothing
-  happens.
-
-  Args:
-    most: devices at most; the largest divisor of it that there are cores for
-      is taken, so that a batch of that size splits.
+  happens. The number is the largest divisor of `most` that there are cores for,
+  so that a batch of that size splits.
   """
   if "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", ""):
     return

@@ -19,10 +19,7 @@ def atomic_write(path: pathlib.Path) -> Iterator[pathlib.Path]:
 
   The name is of this process alone, so several may write one file. It ends in
   `.partial`: name the format to writers that guess it by the suffix. What a
-  killed process leaves behind is never read.
-
-  Args:
-    path: the file to write, in a folder that exists.
+  killed process leaves behind is never read. The folder must exist.
   """
   partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
   try:
@@ -66,12 +63,10 @@ def read_json(path: pathlib.Path) -> Any:
 def locked(folder: pathlib.Path, *, wait: bool = False) -> Iterator[None]:
   """Makes a folder and holds it, so that no second process writes there.
 
-  Args:
-    folder: the folder to hold; the lock ends with the process at the latest.
-    wait: whether to wait for another process instead of raising.
+  The lock ends with the process at the latest.
 
   Raises:
-    ValueError: another process holds the folder.
+    ValueError: another process holds the folder, unless `wait` waits for it.
   """
   folder.mkdir(parents=True, exist_ok=True)
   lock = filelock.FileLock(folder / LOCK_FILE, timeout=-1 if wait else 0)
@@ -91,8 +86,7 @@ def locked(folder: pathlib.Path, *, wait: bool = False) -> Iterator[None]:
 def digest(*parts: bytes | str | pathlib.Path) -> str:
   """Returns the SHA-256 of the parts one after the other, in hexadecimal.
 
-  Args:
-    *parts: bytes, text (as UTF-8), or paths of files (their bytes).
+  Parts are bytes, text (as UTF-8), or paths of files (their bytes).
   """
   state = hashlib.sha256()
   for part in parts:

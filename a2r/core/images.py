@@ -137,11 +137,7 @@ def unfold_patches(frames: jax.Array, patch: int) -> jax.Array:
 
 @functools.lru_cache(maxsize=1024)
 def bicubic_taps(old: int, new: int) -> tuple[np.ndarray, np.ndarray]:
-  """Returns the four pixels that each new pixel mixes, and their weights.
-
-  Args:
-    old: H.
-    new: S.
+  """Returns the four of H pixels that each of S mixes, and their weights.
 
   Returns:
     `[S, 4]` int32 indices in [0, H) and `[S, 4]` float32 weights, whose rows

@@ -124,17 +124,11 @@ def _matrices(params: Any) -> Any:
 
 
 def decay_mask(params: Any) -> Any:
-  """Returns True for the parameters that weight decay may shrink.
+  """Returns a tree of bools: which parameters weight decay may shrink.
 
   These have more than one axis and are no biases (attention biases have two).
   Failure and domain prompts are left out: they are inputs rather than weights,
   and pulling them to zero would pull all prompts of a task together.
-
-  Args:
-    params: tree of arrays.
-
-  Returns:
-    A tree of bools of the same structure.
   """
 
   def decays(path, param):

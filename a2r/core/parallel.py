@@ -30,14 +30,10 @@ def num_devices() -> int:
 def pmap_step(step_fn: Callable[..., Any]) -> Callable[..., Any]:
   """Returns `step_fn(state, batch) -> (state, metrics)` run on all devices.
 
-  Args:
-    step_fn: one device's step; it may use collectives over `AXIS`, and take
-      more arguments.
-
-  Returns:
-    The same function of a replicated state, a sharded batch and what else is
-    replicated. The state's memory is reused: it must not be read again after
-    the call.
+  `step_fn` is one device's step; it may use collectives over `AXIS`, and take
+  more arguments. What is returned takes a replicated state, a sharded batch and
+  what else is replicated. The state's memory is reused: it must not be read
+  again after the call.
   """
   return jax.pmap(step_fn, axis_name=AXIS, donate_argnums=(0,))
 

@@ -60,13 +60,7 @@ class Progress:
   """Shows how far a piece of work has come; use as a context manager."""
 
   def __init__(self, total: int, *, start: int = 0, name: str = "train"):
-    """Starts to show.
-
-    Args:
-      total: the number of steps.
-      start: steps that were finished before.
-      name: what stands in front.
-    """
+    """Shows `name` in front, and that `start` of `total` steps are done."""
     self._name, self._total, self._done = name, total, start
     # The first step is left out of the speed: it is compiled.
     self._first, self._began = None, None

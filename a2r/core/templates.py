@@ -16,10 +16,5 @@ _ENVIRONMENT = jinja2.Environment(
 
 
 def render(name: str, /, **values: Any) -> str:
-  """Returns a template of a2r/assets with its values.
-
-  Args:
-    name: the file, such as 'report.html'.
-    **values: what the template names; all of it must be there.
-  """
+  """Returns the template `name`, such as 'report.html', with all its values."""
   return _ENVIRONMENT.get_template(name).render(values)

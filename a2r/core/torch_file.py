@@ -62,11 +62,7 @@ class Placeholder:
 def load(path: str | pathlib.Path) -> dict[str, Any]:
   """Returns the dict that a .pth, .pt, .bin or .safetensors file holds.
 
-  Args:
-    path: of the file.
-
-  Returns:
-    Its values; tensors are numpy arrays.
+  Its tensors are numpy arrays.
 
   Raises:
     ValueError: it is another kind of file, or damaged.

@@ -22,12 +22,7 @@ class Writer:
   """Writes rows of numbers; use as a context manager."""
 
   def __init__(self, workdir: str | pathlib.Path, *, start_step: int = 0):
-    """Opens the run folder's records, to go on after `start_step`.
-
-    Args:
-      workdir: the run folder, made where missing.
-      start_step: rows of later steps are dropped.
-    """
+    """Opens a run folder, made where missing, to go on after `start_step`."""
     workdir = pathlib.Path(workdir)
     workdir.mkdir(parents=True, exist_ok=True)
     path = workdir / FILE
@@ -46,12 +41,7 @@ class Writer:
     self.close()
 
   def write(self, step: int, metrics: Mapping[str, float]):
-    """Appends a row.
-
-    Args:
-      step: number of finished training steps.
-      metrics: name -> number; what is not finite is stored as null.
-    """
+    """Appends the row of a finished step; null where a number is not finite."""
     row = {"step": int(step)}
     for name, value in metrics.items():
       value = float(value)

@@ -152,15 +152,10 @@ def choose_success(
 def load_pictures(
   files: Sequence[bytes | pathlib.Path], num_frames: int, where: str
 ) -> np.ndarray:
-  """Returns T of an episode's pictures, `[T, H, W, 3]` uint8.
-
-  Args:
-    files: of all its pictures, in memory or on disk.
-    num_frames: T.
-    where: the episode, for the error.
+  """Returns T of an episode's picture files as `[T, H, W, 3]` uint8.
 
   Raises:
-    ValueError: no pictures, or one that cannot be read.
+    ValueError: no pictures, or one that cannot be read; begins with `where`.
   """
   if not files:
     raise ValueError(f"{where}: it has no frames")

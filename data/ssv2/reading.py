@@ -44,10 +44,7 @@ def open_map(
 ) -> Iterator[MapFn]:
   """Yields a function from paths to what is in them, one by one and in order.
 
-  Args:
-    num_workers: processes; 0 takes one for each core, 1 works in this one.
-    num_frames: T.
-    image_size: S.
+  Of `num_workers` processes 0 takes one for each core, 1 works in this one.
 
   Raises:
     OSError: from the function, if a process died: FFmpeg crashed, or the
