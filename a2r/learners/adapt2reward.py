@@ -42,14 +42,7 @@ class Settings:
   temperature: float
 
   def __post_init__(self):
-    if sorted(self.weights) != sorted(TERMS):
-      raise ValueError(
-        f"loss.weights are of {', '.join(TERMS)}; got {', '.join(self.weights)}"
-      )
-    if min(self.weights.values()) < 0 or not any(self.weights.values()):
-      raise ValueError(
-        f"loss.weights must be >= 0 and not all 0, got {dict(self.weights)}"
-      )
+    base.check_weights("loss.weights", self.weights, TERMS)
     if self.temperature <= 0:
       raise ValueError(f"loss.temperature must be > 0, got {self.temperature}")
 

@@ -178,6 +178,16 @@ class Setup:
     return encoding.Tokens(ids[:, :used], mask[:, :used])
 
 
+def check_weights(key: str, weights: Mapping[str, float], terms: Sequence[str]):
+  """Raises a ValueError unless all terms have weights, >= 0 and not all 0."""
+  values = weights.values()
+  if sorted(weights) != sorted(terms) or min(values) < 0 or not any(values):
+    raise ValueError(
+      f"{key} are of {', '.join(terms)}, >= 0 and not all 0; got "
+      f"{dict(weights)}"
+    )
+
+
 class Training(NamedTuple):
   """A method, ready for the loop.
 

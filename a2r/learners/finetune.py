@@ -55,14 +55,7 @@ class Settings:
 
   def __post_init__(self):
     checks.one_of("train.flip", self.flip, FLIPS)
-    if sorted(self.weights) != sorted(LOSSES):
-      raise ValueError(
-        f"loss.weights of {sorted(self.weights)}, expected {list(LOSSES)}"
-      )
-    if min(self.weights.values()) < 0 or not any(self.weights.values()):
-      raise ValueError(
-        f"loss.weights must be >= 0 and not all 0, got {dict(self.weights)}"
-      )
+    base.check_weights("loss.weights", self.weights, LOSSES)
 
   def check_backbone(self, config: singularity.Config):
     """Raises a ValueError if a loss needs a head that the backbone lacks."""

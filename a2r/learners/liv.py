@@ -39,11 +39,7 @@ class Settings:
   num_negatives: int
 
   def __post_init__(self):
-    if set(self.weights) != set(TERMS) or min(self.weights.values()) < 0:
-      raise ValueError(
-        f"liv.weights are of {', '.join(TERMS)}, none below 0; got "
-        f"{dict(self.weights)}"
-      )
+    base.check_weights("liv.weights", self.weights, TERMS)
 
 
 def make(setup: base.Setup, settings: Settings) -> base.Training:

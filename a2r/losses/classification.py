@@ -38,7 +38,7 @@ def binary_cross_entropy(
   chex.assert_equal_shape([video, text])
   chex.assert_equal_shape_prefix([video, success], 1)
 
-  cosine = contrastive.paired_cosines(video, text)
+  cosine = contrastive.cosines("id,id->i", video, text)
   success = success.astype(jnp.float32)
   return optax.sigmoid_binary_cross_entropy(cosine, success).sum()
 

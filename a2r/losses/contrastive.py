@@ -57,7 +57,7 @@ def cross_domain_contrastive(
 
   video = jnp.concatenate([robot, human])
   task = jnp.concatenate([robot_task, human_task])
-  logits = all_cosines(video, video) / temperature
+  logits = cosines("id,jd->ij", video, video) / temperature
   positive = task[:, None] == task[None, :]
   if exclude_self:
     itself = jnp.eye(task.shape[0], dtype=bool)
@@ -103,10 +103,11 @@ def video_language_contrastive(
   """
   chex.assert_rank([video, text], 2)
   chex.assert_equal_shape([video, text])
-  logits = all_cosines(video, text) / temperature
+  logits = cosines("id,jd->ij", video, text) / temperature
   video_to_text, text_to_video = logits, logits.T
   if failure_text is not None:
-    failures = _own_cosines(video, failure_text) / temperature
+    chex.assert_shape(failure_text, (video.shape[0], None, video.shape[1]))
+    failures = cosines("id,ikd->ik", video, failure_text) / temperature
     if has_failure is not None:
       chex.assert_shape(has_failure, (video.shape[0],))
       failures = jnp.where(has_failure.astype(bool)[:, None], failures, _MASKED)
@@ -152,7 +153,8 @@ def failure_video_language_contrastive(
   chex.assert_equal_shape_prefix([video, cluster], 1)
 
   texts = jnp.concatenate([text[:, None], failure_text], axis=1)
-  logits = _own_cosines(video, texts) / temperature
+  chex.assert_equal_shape_prefix([video, texts], 1)
+  logits = cosines("id,ikd->ik", video, texts) / temperature
   log_prob = jax.nn.log_softmax(logits, axis=1)
   own = jnp.take_along_axis(log_prob, 1 + cluster[:, None], axis=1)[:, 0]
   return -jnp.sum(jnp.where(cluster >= 0, own, 0.0))
@@ -219,7 +221,8 @@ def triplet_margin(
   chex.assert_equal_shape([anchor, positive, negative])
   if margin < 0:
     raise ValueError(f"margin must be >= 0, got {margin}")
-  gap = paired_cosines(anchor, negative) - paired_cosines(anchor, positive)
+  gap = cosines("id,id->i", anchor, negative)
+  gap -= cosines("id,id->i", anchor, positive)
   loss = jnp.maximum(0.0, margin + gap)
   if mask is None:
     return jnp.mean(loss)
@@ -228,32 +231,8 @@ def triplet_margin(
   return jnp.sum(mask * loss) / jnp.maximum(mask.sum(), 1.0)
 
 
-def paired_cosines(left: jax.Array, right: jax.Array) -> jax.Array:
-  """Returns inner products `[..., B]` of `[..., B, D]` and `[B, D]`."""
-  return jnp.einsum(
-    "...bd,bd->...b",
-    left.astype(jnp.float32),
-    right.astype(jnp.float32),
-    precision=jax.lax.Precision.HIGHEST,
-  )
-
-
-def all_cosines(left: jax.Array, right: jax.Array) -> jax.Array:
-  """Returns inner products `[N, M]` of `[N, D]` and `[M, D]`."""
-  return jnp.einsum(
-    "nd,md->nm",
-    left.astype(jnp.float32),
-    right.astype(jnp.float32),
-    precision=jax.lax.Precision.HIGHEST,
-  )
-
-
-def _own_cosines(video, texts):
-  """`[B, K]` inner products of clips `[B, D]` and their texts `[B, K, D]`."""
-  chex.assert_shape(texts, (video.shape[0], None, video.shape[1]))
-  return jnp.einsum(
-    "bd,bkd->bk",
-    video.astype(jnp.float32),
-    texts.astype(jnp.float32),
-    precision=jax.lax.Precision.HIGHEST,
-  )
+def cosines(subscripts: str, left: jax.Array, right: jax.Array) -> jax.Array:
+  """Returns inner products in float32, subscripts as in `jnp.einsum`."""
+  left, right = left.astype(jnp.float32), right.astype(jnp.float32)
+  precision = jax.lax.Precision.HIGHEST
+  return jnp.einsum(subscripts, left, right, precision=precision)

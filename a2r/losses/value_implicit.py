@@ -60,7 +60,7 @@ def value_implicit(
     raise ValueError(f"gamma must be in [0, 1), got {gamma}")
 
   def value(frames):
-    return contrastive.paired_cosines(frames, goal) / (1 - gamma)
+    return contrastive.cosines("...id,id->...i", frames, goal) / (1 - gamma)
 
   def log_mean_exp(current, following):
     error = _REWARD + gamma * value(following) - value(current)
@@ -86,5 +86,5 @@ def language_image_contrastive(last: jax.Array, text: jax.Array) -> jax.Array:
   """
   chex.assert_rank([last, text], 2)
   chex.assert_equal_shape([last, text])
-  logits = contrastive.all_cosines(last, text)
+  logits = contrastive.cosines("id,jd->ij", last, text)
   return contrastive.soft_target_contrastive(logits, jnp.arange(len(logits)))

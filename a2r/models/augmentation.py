@@ -93,20 +93,14 @@ def random_boxes(
   first = jnp.argmax(fits, axis=1)
   sides = jnp.take_along_axis(sides, first[:, None, None], axis=1)[:, 0]
   found = fits.any(1)[:, None]
-  sides = jnp.where(found, sides, jnp.array(_middle(height, width, ratio)))
+  middle = [
+    min(height, round(width / ratio[0])),
+    min(width, round(height * ratio[1])),
+  ]
+  sides = jnp.where(found, sides, jnp.array(middle))
   drawn = jax.random.randint(rng_place, sides.shape, 0, whole - sides + 1)
   corner = jnp.where(found, drawn, (whole - sides) // 2)
   return jnp.concatenate([corner, sides], axis=1)
-
-
-def _middle(height: int, width: int, ratio) -> tuple[int, int]:
-  """Height and width of the largest box whose ratio is in `ratio`."""
-  low, high = ratio
-  if width / height < low:
-    return round(width / low), width
-  if width / height > high:
-    return height, round(height * high)
-  return height, width
 
 
 def crop_and_resize(

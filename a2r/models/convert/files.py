@@ -39,12 +39,7 @@ class Source(NamedTuple):
 
 
 def read(path: pathlib.Path, options: Options) -> Source:
-  """Reads a published file.
-
-  Raises:
-    ValueError: it holds other weights, or none.
-    OSError: it cannot be read.
-  """
+  """Reads a published file; a ValueError or OSError where it is none."""
   state = _read_state(path)
   return _convert(state, [path], len(state), options)
 
