@@ -34,7 +34,7 @@ _NUM = len(human_clips.TEMPLATES)
 
 
 def make_tokenizer(vocab_size: int) -> text.Tokenizer:
-  """A vocabulary of the texts that training can draw."""
+  """Returns a vocabulary of the texts that training can draw."""
   return text.Tokenizer.train(texts.corpus(), vocab_size=vocab_size)
 
 

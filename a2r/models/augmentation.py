@@ -27,7 +27,7 @@ def random_resized_crop(
   scale: tuple[float, float] = (0.5, 1.0),
   ratio: tuple[float, float] = (3 / 4, 4 / 3),
 ) -> jax.Array:
-  """torchvision's RandomResizedCrop, one box per clip.
+  """Crops and resizes as torchvision's RandomResizedCrop, one box per clip.
 
   Args:
     rng: key; consumed.
@@ -53,7 +53,7 @@ def random_boxes(
   scale: tuple[float, float],
   ratio: tuple[float, float],
 ) -> jax.Array:
-  """Boxes as torchvision's RandomResizedCrop draws them.
+  """Draws boxes as torchvision's RandomResizedCrop does.
 
   The share of the area is uniform in `scale`, the logarithm of the ratio
   uniform, the place uniform; a draw that does not fit is drawn again, and after
@@ -145,7 +145,7 @@ def flip(
 def augment(
   rng: jax.Array, frames: jax.Array, *, crop: float, color: float
 ) -> jax.Array:
-  """Random crops and colors, one draw per clip and the same for its frames.
+  """Changes crops and colors at random, all frames of a clip alike.
 
   Args:
     rng: key; consumed.

@@ -81,7 +81,7 @@ _TEMPORAL = "temporal_vision_encoder.layer"
 
 
 def names(config: Config) -> dict[str, str]:
-  """Every key of a fine-tuned file -> path of our parameter.
+  """Returns every key of a fine-tuned file -> path of our parameter.
 
   With `config.mlm` also those of the masked-language head; its output matrix,
   which is the word table, and the second copy of its bias are left out.
@@ -120,7 +120,7 @@ def names(config: Config) -> dict[str, str]:
 
 
 def buffers(config: Config) -> dict[str, np.ndarray]:
-  """What the published code stores beside its parameters."""
+  """Returns what the published code stores beside its parameters."""
   index = beit.relative_position_index(config.grid).astype(np.int64)
   key = _TABLE.replace("bias_table", "index")
   stored = {
@@ -133,11 +133,9 @@ def buffers(config: Config) -> dict[str, np.ndarray]:
 def sizes(
   state: Mapping[str, np.ndarray], num_heads: int | None
 ) -> dict[str, Any]:
-  """Fields of a `Config`, read off the shapes; what is not there is 1.
+  """Returns fields of a `Config`, read off the shapes; what is not there is 1.
 
-  Args:
-    state: key of a fine-tuned file -> array.
-    num_heads: None reads it off the relative position tables.
+  The number of heads is read off the relative position tables if it is None.
   """
 
   def shape(key, axis):
@@ -179,7 +177,7 @@ def _num_layers(state: Mapping[str, np.ndarray], prefix: str) -> int:
 def fine_tuned(
   state_dict: Mapping[str, np.ndarray], mlm: bool
 ) -> tuple[str, dict[str, np.ndarray]]:
-  """A file's parameters under the keys of fine-tuned files.
+  """Returns a file's parameters under the keys of fine-tuned files.
 
   Args:
     state_dict: published key -> array, of either layout.
@@ -224,7 +222,7 @@ def fine_tuned(
 
 
 def pretraining_key(key: str) -> str:
-  """The key as pre-training files have it."""
+  """Returns the key as pre-training files have it."""
   if not key.startswith(FINE_TUNED) or key.startswith(MLM_HEAD):
     return key
   return PRETRAINING + key.removeprefix(FINE_TUNED)

@@ -89,14 +89,9 @@ def fixed(old: Config, new: Config) -> list[str]:
 
 
 def extend_frames(embeddings: np.ndarray, num_frames: int) -> np.ndarray:
-  """Frame embeddings for another number of frames.
+  """Returns frame embeddings `[1, T, 1, D]` for T' frames, `[1, T', 1, D]`.
 
-  Args:
-    embeddings: `[1, T, 1, D]`.
-    num_frames: T'; the first T' rows, or all rows and then zeros.
-
-  Returns:
-    `[1, T', 1, D]`.
+  They are the first T' rows, or all rows and then zeros.
   """
   missing = max(num_frames - embeddings.shape[1], 0)
   padding = ((0, 0), (0, missing), (0, 0), (0, 0))
@@ -104,7 +99,7 @@ def extend_frames(embeddings: np.ndarray, num_frames: int) -> np.ndarray:
 
 
 def resize_table(table: np.ndarray, grid: int) -> np.ndarray:
-  """A relative position table for another grid of patches.
+  """Returns a relative position table for another grid of patches.
 
   The offsets of the old table are put at distances that grow like a geometric
   series, dense near zero, so that they reach as far as the new ones; a bicubic

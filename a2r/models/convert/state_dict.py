@@ -76,7 +76,7 @@ def singularity(
   temporal_feature: bool = False,
   mlm: bool = False,
 ) -> tuple[singularity_lib.Singularity, dict[str, Any]]:
-  """The published Singularity-temporal as our model and variables.
+  """Returns the published Singularity-temporal as our model and variables.
 
   Every size is read off the shapes. Fine-tuned files and pre-training files
   (keys under `text_encoder.bert.`, with a masked-language head) are both taken.
@@ -105,15 +105,12 @@ def from_state_dict(
   options: Options,
   sizes: Mapping[str, Any] | None = None,
 ) -> Conversion:
-  """As `singularity`, with waivers and a report.
+  """Converts as `singularity` does, with waivers and a report.
 
   Args:
     state_dict: published key -> array.
     options: how to convert.
     sizes: fields of the `Config` that the shapes do not show.
-
-  Raises:
-    ValueError: as `singularity`.
   """
   layout, state = convert_keys.fine_tuned(state_dict, options.mlm)
   fields = convert_keys.sizes(state, options.num_heads) | dict(sizes or {})
@@ -143,17 +140,16 @@ def to_state_dict(
   *,
   pretraining: bool = False,
 ) -> dict[str, np.ndarray]:
-  """Our parameters under the published keys, the way back of `singularity`.
+  """Returns our parameters under the published keys, as `singularity` takes.
+
+  They are what `load_state_dict(strict=True)` of the released code wants, the
+  derived buffers included.
 
   Args:
     config: of the model.
     params: the tree of parameters, what `variables['params']` is.
     pretraining: the layout of pre-training files, with the masked-language
       head if the model has one; else that of fine-tuned files, without it.
-
-  Returns:
-    Published key -> array, the derived buffers included: what
-    `load_state_dict(strict=True)` of the released code wants.
 
   Raises:
     ValueError: the model has parts that the published one has not, or lacks
@@ -190,7 +186,9 @@ def _check_keys(missing: Iterable[str], unknown: Iterable[str], options):
     ("missing", missing, options.allow_missing),
     ("unknown", unknown, options.allow_unknown),
   ):
-    keys = sorted(k for k in keys if not (allowed and re.search(allowed, k)))
+    if allowed is not None:
+      keys = [key for key in keys if not re.search(allowed, key)]
+    keys = sorted(keys)
     more = ", ..." if len(keys) > _LISTED else ""
     listed = ", ".join(map(repr, keys[:_LISTED]))
     lines.append(f"{what} keys ({len(keys)}): [{listed}{more}]")
