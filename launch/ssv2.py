@@ -30,7 +30,7 @@ from launch import app
 
 with epy.lazy_imports():
   from a2r.runs.sources import ssv2
-  from data.ssv2 import builder, selection
+  from data.ssv2 import builder, store
 
 _FROM = flags.DEFINE_string("from", None, "Folder of the download.")
 _TO = flags.DEFINE_string("to", "datasets", "Folder of the data sets.")
@@ -68,7 +68,7 @@ def main():
   prepared = builder.SomethingSomethingV2(
     manual_dir=app.required(_FROM, "/data/ssv2"),
     data_dir=_TO.value,
-    chosen=selection.Selection(
+    chosen=store.Selection(
       templates=tuple(templates),
       per_template=_PER_TEMPLATE.value,
       caption=_CAPTION.value,

@@ -18,7 +18,7 @@ from a2r.runs import datasets
 from a2r.runs.data_settings import DataSettings
 from data import checks, pipeline
 from data.dataset import Dataset
-from data.ssv2 import layout, selection
+from data.ssv2 import layout, store
 
 
 class Clips(NamedTuple):
@@ -47,7 +47,7 @@ def open_clips(
   Args:
     data: which clips.
     seed: of the clips that are made and of the choice of those held out.
-    captions: of `selection.CAPTIONS`.
+    captions: of `store.CAPTIONS`.
     num_held_out: clips of the official validation split where the source is
       ssv2, else of all clips.
 
@@ -55,7 +55,7 @@ def open_clips(
     ValueError: settings or clips that make no sense; says where and what to do.
     FileNotFoundError: a folder of the user's that is not there.
   """
-  core_checks.one_of("data.captions", captions, selection.CAPTIONS)
+  core_checks.one_of("data.captions", captions, store.CAPTIONS)
   clips = _open(data, seed, "train", captions)
   official = data.human.source == "ssv2"
   others = _open(data, seed, "validation", captions) if official else clips

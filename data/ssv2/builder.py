@@ -21,8 +21,8 @@ from a2r.core import files
 from data import records
 from data import store as shards
 from data.ssv2 import layout as layouts
-from data.ssv2 import selection, store
-from data.ssv2.selection import Selection
+from data.ssv2 import store
+from data.ssv2.store import Selection
 
 _TEMPLATE = "{SPLIT}/" + store.NAME + "-{SHARD_X_OF_Y}.{FILEFORMAT}"
 _CITATION = """@inproceedings{goyal2017something,
@@ -76,9 +76,7 @@ class SomethingSomethingV2(tfds.core.dataset_builder.FileReaderBuilder):
     """
     self.chosen = chosen or Selection()
     self.layout = layouts.find(manual_dir)
-    self.templates = selection.resolve(
-      self.chosen.templates, self.layout.templates
-    )
+    self.templates = store.resolve(self.chosen.templates, self.layout.templates)
     super().__init__(data_dir=pathlib.Path(data_dir).expanduser(), **kwargs)
 
   def split_folder(self, split: str) -> pathlib.Path:
@@ -92,7 +90,7 @@ class SomethingSomethingV2(tfds.core.dataset_builder.FileReaderBuilder):
       ValueError: none of a template that is asked for by name.
     """
     videos = layouts.load_split(self.layout, split)
-    videos = selection.choose(videos, self.chosen, self.templates)
+    videos = store.choose(videos, self.chosen, self.templates)
     present = {video.template for video in videos}
     absent = [t for t in self.templates if t not in present]
     if absent and (self.chosen.templates or not present):

@@ -1,32 +1,107 @@
-"""The chosen videos of one split as shards, resumable shard by shard.
+"""Which videos are stored and how, and the shards of those of one split.
 
-Beside the shards is a list of the videos that could not be read.
+They are resumable shard by shard; beside them is a list of the videos that
+could not be read.
 """
 
 import csv
 import dataclasses
+import difflib
 import io
 import math
 import pathlib
 import time
+import zlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from a2r.core import files
+from a2r.core import checks, files
 from data import records
 from data import store as shards
 from data.ssv2 import layout as layouts
-from data.ssv2 import reading, selection
+from data.ssv2 import reading
 from data.ssv2.layout import ENVIRONMENT, Layout, Video
-from data.ssv2.selection import Selection
 
 NAME = "human"  # Of the shards.
 FAULTS_FILE = "bad_videos.csv"
+CAPTIONS = ("label", "template")
 _CLIPS_PER_SHARD = 512
 _BAD_SHARE = 0.01  # Of the videos of a split.
 _NUM_SHOWN = 3
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Selection:
+  """What decides the bytes of a data set, besides the download itself.
+
+  Raises:
+    ValueError: a field that makes no sense, by name.
+  """
+
+  # With or without brackets, in any case; all if empty.
+  templates: tuple[str, ...] = ()
+  per_template: int = 0  # Videos of each template and split; 0 takes all.
+  # The instruction: 'label' (the template filled) or 'template'.
+  caption: str = "label"
+  num_frames: int = 16  # T, evenly spaced, the first and the last among them.
+  image_size: int = 224  # S, the aspect is not kept.
+  seed: int = 0  # Of the choice where `per_template` leaves some out.
+
+  def __post_init__(self):
+    checks.one_of("caption", self.caption, CAPTIONS)
+    checks.at_least("num_frames", self.num_frames, 1)
+    checks.at_least("image_size", self.image_size, 1)
+    checks.at_least("per_template", self.per_template, 0)
+
+
+def resolve(names: Sequence[str], templates: Sequence[str]) -> tuple[str, ...]:
+  """Returns the official spelling of named templates, all if none is named.
+
+  Raises:
+    ValueError: an unknown name, with those most like it; a name twice.
+  """
+  known = {layouts.normalize(template): template for template in templates}
+  resolved = []
+  for name in names:
+    plain = layouts.normalize(name)
+    if plain not in known:
+      near = difflib.get_close_matches(plain, known, n=3, cutoff=0.5)
+      near = ", ".join(repr(known[match]) for match in near)
+      near = f"near it: {near}" if near else f"there are {len(known)} others"
+      raise ValueError(f"unknown template {name!r}; {near}")
+    if known[plain] in resolved:
+      raise ValueError(f"the template {known[plain]!r} is named twice")
+    resolved.append(known[plain])
+  return tuple(resolved) or tuple(templates)
+
+
+def choose(
+  videos: Sequence[Video], chosen: Selection, templates: Sequence[str]
+) -> list[Video]:
+  """Returns the videos of some templates, in their order.
+
+  With `per_template` a higher number takes the same ones and more. `videos` are
+  of one split, `templates` official spellings.
+  """
+  rows_of = {template: [] for template in templates}
+  for row, video in enumerate(videos):
+    if video.template in rows_of:
+      rows_of[video.template].append(row)
+  taken = []
+  for template, rows in rows_of.items():
+    if chosen.per_template:
+      key = (chosen.seed, zlib.crc32(template.encode()))
+      order = np.random.default_rng(key).permutation(len(rows))
+      rows = [rows[place] for place in order[: chosen.per_template]]
+    taken += rows
+  return [videos[row] for row in sorted(taken)]
+
+
+def caption(video: Video, kind: str) -> str:
+  """Returns the instruction of a video."""
+  return video.label if kind == "label" else layouts.plain(video.template)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,7 +187,7 @@ def store(
         else:
           yield records.Record(
             frames=clip.jpegs,
-            instruction=selection.caption(video, chosen.caption),
+            instruction=caption(video, chosen.caption),
             template=video.template,
             source="human",
             environment=ENVIRONMENT,
@@ -197,8 +272,7 @@ def _check_share(folder, bad, num_videos, max_bad_share, *, is_finished=False):
 def _spec(split, videos, chosen: Selection) -> dict[str, Any]:
   """All that decides the bytes of a split."""
   lines = (
-    f"{v.name}\t{v.template}\t{selection.caption(v, chosen.caption)}\n"
-    for v in videos
+    f"{v.name}\t{v.template}\t{caption(v, chosen.caption)}\n" for v in videos
   )
   return dataclasses.asdict(chosen) | {
     "format": records.FORMAT,

@@ -13,7 +13,7 @@ from a2r.runs import captioned, run_folder, stage1, weights
 from a2r.runs.data_settings import DataSettings
 from configs import singularity_ssv2
 from data import records, store
-from data.ssv2 import selection
+from data.ssv2 import store as ssv2
 
 _TEMPLATES = (
   "Closing something",
@@ -64,7 +64,7 @@ def test_every_size_is_sound():
   for size, rate in (("template", 1e-4), ("label", 1e-5), ("smoke", 1e-4)):
     config = singularity_ssv2.get_config(size)
     stage1.read(config)
-    assert config.data.captions in selection.CAPTIONS
+    assert config.data.captions in ssv2.CAPTIONS
     assert config.optim.learning_rate == rate
   with pytest.raises(ValueError, match="known: template, label, smoke"):
     singularity_ssv2.get_config("large")

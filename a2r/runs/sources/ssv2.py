@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from a2r.evaluation import tables
 from a2r.runs.data_settings import DataSettings
 from data.dataset import Dataset, open_dataset
-from data.ssv2 import builder, layout, selection, store
+from data.ssv2 import builder, layout, store
 
 
 def open_split(
@@ -30,7 +30,7 @@ def open_split(
   """
   prepared = builder.SomethingSomethingV2(
     manual_dir=manual_dir,
-    chosen=selection.Selection(
+    chosen=store.Selection(
       templates=settings.human.templates,
       per_template=settings.human.clips_per_template,
       **settings.sizes,

@@ -6,7 +6,7 @@ import tensorflow_datasets as tfds
 
 from data import dataset
 from data.ssv2 import builder
-from data.ssv2.selection import Selection
+from data.ssv2.store import Selection
 
 
 @pytest.fixture(scope="module")
