@@ -39,6 +39,9 @@ class TrialSet:
   num_successes: int
   experiment: str = "plan"
 
+  def __post_init__(self):
+    intervals.wilson(self.num_successes, self.num_trials)  # Possible counts?
+
   @classmethod
   def read(cls, fields: Mapping) -> "TrialSet":
     """Returns the set that a mapping with more fields tells of."""
@@ -77,9 +80,6 @@ def summarize(
     methods: what a row is wanted for, then follows what `sets` have besides.
     columns: likewise.
     tasks: likewise; every row is a mean over all of them.
-
-  Raises:
-    ValueError: impossible counts.
   """
   wanted = {"dynamics": (), "method": methods, "column": columns, "task": tasks}
   axes = [
