@@ -88,7 +88,27 @@ def _small():
       weights=dict(cdc=1.0, vlc=1.0, fvlc=1.0, bce=1.0),
       temperature=0.07,
     ),
-    **_baselines(),
+    # What the methods to compare with have besides, each under its name.
+    concept2robot=dict(
+      templates=(),  # All that there are, in place of data.human.templates.
+      clips_per_template=40,  # In place of data.human.clips_per_template.
+      score="log_odds",  # Or "published", which ranks alike until it is 1.
+    ),
+    dvd=dict(
+      steps=10,  # Of the discriminator, to one of those that encode clips.
+      num_views=3,  # Of each clip, the clip itself and augmented ones.
+      num_demos=3,
+      batch_size=24,  # Triplets, of features that are there already.
+      robot_probability=0.5,
+      optim=dict(learning_rate=0.01, momentum=0.9, weight_decay=1e-5),
+    ),
+    # As published for fine-tuning; pre-training has lang=1, num_negatives=3.
+    liv=dict(
+      weights=dict(clip=1.0, vision=1.0, lang=0.0),
+      gamma=0.98,
+      num_negatives=0,
+    ),
+    triplet=dict(margin=0.2),
     optim=dict(
       learning_rate=5e-4,
       warmup_steps=20,
@@ -116,32 +136,6 @@ def _small():
       failures=50,
       best_metric="auroc",
     ),
-  )
-
-
-def _baselines():
-  """What the methods to compare with have besides, each under its name."""
-  return dict(
-    concept2robot=dict(
-      templates=(),  # All that there are, in place of data.human.templates.
-      clips_per_template=40,  # In place of data.human.clips_per_template.
-      score="log_odds",  # Or "published", which ranks alike until it is 1.
-    ),
-    dvd=dict(
-      steps=10,  # Of the discriminator, to one of those that encode clips.
-      num_views=3,  # Of each clip, the clip itself and augmented ones.
-      num_demos=3,
-      batch_size=24,  # Triplets, of features that are there already.
-      robot_probability=0.5,
-      optim=dict(learning_rate=0.01, momentum=0.9, weight_decay=1e-5),
-    ),
-    # As published for fine-tuning; pre-training has lang=1, num_negatives=3.
-    liv=dict(
-      weights=dict(clip=1.0, vision=1.0, lang=0.0),
-      gamma=0.98,
-      num_negatives=0,
-    ),
-    triplet=dict(margin=0.2),
   )
 
 

@@ -15,6 +15,7 @@ from a2r.learners import base, encoding, loop
 from a2r.models import adapt2reward as net
 from a2r.models import scorer
 from a2r.models.singularity import singularity
+from a2r.planning import acting
 
 KNOWN = ["closing drawer", "moving cup away from the camera", "opening box"]
 AXES = {text: axis for axis, text in enumerate([*KNOWN, "juggling"])}
@@ -245,6 +246,20 @@ def make_setup(model, ids, *, clips=None, may_mirror=None, **changes):
     augmentation=augmentation,
   )
   return base.Setup(**fields | changes)
+
+
+def make_trials(seeds, settings):
+  """Returns planning trials of noise, each of its seed alone."""
+  draws = [np.random.default_rng(seed) for seed in seeds]
+  steps = settings.horizon * settings.num_plans
+  return acting.Trials(
+    states=np.float32([rng.normal(size=(61, 13)) for rng in draws]),
+    qpos=np.zeros((len(seeds), 61, 19), np.float32),
+    actions=np.float32([rng.normal(size=(steps, 5)) for rng in draws]),
+    success=np.array([rng.random() < 0.5 for rng in draws]),
+    values=np.zeros((len(seeds), settings.num_plans), np.float32),
+    frames=None,
+  )
 
 
 class Simulator:

@@ -12,6 +12,7 @@ from a2r import sim
 from a2r.planning import acting, config
 from a2r.runs import players
 from a2r.runs import trials as planning
+from tests import tiny
 
 
 @pytest.fixture
@@ -22,16 +23,7 @@ def played(monkeypatch):
   def run(environment, tasks, seeds, dynamics, objective, settings, **_):
     assert (dynamics is None) == (objective is None)
     rows.extend((environment, t, s) for t, s in zip(tasks, seeds, strict=True))
-    draws = [np.random.default_rng(seed) for seed in seeds]
-    steps = settings.horizon * settings.num_plans
-    return acting.Trials(
-      states=np.float32([rng.normal(size=(61, 13)) for rng in draws]),
-      qpos=np.zeros((len(seeds), 61, 19), np.float32),
-      actions=np.float32([rng.normal(size=(steps, 5)) for rng in draws]),
-      success=np.array([rng.random() < 0.5 for rng in draws]),
-      values=np.zeros((len(seeds), settings.num_plans), np.float32),
-      frames=None,
-    )
+    return tiny.make_trials(seeds, settings)
 
   monkeypatch.setattr(acting, "run", run)
   monkeypatch.setattr(planning, "_animate", lambda *_: b"picture")

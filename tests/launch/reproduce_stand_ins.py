@@ -3,7 +3,6 @@
 import pathlib
 
 import jax.numpy as jnp
-import numpy as np
 
 from a2r.evaluation import comparison, figures, quality
 from a2r.learners import registry
@@ -24,15 +23,7 @@ def make(done):
   def play(environment, tasks, seeds, dynamics, objective, settings, **_):
     name = objective.name if objective else "random"
     done.append(("play", name, environment, tuple(sorted(set(seeds)))))
-    draws = [np.random.default_rng(seed) for seed in seeds]
-    return acting.Trials(
-      states=np.zeros((len(seeds), 61, 13), np.float32),
-      qpos=np.zeros((len(seeds), 61, 19), np.float32),
-      actions=np.zeros((len(seeds), 60, 5), np.float32),
-      success=np.array([rng.random() < 0.5 for rng in draws]),
-      values=np.zeros((len(seeds), settings.num_plans), np.float32),
-      frames=None,
-    )
+    return tiny.make_trials(seeds, settings)
 
   def load(folder, checkpoint="best"):
     assert (pathlib.Path(folder) / "weights").exists()
