@@ -262,10 +262,9 @@ class Experiment:
 
   def read_quality(self, run: Run) -> dict | None:
     """Returns a run's figures on test clips, None where they are not there."""
-    stored = files.read_json(self._quality_file(run))
-    if not stored or stored["trained"] != self._end_of(run.name):
-      return None
-    return quality.from_json(stored["quality"])
+    key = {"trained": self._end_of(run.name)}
+    stored = _read(self._quality_file(run), key)
+    return stored and quality.from_json(stored["quality"])
 
   def read_counts(self, run: Run, environment: str) -> list[dict] | None:
     """Returns what was counted of a run's trials in an environment, per task.
@@ -273,25 +272,22 @@ class Experiment:
     None where they were not played as the experiment has it, or some of them
     were lost since then.
     """
-    stored = files.read_json(self._played_file(run, environment))
-    key = self._plan_key(run, environment)
-    if not stored or any(stored.get(name) != key[name] for name in key):
+    path = self._played_file(run, environment)
+    stored = _read(path, self._plan_key(run, environment))
+    if not stored:
       return None
+    folder, least = self.folder / stored["store"], stored["num_trials"]
     counts = [
-      trials.read_counts(
-        self.folder / stored["store"], environment, task, run.seed
-      )
+      trials.read_counts(folder, environment, task, run.seed)
       for task in self.tasks
     ]
-    least = stored["num_trials"]
-    return (
-      counts if all(x and x["num_trials"] >= least for x in counts) else None
-    )
+    is_whole = all(x and x["num_trials"] >= least for x in counts)
+    return counts if is_whole else None
 
   # Clips.
 
   def _has_clips(self, run: Run) -> bool:
-    return files.read_json(self._clips_file(run)) == self._clips_key(run)
+    return _read(*self._clips_receipt(run)) is not None
 
   def _make_clips(self, run: Run):
     """Makes the clips of a run, and those that all are judged on."""
@@ -299,14 +295,12 @@ class Experiment:
     settings = DataSettings.from_config(config.data)
     datasets.open_data(settings, seed=run.seed, use_failures=True)
     datasets.open_test(settings, config.eval)
-    _write(self._clips_file(run), self._clips_key(run))
+    _write(*self._clips_receipt(run))
 
-  def _clips_key(self, run: Run) -> dict:
-    config = self.config(run)
-    return {"data": players.digest(config.data.to_dict())}
-
-  def _clips_file(self, run: Run) -> pathlib.Path:
-    return self.folder / "played" / f"{run.clips_name}.json"
+  def _clips_receipt(self, run: Run) -> tuple[pathlib.Path, dict]:
+    """The file that says that a run's clips are made, and what it says."""
+    path = self.folder / "played" / f"{run.clips_name}.json"
+    return path, {"data": players.digest(self.config(run).data.to_dict())}
 
   # Trainings.
 
@@ -442,6 +436,12 @@ def _make_player(source, settings, tasks, name, trained) -> players.Player:
 def _video_name(environment: str) -> str:
   """Returns what an environment's video model is called."""
   return f"fitvid-{environment.rpartition('/')[2]}"
+
+
+def _read(path: pathlib.Path, key: dict) -> dict | None:
+  """Returns what a job has kept, None where that is of another `key`."""
+  stored = files.read_json(path)
+  return stored if stored and key.items() <= stored.items() else None
 
 
 def _write(path: pathlib.Path, value: dict):
