@@ -4,8 +4,11 @@ import jax
 import pytest
 
 from a2r.learners import registry
-from a2r.runs import settings
-from configs import envgen, taskgen
+from a2r.models.fitvid import fitvid as fitvid_model
+from a2r.runs import settings, stage1, video
+from a2r.runs.sources import play
+from configs import envgen, fitvid, singularity_ssv2, taskgen
+from data.ssv2 import store as ssv2
 
 
 def read(method, **changes):
@@ -70,6 +73,20 @@ def test_robots_alone():
     settings.read(config)
 
 
+def test_every_size_is_sound():
+  for size in ("small", "smoke", "full"):
+    sizes, specs, _ = video.read(fitvid.get_config(size))
+    assert set(specs) == {"train", "validation", "test"}
+  assert sizes == fitvid_model.Config()  # The published one.
+  for size, rate in (("template", 1e-4), ("label", 1e-5), ("smoke", 1e-4)):
+    config = singularity_ssv2.get_config(size)
+    stage1.read(config)
+    assert config.data.captions in ssv2.CAPTIONS
+    assert config.optim.learning_rate == rate
+  with pytest.raises(ValueError, match="known: template, label, smoke"):
+    singularity_ssv2.get_config("large")
+
+
 def test_losses_are_left_out():
   config = envgen.get_config("smoke")
   run = settings.read(config, without=("fvlc", "bce"))
@@ -78,32 +95,80 @@ def test_losses_are_left_out():
   assert settings.read(config).batch["failure"] == 8
 
 
+CONFIGS = {
+  "reward": (settings.read, lambda: envgen.get_config("smoke")),
+  "stage1": (stage1.read, lambda: singularity_ssv2.get_config("smoke")),
+  "video": (video.read, fitvid.get_config),
+}
+
+
 @pytest.mark.parametrize(
-  "key, value, named",
+  "kind, key, value, named",
   [
-    ("method", "magic", "method 'magic'; known: adapt2reward, conc"),
-    ("train.batch.robot", 3, "train.batch.robot=3"),
-    ("train.batch.robot", 0, "train.batch.robot"),
-    ("train.augment", "flip", "train.augment"),
-    ("train.log_every", 0, "train.log_every"),
-    ("train.micro_batch", 2, "train.micro_batch=2"),
-    ("eval.environments", ("tabletop/moon",), "tabletop/test3"),
-    ("eval.tasks", ("fly",), "close_drawer"),
-    ("train.batch.failure", 0, "train.batch.failure=0"),
-    ("data.robot.failures", 0, "data.robot.failures=0"),
-    ("data.human.source", "none", "train.batch.human"),
-    ("loss.weights.cdc", -1.0, "loss.weights"),
-    ("loss.temperature", 0.0, "loss.temperature"),
-    ("model.init", "nowhere", "scratch, small_backbone"),
-    ("concept2robot.score", "best", "concept2robot"),
-    ("liv.weights.clip", -1.0, "liv.weights"),
+    ("reward", "method", "magic", "method 'magic'; known: adapt2reward, conc"),
+    ("reward", "train.batch.robot", 3, "train.batch.robot=3"),
+    ("reward", "train.batch.robot", 0, "train.batch.robot"),
+    ("reward", "train.augment", "flip", "train.augment"),
+    ("reward", "train.log_every", 0, "train.log_every"),
+    ("reward", "train.micro_batch", 2, "train.micro_batch=2"),
+    ("reward", "eval.environments", ("tabletop/moon",), "tabletop/test3"),
+    ("reward", "eval.tasks", ("fly",), "close_drawer"),
+    ("reward", "train.batch.failure", 0, "train.batch.failure=0"),
+    ("reward", "data.robot.failures", 0, "data.robot.failures=0"),
+    ("reward", "data.human.source", "none", "train.batch.human"),
+    ("reward", "loss.weights.cdc", -1.0, "loss.weights"),
+    ("reward", "loss.temperature", 0.0, "loss.temperature"),
+    ("reward", "model.init", "nowhere", "scratch, small_backbone"),
+    ("reward", "concept2robot.score", "best", "concept2robot"),
+    ("reward", "liv.weights.clip", -1.0, "liv.weights"),
+    ("stage1", "train.batch_size", 9, "train.batch_size=9"),
+    ("stage1", "train.batch_size", 0, "train.batch_size"),
+    ("stage1", "train.num_epochs", 0, "train.num_epochs"),
+    ("stage1", "train.micro_batch", 2, "train.micro_batch=2"),
+    ("stage1", "train.max_length", 40, "train.max_length=40"),
+    ("stage1", "train.flip", "some", "train.flip"),
+    ("stage1", "loss.weights.mlm", 1.0, "loss.weights.mlm"),
+    ("stage1", "loss.weights.itc", -1.0, "loss.weights"),
+    ("stage1", "model.backbone.itm", False, "loss.weights.itm"),
+    ("stage1", "model.backbone.num_frames", 64, "data.stored_frames"),
+    ("stage1", "eval.num_reranked", -1, "eval.num_reranked"),
+    ("video", "train.batch_size", 3, "train.batch_size=3"),
+    ("video", "train.num_steps", 0, "train.num_steps"),
+    ("video", "train.num_future", 15, "train.num_future"),
+    ("video", "eval.num_future", 0, "eval.num_future"),
+    ("video", "train.start_fraction", 1.5, "train.start_fraction"),
+    ("video", "model.num_past", 3, "model.num_past"),
+    ("video", "data.environment", "tabletop/test9", "tabletop/train"),
+    ("video", "data.sources.uniform", 0.9, "add up to 1"),
+    ("video", "data.episodes", 0, "episode"),
+    ("video", "model.stride", 7, "does not divide"),
   ],
 )
-def test_wrong_settings_are_named_before_anything_is_made(key, value, named):
-  config = envgen.get_config("smoke")
+def test_wrong_settings_are_named_before_anything_is_made(
+  kind, key, value, named
+):
+  read_fn, get_config = CONFIGS[kind]
+  config = get_config()
   if key.split(".")[0] in registry.METHODS:
     config.method = key.split(".")[0]
   with config.ignore_type():
     config.update_from_flattened_dict({key: value})
   with pytest.raises((ValueError, FileNotFoundError), match=named):
-    settings.read(config)
+    read_fn(config)
+
+
+def test_episodes_are_shared_out():
+  config = fitvid.get_config()
+  config.data.environment = "tabletop/train,tabletop/test1"
+  config.data.episodes = 301
+  shards = play.shards(video.read(config)[1]["train"])
+  counts = {}
+  for environment, source, first, num in shards:
+    assert first == counts.get((environment, source), 0)
+    counts[environment, source] = first + num
+  for environment, total in (("tabletop/train", 151), ("tabletop/test1", 150)):
+    parts = {s: n for (e, s), n in counts.items() if e == environment}
+    assert sum(parts.values()) == total
+    for source, fraction in config.data.sources.items():
+      assert abs(parts[source] - fraction * total) < 1
+  assert max(num for *_, num in shards) <= 64

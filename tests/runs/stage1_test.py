@@ -13,7 +13,6 @@ from a2r.runs import captioned, run_folder, stage1, weights
 from a2r.runs.data_settings import DataSettings
 from configs import singularity_ssv2
 from data import records, store
-from data.ssv2 import store as ssv2
 
 _TEMPLATES = (
   "Closing something",
@@ -58,39 +57,6 @@ def root(tmp_path_factory):
   root = tmp_path_factory.mktemp("clips")
   store.write_shards(root, "human", {}, [1], lambda _: _clips())
   return root
-
-
-def test_every_size_is_sound():
-  for size, rate in (("template", 1e-4), ("label", 1e-5), ("smoke", 1e-4)):
-    config = singularity_ssv2.get_config(size)
-    stage1.read(config)
-    assert config.data.captions in ssv2.CAPTIONS
-    assert config.optim.learning_rate == rate
-  with pytest.raises(ValueError, match="known: template, label, smoke"):
-    singularity_ssv2.get_config("large")
-
-
-@pytest.mark.parametrize(
-  "key, value, named",
-  [
-    ("train.batch_size", 9, "train.batch_size=9"),
-    ("train.batch_size", 0, "train.batch_size"),
-    ("train.num_epochs", 0, "train.num_epochs"),
-    ("train.micro_batch", 2, "train.micro_batch=2"),
-    ("train.max_length", 40, "train.max_length=40"),
-    ("train.flip", "some", "train.flip"),
-    ("loss.weights.mlm", 1.0, "loss.weights.mlm"),
-    ("loss.weights.itc", -1.0, "loss.weights"),
-    ("model.backbone.itm", False, "loss.weights.itm"),
-    ("model.backbone.num_frames", 64, "data.stored_frames"),
-    ("eval.num_reranked", -1, "eval.num_reranked"),
-  ],
-)
-def test_wrong_settings_are_named_before_anything_is_made(key, value, named):
-  config = singularity_ssv2.get_config("smoke")
-  config.update_from_flattened_dict({key: value})
-  with pytest.raises(ValueError, match=named):
-    stage1.read(config)
 
 
 def test_wrong_data_are_named(root, tmp_path):
