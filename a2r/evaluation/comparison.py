@@ -74,8 +74,7 @@ def make_record(
     by what it was made.
 
   Raises:
-    ValueError: an unknown experiment or size, or sets that are of another
-      experiment or impossible.
+    ValueError: an unknown experiment or size, or sets of another experiment.
   """
   checks.one_of("experiment", experiment, paper.COLUMNS)
   others = {trials.experiment for trials in sets} - {experiment}
