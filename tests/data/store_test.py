@@ -1,5 +1,6 @@
 """Shards: round trip, faults that are named, and collections cut short."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -176,36 +177,36 @@ def test_damage_is_named(
 
 
 @pytest.mark.parametrize(
-  "frames, problem",
+  "fault, problem",
   [
     ("example", "not a tf.train.Example"),
     ("instruction", "the field 'instruction' is missing"),
-    ((), "the field 'frames' is missing"),
-    ((b"not a jpeg",), r"frame 1 is not a readable JPEG \(10 bytes\)"),
+    ("frames", "the field 'frames' is missing"),
+    ("jpeg", r"frame 1 is not a readable JPEG \(10 bytes\)"),
     ("half", "frame 1 is not a readable JPEG"),
-    ("small", r"frames of several sizes \[\(8, 8\), \(16, 16\)\]"),
+    ("sizes", r"frames of several sizes \[\(8, 8\), \(16, 16\)\]"),
   ],
 )
-def test_foreign_shard_is_examined(tmp_path, make_clip, frames, problem):
+def test_foreign_shard_is_examined(tmp_path, make_clip, fault, problem):
   import tensorflow as tf
 
   clip = make_clip(0)
   good = records.encode(clip)
   jpeg = images.encode_jpeg(clip.frames[0])
-  example = tf.train.Example.FromString(good)
-  feature = example.features.feature
-  if frames == "instruction":
-    del feature["instruction"]
-  elif frames != "example":
-    more = {
-      "half": (jpeg[: len(jpeg) // 2],),
-      "small": (images.encode_jpeg(clip.frames[0, :8, :8]),),
-    }.get(frames, frames)
-    feature["frames"].bytes_list.value[:] = [jpeg, *more] if more else []
-  payload = example.SerializeToString()
+  frames = {
+    "frames": [],
+    "jpeg": [jpeg, b"not a jpeg"],
+    "half": [jpeg, jpeg[: len(jpeg) // 2]],
+    "sizes": [jpeg, images.encode_jpeg(clip.frames[0, :8, :8])],
+  }.get(fault, [jpeg])
+  bad = records.encode(dataclasses.replace(clip, frames=frames))
+  if fault == "instruction":
+    example = tf.train.Example.FromString(bad)
+    del example.features.feature["instruction"]
+    bad = example.SerializeToString()
   file = tmp_path / "robot-00000-of-00001.tfrecord"
   with tf.io.TFRecordWriter(str(file)) as writer:
-    for data in (good, good, b"\xff" * 40 if frames == "example" else payload):
+    for data in (good, good, b"\xff" * 40 if fault == "example" else bad):
       writer.write(data)
   with pytest.raises(records.RecordError, match=problem) as caught:
     dataset.open_dataset(tmp_path, "robot")
