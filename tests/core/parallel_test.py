@@ -15,9 +15,6 @@ def test_shard_and_back():
   assert len(sharded["x"].sharding.device_set) == 8
   np.testing.assert_array_equal(sharded["x"].reshape(16, 2), batch["x"])
   assert parallel.shard(batch, 2)["y"].shape == (2, 8)
-
-
-def test_a_batch_that_does_not_split_is_an_error():
   with pytest.raises(ValueError, match="12 does not split over 8 devices"):
     parallel.shard({"x": np.zeros((12, 2))})
   with pytest.raises(ValueError, match="9 devices asked for"):

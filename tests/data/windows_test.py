@@ -18,26 +18,16 @@ def episodes():
 
 
 def test_take(episodes):
-  batch = windows.take(episodes, [2, 0], [1, 3], 3)
-  np.testing.assert_array_equal(
-    batch["frames"][..., 0, 0, 0], [[21, 22, 23], [3, 4, 5]]
-  )
-  np.testing.assert_array_equal(
-    batch["actions"][..., 0], [[21.5, 22.5], [3.5, 4.5]]
-  )
-
-
-def test_before_the_start_all_stands_still(episodes):
-  batch = windows.take(episodes, [1], [-1], 3)
-  np.testing.assert_array_equal(batch["frames"][..., 0, 0, 0], [[10, 10, 11]])
-  np.testing.assert_array_equal(batch["actions"][..., 0], [[0, 10.5]])
+  # Before its start an episode stands still.
+  batch = windows.take(episodes, [2, 0, 1], [1, 3, -1], 3)
+  expected = [[21, 22, 23], [3, 4, 5], [10, 10, 11]]
+  np.testing.assert_array_equal(batch["frames"][..., 0, 0, 0], expected)
+  expected = [[21.5, 22.5], [3.5, 4.5], [0, 10.5]]
+  np.testing.assert_array_equal(batch["actions"][..., 0], expected)
   assert batch["actions"].dtype == np.float32
-
-
-@pytest.mark.parametrize("start", [-2, 4])
-def test_out_of_the_episode(episodes, start):
-  with pytest.raises(ValueError, match="start from -1 to 3"):
-    windows.take(episodes, [0], [start], 3)
+  for start in (-2, 4):
+    with pytest.raises(ValueError, match="start from -1 to 3"):
+      windows.take(episodes, [0], [start], 3)
 
 
 def test_sample(episodes):
