@@ -6,7 +6,7 @@ batch, T frames, S picture size.
 
 import dataclasses
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -156,20 +156,6 @@ def make_batches(
     yield {"frames": drawn["human"]["frames"], "task": task} | rows
 
 
-class ValidationSet(NamedTuple):
-  """What a backbone is judged by.
-
-  Attributes:
-    frames: `[V, T, S, S, 3]` uint8.
-    captions: those of these clips.
-    classes: the templates of all clips; None if there are none.
-  """
-
-  frames: np.ndarray
-  captions: retrieval.Texts
-  classes: retrieval.Texts | None
-
-
 def load_held_out(
   clips: Clips,
   tokenizer: text.Tokenizer,
@@ -177,8 +163,12 @@ def load_held_out(
   num_frames: int,
   image_size: int,
   max_length: int,
-) -> ValidationSet:
-  """Reads the held-out clips; arguments as in `make_batches`."""
+) -> dict[str, Any]:
+  """Reads the held-out clips, as `retrieval.evaluate` takes them.
+
+  Arguments as in `make_batches`. The captions are those of these clips, the
+  classes the templates of all clips.
+  """
   validation = clips.validation
   frames = pipeline.load_frames(
     validation, num_frames=num_frames, image_size=image_size, mode="middle"
@@ -193,4 +183,5 @@ def load_held_out(
   if clips.templates:
     used = [layout.plain(str(template)) for template in validation.template]
     classes = texts(clips.templates, used)
-  return ValidationSet(frames, texts(sorted(set(captions)), captions), classes)
+  captions = texts(sorted(set(captions)), captions)
+  return {"frames": frames, "captions": captions, "classes": classes}

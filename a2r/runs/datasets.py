@@ -156,12 +156,16 @@ def open_human(
 
 
 def open_test(
-  settings: DataSettings, evaluation: run_settings.Evaluation
+  settings: DataSettings, evaluation: Any
 ) -> labeled.LabeledClips | None:
   """Opens the clips that a finished run is judged on, made where missing.
 
   They are the same whatever the run's seed. None if no environment is listed,
   or no test path of the user's own clips.
+
+  Args:
+    settings: of the run.
+    evaluation: what a config has under `eval`.
   """
   if settings.robot.is_users:
     if not settings.robot.test_path:
@@ -194,7 +198,7 @@ def make_all(config: Any, folder: str | None = None) -> str:
     data = dataclasses.replace(data, dir=folder)
   use_failures = config.train.batch.failure > 0
   open_data(data, seed=config.seed, use_failures=use_failures)
-  open_test(data, run_settings.Evaluation(**config.eval))
+  open_test(data, config.eval)
   return data.dir
 
 

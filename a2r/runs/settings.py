@@ -25,29 +25,6 @@ _NO_PROMPTS = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Evaluation:
-  """What the finished run is judged on: test clips that are made.
-
-  Attributes:
-    successes: clips of a task and environment.
-    failures: the same.
-    best_metric: the validation metric that chooses the checkpoint.
-  """
-
-  environments: tuple[str, ...]
-  tasks: tuple[str, ...]
-  successes: int
-  failures: int
-  best_metric: str
-
-  def __post_init__(self):
-    for name in self.environments:
-      checks.one_of("eval.environments", name, sim.ENVIRONMENTS)
-    for name in self.tasks:
-      checks.one_of("eval.tasks", name, sim.TASKS)
-
-
-@dataclasses.dataclass(frozen=True)
 class Settings:
   """What follows from a config, its method's wishes applied.
 
@@ -56,6 +33,7 @@ class Settings:
     options: the method's own settings, a `method.settings`.
     uses_failures: whether the method cannot do without failed clips.
     batch: clips of a step, by part; those that the method looks at.
+    eval: what the finished run is judged on: what the config has there.
     notes: what the user should know, one line each.
   """
 
@@ -68,7 +46,7 @@ class Settings:
   batch: Mapping[str, int]
   augmentation: encoding.Augmentation
   clocks: loop.Clocks
-  eval: Evaluation
+  eval: Any
   notes: tuple[str, ...]
 
 
@@ -84,6 +62,10 @@ def read(config: Any, without: Sequence[str] = ()) -> Settings:
     FileNotFoundError: the first weights are not there.
   """
   checks.one_of("method", config.method, registry.METHODS)
+  for name in config.eval.environments:
+    checks.one_of("eval.environments", name, sim.ENVIRONMENTS)
+  for name in config.eval.tasks:
+    checks.one_of("eval.tasks", name, sim.TASKS)
   method = registry.METHODS[config.method]
   options = config[method.config_key].to_dict()
   for name in without:
@@ -103,7 +85,7 @@ def read(config: Any, without: Sequence[str] = ()) -> Settings:
     batch=_find_batch(method, share, data, train.micro_batch),
     augmentation=encoding.Augmentation(train.augment, train.crop, train.color),
     clocks=loop.read_clocks(train, share.steps),
-    eval=Evaluation(**config.eval),
+    eval=config.eval,
     notes=share.notes,
   )
 

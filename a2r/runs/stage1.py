@@ -98,9 +98,8 @@ def run(config: Any, workdir: pathlib.Path):
   }
   held_out = captioned.load_held_out(clips, start.tokenizer, **sizes)
   evaluate = functools.partial(
-    retrieval.evaluate, model, **held_out._asdict(),
-    chunk_size=config.eval.chunk_size,
-  )  # fmt: skip
+    retrieval.evaluate, model, chunk_size=config.eval.chunk_size, **held_out
+  )
   learner = finetune.make_learner(
     model,
     losses,
@@ -136,8 +135,8 @@ def run(config: Any, workdir: pathlib.Path):
     "num_steps": clocks.num_steps,
     "trained_on": len(clips.train),
     "held_out": {
-      "clips": len(held_out.frames),
-      "captions": len(held_out.captions.input_ids),
+      "clips": len(held_out["frames"]),
+      "captions": len(held_out["captions"].input_ids),
       "templates": len(clips.templates),
     },
     "metrics": metrics,
