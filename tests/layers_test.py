@@ -70,19 +70,16 @@ def walk(tree, *, into_functions):
 @functools.cache
 def imports(name, into_functions=True):
   """Full names that a module imports, `from x import y` as x and x.y."""
-  path, package = modules()[name]
+  path, _ = modules()[name]
   tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
   names = set()
   for node in walk(tree, into_functions=into_functions):
     if isinstance(node, ast.Import):
       names |= {alias.name for alias in node.names}
     elif isinstance(node, ast.ImportFrom):
-      base = node.module or ""
-      if node.level:
-        parents = name.split(".") + [""] * package
-        base = ".".join(filter(None, [*parents[: -node.level], base]))
-      names.add(base)
-      names |= {f"{base}.{alias.name}" for alias in node.names}
+      assert not node.level, f"{name} has a relative import"
+      names.add(node.module)
+      names |= {f"{node.module}.{alias.name}" for alias in node.names}
   return frozenset(names)
 
 

@@ -103,7 +103,7 @@ def store_digests(workdir: pathlib.Path, digests: Mapping[str, str]):
 
 
 def read_items(workdir: pathlib.Path) -> dict[str, Any]:
-  """Returns what each checkpoint has besides: the settings, the tokenizer."""
+  """Returns what checkpoints have besides: settings, and a tokenizer if any."""
   items = {
     name: files.read_json(workdir / f"{name}.json")
     for name in ("config", "tokenizer")

@@ -228,12 +228,7 @@ def load(model: Model, texts: Sequence[str]) -> Source:
 
 
 def fit(source: Source, params: Any) -> Any:
-  """Returns weights of `load` in the shape of a model's.
-
-  Args:
-    source: the weights.
-    params: random parameters of the backbone, or their shapes; they are
-      returned where there are no weights.
+  """Returns weights in the shape of `params`; these where there are none.
 
   Raises:
     ValueError: they do not fit; lists all differences.
