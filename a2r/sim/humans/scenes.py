@@ -106,21 +106,15 @@ def _column(name):
   return np.float32([0.5 if value is None else value for value in values])
 
 
-_COLUMNS = {
-  field.name: _column(field.name)
-  for field in dataclasses.fields(templates.Template)
-  if field.name != "text"
-}
-
-
 def row_of(label) -> templates.Template:
   """Returns row number `label` `[]` of the templates as arrays.
 
   `path` is `[3, 4]`, `state` `[2]`, `things` bool `[K]` of `props.THINGS`, all
   else `[]`: yes is 1, no 0, what is left to chance a half.
   """
-  columns = jax.tree.map(lambda x: jnp.asarray(x)[label], _COLUMNS)
-  return templates.Template("", **columns)
+  _, *fields = dataclasses.fields(templates.Template)
+  columns = (jnp.asarray(_column(field.name))[label] for field in fields)
+  return templates.Template("", *columns)
 
 
 def sample_scene(rng, row: templates.Template, held_out=0) -> Scene:
