@@ -1,5 +1,8 @@
 """What futures are worth."""
 
+import functools
+
+import jax
 import numpy as np
 
 from a2r import sim
@@ -11,11 +14,9 @@ ENVIRONMENT = "tabletop/train"
 
 
 def make_rows(states, clip=None):
-  size = len(states)
-  if clip is None:
-    clip = np.zeros((size, 0, 2, 2, 3), np.uint8)
-  context = np.zeros((size, 0, 2, 2, 3), np.uint8)
-  return base.PlanState(None, states, clip, context, None)
+  nothing = np.zeros((len(states), 0, 2, 2, 3), np.uint8)
+  clip = nothing if clip is None else clip
+  return base.PlanState(None, states, clip, nothing, None)
 
 
 def start_state():
@@ -27,12 +28,16 @@ def held(states):
   return np.tile(states, (1, base.NUM_STATES, 1))
 
 
-def value(objective, rows, future, task, *, step=0, num_frames=0):
-  times = timing.make(config.PlannerConfig(), num_frames, step)
+@functools.partial(jax.jit, static_argnums=0)
+def evaluate(value_fn, *args):
+  return value_fn(*args)
+
+
+def value(objective, rows, future, task, *, step=0):
+  times = timing.make(config.PlannerConfig(), 0, step)
   index = np.array([list(tasks.TASKS).index(task)])
-  return float(
-    objective.value_fn(objective.params, rows, future, times, index)[0]
-  )
+  args = objective.params, rows, future, times, index
+  return float(evaluate(objective.value_fn, *args)[0])
 
 
 def future_of(states):
