@@ -137,12 +137,12 @@ class DataSettings:
       "robot": RobotSettings,
       "validation": ValidationSettings,
     }
-    parts = {k: _make(kinds[k], config[k]) for k in kinds if k in config}
-    return _make(cls, dict(config) | parts)
+    parts = {k: make_record(kinds[k], config[k]) for k in kinds if k in config}
+    return make_record(cls, dict(config) | parts)
 
 
-def _make(kind, values):
-  """A record of those values that it has fields for."""
+def make_record(kind: type, values: Mapping[str, Any]) -> Any:
+  """Returns a record of those values that it has fields for."""
   names = {field.name for field in dataclasses.fields(kind)}
   return kind(
     **{

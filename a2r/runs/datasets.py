@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from a2r import sim
 from a2r.evaluation import labeled
+from a2r.runs import data_settings
 from a2r.runs import settings as run_settings
 from a2r.runs import split as split_lib
 from a2r.runs.data_settings import DataSettings
@@ -142,12 +143,8 @@ def open_human(
   if human.source == "none":
     return None
   if human.source == "procedural":
-    spec = human_source.HumanSpec(
-      templates=human.templates,
-      clips_per_template=human.clips_per_template,
-      seed=seed,
-      **settings.sizes,
-    )
+    values = vars(human) | settings.sizes | {"seed": seed}
+    spec = data_settings.make_record(human_source.HumanSpec, values)
     return human_source.collect(spec, settings.dir)
   if human.source == "ssv2":
     path = user.find_path(human, "human")
@@ -214,15 +211,12 @@ def load_labeled(
 
 def _open_tabletop(settings: DataSettings, purpose, seed=0, **changes):
   """Robot clips from the simulator; `changes` are fields of the spec."""
-  names = [field.name for field in dataclasses.fields(tabletop.RobotSpec)]
-  values = vars(settings.robot)
-  values = {name: values[name] for name in names if name in values}
+  values = vars(settings.robot) | settings.sizes
+  values |= {"purpose": purpose, "seed": seed}
   values["tasks"] = values["tasks"] or tuple(sim.TARGETS)
   if purpose == "test":  # Those to be judged on are always alike.
     del values["random_sources"], values["success_sources"]
-  spec = tabletop.RobotSpec(
-    **values | settings.sizes | changes, purpose=purpose, seed=seed
-  )
+  spec = data_settings.make_record(tabletop.RobotSpec, values | changes)
   return tabletop.collect(spec, settings.dir)
 
 

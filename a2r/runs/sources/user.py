@@ -56,8 +56,7 @@ def open_clips(
   if source == "records":
     return open_dataset(path, name), []
   values = vars(clip_settings) | {"num_frames": settings.stored_frames}
-  fields = [field.name for field in dataclasses.fields(base.Options)]
-  options = base.Options(**{k: values[k] for k in fields if k in values})
+  options = data_settings.make_record(base.Options, values)
   clips = data_settings.READERS[source](path, options)
   path = store.store_clips(
     clips, settings.dir, name, image_size=settings.image_size
