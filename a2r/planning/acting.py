@@ -180,9 +180,5 @@ def _sample_actions(settings, rngs):
   return samplers.hold(settings, jax.vmap(sample)(rngs)[:, 0])
 
 
-@jax.jit
-def _fold_in(rngs, index):
-  return jax.vmap(lambda rng: jax.random.fold_in(rng, index))(rngs)
-
-
+_fold_in = jax.jit(jax.vmap(jax.random.fold_in, in_axes=(0, None)))
 _play_mjx = jax.jit(physics_lib.play_mjx)

@@ -127,6 +127,7 @@ def test_a_mask_resets_its_rows_alone():
   options = dict(noise=0.02, max_episode_steps=3, physics="c")
   env = sim.make_gym(ENV, num_envs=3, **options)
   start, _ = env.reset(seed=0)
+  assert env.np_random_seed == (0, 1, 2) and len(env.np_random) == 3
   actions = np.ones((3, 5))
   moved = env.step(actions)[0]
   mask = np.array([True, False, True])
