@@ -25,7 +25,7 @@ from a2r import losses
 from a2r.core import batching, checks, images, parallel
 from a2r.core import rng as rng_lib
 from a2r.learners import base
-from a2r.losses import masked_language, matching
+from a2r.losses import contrastive, masked_language, matching
 from a2r.models import augmentation
 from a2r.models.singularity import singularity
 
@@ -125,7 +125,9 @@ def make_learner(
     names = ("clip", "caption", "index", *rest)
     known = parallel.all_gather({k: pairs[k] for k in names}, axis_name)
     temperature = _clamped(params["backbone"]["temp"])
-    sim = _similarity(known["clip"], known["caption"]) / temperature
+    # Means over frames of the cosines of every clip with every caption.
+    sim = contrastive.cosines("bte,ne->bn", known["clip"], known["caption"])
+    sim = sim / known["clip"].shape[1] / temperature
     terms, metrics = {}, {"temperature": temperature}
     if weights["itc"]:
       terms["itc"] = losses.soft_target_contrastive(sim, known["index"])
@@ -183,13 +185,6 @@ def augment_batch(
       chosen = flipped.reshape(-1, *[1] * (mirrored.ndim - 1))
       seen[name] = jnp.where(chosen, mirrored, batch[name])
   return seen
-
-
-def _similarity(clip, caption):
-  """`[B, N]` means over frames `[B, T, E]` of cosines with texts `[N, E]`."""
-  precision = jax.lax.Precision.HIGHEST
-  cosines = jnp.einsum("bte,ne->bn", clip, caption, precision=precision)
-  return cosines / clip.shape[1]
 
 
 def _make_apply(model, params, rng_dropout):

@@ -6,8 +6,6 @@ Babaeizadeh et al., "FitVid: Overfitting in Pixel-Level Video Prediction"
 Letters: B clips, T frames, H W picture, A numbers in the actions of one tick.
 """
 
-import functools
-
 import jax
 import jax.numpy as jnp
 
@@ -28,36 +26,26 @@ def make_learner(config: fitvid.Config, *, beta: float) -> base.Learner:
     config: sizes of the model.
     beta: weight of the divergence between posterior and prior.
   """
-  return base.Learner(
-    functools.partial(_init, config),
-    functools.partial(_loss, config, beta),
-    updates_extra=True,
-  )
 
+  def init(rng):
+    variables = jax.jit(fitvid.init_variables, static_argnums=0)(config, rng)
+    variables = dict(variables)
+    return variables.pop("params"), variables
 
-def _init(config, rng):
-  """The params and the extra that a fresh run starts from."""
-  variables = jax.jit(fitvid.init_variables, static_argnums=0)(config, rng)
-  variables = dict(variables)
-  return variables.pop("params"), variables
+  def loss_fn(params, extra, batch, rng, axis_name):
+    model = fitvid.FitVid(config, train=True, axis_name=axis_name)
+    video = batch["frames"].astype(jnp.float32) / 255.0
+    num_clips, num_frames = video.shape[:2]
+    keys = rng_lib.row_keys(rng, num_clips, axis_name)
+    size = num_frames - 1, config.latent_size
+    noise = jax.vmap(lambda key: jax.random.normal(key, size))(keys)
+    (predicted, posterior, prior), extra = model.apply(
+      {"params": params, **extra}, video, batch["actions"], noise,
+      mutable=list(extra),
+    )  # fmt: skip
+    loss, metrics = video_prediction.video_prediction(
+      predicted, video[:, 1:], posterior, prior, beta=beta
+    )
+    return loss, (metrics, extra)
 
-
-def _loss(config, beta, params, extra, batch, rng, axis_name):
-  """The loss, its terms and the new moments, see `base.Learner`."""
-  model = fitvid.FitVid(config, train=True, axis_name=axis_name)
-  video = batch["frames"].astype(jnp.float32) / 255.0
-  num_clips, num_frames = video.shape[:2]
-  keys = rng_lib.row_keys(rng, num_clips, axis_name)
-  size = num_frames - 1, config.latent_size
-  noise = jax.vmap(lambda key: jax.random.normal(key, size))(keys)
-  (predicted, posterior, prior), extra = model.apply(
-    {"params": params, **extra},
-    video,
-    batch["actions"],
-    noise,
-    mutable=list(extra),
-  )
-  loss, metrics = video_prediction.video_prediction(
-    predicted, video[:, 1:], posterior, prior, beta=beta
-  )
-  return loss, (metrics, extra)
+  return base.Learner(init, loss_fn, updates_extra=True)
