@@ -125,11 +125,8 @@ def test_fewer_points_than_clusters(mask):
   np.testing.assert_allclose(clusters.objective, 0.0, atol=1e-6)
   np.testing.assert_array_equal(labels == -1, np.array(mask) == 0)
   assert len(set(labels[labels >= 0])) == sum(mask)
-
-
-def test_equal_points_share_a_cluster():
-  points = np.tile([[0.6, 0.8]], (6, 1)).astype(np.float32)
-  clusters = clustering.spherical_kmeans(KEY, points, 3)
+  equal = np.tile([[0.6, 0.8, 0.0]], (3, 1)).astype(np.float32)
+  clusters = clustering.spherical_kmeans(KEY, equal, 4)
   assert len(set(np.asarray(clusters.labels).tolist())) == 1
   np.testing.assert_allclose(clusters.objective, 0.0, atol=1e-6)
 

@@ -145,9 +145,10 @@ def test_forms_by_hand():
     (net.softmax, [1 / (1 + e(2) + e(-2) + e(1.6)), tilted]),
     (net.own_failures, [1 / (1 + e(-2) + e(1.6)), tilted]),
   ):
-    scores = form(VIDEO, texts, TEMPERATURE)
+    scores = jax.jit(form)(VIDEO, texts, TEMPERATURE)
     np.testing.assert_allclose(scores, [expected], rtol=1e-5, atol=1e-7)
-  modes = net.failure_modes(VIDEO, texts.text[0], texts.failure[0], TEMPERATURE)
+  own = texts.text[0], texts.failure[0]
+  modes = jax.jit(net.failure_modes)(VIDEO, *own, TEMPERATURE)
   expected = e([[0.0, -2.0, 1.6]])
   np.testing.assert_allclose(modes, expected / expected.sum(), rtol=1e-5)
 

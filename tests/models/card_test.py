@@ -125,6 +125,10 @@ def test_facts_of_the_model_and_its_run():
   for fact in ("Seed 17", "step 240 of 300", "0123456789ab", "jax 9.8.7"):
     assert fact in text
   assert "python -m launch.train --config=configs/envgen.py" in text
+  assert "not a probability" in text
+  softmax = render(make_config(form="softmax", dtype="bfloat16"))
+  assert "a probability among the known instructions" in softmax
+  assert "rounded to bfloat16" in softmax
 
 
 def test_trained_instructions_are_told_from_known_ones():
@@ -194,10 +198,3 @@ def test_what_is_missing_is_said():
   settings = copy.deepcopy(SETTINGS) | {"eval": {"environments": []}}
   text = render(make_config(settings, REPORT | {"config": settings}))
   assert "the figures are too good" in text
-
-
-def test_form_and_dtype_are_explained():
-  softmax = render(make_config(form="softmax", dtype="bfloat16"))
-  assert "a probability among the known instructions" in softmax
-  assert "rounded to bfloat16" in softmax
-  assert "not a probability" in render(make_config())

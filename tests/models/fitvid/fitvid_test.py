@@ -129,9 +129,8 @@ def test_prediction_is_the_training_pass_with_the_priors_latents(
   video = np.repeat(video[:, :1], FRAMES, axis=1)
   frames, *_ = jax.jit(lambda: model.apply(same, video, actions, noise))()
   context = start(variables, video[:, :2], actions[:, :1], noise=noise[:, :1])
-  predicted = fitvid.predict(
-    model, variables, context, actions[:, 1:2], noise[:, 1:2]
-  )
+  predict = jax.jit(lambda *args: fitvid.predict(model, variables, *args))
+  predicted = predict(context, actions[:, 1:2], noise[:, 1:2])
   np.testing.assert_allclose(predicted[:, 0], frames[:, 1], atol=1e-5)
 
 
@@ -170,6 +169,7 @@ def test_a_decoder_spreads_the_skips_of_a_context(variables, inputs):
   model = fitvid.FitVid(TINY)
   code = np.random.default_rng(1).normal(size=(4, TINY.code_size))
 
+  @jax.jit
   def decode(skips):
     return model.apply(
       variables, np.float32(code), skips, method=lambda m, *x: m.decoder(*x)
