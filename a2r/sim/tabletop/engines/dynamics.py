@@ -22,7 +22,6 @@ import mujoco
 import numpy as np
 
 from a2r.sim.tabletop.engines import kinematics
-from a2r.sim.tabletop.engines.kinematics import Poses, Tree
 
 # Rows and columns of a symmetric 3x3 matrix among MuJoCo's six numbers.
 _UPPER = ((0, 1, 2, 0, 0, 1), (0, 1, 2, 1, 2, 2))
@@ -41,7 +40,10 @@ class Smooth(NamedTuple):
 
 
 def smooth(
-  tree: Tree, poses: Poses, qpos: jax.Array, qvel: jax.Array
+  tree: kinematics.Tree,
+  poses: kinematics.Poses,
+  qpos: jax.Array,
+  qvel: jax.Array,
 ) -> Smooth:
   """Computes all that the state tells without contacts.
 
@@ -82,7 +84,9 @@ def smooth(
   )
 
 
-def integrate(tree: Tree, qpos: jax.Array, qvel: jax.Array) -> jax.Array:
+def integrate(
+  tree: kinematics.Tree, qpos: jax.Array, qvel: jax.Array
+) -> jax.Array:
   """Returns `qpos` `[nq]` after one timestep at the velocity `qvel` `[V]`."""
   model = tree.model
   step = model.opt.timestep
@@ -145,11 +149,8 @@ def _passive(model, qpos, qvel):
 
 def _times(inertia, motion):
   """Inertias `[..., 10]` times motions `[..., 6]`."""
-  matrix, moment, mass = (
-    inertia[..., _FULL],
-    inertia[..., 6:9],
-    inertia[..., 9:],
-  )
+  matrix = inertia[..., _FULL]
+  moment, mass = inertia[..., 6:9], inertia[..., 9:]
   spin, speed = motion[..., :3], motion[..., 3:]
   angular = kinematics.turned(matrix, spin) + jnp.cross(moment, speed)
   linear = mass * speed - jnp.cross(moment, spin)

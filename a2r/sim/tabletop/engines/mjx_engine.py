@@ -16,9 +16,8 @@ import numpy as np
 from a2r.sim.tabletop import control, scene
 from a2r.sim.tabletop.engines import dynamics, kinematics, solver
 
-with contextlib.redirect_stdout(
-  io.StringIO()
-):  # It prints that Warp is absent.
+# It prints that Warp is absent.
+with contextlib.redirect_stdout(io.StringIO()):
   from mujoco import mjx
 
 _WELD_ROWS = 6  # The first constraints are the weld.
