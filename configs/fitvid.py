@@ -120,11 +120,7 @@ def _full():
 
 def _smoke():
   config = _small()
-  config.data.update(
-    episodes=4,
-    validation_episodes=2,
-    test_episodes=2,
-  )
+  config.data.update(episodes=4, validation_episodes=2, test_episodes=2)
   # Assigned: an update would leave in it what the small one has besides.
   config.data.sources = dict(uniform=0.5, random=0.5)
   config.model.update(
