@@ -24,13 +24,19 @@ import numpy as np
 import safetensors.numpy
 
 _STORAGES = {
-  f"{name}Storage": np.dtype(kind)
-  for name, kind in dict(
-    Double="f8", Float="f4", Half="f2", BFloat16=ml_dtypes.bfloat16,
-    ComplexFloat="c8", ComplexDouble="c16", Long="i8", Int="i4", Short="i2",
-    Char="i1", Byte="u1", Bool="?",
-  ).items()
-}  # fmt: skip
+  "DoubleStorage": np.float64,
+  "FloatStorage": np.float32,
+  "HalfStorage": np.float16,
+  "BFloat16Storage": ml_dtypes.bfloat16,
+  "ComplexFloatStorage": np.complex64,
+  "ComplexDoubleStorage": np.complex128,
+  "LongStorage": np.int64,
+  "IntStorage": np.int32,
+  "ShortStorage": np.int16,
+  "CharStorage": np.int8,
+  "ByteStorage": np.uint8,
+  "BoolStorage": np.bool_,
+}
 _PLAIN = (bool, complex, dict, float, frozenset, int, list, set, str, tuple)
 _CLASSES = {f"builtins.{kind.__name__}": kind for kind in _PLAIN} | {
   "builtins.long": int,
@@ -101,7 +107,7 @@ def _load_archive(archive: zipfile.ZipFile) -> Any:
   big = order in names and archive.read(order) == b"big"
 
   def read_storage(kind, key, size):
-    dtype = _STORAGES[kind].newbyteorder(">" if big else "<")
+    dtype = np.dtype(_STORAGES[kind]).newbyteorder(">" if big else "<")
     name = f"{folder}data/{key}"
     # Its size is known before memory is asked for.
     num_bytes = archive.getinfo(name).file_size

@@ -74,7 +74,8 @@ def make_record(
     by what it was made.
 
   Raises:
-    ValueError: an unknown experiment or size, or sets of another experiment.
+    ValueError: an unknown experiment or size, sets of another experiment or of
+      several dynamics.
   """
   checks.one_of("experiment", experiment, paper.COLUMNS)
   others = {trials.experiment for trials in sets} - {experiment}
@@ -82,6 +83,9 @@ def make_record(
     raise ValueError(
       f"got trials of {sorted(others)}; expected {experiment!r} alone"
     )
+  dynamics = {trials.dynamics for trials in sets}
+  if len(dynamics) > 1:
+    raise ValueError(f"got trials with {sorted(dynamics)}; expected one")
   wanted = {
     "methods": list(paper.ROWS),
     "columns": list(paper.COLUMNS[experiment]),

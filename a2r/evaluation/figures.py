@@ -353,7 +353,9 @@ def success_rates(record: Mapping) -> bytes | None:
     f"{record['title']}: success rate, mean over tasks",
     x=0.01, ha="left", fontsize=11, weight="bold",
   )  # fmt: skip
-  handles = dict(zip(*axis.get_legend_handles_labels()[::-1], strict=True))
+  handles = {}
+  for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
+    handles.setdefault(label, handle)
   if any(row["missing"] and row["num_trials"] for row in rows):
     handles["some tasks not run"] = patches.Patch(
       facecolor="#dddddd", hatch="///", edgecolor="white"

@@ -275,7 +275,7 @@ def failure_modes(
 
 
 # The first form is the default and wins ties.
-FORMS = {fn.__name__: fn for fn in (cosine, softmax, own_failures)}
+FORMS = {"cosine": cosine, "softmax": softmax, "own_failures": own_failures}
 # That of instructions which no robot clip shows: their cosines also follow what
 # all instructions have in common, such as how much the arm moves; a softmax
 # takes that out (docs/experiments.md).

@@ -46,7 +46,7 @@ def make_dynamics(
     return base.Dynamics("sim", {}, predict_fn, image_size, on_host=True)
   params = {
     "fixtures": jnp.asarray(model.fixtures),
-    "scenery": drawing.make_scenery(model, image_size),
+    "scenery": drawing.make_scenery(model, image_size, 1),
   }
   return base.Dynamics("sim", params, _predict_mjx, image_size)
 
@@ -67,10 +67,8 @@ def play_c(
   qpos, qvel = np.float64(state.qpos), np.float64(state.qvel)
   mocap, path = np.float32(state.mocap), [qpos]
   for action in np.moveaxis(np.asarray(actions), 1, 0):
-    mocap, claws = (
-      physics_lib.move_mocap(mocap, action),
-      physics_lib.grip(action),
-    )
+    mocap = physics_lib.move_mocap(mocap, action)
+    claws = physics_lib.grip(action)
     qpos, qvel = c_engine.advance(model.contact, qpos, qvel, mocap, claws)
     path.append(qpos)
   return np.stack(path, axis=1)

@@ -175,7 +175,7 @@ def _draw_sheet(keys, manifest, size: int, out: pathlib.Path) -> bytes:
   shape = left + step_x * len(columns), top + step_y * len(rows)
   sheet = Image.new("RGB", shape, "white")
   draw = ImageDraw.Draw(sheet)
-  num_letters = int(size / font.getlength("n"))
+  num_letters = max(1, int(size / font.getlength("n")))
   for column, task in enumerate(columns):
     at = left + column * step_x + size / 2, top - 8
     text = textwrap.fill(_words(task), num_letters, break_long_words=False)

@@ -113,6 +113,8 @@ class TrialStore:
     try:
       with np.load(path) as arrays:
         return Records(*(arrays[_KEYS.get(k, k)] for k in Records._fields))
+    except MemoryError:
+      raise
     except Exception as error:  # As many kinds as there are places of damage.
       text = checks.one_line(error)
       raise ValueError(f"{path} is broken ({text}): delete it") from error
@@ -128,9 +130,9 @@ class TrialStore:
     """Replaces a set's trials, then what was counted of them.
 
     Args:
-      environment: of the set, as the next two.
-      task: its name.
-      seed: of the experiment.
+      environment: a name of the set's column.
+      task: its task.
+      seed: its seed.
       records: all of its trials.
       seconds: that a trial took.
     """

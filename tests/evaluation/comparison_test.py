@@ -1,5 +1,6 @@
 """The paper's figures beside ours: margins by hand, files, what is missing."""
 
+import dataclasses
 import io
 import json
 
@@ -227,3 +228,10 @@ def test_figure_shows_bars_where_there_are_rates():
 def test_bad_input(experiment, size, message):
   with pytest.raises(ValueError, match=message):
     make_record(make_sets(RATES), {}, experiment, size=size)
+
+
+def test_sets_of_two_dynamics_are_refused():
+  sets = make_sets(RATES)
+  other = dataclasses.replace(sets[0], dynamics="fitvid")
+  with pytest.raises(ValueError, match=r"\['fitvid', 'sim'\]; expected one"):
+    make_record([*sets, other])

@@ -36,9 +36,11 @@ _BERT_LAYER = {
   "output.LayerNorm": "output_layernorm",
 }
 _CROSS_ATTENTION = {
-  f"cross{key}": f"cross{path}"
-  for key, path in _BERT_LAYER.items()
-  if key.startswith("attention.")
+  "crossattention.self.query": "crossattention/query",
+  "crossattention.self.key": "crossattention/key",
+  "crossattention.self.value": "crossattention/value",
+  "crossattention.output.dense": "crossattention/out",
+  "crossattention.output.LayerNorm": "crossattention_layernorm",
 }
 _BEIT_LAYER = {
   "attention.attention.query": "attention/query",

@@ -88,7 +88,8 @@ class FitVid(nn.Module):
   ) -> tuple[jax.Array, Gaussian, Gaussian]:
     """Predicts every frame from the true ones before it, for training.
 
-    The latents are drawn from the posterior.
+    The codes are those of the true frames beyond the context too, and the
+    latents are drawn from the posterior.
 
     Args:
       video: `[B, T, H, W, 3]` float in [0, 1].

@@ -251,10 +251,11 @@ def test_a_picture_does_not_depend_on_its_batch():
       position=batch.position[index], rotation=batch.rotation[index]
     )
     alone = _draw(still, (types, row))
-    np.testing.assert_array_equal(alone.depth, many.depth[index])
     np.testing.assert_array_equal(alone.segment, many.segment[index])
-    # Two programs: their sums of products are rounded in their own ways.
-    close = functools.partial(np.testing.assert_allclose, atol=1e-6)
+    # Two programs: their sums of products are rounded in their own ways, and
+    # depths give up five bits.
+    np.testing.assert_allclose(alone.depth, many.depth[index], rtol=4e-6)
+    close = functools.partial(np.testing.assert_allclose, atol=2e-5)
     close(alone.shade, many.shade[:, index])
     close(alone.sun, many.sun[:, index])
 

@@ -122,8 +122,9 @@ def _line_search(first, second, residual, change, weight, always, iterations):
 
   The cost's derivative is increasing and piecewise linear: Newton's method on
   it, kept between a size that is too small and one that is too large. `first`
-  and `second` are the quadratic part's derivatives at 0, `residual` is `[E]` at
-  0, `change` its growth per unit of size.
+  and `second` `[]` are the quadratic part's derivatives at 0, `residual` is
+  `[E]` at 0, `change` its growth per unit of size; `weight` and `always` are
+  `[E]` too.
   """
 
   def step(_, state):
