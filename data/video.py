@@ -55,6 +55,7 @@ def load_video(
   if num_frames is not None:
     indices = images.frame_indices(num_available, num_frames).tolist()
   if len(kept) < num_available:
+    kept.clear()  # Before as many are held again.
     kept = {
       index: frame
       for index, frame in enumerate(_decode(path, num_threads))
