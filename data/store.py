@@ -38,6 +38,7 @@ INDEX_FILE = "index.json"
 SPEC_FILE = "spec.json"
 TABLE_FILE = "clips.parquet"
 _CLIPS_PER_SHARD = 64
+_BLOCK = 1 << 22  # Bytes that are read at once.
 
 
 def spec_folder(root, name: str, spec: Mapping[str, Any]) -> pathlib.Path:
@@ -193,9 +194,11 @@ def arrays_digest(folder: str | os.PathLike) -> str:
 
 def shard_entry(file: pathlib.Path) -> dict[str, Any]:
   """Returns the index's line on a shard: file name, size and zlib's crc32."""
-  data = file.read_bytes()
-  crc = f"{zlib.crc32(data):08x}"
-  return {"file": file.name, "size": len(data), "crc32": crc}
+  crc = size = 0
+  with file.open("rb") as stream:
+    while block := stream.read(_BLOCK):
+      crc, size = zlib.crc32(block, crc), size + len(block)
+  return {"file": file.name, "size": size, "crc32": f"{crc:08x}"}
 
 
 def load_index(folder) -> dict[str, Any] | None:
