@@ -5,20 +5,24 @@ a sixth of the work, so more than six threads would wait for each other. Nothing
 here imports TensorFlow. Letters: T frames, S picture size.
 """
 
+import collections
 import contextlib
 import functools
+import itertools
 import multiprocessing
 import os
 import pathlib
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent import futures
 from typing import NamedTuple
 
 from data import images, video
 
-MapFn = Callable[[Sequence[pathlib.Path]], Iterator["Loaded"]]
+_AHEAD = 4  # Videos per worker that are read before they are asked for.
+
+MapFn = Callable[[Iterable[pathlib.Path]], Iterator["Loaded"]]
 
 
 class Loaded(NamedTuple):
@@ -44,7 +48,8 @@ def open_map(
 ) -> Iterator[MapFn]:
   """Yields a function from paths to what is in them, one by one and in order.
 
-  Of `num_workers` processes 0 takes one for each core, 1 works in this one.
+  Of `num_workers` processes 0 takes one for each core, 1 works in this one. Few
+  results wait at any time, and a worker has one file open.
 
   Raises:
     OSError: from the function, if a process died: FFmpeg crashed, or the
@@ -64,15 +69,21 @@ def open_map(
   ) as executor:
 
     def load_in_order(paths):
-      loaded = executor.map(load_fn, paths)
-      for path in paths:
-        try:
-          yield next(loaded)
-        except futures.process.BrokenProcessPool as error:
-          raise OSError(
-            f"{path}: a process that reads videos died at this one or at one "
-            "after it; is there memory for all of them?"
-          ) from error
+      paths, waiting = iter(paths), collections.deque()
+      try:
+        while True:
+          free = _AHEAD * num_workers - len(waiting)
+          for path in itertools.islice(paths, free):
+            waiting.append((path, executor.submit(load_fn, path)))
+          if not waiting:
+            return
+          path, loaded = waiting.popleft()
+          yield loaded.result()
+      except futures.process.BrokenProcessPool as error:
+        raise OSError(
+          f"{path}: a process that reads videos died near this one; is there "
+          "memory for all of them?"
+        ) from error
 
     try:
       yield load_in_order
