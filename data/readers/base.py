@@ -150,19 +150,25 @@ def choose_success(
 
 
 def load_pictures(
-  files: Sequence[bytes | pathlib.Path], num_frames: int, where: str
+  rows: Sequence[Any],
+  num_frames: int,
+  where: str,
+  file_fn: Callable[[Any], bytes | pathlib.Path] = lambda row: row,
 ) -> np.ndarray:
-  """Returns T of an episode's picture files as `[T, H, W, 3]` uint8.
+  """Returns T of an episode's pictures as `[T, H, W, 3]` uint8.
+
+  `file_fn` gives the file of a row that is chosen, or its bytes.
 
   Raises:
     ValueError: no pictures, or one that cannot be read; begins with `where`.
   """
-  if not files:
+  if not len(rows):
     raise ValueError(f"{where}: it has no frames")
-  indices = core_images.frame_indices(len(files), num_frames)
+  indices = core_images.frame_indices(len(rows), num_frames)
   try:
-    return np.stack([images.load_rgb(files[index]) for index in indices])
-  except (OSError, SyntaxError, ValueError) as error:
+    files = (file_fn(rows[index]) for index in indices)
+    return np.stack([images.load_rgb(file) for file in files])
+  except (OSError, SyntaxError, TypeError, ValueError) as error:
     raise ValueError(f"{where}: an unreadable picture ({error})") from error
 
 

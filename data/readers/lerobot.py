@@ -257,17 +257,24 @@ def _load_frames(path, episode, camera, fps, num_frames) -> np.ndarray:
     indices = images.frame_indices(episode.length, num_frames)
     times = [episode.start + index / fps for index in indices]
     return video.load_times(episode.video, times, tolerance=0.5 / fps)
+
+  def file(row):  # A table holds the pictures, or names files for them.
+    row = row.as_py()
+    return row["bytes"] or path / row["path"]
+
   where = f"{path}, episode {episode.index}"
-  rows = [("episode_index", "=", episode.index)]
-  stored = _read_table(episode.data, [camera], filters=rows)[camera].to_pylist()
+  table = _read_table(
+    episode.data,
+    ["episode_index", camera],
+    filters=[("episode_index", "=", episode.index)],
+  )
+  stored = table[camera]
   if len(stored) != episode.length:
     raise ValueError(
       f"{where}: {len(stored)} pictures of {camera!r}, {episode.length} frames "
       "expected"
     )
-  # A table holds the pictures, or names files for them.
-  files = [row["bytes"] or path / str(row["path"]) for row in stored]
-  return base.load_pictures(files, num_frames, where)
+  return base.load_pictures(stored, num_frames, where, file)
 
 
 def _column_names(file: pathlib.Path) -> list[str]:
@@ -276,6 +283,10 @@ def _column_names(file: pathlib.Path) -> list[str]:
 
 
 def _read_table(file: pathlib.Path, names, **options) -> pyarrow.Table:
+  known = _column_names(file)
+  for name in names:
+    if name not in known:
+      raise ValueError(f"{file}: no column {name!r}; it has {known}")
   with _readable(file):
     return pyarrow.parquet.read_table(file, columns=names, **options)
 

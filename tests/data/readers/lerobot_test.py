@@ -176,6 +176,20 @@ def test_pictures_in_the_table(read, tmp_path):
   path = make_v3(tmp_path / "set", image={"dtype": "image"})
   stored, _ = read(lerobot, path, tmp_path, camera="image")
   _check_frames(stored)
+  file = path / "data/chunk-000/file-001.parquet"
+  table = frame_columns([3])
+  pictures = table.pop("image")
+  nothing = {"bytes": None, "path": None}
+  for faulty, said in (
+    ([None, *pictures[1:]], "set, episode 3: an unreadable picture"),
+    ([*pictures[:-1], nothing], "set, episode 3: an unreadable picture"),
+    ([p["bytes"] for p in pictures], "set, episode 3: an unreadable picture"),
+    (None, "file-001.parquet: no column 'image'; it has .*'next.reward'"),
+  ):
+    write_table(file, table | ({"image": faulty} if faulty else {}))
+    with pytest.raises(ValueError, match=said) as caught:
+      read(lerobot, path, tmp_path, camera="image")
+    assert "\n" not in str(caught.value)
 
 
 def test_version_2(read, tmp_path):
