@@ -18,7 +18,7 @@ import contextlib
 import dataclasses
 import json
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -226,29 +226,41 @@ def _find_success(
   key, note = base.choose_success(options, names, str(path))
   if key is None:
     return dict.fromkeys((e.index for e in episodes), True), [note]
-  values = collections.defaultdict(list)
   if key in of_episode:
-    values |= {e.index: [e.row[key]] for e in episodes if key in e.row}
+    parts = [(path, [(e.index, e.row.get(key)) for e in episodes])]
   else:
-    for file in files:
-      table = _read_table(file, ["episode_index", key])
-      columns = (table[name].to_pylist() for name in ("episode_index", key))
-      for index, value in zip(*columns, strict=True):
+    parts = ((file, _read_pairs(file, "episode_index", key)) for file in files)
+  reached = {}  # The largest number of an episode so far.
+  for file, pairs in parts:
+    values = collections.defaultdict(list)
+    for index, value in pairs:
+      if value is not None:
         values[index].append(value)
+    for index, several in values.items():
+      try:  # Single numbers, or several in a row.
+        numbers = np.array(several, np.float64)
+      except (ValueError, TypeError) as error:
+        raise ValueError(
+          f"{file}, episode {index}: {key!r} is {several[0]!r}, no number"
+        ) from error
+      # A missing number, which is not a number, is no maximum.
+      reached[index] = np.fmax.reduce(
+        numbers, axis=None, initial=reached.get(index, np.nan)
+      )
   success = {}
   for episode in episodes:
-    where = f"{path}, episode {episode.index}"
-    if not values[episode.index]:
-      raise ValueError(f"{where}: it has no {key!r}")
-    try:  # Single numbers, or several in a row.
-      numbers = np.array(values[episode.index], np.float64)
-    except (ValueError, TypeError) as error:
-      value = values[episode.index][0]
-      raise ValueError(f"{where}: {key!r} is {value!r}, no number") from error
-    # A missing number, which is not a number, is no maximum.
-    reached = np.fmax.reduce(numbers, axis=None)
-    success[episode.index] = bool(reached >= options.success_threshold)
+    largest = reached.get(episode.index, np.nan)
+    if np.isnan(largest):
+      file = path if key in of_episode else episode.data
+      raise ValueError(f"{file}, episode {episode.index}: it has no {key!r}")
+    success[episode.index] = bool(largest >= options.success_threshold)
   return success, [note]
+
+
+def _read_pairs(file, *names) -> Iterator[tuple[Any, Any]]:
+  """The rows of two columns."""
+  table = _read_table(file, list(names))
+  return zip(*(table[name].to_pylist() for name in names), strict=True)
 
 
 def _load_frames(path, episode, camera, fps, num_frames) -> np.ndarray:

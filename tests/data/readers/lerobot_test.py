@@ -134,6 +134,23 @@ def test_a_field_may_be_named(read, v3, tmp_path):
     read(lerobot, v3, tmp_path, success_key="won")
 
 
+def test_frames_that_say_nothing_of_success(read, tmp_path):
+  path = make_v3(tmp_path / "set")
+  file = path / "data/chunk-000/file-001.parquet"
+  table = frame_columns([3])
+
+  def run(values):
+    write_table(file, table | {"next.reward": values})
+    return read(lerobot, path, tmp_path, success_key="next.reward")
+
+  stored, _ = run([None, float("nan"), *[0.0] * 4, 1.0])
+  assert stored.success.tolist() == [True, False, True, True]
+  said = "file-001.parquet, episode 3: it has no 'next.reward'"
+  for values in ([None] * 7, [float("nan")] * 7, [[]] * 7):
+    with pytest.raises(ValueError, match=said):
+      run(values)
+
+
 def test_without_a_field_all_are_successes(read, tmp_path):
   path = make_v3(tmp_path / "set", columns=["episode_index"])
   stored, notes = read(lerobot, path, tmp_path)
@@ -215,10 +232,15 @@ def test_version_2(read, tmp_path):
   file.write_text(file.read_text() + "\n{")
   with pytest.raises(ValueError, match="episodes.jsonl, line 5: not JSON"):
     read(lerobot, path, tmp_path)
-  write(success="maybe")
-  said = "episode 0: 'success' is 'maybe', no number"
-  with pytest.raises(ValueError, match=said):
-    read(lerobot, path, tmp_path)
+  for value, said in (
+    ("maybe", "set, episode 0: 'success' is 'maybe', no number"),
+    (None, "set, episode 0: it has no 'success'"),
+    (float("nan"), "set, episode 0: it has no 'success'"),
+    ([], "set, episode 0: it has no 'success'"),
+  ):
+    write(success=value)
+    with pytest.raises(ValueError, match=said):
+      read(lerobot, path, tmp_path)
   write(success=[1])
   stored, _ = read(lerobot, path, tmp_path)
   assert stored.success.all()
