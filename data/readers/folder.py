@@ -120,6 +120,12 @@ def _manifest_rows(path: pathlib.Path) -> list[tuple[int, dict[str, Any]]]:
       raise ValueError(
         f"{where}: unknown column {unknown[0]!r}; known: {known}"
       )
+  for line, row in rows if suffix == ".csv" else ():
+    if None in row or None in row.values():
+      raise ValueError(
+        f"{path}, line {line}: {len(columns)} columns expected; put quotes "
+        "around a text that holds a comma"
+      )
   if not rows:
     raise ValueError(f"{path}: lists no video")
   return rows

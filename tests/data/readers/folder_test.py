@@ -81,6 +81,7 @@ def test_folders_say_what_a_manifest_would(clips):
   "name, lines, message",
   [
     ("m.csv", ["video,success"], "line 1: no 'instruction' among"),
+    ("m.csv", ["video;success", "a, b;1"], "line 1: no 'video' among"),
     ("m.csv", [GOOD[0] + ",color"], "line 1: unknown column 'color'"),
     ("m.csv", GOOD[:1], "lists no video"),
     ("m.csv", [*GOOD, "a.gif,,true"], "line 4: the instruction is empty"),

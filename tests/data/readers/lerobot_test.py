@@ -161,7 +161,7 @@ def test_without_a_field_all_are_successes(read, tmp_path):
 def test_labels_of_the_user(read, tmp_path):
   path = make_v3(tmp_path / "set")
   labels = path / "labels.csv"
-  labels.write_text("episode_index,success\n2,no\n1,yes\n")
+  labels.write_text("episode_index,success\n2,no,missed it\n1,yes\n")
   stored, notes = read(lerobot, path, tmp_path, labels="labels.csv")
   assert stored.seed.tolist() == [1, 2]
   assert stored.success.tolist() == [True, False]
@@ -169,6 +169,7 @@ def test_labels_of_the_user(read, tmp_path):
   for lines, said in (
     ("episode_index,success\n9,yes\n", "line 2: no episode '9'"),
     ("episode_index,success\n1,maybe\n", "line 2: success is 'maybe'"),
+    ("episode_index,success\n1\n", "line 2: success is None"),
     ("episode,success\n1,yes\n", "'episode_index', 'success'.*expected"),
     ("episode_index,success\n", "lists no episode"),
   ):
