@@ -68,14 +68,20 @@ def load_manifest(path: str | pathlib.Path) -> list[Entry]:
   """
   path = pathlib.Path(path).expanduser()
   if path.is_dir():
-    root, rows = path, _folder_rows(path)
-  else:
-    root, rows = path.parent, _manifest_rows(path)
-  return [_entry(root, f"{path}, line {line}", line, row) for line, row in rows]
+    return _folder_entries(path)
+  entries = []
+  for line, row in _manifest_rows(path):
+    where = f"{path}, line {line}"
+    name = _text(row, "video", where).strip()
+    file = path.parent / pathlib.Path(name).expanduser()
+    if not file.is_file():
+      raise ValueError(f"{where}: no such video: {file}")
+    entries.append(_entry(file, name, where, line, row))
+  return entries
 
 
-def _folder_rows(root: pathlib.Path) -> list[tuple[int, dict[str, Any]]]:
-  """What a manifest would say of <instruction>/{success,failure}/<video>."""
+def _folder_entries(root: pathlib.Path) -> list[Entry]:
+  """The clips of <instruction>/{success,failure}/<video>."""
   files = sorted(
     file
     for file in root.glob("*/*/*")
@@ -87,14 +93,14 @@ def _folder_rows(root: pathlib.Path) -> list[tuple[int, dict[str, Any]]]:
       f"<instruction>/failure ({', '.join(_SUFFIXES)}); or give a manifest, "
       "a .csv or .jsonl file"
     )
-  rows = []
+  entries = []
   for number, file in enumerate(files, 1):
     name = file.relative_to(root).as_posix()
     instruction, success, _ = name.split("/")
     instruction = instruction.replace("_", " ")
-    row = {"video": name, "instruction": instruction, "success": success}
-    rows.append((number, row))
-  return rows
+    row = {"instruction": instruction, "success": success}
+    entries.append(_entry(file, name, f"{file}", number, row))
+  return entries
 
 
 def _manifest_rows(path: pathlib.Path) -> list[tuple[int, dict[str, Any]]]:
@@ -131,20 +137,21 @@ def _manifest_rows(path: pathlib.Path) -> list[tuple[int, dict[str, Any]]]:
   return rows
 
 
-def _entry(root: pathlib.Path, where: str, line: int, row) -> Entry:
+def _text(row, name: str, where: str) -> str:
+  value = row.get(name) or ""
+  if not isinstance(value, str):
+    raise ValueError(f"{where}: {name} is not a text")
+  return value
+
+
+def _entry(file: pathlib.Path, name: str, where: str, line: int, row) -> Entry:
   """One row, checked."""
-  texts = {}
-  for name in ("video", "instruction", *_OPTIONAL):
-    value = row.get(name) or ""
-    if not isinstance(value, str):
-      raise ValueError(f"{where}: {name} is not a text")
-    texts[name] = " ".join(value.split()) if name != "video" else value.strip()
+  texts = {
+    key: " ".join(_text(row, key, where).split())
+    for key in ("instruction", *_OPTIONAL)
+  }
   if not texts["instruction"]:
     raise ValueError(f"{where}: the instruction is empty")
-  name = texts.pop("video")
-  file = root / pathlib.Path(name).expanduser()
-  if not file.is_file():
-    raise ValueError(f"{where}: no such video: {file}")
   texts["task"] = texts["task"] or texts["instruction"]
   texts["source"] = texts["source"] or "video"
   success = base.parse_boolean(row["success"], where)

@@ -75,6 +75,16 @@ def test_folders_say_what_a_manifest_would(clips):
   assert {clip.instruction for _, clip in entries} == {"close the drawer"}
   with pytest.raises(ValueError, match="<instruction>/success"):
     folder.load_manifest(clips / "all" / "close_the drawer")
+  # A folder's name is no path that a user has written.
+  for name in (" open", "~"):
+    target.parents[1].rename(target.parents[1].with_name(name))
+    target = clips / "all" / name / "failure" / "b.gif"
+    (file, clip), _ = folder.load_manifest(clips / "all")
+    assert (file, clip.name) == (target, f"{name}/failure/b.gif")
+    assert clip.instruction == name.strip()
+  target.parents[1].rename(clips / "all" / "_")
+  with pytest.raises(ValueError, match="all/_/.*b.gif: the instruction is em"):
+    folder.load_manifest(clips / "all")
 
 
 @pytest.mark.parametrize(
