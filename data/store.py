@@ -202,13 +202,25 @@ def shard_entry(file: pathlib.Path) -> dict[str, Any]:
 
 
 def load_index(folder) -> dict[str, Any] | None:
-  """Returns `spec`, `shards` and `table`; None where there is no index yet."""
+  """Returns `spec`, `shards` and `table`; None where there is no index yet.
+
+  Raises:
+    RecordError: the index is broken.
+  """
   file = pathlib.Path(folder) / INDEX_FILE
-  index = files.read_json(file)
-  if index is None:
+  if not file.exists():
     return None
-  if not isinstance(index, dict) or not {"spec", "shards"} <= index.keys():
-    raise RecordError(file, None, "not an index")
+  try:
+    index = json.loads(file.read_text("utf-8"))
+    if not isinstance(index, dict) or not {"spec", "shards"} <= index.keys():
+      raise ValueError("it has no spec and shards")
+    if not isinstance(index["shards"], list):
+      raise ValueError("its shards are no list")
+  except ValueError as error:
+    # Without their index the shards would be taken as they are.
+    remedy = "delete its folder and run the same command: it is made again"
+    problem = f"not an index ({error})"
+    raise RecordError(file, None, problem, remedy=remedy) from error
   return {"table": None} | index
 
 

@@ -253,9 +253,11 @@ def test_opening_reads_no_shard(tmp_path, make_clip, store, monkeypatch):
   monkeypatch.setattr(stores, "shard_entry", None)
   again = dataset.open_dataset(tmp_path, "robot")
   assert again.instruction.tolist() == opened.instruction.tolist()
-  (tmp_path / "index.json").write_text(json.dumps(["nothing"]))
-  with pytest.raises(records.RecordError, match="index.json: not an index"):
-    dataset.open_dataset(tmp_path, "robot")
+  for text in ("{", '["nothing"]', '{"spec": {}, "shards": "none"}'):
+    (tmp_path / "index.json").write_text(text)
+    said = r"index.json: not an index \(.*\); delete its folder"
+    with pytest.raises(records.RecordError, match=said):
+      dataset.open_dataset(tmp_path, "robot")
 
 
 SPEC = {"what": "numbers", "seed": 3}
