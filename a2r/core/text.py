@@ -23,10 +23,25 @@ PAD, UNKNOWN, CLS, SEP, MASK = SPECIAL
 ARTICLES = ("a", "an", "the")
 _DELETED = re.compile(r"[,.'!?\"()*#:;~]")
 _SPACED = re.compile(r"[-/]")
-_DIRECTION = re.compile(r"\b(left|right)(?=\b|(?:most|wards?)\b)", re.I)
+# Between what is no letter: 'push_left' has one, 'upright' none.
+_DIRECTION = re.compile(
+  r"""(?<![^\W\d_])
+  (?:(?:left|right)(?=(?:most|wards?|hand(?:ed)?|side)?(?![^\W\d_]))
+  |(?:(?:(?:counter|anti)[\s_-]*)?clock[\s_-]*wise|[ac]?cw)(?![^\W\d_]))""",
+  re.I | re.X,
+)
+# Places on a clock's face and turns by an angle with a sign.
+_UNSWAPPED = re.compile(
+  r"\bo\W?\s?clock\b|[-+\u2212]\s?\d+\s?(?:\xb0|deg)", re.I
+)
 _NORMALIZER = normalizers.BertNormalizer(lowercase=True, strip_accents=True)
 _PRE_TOKENIZER = pre_tokenizers.BertPreTokenizer()
-_MIRRORED = {"left": "right", "right": "left"}
+_MIRRORED = {
+  "left": "right", "right": "left",
+  "clockwise": "counterclockwise",
+  "counterclockwise": "clockwise", "anticlockwise": "clockwise",
+  "cw": "ccw", "ccw": "cw", "acw": "cw",
+}  # fmt: skip
 
 
 def pre_text(text: str) -> str:
@@ -40,26 +55,34 @@ def pre_text(text: str) -> str:
 
 
 def has_direction(text: str) -> bool:
-  """Returns whether a text says left or right: a mirrored picture belies it."""
-  return _DIRECTION.search(text) is not None
+  """Returns whether a mirrored picture belies a text.
+
+  It does where the text says left, right or the sense of a turn: clockwise, at
+  3 o'clock, by -90 degrees.
+  """
+  return bool(_DIRECTION.search(text) or _UNSWAPPED.search(text))
 
 
-def mirror(text: str) -> str:
-  """Returns what a text says of the mirrored picture: left and right swapped.
+def mirror(text: str) -> str | None:
+  """Returns what a text says of the mirrored picture; None if none is known.
 
-  Whole words in any case, also with -most, -ward and -wards, whatever they
-  mean ('right behind' becomes 'left behind').
+  Left and right are swapped, also with -most, -ward(s), -hand(ed) and -side,
+  and so are clockwise and counterclockwise, anticlockwise, cw and ccw: whole
+  words in any case, whatever they mean ('right behind' becomes 'left behind').
+  There is no mirrored text of 3 o'clock or -90 degrees.
 
   >>> mirror('Pulling something from left to right')
   'Pulling something from right to left'
   """
 
   def swap(found):
-    word = _MIRRORED[found[0].lower()]
+    word = _MIRRORED[re.sub(r"[\s_-]", "", found[0].lower())]
     if found[0].isupper():
       return word.upper()
-    return word.capitalize() if found[0].istitle() else word
+    return word.capitalize() if found[0][0].isupper() else word
 
+  if _UNSWAPPED.search(text):
+    return None
   return _DIRECTION.sub(swap, text)
 
 

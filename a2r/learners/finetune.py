@@ -31,8 +31,8 @@ from a2r.models.singularity import singularity
 
 LOSSES = ("itc", "itm", "mlm")
 # Which clips are mirrored, half of the time: none; all, whatever the caption
-# says (as published); all, with left and right swapped in the caption; those
-# whose caption has neither.
+# says (as published); those whose caption has a mirrored one, which they then
+# get (`core.text.mirror`); those whose caption says no direction.
 FLIPS = ("none", "always", "swap", "safe")
 # The least and the greatest temperature of the contrast.
 _TEMPERATURES = (0.001, 0.5)
@@ -84,9 +84,9 @@ def make_learner(
   A batch has `frames` `[B, T, H, W, 3]` uint8, `input_ids` and
   `attention_mask` `[B, L]` and `task` `[B]`, the number of each caption: clips
   of one number are positives of each other. With the flip 'safe' it also has
-  `directed` `[B]` bool, whether the caption says left or right; with 'swap'
+  `directed` `[B]` bool, whether the caption says a direction; with 'swap'
   `mirrored_input_ids`, `mirrored_attention_mask` and `mirrored_task`, of the
-  mirrored clip's caption.
+  mirrored clip's caption: a clip whose `mirrored_task` is -1 stays as it is.
 
   Args:
     model: the backbone.
@@ -166,9 +166,11 @@ def augment_batch(
     `task`.
   """
   num_pairs = len(batch["task"])
-  allowed = jnp.full(num_pairs, flip in ("always", "swap"))
+  allowed = jnp.full(num_pairs, flip == "always")
   if flip == "safe":
     allowed = ~batch["directed"].astype(bool)
+  elif flip == "swap":
+    allowed = batch["mirrored_task"] >= 0
 
   def augment(rng, frames, allowed):
     rng_crop, rng_flip = jax.random.split(rng)

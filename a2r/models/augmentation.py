@@ -131,7 +131,7 @@ def flip(
     rng: key; consumed.
     frames: `[B, T, H, W, C]`.
     allowed: `[B]` bool. The published models were trained with all of them
-      mirrored, also clips whose text has a left or a right in it; see
+      mirrored, also clips whose text says a direction; see
       `text.mirror` and `text.has_direction`.
 
   Returns:

@@ -28,7 +28,8 @@ class Clips(NamedTuple):
     train: clips.
     validation: V others.
     captions: of the clips in `train`, then those of their mirrored pictures.
-    mirrored: `[len(captions)]` int, the caption of the mirrored picture.
+    mirrored: `[len(captions)]` int, the caption of the mirrored picture; -1
+      where it has none.
     templates: C of all clips, as texts; empty if the clips have none.
   """
 
@@ -69,9 +70,12 @@ def open_clips(
       "some must be held out, and some be left to train on"
     )
   texts = sorted(set(train.instruction.tolist()))
-  texts += sorted({text.mirror(caption) for caption in texts} - set(texts))
+  swapped = {caption: text.mirror(caption) for caption in texts}
+  # A text may be the mirror of two: anticlockwise, counterclockwise.
+  swapped = {other: caption for caption, other in swapped.items()} | swapped
+  texts += sorted(swapped.keys() - {*texts, None})
   places = {caption: place for place, caption in enumerate(texts)}
-  mirrored = [places[text.mirror(caption)] for caption in texts]
+  mirrored = [places.get(swapped[caption], -1) for caption in texts]
   templates = {layout.plain(t) for t in {*train.template, *validation.template}}
   return Clips(
     train=train,

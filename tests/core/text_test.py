@@ -61,15 +61,28 @@ def test_vocabulary_depends_on_neither_run_nor_order(vocab_size, tmp_path):
     ("Left of it, to the RIGHT", "Right of it, to the LEFT"),
     ("the leftmost of them, leftwards", "the rightmost of them, rightwards"),
     ("on the right-hand side", "on the left-hand side"),
+    ("push_left, righthand", "push_right, lefthand"),
+    ("turn the knob clockwise", "turn the knob counterclockwise"),
+    ("Counterclockwise, CCW", "Clockwise, CW"),
     ("putting a bottle upright", None),
+    ("cutting a cake clockworkwise", None),
     ("bright cleft, outright leftovers", None),
     ("", None),
   ],
 )
-def test_mirror_swaps_left_and_right(said, mirrored):
+def test_mirror_swaps_directions(said, mirrored):
   assert text.has_direction(said) == (mirrored is not None)
   assert text.mirror(said) == (mirrored or said)
   assert text.mirror(text.mirror(said)) == said
+
+
+def test_directions_of_many_spellings():
+  for said in ("anti-clockwise", "Counter-clock wise", "anticlockwise", "ACW"):
+    assert text.has_direction(said)
+    assert text.mirror(said).lower() in ("clockwise", "cw")
+  for said in ("to 3 o'clock, left", "at six o\u2019clock", "by -90 degrees"):
+    assert text.has_direction(said) and text.mirror(said) is None
+  assert not text.has_direction("by 90 degrees")
 
 
 def test_errors_say_what_is_wrong(tmp_path):

@@ -184,8 +184,10 @@ def draw_views(batch, flip):
 def test_who_is_mirrored(flip):
   batch = make_batch(4)
   batch["frames"] = batch["frames"].copy()
+  batch["mirrored_task"][1] = -1
   seen, mirrored = draw_views(batch, flip)
-  share = {"none": [0] * 4, "safe": [0, 0.5] * 2}.get(flip, [0.5] * 4)
+  share = {"none": [0] * 4, "safe": [0, 0.5] * 2, "always": [0.5] * 4}
+  share = share.get(flip, [0.5, 0, 0.5, 0.5])
   np.testing.assert_allclose(mirrored.mean(axis=0), share, atol=0.12)
   for name in ("task", "input_ids", "attention_mask"):
     swapped = flip == "swap"

@@ -1,5 +1,6 @@
 """Stage 1 on videos: settings, captions and batches."""
 
+import dataclasses
 import functools
 
 import jax
@@ -95,6 +96,19 @@ def test_captions_are_templates_or_labels(root):
   assert len(seeds) == 1
   other = _open(_config(root), 1)
   assert tuple(other.train.number) not in seeds
+
+
+def test_directions_of_two_spellings_or_none(tmp_path):
+  says = ("turn it anticlockwise", "turn it counterclockwise", "at 3 o'clock")
+
+  def make(_):
+    for number, clip in enumerate(_clips()):
+      yield dataclasses.replace(clip, instruction=says[number % 3], template="")
+
+  store.write_shards(tmp_path, "human", {}, [1], make)
+  clips = _open(_config(tmp_path, **{"data.captions": "label"}))
+  assert clips.captions == [says[2], *says[:2], "turn it clockwise"]
+  assert clips.mirrored[:3].tolist() == [-1, 3, 3]
 
 
 @pytest.mark.parametrize("flip", ["safe", "swap"])
