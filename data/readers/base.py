@@ -5,11 +5,19 @@ can before it reads a picture, and raises a ValueError of one line that names
 the file and, where there is one, the line or the episode. Letters: T frames.
 """
 
+import collections
 import csv
 import dataclasses
 import json
 import pathlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+  Callable,
+  Hashable,
+  Iterable,
+  Iterator,
+  Mapping,
+  Sequence,
+)
 from typing import Any
 
 import numpy as np
@@ -18,8 +26,13 @@ from a2r.core import images as core_images
 from data import images
 from data.records import Record
 
-_BOOLEANS = dict.fromkeys(("true", "yes", "1", "success"), True)
-_BOOLEANS |= dict.fromkeys(("false", "no", "0", "failure"), False)
+_TRUE = "true yes 1 1.0 success successful succeeded pass passed"
+_FALSE = "false no 0 0.0 failure fail failed unsuccessful"
+_BOOLEANS = dict.fromkeys(_TRUE.split(), True)
+_BOOLEANS |= dict.fromkeys(_FALSE.split(), False)
+_NO_VALUE = ("", "nan", "none", "null")
+# Of the episodes of a data set, the share that may be left out.
+_MAX_BAD_SHARE = 0.5
 # Names of fields that tell success, the surest first.
 _SUCCESS = (
   "success", "is_success", "next.success", "episode_success", "next.reward",
@@ -140,6 +153,177 @@ def choose_success(
     f"{options.success_threshold:g} "
     "(--config.data.robot.success_key, .success_threshold)"
   )
+
+
+def success_fields(
+  options: Options, names: Sequence[str], where: str
+) -> list[str]:
+  """Returns the fields that may tell success, the one to take first.
+
+  That is the one asked for, or the surest by its name, which may have a path
+  before it, such as 'episode_metadata/success'. See `label_episodes`.
+
+  Raises:
+    ValueError: there is no field of the name asked for; lists what there is.
+  """
+  key = options.success_key
+  if key and key not in names:
+    raise ValueError(
+      f"{where}: no field {key!r} (data.robot.success_key); it has "
+      f"{sorted(set(names))}"
+    )
+  likely = [n for s in _SUCCESS for n in names if n.rpartition("/")[2] == s]
+  return list(dict.fromkeys([key, *likely] if key else likely))
+
+
+def label_episodes(
+  fields: Mapping[str, Mapping[Hashable, Any]],
+  episodes: Sequence[Hashable],
+  options: Options,
+  where: str,
+) -> tuple[dict[Hashable, bool], list[str]]:
+  """Returns which episodes are successes, and notes with ranges and counts.
+
+  An episode is a success where the largest value of the field reaches the
+  threshold. What is null or not finite is no value, and an episode of no other
+  has no label: it is missing in the result.
+
+  Args:
+    fields: value by episode of every field of `success_fields`, in its order:
+      the first of them that has any value decides. A value is a number, a
+      boolean, a word for one ("failure"), null, or any nesting of these; one
+      of an enumeration comes as its name. Without a field all are successes.
+    episodes: numbers or names of the episodes.
+    options: success_key and success_threshold.
+    where: beginning of errors.
+
+  Raises:
+    ValueError: a value that is none of these; no value of the field that was
+      asked for, or of any field.
+  """
+  if not fields:
+    return dict.fromkeys(episodes, True), [
+      "NO SUCCESS FIELD: nothing in the data set tells success from failure, "
+      "so every episode counts as a success. Name a field with "
+      "--config.data.robot.success_key=..."
+    ]
+  ranges = {key: {} for key in fields}  # Smallest, largest value by episode.
+  for key, values in fields.items():
+    for episode in episodes:
+      spot = f"{where}, episode {episode}"
+      numbers = _numbers(values.get(episode), f"{spot}: {key!r}")
+      if len(numbers):
+        ranges[key][episode] = float(numbers.min()), float(numbers.max())
+  empty = [key for key in fields if not ranges[key]]
+  if options.success_key in empty or len(empty) == len(fields):
+    raise ValueError(
+      f"{where}: {empty[0]!r} has no value in any of the {len(episodes)} "
+      "episodes (data.robot.success_key)"
+    )
+  key, *others = (key for key in fields if key not in empty)
+  threshold = options.success_threshold
+  success = _reach(ranges[key], threshold)
+  told = _tell(ranges[key], threshold)
+  notes = [
+    f"an episode is a success where its {key!r} reaches {threshold:g}; it "
+    f"{told} (--config.data.robot.success_key, .success_threshold)"
+  ]
+  largest = max(high for _, high in ranges[key].values())
+  num_largest = sum(_reach(ranges[key], largest).values())
+  if num_largest not in (sum(success.values()), len(success)):
+    notes.append(
+      f"{key!r} {told}; its largest value, {largest:g}, is reached in "
+      f"{num_largest}: --config.data.robot.success_threshold={largest:g} takes "
+      "those"
+    )
+  for other in others:
+    values = _reach(ranges[other], 1.0)
+    common = success.keys() & values.keys()
+    different = sum(success[episode] != values[episode] for episode in common)
+    if different:
+      notes.append(
+        f"{key!r} {told}; {other!r} {_tell(ranges[other], 1.0)}: they disagree "
+        f"on {different} of {len(common)} episodes; "
+        f"--config.data.robot.success_key={other} takes the second"
+      )
+  notes += [f"{key!r} has no value in any episode" for key in empty]
+  return success, notes
+
+
+def _reach(ranges, threshold: float) -> dict[Hashable, bool]:
+  return {key: high >= threshold for key, (_, high) in ranges.items()}
+
+
+def _tell(ranges, threshold: float) -> str:
+  """How many episodes reach the threshold, and the range of the values."""
+  count, total = sum(_reach(ranges, threshold).values()), len(ranges)
+  low = min(low for low, _ in ranges.values())
+  high = max(high for _, high in ranges.values())
+  if low == high == count == 0:
+    return f"is False in all {total}"
+  of = f"all {total}" if count == total else f"{count} of {total}"
+  return f"reaches {threshold:g} in {of} (from {low:g} to {high:g})"
+
+
+def _numbers(value, where: str) -> np.ndarray:
+  """`[N]` float64: what is a finite number in a value of any nesting."""
+  try:
+    numbers = np.array(value, np.float64).ravel()
+  except (TypeError, ValueError):  # Words, or lists of several lengths.
+    numbers = np.array([_number(leaf, where) for leaf in _leaves(value)])
+  return numbers[np.isfinite(numbers)]
+
+
+def _leaves(value) -> Iterator[Any]:
+  if isinstance(value, np.ndarray):
+    value = value.tolist()
+  if isinstance(value, list | tuple):
+    for item in value:
+      yield from _leaves(item)
+  else:
+    yield value
+
+
+def _number(value, where: str) -> float:
+  word = value.decode(errors="replace") if isinstance(value, bytes) else value
+  word = str(word).strip().lower()
+  if word in _NO_VALUE:
+    return np.nan
+  try:
+    return float(_BOOLEANS.get(word, value))
+  except (TypeError, ValueError) as error:
+    raise ValueError(
+      f"{where} is {value!r}, no number and neither true nor false"
+    ) from error
+
+
+def leave_out(
+  reasons: Mapping[Hashable, str], num_episodes: int, where: str
+) -> list[str]:
+  """Returns notes on the episodes that are left out, with counts.
+
+  Args:
+    reasons: why, by number or name of the episode.
+    num_episodes: how many there are with those.
+    where: beginning of the error.
+
+  Raises:
+    ValueError: they are more than half of all.
+  """
+  if len(reasons) > _MAX_BAD_SHARE * num_episodes:
+    episode, reason = next(iter(reasons.items()))
+    raise ValueError(
+      f"{where}, episode {episode}: {reason}; {len(reasons)} of "
+      f"{num_episodes} episodes cannot be used, at most half may be left out"
+    )
+  episodes = collections.defaultdict(list)
+  for episode, reason in reasons.items():
+    episodes[reason].append(str(episode))
+  return [
+    f"{len(names)} of {num_episodes} episodes are left out: {reason} (episode "
+    f"{', '.join(names[:5])}{', ...' * (len(names) > 5)})"
+    for reason, names in episodes.items()
+  ]
 
 
 def load_pictures(

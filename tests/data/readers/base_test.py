@@ -1,0 +1,69 @@
+"""Labels of episodes from what data sets say, and what is left out."""
+
+import numpy as np
+import pytest
+
+from data.readers import base
+
+EPISODES = range(4)
+
+
+def _label(fields, **options):
+  options = base.Options(num_frames=3, **options)
+  fields = {key: dict(enumerate(values)) for key, values in fields.items()}
+  return base.label_episodes(fields, EPISODES, options, "set")
+
+
+@pytest.mark.parametrize(
+  "values, expected",
+  [
+    ([[np.nan, 1], [np.nan, 0], [0, np.nan], [1, np.nan]], [1, 0, 0, 1]),
+    ([[None, True], [None, False], [[], [True]], False], [1, 0, 1, 0]),
+    (["failure", "Success", b"failed", ["no", "yes"]], [0, 1, 0, 1]),
+    ([np.nan, 1, [None], np.inf], [None, 1, None, None]),
+    ([None, "", "nan", np.array([[0], [1]])], [None, None, None, 1]),
+  ],
+)
+def test_values_become_labels(values, expected):
+  labels, _ = _label({"success": values})
+  assert [labels.get(episode) for episode in EPISODES] == expected
+
+
+def test_fields_that_disagree_are_told():
+  flat, reward = [False] * 4, [[0, 1], 0, 1, 0]
+  _, notes = _label({"next.success": flat, "next.reward": reward})
+  assert len(notes) == 2
+  said = "'next.success' is False in all 4; 'next.reward' reaches 1 in 2 of 4"
+  assert said in notes[1] and "success_key=next.reward" in notes[1]
+  assert len(_label({"next.success": reward, "reward": reward})[1]) == 1
+
+
+@pytest.mark.parametrize("values", ([4, 1, 2, 4], [0, -1, -1, 0]))
+def test_a_scaled_field_is_told(values):
+  _, notes = _label({"reward": values})
+  low, high = min(values), max(values)
+  assert f"(from {low} to {high})" in notes[0]
+  assert (
+    f"is reached in 2: --config.data.robot.success_threshold={high}"
+    in (notes[1])
+  )
+  assert len(_label({"reward": values}, success_threshold=high)[1]) == 1
+
+
+def test_fields_without_a_value():
+  labels, notes = _label({"success": [np.nan] * 4, "reward": [0, 1, 0, 1]})
+  assert list(labels.values()) == [False, True, False, True]
+  assert notes[-1] == "'success' has no value in any episode"
+  for fields in ({"success": [None] * 4}, {"success": [None], "reward": [1]}):
+    with pytest.raises(ValueError, match="set: 'success' has no value in any"):
+      _label(fields, success_key="success")
+  with pytest.raises(ValueError, match="episode 2: 'success' is 'partly', no"):
+    _label({"success": [1, 0, "partly", 1]})
+
+
+def test_what_is_left_out_is_counted():
+  reasons = {1: "it is empty", 3: "it is empty"}
+  (note,) = base.leave_out(reasons, 4, "set")
+  assert note == "2 of 4 episodes are left out: it is empty (episode 1, 3)"
+  with pytest.raises(ValueError, match="set, episode 1: it is empty; 2 of 3"):
+    base.leave_out(reasons, 3, "set")
