@@ -1,17 +1,27 @@
 """Video files to frames, by PyAV: mp4, webm, mkv, gif and what FFmpeg reads.
 
+Of a file with several video streams the longest is read; cover pictures are
+none. Times are seconds from the first frame of it, wherever its time stamps
+begin, and it ends when its last frame has been shown. What may look otherwise
+than the user sees it is logged, once for each file: a choice of streams, a
+start that cannot be decoded, HDR, transparent pixels.
+
 Letters: T frames, H W picture size. Nothing here imports TensorFlow.
 """
 
+import functools
 import os
 from collections.abc import Iterator, Sequence
 
 import av
 import numpy as np
+from absl import logging
+from av.video.reformatter import ColorTrc
 
 from a2r.core import images
 
-_MIN_SHARE_OF_DURATION = 0.9  # Below it a file counts as cut short.
+_MIN_SHARE_OF_LENGTH = 0.9  # Below it a file counts as cut short.
+_HDR = {ColorTrc.SMPTE2084: "PQ", ColorTrc.ARIB_STD_B67: "HLG"}
 _MAX_KEPT = 1 << 28  # Bytes of decoded frames; a longer video is read twice.
 
 
@@ -33,8 +43,8 @@ def load_video(
 
   Args:
     path: the file.
-    num_frames: T, evenly spaced, the first and the last among them; None
-      returns all frames.
+    num_frames: T, evenly spaced in time, the first and the last among them; a
+      shorter video repeats its last frame. None returns all frames.
     num_threads: threads that decode; 0 leaves it to FFmpeg, and 1 is best
       where several files are read at once.
 
@@ -45,29 +55,23 @@ def load_video(
     VideoError: the file is missing, empty, not a video, damaged or cut short.
   """
   path = os.fspath(path)
-  kept, num_available, size = {}, 0, 0
-  for index, frame in enumerate(_decode(path, num_threads)):
-    num_available += 1
+  kept, times, size = {}, [], 0
+  for index, (time, frame) in enumerate(_decode(path, num_threads)):
+    times.append(time)
     size += frame.width * frame.height * 3 // 2
     if num_frames is None or size <= _MAX_KEPT:
       kept[index] = frame
-  indices = range(num_available)
+  indices = range(len(times))
   if num_frames is not None:
-    indices = images.frame_indices(num_available, num_frames).tolist()
-  if len(kept) < num_available:
+    indices = _spread(times, num_frames)
+  if len(kept) < len(times):
     kept.clear()  # Before as many are held again.
     kept = {
       index: frame
-      for index, frame in enumerate(_decode(path, num_threads))
+      for index, (_, frame) in enumerate(_decode(path, num_threads))
       if index in indices
     }
-  pictures = {index: _to_rgb(kept[index]) for index in sorted(set(indices))}
-  sizes = sorted({picture.shape for picture in pictures.values()})
-  if len(sizes) > 1:
-    raise VideoError(
-      f"{path}: the picture size changes from {sizes[0][:2]} to {sizes[1][:2]}"
-    )
-  return np.stack([pictures[index] for index in indices])
+  return _stack(path, [kept[index] for index in indices])
 
 
 def load_times(
@@ -80,7 +84,7 @@ def load_times(
 
   Args:
     path: the file.
-    times: T seconds, in order.
+    times: T seconds from the first frame of the video, in order.
     tolerance: seconds by which a frame's time may differ.
 
   Returns:
@@ -91,27 +95,45 @@ def load_times(
   """
   path = os.fspath(path)
   nearest = [(np.inf, None)] * len(times)  # Distance in seconds, frame.
-  for frame in _decode(path, start=times[0]):
-    if frame.time is None:
+  for shown, frame in _decode(path, start=times[0]):
+    if shown is None:
       continue
     for place, time in enumerate(times):
-      distance = abs(frame.time - time)
+      distance = abs(shown - time)
       if distance < nearest[place][0]:
         nearest[place] = distance, frame
-    if frame.time > times[-1] + tolerance:
+    if shown > times[-1] + tolerance:
       break
   for time, (distance, _) in zip(times, nearest, strict=True):
     if distance > tolerance:
       raise VideoError(f"{path}: no frame at {time:.3f} s")
-  return np.stack([_to_rgb(frame) for _, frame in nearest])
+  return _stack(path, [frame for _, frame in nearest])
+
+
+def _spread(times: Sequence[float | None], num_frames: int) -> list[int]:
+  """Returns the indices of T frames nearest to evenly spaced times.
+
+  By number where that is the same to half a frame, as at a constant rate, and
+  where the frames have no times or are not more than T.
+  """
+  by_number = images.frame_indices(len(times), num_frames).tolist()
+  if len(times) <= num_frames or None in times:
+    return by_number
+  even, step = np.linspace(times[0], times[-1], len(times), retstep=True)
+  if (np.diff(times) <= 0).any() or np.ptp(times - even) <= step:
+    return by_number
+  wanted = np.linspace(times[0], times[-1], num_frames)
+  distance = np.abs(np.subtract.outer(wanted, times))
+  return distance.argmin(1).tolist()
 
 
 def _decode(
   path: str, num_threads: int = 0, start: float | None = None
-) -> Iterator[av.VideoFrame]:
-  """Yields the frames of the first video stream, or raises VideoError.
+) -> Iterator[tuple[float | None, av.VideoFrame]]:
+  """Yields the frames of a video and when they are shown, or raises VideoError.
 
-  All of them, or those from the key frame before the second `start` on.
+  All of them, or those from the key frame before the second `start` on. The
+  times are seconds from the video's start, None where the file has none.
   """
   if not os.path.isfile(path):
     raise VideoError(f"{path}: no such file")
@@ -120,45 +142,117 @@ def _decode(
   num_decoded, end = 0, 0.0
   try:
     with av.open(path) as container:
-      if not container.streams.video:
-        raise VideoError(f"{path}: holds no video stream")
-      stream = container.streams.video[0]
+      stream = _find_stream(path, container)
       stream.thread_type = "AUTO"
       stream.codec_context.thread_count = num_threads
-      duration = _duration(container, stream)
-      begin = (stream.start_time or 0) * float(stream.time_base or 0)
-      if start is not None:
-        container.seek(int(start / stream.time_base), stream=stream)
+      length = _length(container, stream)
+      begin = _begin(stream)
+      # A seek in MPEG-TS, which has no index, ends between key frames.
+      if start is not None and container.format.name != "mpegts":
+        offset = int((begin + start) / stream.time_base)
+        container.seek(offset, stream=stream)
       for frame in container.decode(stream):
         if frame.is_corrupt:
           raise VideoError(f"{path}: frame {num_decoded} is damaged")
         num_decoded += 1
-        end = max(end, (frame.time or 0.0) - begin)
-        yield frame
-      end += 1.0 / float(stream.guessed_rate or 25)
+        time = None if frame.time is None else frame.time - begin
+        lasts = float(frame.duration * (frame.time_base or 0))
+        lasts = lasts or 1.0 / float(stream.guessed_rate or 25)
+        end = max(end, (time or 0.0) + lasts)
+        if num_decoded == 1 and start is None and (time or 0.0) > 1.5 * lasts:
+          _warn(
+            f"{path}: its first {time:.2f} s cannot be decoded and are left "
+            "out: it begins without a key frame"
+          )
+        yield time, frame
   except (av.error.FFmpegError, EOFError) as error:
     reason = getattr(error, "strerror", error)
     raise VideoError(f"{path}: not a readable video: {reason}") from error
   if not num_decoded:
     raise VideoError(f"{path}: the video stream holds no readable frame")
-  if end < _MIN_SHARE_OF_DURATION * duration:
+  if end < _MIN_SHARE_OF_LENGTH * length:
     raise VideoError(
       f"{path}: cut short, {num_decoded} frames end at {end:.2f} s of "
-      f"{duration:.2f} s"
+      f"{length:.2f} s"
     )
 
 
-def _duration(container, stream) -> float:
-  """Length of the stream in seconds; 0 where the file does not say."""
-  if stream.duration and stream.time_base:
+def _find_stream(path, container) -> av.VideoStream:
+  """Returns the longest video stream that is no cover picture."""
+  films = [
+    stream
+    for stream in container.streams.video
+    if not stream.disposition & av.stream.Disposition.attached_pic
+  ]
+  if not films:
+    raise VideoError(f"{path}: holds no video stream")
+  # Of those that do not state their length, the one with more frames.
+  longest = max(films, key=lambda s: (_length(container, s), s.frames))
+  if len(films) > 1:
+    lengths = ", ".join(f"{_length(container, s):.2f} s" for s in films)
+    _warn(
+      f"{path}: of its {len(films)} video streams ({lengths}) the longest is "
+      f"read, number {films.index(longest) + 1}"
+    )
+  if longest.metadata.get("alpha_mode") == "1":
+    _warn(f"{path}: its alpha channel is not read: every pixel counts as solid")
+  return longest
+
+
+def _begin(stream) -> float:
+  """Seconds on the file's clock at which a stream begins."""
+  return (stream.start_time or 0) * float(stream.time_base or 0)
+
+
+def _length(container, stream) -> float:
+  """Seconds that a stream lasts; 0 where the file does not say."""
+  stated = 0.0
+  # Matroska's, whose `duration` may be that of another stream.
+  tag = stream.metadata.get("DURATION", "")
+  if tag.count(":") == 2:
+    hours, minutes, seconds = tag.split(":")
+    stated = 3600 * int(hours) + 60 * int(minutes) + float(seconds)
+  elif stream.duration and stream.time_base:
     return float(stream.duration * stream.time_base)
-  stated = stream.metadata.get("DURATION", "")
-  if stated.count(":") == 2:
-    hours, minutes, seconds = stated.split(":")
-    return 3600 * int(hours) + 60 * int(minutes) + float(seconds)
-  if len(container.streams) == 1 and container.duration:
-    return container.duration / av.time_base
-  return 0.0
+  elif len(container.streams) == 1 and container.duration:
+    stated = container.duration / av.time_base
+  begin = _begin(stream)
+  if "matroska" in container.format.name and stated > begin:
+    stated -= begin  # FFmpeg writes there when the stream ends.
+  return stated
+
+
+def _stack(path, frames: Sequence[av.VideoFrame]) -> np.ndarray:
+  """Returns frames as uint8 `[T, H, W, 3]`, RGB."""
+  for transfer in sorted({frame.color_trc for frame in frames} & _HDR.keys()):
+    _warn(
+      f"{path}: HDR ({_HDR[transfer]}): its levels are taken as they are, so "
+      "it looks duller than on a screen; convert it to SDR (BT.709)"
+    )
+  if any(_is_transparent(frame) for frame in frames):
+    _warn(
+      f"{path}: transparent pixels are taken as solid, in the color that is "
+      "stored beneath; render it without an alpha channel"
+    )
+  pictures = [_to_rgb(frame) for frame in frames]
+  sizes = sorted({picture.shape for picture in pictures})
+  if len(sizes) > 1:
+    raise VideoError(
+      f"{path}: the picture size changes from {sizes[0][:2]} to {sizes[1][:2]}"
+    )
+  return np.stack(pictures)
+
+
+def _is_transparent(frame: av.VideoFrame) -> bool:
+  if not any(component.is_alpha for component in frame.format.components):
+    return False
+  return bool(frame.to_ndarray(format="rgba")[..., 3].min() < 255)
+
+
+@functools.lru_cache(maxsize=1024)
+def _warn(note: str):
+  """Logs a note on a file, once."""
+  logging.warning("%s", note)
 
 
 def _to_rgb(frame: av.VideoFrame) -> np.ndarray:

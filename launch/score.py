@@ -5,8 +5,8 @@
 
 Beside it stand the rewards of all instructions that the run knows, and, for an
 instruction it was trained on with failures, how likely each failure mode is.
-Any video file will do; the model takes a few of its frames, evenly spaced,
-first and last included.
+Any video file will do; the model takes a few of its frames, evenly spaced in
+time, first and last included.
 """
 
 import pathlib
@@ -43,6 +43,7 @@ def main():
   if not text.pre_text(instruction):
     raise ValueError(f"the instruction is empty: {instruction!r}")
   model = scoring.load(run, _CHECKPOINT.value)
+  logging.set_verbosity(logging.WARNING)  # What is odd about the video.
   clip = video.load_video(path, num_frames=model.num_frames)
   print(scoring.describe(model, clip, instruction))
   if _FIGURE.value:

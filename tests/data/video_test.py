@@ -1,14 +1,18 @@
-"""Video files: every container, rotation, and files that are not whole."""
+"""Video files: containers, clocks, streams, and files that are not whole."""
 
+import fractions
 import types
 
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
+from a2r.core import images
 from data import video
 
 _CORNERS = [[(250, 20, 20), (20, 250, 20)], [(20, 20, 250), (250, 250, 250)]]
+_MS = fractions.Fraction(1, 1000)
 _FORMATS = {
   "mp4": ("libx264", "yuv420p"),
   "mkv": ("libx264", "yuv420p"),
@@ -24,6 +28,46 @@ def _pictures(num_frames):
   for index, picture in enumerate(pictures):
     picture[14:18, : 4 * index] = 0
   return pictures
+
+
+def _film(path, times, *, last=0, skip=0, codec=None, **attributes):
+  """Frames at `times` in ms whose gray is 10 + 8 x number.
+
+  The last lasts `last` ms; without the first `skip` packets. `attributes` are
+  the encoder's.
+  """
+  with av.open(str(path), "w") as container:
+    stream = container.add_stream(codec or _FORMATS[path.suffix[1:]][0], 25)
+    stream.width, stream.height, stream.pix_fmt = 48, 32, "yuv420p"
+    stream.time_base = stream.codec_context.time_base = _MS
+    for name, value in attributes.items():
+      setattr(stream.codec_context, name, value)
+    packets = []
+    for number, time in enumerate(times):
+      packets += stream.encode(_frame(number, time, stream.pix_fmt))
+    for packet in (packets + stream.encode())[skip:]:
+      if last and packet.pts is not None:
+        step = last if packet.pts >= times[-1] else times[1] - times[0]
+        packet.duration = step
+      container.mux(packet)
+  return path
+
+
+def _frame(number, time, pixels):
+  gray = np.full((32, 48, 4), 10 + 8 * number, np.uint8)
+  gray[..., 3] = 0
+  frame = av.VideoFrame.from_ndarray(gray, format="rgba")
+  frame = frame.reformat(format=pixels)
+  frame.pts, frame.time_base = time, _MS
+  return frame
+
+
+def _numbers(frames):
+  return ((frames.mean((1, 2, 3)) - 10) / 8).round().astype(int).tolist()
+
+
+def _warnings(caplog):
+  return [record.getMessage() for record in caplog.records]
 
 
 def _write(path, pictures, display=None):
@@ -120,10 +164,146 @@ def test_damaged_files(tmp_path, suffix, damage):
 
 
 def test_frames_without_a_time_are_skipped(monkeypatch):
-  frames = [types.SimpleNamespace(time=t) for t in (None, 0.0, None, 0.5)]
+  frames = [(t, types.SimpleNamespace(time=t)) for t in (None, 0.0, None, 0.5)]
   monkeypatch.setattr(video, "_decode", lambda path, start: frames)
-  monkeypatch.setattr(video, "_to_rgb", lambda frame: frame.time)
+  monkeypatch.setattr(video, "_stack", lambda _, chosen: chosen)
   found = video.load_times("x", [0.0, 0.5], tolerance=0.05)
-  assert found.tolist() == [0.0, 0.5]
+  assert [frame.time for frame in found] == [0.0, 0.5]
   with pytest.raises(video.VideoError, match="no frame at 0.300 s"):
     video.load_times("x", [0.3], tolerance=0.05)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "webm"])
+def test_last_frame_may_be_held(tmp_path, suffix):
+  path = _film(tmp_path / f"a.{suffix}", range(0, 1000, 100), last=3000)
+  assert _numbers(video.load_video(path)) == list(range(10))
+  whole = path.read_bytes()
+  path.write_bytes(whole[: len(whole) // 2])
+  with pytest.raises(video.VideoError, match="cut short|readable"):
+    video.load_video(path)
+
+
+def test_gif_may_pause_before_it_loops(tmp_path):
+  grays = [np.full((32, 48), 10 + 8 * i, np.uint8) for i in range(5)]
+  first, *others = map(Image.fromarray, grays)
+  for number, duration in enumerate(([100] * 4 + [3000], [3000] + [100] * 4)):
+    path = tmp_path / f"{number}.gif"
+    first.save(path, save_all=True, append_images=others, duration=duration)
+    assert _numbers(video.load_video(path)) == list(range(5))
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "webm", "mp4", "mov", "ts"])
+def test_clock_may_begin_anywhere(tmp_path, suffix):
+  path = tmp_path / f"a.{suffix}"
+  codec = "libvpx-vp9" if suffix == "webm" else "libx264"
+  _film(path, range(100_000, 101_000, 40), codec=codec)
+  assert _numbers(video.load_video(path)) == list(range(25))
+  found = video.load_times(path, [0.0, 0.4, 0.96], tolerance=0.02)
+  assert _numbers(found) == [0, 10, 24]
+
+
+def test_late_clock_hides_no_cut(tmp_path):
+  path = tmp_path / "a.mkv"
+  _film(path, range(100_000, 101_000, 40), codec="mjpeg", pix_fmt="yuvj420p")
+  data = path.read_bytes()
+  path.write_bytes(data[: len(data) * 2 // 3])
+  with pytest.raises(video.VideoError, match="cut short, .* of 1.00 s"):
+    video.load_video(path)
+
+
+def test_frames_are_chosen_evenly_in_time(tmp_path):
+  fast, slow = range(0, 1000, 50), range(1000, 5000, 500)
+  path = _film(tmp_path / "a.mp4", [*fast, *slow])
+  chosen = _numbers(video.load_video(path, num_frames=10))  # Every 0.5 s.
+  assert chosen == [0, 10, *range(20, 28)]
+  # A camera that lost frames in the middle.
+  path = _film(tmp_path / "b.mkv", [*range(0, 400, 40), *range(2000, 2400, 40)])
+  assert _numbers(video.load_video(path, num_frames=4)) == [0, 9, 10, 19]
+
+
+@pytest.mark.parametrize(
+  "times",
+  [
+    [round(1000 * i / 30) for i in range(30)],  # Rounded to milliseconds.
+    [40 * i + (0, 9, 3)[i % 3] for i in range(30)],  # A phone's.
+    [None] * 30,
+  ],
+)
+def test_steady_rates_are_chosen_by_number(times):
+  for num_frames in (1, 4, 7, 30, 40):
+    expected = images.frame_indices(30, num_frames).tolist()
+    assert video._spread(times, num_frames) == expected
+
+
+def _streams(path, counts, attached=None):
+  """Streams of as many frames, of which one is an attached picture."""
+  with av.open(str(path), "w") as container:
+    streams = []
+    for place in range(len(counts)):
+      codec = "mjpeg" if place == attached else "libx264"
+      stream = container.add_stream(codec, rate=10)
+      stream.width, stream.height = 48, 32
+      stream.pix_fmt = "yuvj420p" if place == attached else "yuv420p"
+      stream.time_base = stream.codec_context.time_base = _MS
+      if place == attached:
+        stream.disposition = av.stream.Disposition.attached_pic
+      streams.append(stream)
+    for place, (stream, count) in enumerate(zip(streams, counts, strict=True)):
+      for number in range(count):
+        frame = _frame(10 * place + number, 100 * number, stream.pix_fmt)
+        container.mux(stream.encode(frame))
+      container.mux(stream.encode())
+  return path
+
+
+def test_cover_picture_is_no_film(tmp_path, caplog):
+  path = _streams(tmp_path / "a.mp4", [1, 8], attached=0)
+  assert _numbers(video.load_video(path)) == list(range(10, 18))
+  found = video.load_times(path, [0.0, 0.2], tolerance=0.05)
+  assert _numbers(found) == [10, 12]
+  assert not _warnings(caplog)
+  path = _streams(tmp_path / "b.mp4", [1], attached=0)
+  with pytest.raises(video.VideoError, match="holds no video stream"):
+    video.load_video(path)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
+def test_longest_stream_is_the_film(tmp_path, caplog, suffix):
+  path = _streams(tmp_path / f"a.{suffix}", [3, 8, 8])
+  assert _numbers(video.load_video(path)) == list(range(10, 18))
+  found = video.load_times(path, [0.0, 0.2], tolerance=0.05)
+  assert _numbers(found) == [10, 12]
+  (warning,) = _warnings(caplog)
+  assert "3 video streams (0.30 s, 0.80 s, 0.80 s)" in warning
+  assert "number 2" in warning
+
+
+@pytest.mark.parametrize("transfer, name", [(16, "PQ"), (18, "HLG")])
+def test_hdr_is_told_once(tmp_path, caplog, transfer, name):
+  path = _film(tmp_path / "a.mkv", range(0, 400, 40), color_trc=transfer)
+  for _ in range(2):
+    video.load_video(path, num_frames=2)
+  (warning,) = _warnings(caplog)
+  assert warning.startswith(f"{path}: HDR ({name})")
+
+
+@pytest.mark.parametrize(
+  "name, codec, pixels",
+  [("a.mov", "qtrle", "argb"), ("a.webm", "libvpx-vp9", "yuva420p")],
+)
+def test_transparent_pixels_are_told(tmp_path, caplog, name, codec, pixels):
+  path = tmp_path / name
+  _film(path, range(0, 400, 40), codec=codec, pix_fmt=pixels)
+  video.load_video(path)
+  (warning,) = _warnings(caplog)
+  assert f"{path}: " in warning and "solid" in warning
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_start_without_a_key_frame_is_told(tmp_path, caplog, suffix):
+  path = tmp_path / f"a.{suffix}"
+  options = {"sc_threshold": "0"}  # Key frames by number alone.
+  _film(path, range(0, 1000, 40), skip=1, gop_size=10, options=options)
+  assert _numbers(video.load_video(path)) == list(range(10, 25))
+  (warning,) = _warnings(caplog)
+  assert "its first 0.36 s cannot be decoded" in warning
