@@ -9,8 +9,12 @@ the manifest, or absolute. Without a manifest, folders tell as much:
 
     clips/closing drawer/success/0001.mp4
     clips/closing drawer/failure/0002.webm
+
+In any case and in the plural too. Hidden files and the folders __MACOSX, which
+macOS leaves beside videos, are no clips.
 """
 
+import collections
 import dataclasses
 import pathlib
 from typing import Any
@@ -21,7 +25,8 @@ from data.records import Record
 
 _REQUIRED = ("video", "instruction", "success")
 _OPTIONAL = ("task", "template", "environment", "source")
-_OUTCOMES = ("success", "failure")
+_OUTCOMES = {"success": True, "successes": True}
+_OUTCOMES |= {"failure": False, "failures": False}
 _MANIFESTS = (".csv", ".jsonl")
 _SUFFIXES = (".mp4", ".webm", ".mkv", ".mov", ".avi", ".m4v", ".gif")
 # A video file and all that is known of its clip but the pictures.
@@ -52,7 +57,9 @@ def open_clips(path: str | pathlib.Path, options: base.Options) -> base.Clips:
       for file, record in entries
     ],
   }
-  return base.Clips(len(entries), read, spec)
+  left_out = _left_out(pathlib.Path(path).expanduser())
+  notes = [f"{path}: {left_out}"] if left_out else []
+  return base.Clips(len(entries), read, spec, notes)
 
 
 def load_manifest(path: str | pathlib.Path) -> list[Entry]:
@@ -82,25 +89,55 @@ def load_manifest(path: str | pathlib.Path) -> list[Entry]:
 
 def _folder_entries(root: pathlib.Path) -> list[Entry]:
   """The clips of <instruction>/{success,failure}/<video>."""
-  files = sorted(
-    file
-    for file in root.glob("*/*/*")
-    if file.parent.name in _OUTCOMES and file.suffix.lower() in _SUFFIXES
-  )
+  files = [file for file in _list_files(root) if not _why_not(root, file)]
   if not files:
     raise ValueError(
       f"{root}: a folder without videos under <instruction>/success or "
       f"<instruction>/failure ({', '.join(_SUFFIXES)}); or give a manifest, "
-      "a .csv or .jsonl file"
+      f"a .csv or .jsonl file ({_left_out(root) or 'it is empty'})"
     )
   entries = []
   for number, file in enumerate(files, 1):
     name = file.relative_to(root).as_posix()
-    instruction, success, _ = name.split("/")
+    instruction, outcome, _ = name.split("/")
     instruction = instruction.replace("_", " ")
+    success = _OUTCOMES[outcome.strip().lower()]
     row = {"instruction": instruction, "success": success}
     entries.append(_entry(file, name, f"{file}", number, row))
   return entries
+
+
+def _list_files(root: pathlib.Path) -> list[pathlib.Path]:
+  """All files of a folder, in order; links to folders are followed to clips."""
+  paths = {*root.glob("*/*/*"), *root.rglob("*")}
+  return sorted(path for path in paths if not path.is_dir())
+
+
+def _why_not(root: pathlib.Path, file: pathlib.Path) -> str:
+  """Why a file of a folder is no clip, '' if it is one."""
+  folders = file.relative_to(root).parts
+  if any(part.startswith(".") or part == "__MACOSX" for part in folders):
+    return "hidden or of __MACOSX"
+  if file.suffix.lower() not in _SUFFIXES:
+    return f"none of {', '.join(_SUFFIXES)}"
+  if len(folders) != 3 or folders[1].strip().lower() not in _OUTCOMES:
+    return "in other folders"
+  return "" if file.exists() else "a link to nothing"
+
+
+def _left_out(root: pathlib.Path) -> str:
+  """Says which files of a folder are no clips and why; '' if all are."""
+  files = _list_files(root) if root.is_dir() else []
+  why = collections.defaultdict(list)
+  for file in files:
+    why[_why_not(root, file)].append(file.relative_to(root).as_posix())
+  num_clips = len(why.pop("", ()))
+  reasons = "; ".join(
+    f"{len(names)} {reason}, such as {names[0]!r}"
+    for reason, names in why.items()
+  )
+  num = len(files) - num_clips
+  return f"left out: {num} of {len(files)} files ({reasons})" if why else ""
 
 
 def _manifest_rows(path: pathlib.Path) -> list[tuple[int, dict[str, Any]]]:

@@ -87,6 +87,51 @@ def test_folders_say_what_a_manifest_would(clips):
     folder.load_manifest(clips / "all")
 
 
+def test_folders_in_any_case_and_what_is_left_out(clips, tmp_path, read):
+  root = tmp_path / "all"
+  taken = [
+    "close it/Success/a.gif",
+    "close it/FAILURES/b.GIF",
+    "open_it/failure/c.gif",
+    "open_it/successes/d.gif",
+  ]
+  others = [
+    "__MACOSX/close it/Success/._a.gif",
+    ".DS_Store",
+    ".cache/failure/x.gif",
+    "close it/Success/._a.gif",
+    "close it/Success/a.txt",
+    "close it/unsure/e.gif",
+    "close it/f.gif",
+    "close it/Success/more/g.gif",
+  ]
+  picture = (clips / "a.gif").read_bytes()
+  for name in taken + others:
+    (root / name).parent.mkdir(parents=True, exist_ok=True)
+    (root / name).write_bytes(picture)
+  (root / "open_it/failure/gone.gif").symlink_to(root / "nothing.gif")
+  opened, (note,) = read(folder, root, tmp_path / "sets")
+  assert opened.name.tolist() == sorted(taken)
+  assert opened.success.tolist() == [False, True, False, True]
+  assert note.startswith(f"{root}: left out: 9 of 13 files (4 hidden or of __")
+  for part in (
+    "1 none of .mp4, .webm, ",
+    ", such as 'close it/Success/a.txt'",
+    "3 in other folders, such as ",
+    "1 a link to nothing, such as 'open_it/failure/gone.gif'",
+  ):
+    assert part in note
+  # A folder that a link leads to is read as the others.
+  (tmp_path / "linked").mkdir()
+  (tmp_path / "linked" / "it").symlink_to(root / "open_it")
+  assert len(folder.load_manifest(tmp_path / "linked")) == 2
+  # An error tells what is there instead.
+  with pytest.raises(
+    ValueError, match="left out: 4 of 4 .* 2 in other .* 'a.gif'"
+  ):
+    folder.load_manifest(root / "close it" / "Success")
+
+
 @pytest.mark.parametrize(
   "name, lines, message",
   [
