@@ -9,6 +9,7 @@ start that cannot be decoded, HDR, transparent pixels.
 Letters: T frames, H W picture size. Nothing here imports TensorFlow.
 """
 
+import contextlib
 import functools
 import os
 from collections.abc import Iterator, Sequence
@@ -63,7 +64,7 @@ def load_video(
       kept[index] = frame
   indices = range(len(times))
   if num_frames is not None:
-    indices = _spread(times, num_frames)
+    indices = spread(times, num_frames)
   if len(kept) < len(times):
     kept.clear()  # Before as many are held again.
     kept = {
@@ -110,11 +111,37 @@ def load_times(
   return _stack(path, [frame for _, frame in nearest])
 
 
-def _spread(times: Sequence[float | None], num_frames: int) -> list[int]:
+def frame_times(path: str | os.PathLike) -> np.ndarray:
+  """Returns when the frames of a video file are shown; none is decoded.
+
+  Args:
+    path: the file.
+
+  Returns:
+    `[N]` seconds from the first frame, in order.
+
+  Raises:
+    VideoError: the file cannot be read.
+  """
+  path = os.fspath(path)
+  with _open(path) as (container, stream):
+    times = [
+      float(packet.pts * packet.time_base)
+      for packet in container.demux(stream)
+      if packet.pts is not None and not packet.is_discard
+    ]
+    return np.sort(times) - _begin(stream)
+
+
+def spread(times: Sequence[float | None], num_frames: int) -> list[int]:
   """Returns the indices of T frames nearest to evenly spaced times.
 
   By number where that is the same to half a frame, as at a constant rate, and
-  where the frames have no times or are not more than T.
+  where some frame has no time, the times do not rise, or there are at most T.
+
+  Args:
+    times: `[N]` seconds, in the order of the frames; None for no time.
+    num_frames: T.
   """
   by_number = images.frame_indices(len(times), num_frames).tolist()
   if len(times) <= num_frames or None in times:
@@ -135,39 +162,30 @@ def _decode(
   All of them, or those from the key frame before the second `start` on. The
   times are seconds from the video's start, None where the file has none.
   """
-  if not os.path.isfile(path):
-    raise VideoError(f"{path}: no such file")
-  if os.path.getsize(path) == 0:
-    raise VideoError(f"{path}: the file is empty (0 bytes)")
   num_decoded, end = 0, 0.0
-  try:
-    with av.open(path) as container:
-      stream = _find_stream(path, container)
-      stream.thread_type = "AUTO"
-      stream.codec_context.thread_count = num_threads
-      length = _length(container, stream)
-      begin = _begin(stream)
-      # A seek in MPEG-TS, which has no index, ends between key frames.
-      if start is not None and container.format.name != "mpegts":
-        offset = int((begin + start) / stream.time_base)
-        container.seek(offset, stream=stream)
-      for frame in container.decode(stream):
-        if frame.is_corrupt:
-          raise VideoError(f"{path}: frame {num_decoded} is damaged")
-        num_decoded += 1
-        time = None if frame.time is None else frame.time - begin
-        lasts = float(frame.duration * (frame.time_base or 0))
-        lasts = lasts or 1.0 / float(stream.guessed_rate or 25)
-        end = max(end, (time or 0.0) + lasts)
-        if num_decoded == 1 and start is None and (time or 0.0) > 1.5 * lasts:
-          _warn(
-            f"{path}: its first {time:.2f} s cannot be decoded and are left "
-            "out: it begins without a key frame"
-          )
-        yield time, frame
-  except (av.error.FFmpegError, EOFError) as error:
-    reason = getattr(error, "strerror", error)
-    raise VideoError(f"{path}: not a readable video: {reason}") from error
+  with _open(path) as (container, stream):
+    stream.thread_type = "AUTO"
+    stream.codec_context.thread_count = num_threads
+    length = _length(container, stream)
+    begin = _begin(stream)
+    # A seek in MPEG-TS, which has no index, ends between key frames.
+    if start is not None and container.format.name != "mpegts":
+      offset = int((begin + start) / stream.time_base)
+      container.seek(offset, stream=stream)
+    for frame in container.decode(stream):
+      if frame.is_corrupt:
+        raise VideoError(f"{path}: frame {num_decoded} is damaged")
+      num_decoded += 1
+      time = None if frame.time is None else frame.time - begin
+      lasts = float(frame.duration * (frame.time_base or 0))
+      lasts = lasts or 1.0 / float(stream.guessed_rate or 25)
+      end = max(end, (time or 0.0) + lasts)
+      if num_decoded == 1 and start is None and (time or 0.0) > 1.5 * lasts:
+        _warn(
+          f"{path}: its first {time:.2f} s cannot be decoded and are left "
+          "out: it begins without a key frame"
+        )
+      yield time, frame
   if not num_decoded:
     raise VideoError(f"{path}: the video stream holds no readable frame")
   if end < _MIN_SHARE_OF_LENGTH * length:
@@ -175,6 +193,21 @@ def _decode(
       f"{path}: cut short, {num_decoded} frames end at {end:.2f} s of "
       f"{length:.2f} s"
     )
+
+
+@contextlib.contextmanager
+def _open(path: str):
+  """Gives the container and the stream to read; faults become VideoErrors."""
+  if not os.path.isfile(path):
+    raise VideoError(f"{path}: no such file")
+  if os.path.getsize(path) == 0:
+    raise VideoError(f"{path}: the file is empty (0 bytes)")
+  try:
+    with av.open(path) as container:
+      yield container, _find_stream(path, container)
+  except (av.error.FFmpegError, EOFError) as error:
+    reason = getattr(error, "strerror", error)
+    raise VideoError(f"{path}: not a readable video: {reason}") from error
 
 
 def _find_stream(path, container) -> av.VideoStream:

@@ -3,22 +3,28 @@
 Version 3 keeps many episodes in one file, https://huggingface.co/docs/lerobot:
 
     meta/info.json                               features, fps, path patterns
+    meta/tasks.parquet                           a row per task
     meta/episodes/chunk-000/file-000.parquet     a row per episode
     data/chunk-000/file-000.parquet              a row per frame
     videos/<camera>/chunk-000/file-000.mp4
 
-Version 2 has meta/episodes.jsonl and a file per episode. The pictures are those
-of one camera, the instruction is the episode's first task.
+Version 2 has meta/tasks.jsonl, meta/episodes.jsonl and a file per episode.
 
-Letters: T frames.
+The pictures are those of one camera, spread evenly over the `timestamp` of the
+frames; the instruction is the task of the first frame. What meta/ says of
+places in a film is checked: the episodes of a film lie one behind the other,
+so their frames are counted, whatever its clock says.
+
+Letters: T frames of a clip, L of an episode.
 """
 
-import collections
 import contextlib
 import dataclasses
+import functools
+import itertools
 import json
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,49 +37,101 @@ from data.readers import base
 from data.records import Record
 
 _LABELS = ("episode_index", "success")
+_COLUMNS = ("frame_index", "timestamp", "task_index")  # Of frames' tables.
+# Frames by which meta/ may be wrong: in where two episodes of a film meet, and
+# in where one begins if the film has not just their frames.
+_OVERLAP, _DRIFT = 1.5, 0.25
 
 
 @dataclasses.dataclass(frozen=True)
 class Episode:
-  """One episode."""
+  """One episode as meta/ has it."""
 
   index: int  # Its number in the data set.
-  instruction: str  # Its first task.
-  length: int  # Frames.
+  length: int  # L.
   data: pathlib.Path  # The table that has its frames.
   video: pathlib.Path | None  # Its pictures; None where `data` has them.
   start: float  # Seconds in that video.
+  end: float
   row: Mapping[str, Any]  # All that the data set says of it.
+
+
+@dataclasses.dataclass(frozen=True)
+class Clip:
+  """What is taken of an episode."""
+
+  episode: Episode
+  instruction: str
+  # `[T]` seconds in the video, or rows of the table among the episode's.
+  places: Sequence[float]
 
 
 def open_clips(path: str | pathlib.Path, options: base.Options) -> base.Clips:
   """Opens the data set of a folder; see `data.readers.base`.
 
+  Episodes that lack a part, or of which the parts do not fit, are left out.
+
   Raises:
-    ValueError: the data set cannot be read, or a name is not in it; from
-      `read_fn`, a video that cannot be read.
+    ValueError: the data set cannot be read, two episodes share frames of a
+      film, a name is not in it, or more than half of the episodes would be left
+      out; from `read_fn`, pictures that cannot be decoded.
   """
   path = pathlib.Path(path).expanduser()
   info = _load_info(path)
   camera, notes = _choose_camera(path, info, options.camera)
-  episodes = _load_episodes(path, info, camera)
-  if options.labels:
-    success, more = _read_labels(path / options.labels, episodes)
-    episodes = [episode for episode in episodes if episode.index in success]
-  else:
-    success, more = _find_success(path, episodes, options)
   fps = float(info["fps"])
+  episodes, faults = _list_episodes(path, info, camera)
+  wanted, labels, keys = sorted({*episodes, *faults}), None, []
+  if options.labels:
+    labels, more = _read_labels(path / options.labels, wanted)
+    wanted, notes = sorted(labels), notes + more
+    faults = {index: faults[index] for index in wanted if index in faults}
+  else:
+    keys = _success_fields(path, episodes.values(), options)
+  films = _list_films(path, episodes.values(), set(wanted), fps)
+  tasks = _load_tasks(path)
+  load_table = functools.cache(lambda file: _load_table(file, keys))
+  load_times = functools.cache(lambda file: _film_times(file, films[file], fps))
+  clips, fields, num_several = [], {key: {} for key in keys}, 0
+  for index in sorted(set(wanted) - faults.keys()):
+    episode = episodes[index]
+    try:
+      frames = _find_frames(episode, load_table)
+      instruction, is_one = _find_instruction(episode, frames, tasks)
+      places = _find_times(episode, load_times)
+    except ValueError as error:
+      faults[index] = str(error)
+      continue
+    places = frames["row"] if places is None else places
+    taken = video.spread(frames["timestamp"], options.num_frames)
+    clips.append(Clip(episode, instruction, [places[i] for i in taken]))
+    num_several += not is_one
+    for key in keys:
+      fields[key][index] = episode.row.get(key, frames.get(key))
+  if num_several:
+    notes.append(
+      f"{num_several} of {len(clips)} episodes have several tasks: that of "
+      "their first frame is the instruction"
+    )
+  if labels is None and clips:
+    indices = [clip.episode.index for clip in clips]
+    labels, more = base.label_episodes(fields, indices, options, str(path))
+    notes += more
+    missing = [index for index in indices if index not in labels]
+    faults |= dict.fromkeys(missing, f"it has no {next(iter(keys), '')!r}")
+  notes += base.leave_out(dict(sorted(faults.items())), len(wanted), str(path))
+  clips = [clip for clip in clips if clip.episode.index not in faults]
 
   def read(start, stop):
-    for episode in episodes[start:stop]:
+    for clip in clips[start:stop]:
       yield Record(
-        frames=_load_frames(path, episode, camera, fps, options.num_frames),
-        instruction=episode.instruction,
-        task=episode.instruction,
-        success=success[episode.index],
+        frames=_load_frames(path, clip, camera, fps),
+        instruction=clip.instruction,
+        task=clip.instruction,
+        success=labels[clip.episode.index],
         source="video",
-        seed=episode.index,
-        name=f"episode {episode.index}",
+        seed=clip.episode.index,
+        name=f"episode {clip.episode.index}",
       )
 
   spec = {
@@ -82,14 +140,26 @@ def open_clips(path: str | pathlib.Path, options: base.Options) -> base.Clips:
     "camera": camera,
     "files": base.identify(
       path / "meta" / "info.json",
-      *(file for e in episodes for file in (e.data, e.video) if file),
+      *(f for c in clips for f in (c.episode.data, c.episode.video) if f),
     ),
     "episodes": [
-      [e.index, e.instruction, e.length, e.start, success[e.index]]
-      for e in episodes
+      _describe(clip, fps, labels[clip.episode.index]) for clip in clips
     ],
   }
-  return base.Clips(len(episodes), read, spec, notes + more)
+  return base.Clips(len(clips), read, spec, notes)
+
+
+def _describe(clip: Clip, fps: float, success: bool) -> list[Any]:
+  """All that decides a clip; its places where meta/ would have others."""
+  episode = clip.episode
+  about = [
+    episode.index, clip.instruction, episode.length, episode.start, success,
+  ]  # fmt: skip
+  usual = images.frame_indices(episode.length, len(clip.places))
+  if episode.video:
+    usual = episode.start + usual / fps
+  is_usual = np.allclose(clip.places, usual, rtol=0, atol=_DRIFT / fps)
+  return about if is_usual else [*about, [float(p) for p in clip.places]]
 
 
 def _load_info(path: pathlib.Path) -> dict[str, Any]:
@@ -132,8 +202,10 @@ def _choose_camera(path, info, camera: str) -> tuple[str, list[str]]:
   return cameras[0], [note] * (len(cameras) > 1)
 
 
-def _load_episodes(path, info, camera) -> list[Episode]:
-  """The episodes in order of their index."""
+def _list_episodes(
+  path, info, camera
+) -> tuple[dict[int, Episode], dict[int, str]]:
+  """The episodes by index, in its order; and what is wrong with the others."""
   rows = []
   if info["merged"]:
     for file in sorted((path / "meta" / "episodes").glob("*/*.parquet")):
@@ -145,26 +217,25 @@ def _load_episodes(path, info, camera) -> list[Episode]:
   if not rows:
     raise ValueError(f"{path}: meta/ lists no episode")
   try:
-    episodes = [_episode(path, info, camera, row) for row in rows]
-  except (KeyError, TypeError, IndexError) as error:
+    indices = [int(row["episode_index"]) for row in rows]
+  except (KeyError, TypeError, ValueError) as error:
     raise ValueError(f"{path}: meta/ lacks {error} of an episode") from error
-  episodes.sort(key=lambda episode: episode.index)
-  for episode in episodes:
-    where = f"{path}, episode {episode.index}"
-    if not episode.instruction:
-      raise ValueError(f"{where}: its task is empty")
-    if episode.length < 1:
-      raise ValueError(f"{where}: it has no frames")
-    for file in (episode.data, episode.video):
-      if file and not file.is_file():
-        raise ValueError(f"{where}: no such file: {file}")
-  return episodes
+  if len(set(indices)) < len(rows):
+    index = next(i for i in indices if indices.count(i) > 1)
+    raise ValueError(f"{path}: meta/ lists episode {index} twice")
+  episodes, faults = {}, {}
+  for index, row in sorted(zip(indices, rows, strict=True), key=lambda r: r[0]):
+    try:
+      episodes[index] = _episode(path, info, camera, row)
+    except (KeyError, TypeError, ValueError) as error:
+      faults[index] = f"meta/ lacks {error} of it"
+  return episodes, faults
 
 
 def _episode(path, info, camera, row) -> Episode:
-  index = int(row["episode_index"])
+  index, length = int(row["episode_index"]), int(row["length"])
   is_video = info["features"][camera]["dtype"] == "video"
-  start, film = 0.0, {}
+  start, film, place = 0.0, {}, f"videos/{camera}"
   if info["merged"]:
 
     def numbers(place):
@@ -173,25 +244,26 @@ def _episode(path, info, camera, row) -> Episode:
 
     data = numbers("data")
     if is_video:
-      film = numbers(f"videos/{camera}")
-      start = float(row[f"videos/{camera}/from_timestamp"])
+      film = numbers(place)
+      start = float(row[f"{place}/from_timestamp"])
   else:
     chunk = index // int(info.get("chunks_size") or 1000)
     data = film = {"episode_chunk": chunk, "episode_index": index}
+  end = row.get(f"{place}/to_timestamp")
   return Episode(
     index=index,
-    instruction=" ".join(str(row["tasks"][0]).split()),
-    length=int(row["length"]),
+    length=length,
     data=path / info["data_path"].format(**data),
     video=path / info["video_path"].format(video_key=camera, **film)
     if is_video
     else None,
     start=start,
+    end=start + length / float(info["fps"]) if end is None else float(end),
     row=row,
   )
 
 
-def _read_labels(file, episodes) -> tuple[dict[int, bool], list[str]]:
+def _read_labels(file, known) -> tuple[dict[int, bool], list[str]]:
   """Success by episode, as the user's table has it; and notes."""
   if not file.is_file():
     raise ValueError(f"data.robot.labels: no such file: {file}")
@@ -200,11 +272,11 @@ def _read_labels(file, episodes) -> tuple[dict[int, bool], list[str]]:
     raise ValueError(
       f"{file}: the columns {list(_LABELS)} are expected, found {columns}"
     )
-  success, known = {}, {episode.index for episode in episodes}
+  success, indices = {}, set(known)
   for line, row in rows:
     where = f"{file}, line {line}"
     index = str(row["episode_index"]).strip()
-    if not index.isdigit() or int(index) not in known:
+    if not index.isdigit() or int(index) not in indices:
       raise ValueError(
         f"{where}: no episode {index!r} among the {len(known)} there are"
       )
@@ -216,77 +288,190 @@ def _read_labels(file, episodes) -> tuple[dict[int, bool], list[str]]:
   return success, [note] * (len(success) < len(known))
 
 
-def _find_success(
-  path, episodes: Sequence[Episode], options: base.Options
-) -> tuple[dict[int, bool], list[str]]:
-  """Success by episode, from a field of episodes or of frames; and notes."""
-  files = list(dict.fromkeys(episode.data for episode in episodes))
-  of_episode = sorted(episodes[0].row)
-  names = [*of_episode, *_column_names(files[0])]
-  key, note = base.choose_success(options, names, str(path))
-  if key is None:
-    return dict.fromkeys((e.index for e in episodes), True), [note]
-  if key in of_episode:
-    parts = [(path, [(e.index, e.row.get(key)) for e in episodes])]
-  else:
-    parts = ((file, _read_pairs(file, "episode_index", key)) for file in files)
-  reached = {}  # The largest number of an episode so far.
-  for file, pairs in parts:
-    values = collections.defaultdict(list)
-    for index, value in pairs:
-      if value is not None:
-        values[index].append(value)
-    for index, several in values.items():
-      try:  # Single numbers, or several in a row.
-        numbers = np.array(several, np.float64)
-      except (ValueError, TypeError) as error:
+def _success_fields(path, episodes, options: base.Options) -> list[str]:
+  """The fields of episodes and of frames that may tell success."""
+  names = [name for episode in episodes for name in episode.row]
+  for file in dict.fromkeys(episode.data for episode in episodes):
+    with contextlib.suppress(ValueError):
+      names += _column_names(file)
+      break
+  return base.success_fields(options, list(dict.fromkeys(names)), str(path))
+
+
+def _list_films(
+  path, episodes, wanted: set[int], fps: float
+) -> dict[pathlib.Path, list[Episode]]:
+  """The episodes of each film, in the order in which they lie there."""
+  films = {}
+  for episode in sorted(episodes, key=lambda e: (e.start, e.index)):
+    films.setdefault(episode.video, []).append(episode)
+  films.pop(None, None)
+  for film, inside in films.items():
+    for one, other in itertools.pairwise(inside):
+      if one.end - other.start >= _OVERLAP / fps and wanted & {
+        one.index,
+        other.index,
+      }:
         raise ValueError(
-          f"{file}, episode {index}: {key!r} is {several[0]!r}, no number"
-        ) from error
-      # A missing number, which is not a number, is no maximum.
-      reached[index] = np.fmax.reduce(
-        numbers, axis=None, initial=reached.get(index, np.nan)
-      )
-  success = {}
-  for episode in episodes:
-    largest = reached.get(episode.index, np.nan)
-    if np.isnan(largest):
-      file = path if key in of_episode else episode.data
-      raise ValueError(f"{file}, episode {episode.index}: it has no {key!r}")
-    success[episode.index] = bool(largest >= options.success_threshold)
-  return success, [note]
+          f"{path}: meta/ has episode {one.index} end at {one.end:.3f} s of "
+          f"{film}, and episode {other.index} begin at {other.start:.3f} s"
+        )
+  return films
 
 
-def _read_pairs(file, *names) -> Iterator[tuple[Any, Any]]:
-  """The rows of two columns."""
-  table = _read_table(file, list(names))
-  return zip(*(table[name].to_pylist() for name in names), strict=True)
+def _film_times(
+  film: pathlib.Path, inside: Sequence[Episode], fps: float
+) -> dict[int, np.ndarray]:
+  """`[L]` seconds at which the frames of a film's episodes are shown."""
+  times = video.frame_times(film)
+  lengths = [episode.length for episode in inside]
+  firsts = np.cumsum([0, *lengths[:-1]])
+  if sum(lengths) != len(times):  # There are gaps, or meta/ is wrong.
+    firsts = [np.abs(times - episode.start).argmin() for episode in inside]
+    starts = np.array([episode.start for episode in inside])
+    is_there = np.abs(times[firsts] - starts) <= _DRIFT / fps
+    is_there &= np.add(firsts, lengths) <= [*firsts[1:], len(times)]
+    inside = list(itertools.compress(inside, is_there))
+    firsts = itertools.compress(firsts, is_there)
+  return {
+    episode.index: times[first : first + episode.length]
+    for episode, first in zip(inside, firsts, strict=True)
+  }
 
 
-def _load_frames(path, episode, camera, fps, num_frames) -> np.ndarray:
+def _find_times(episode: Episode, load_times) -> np.ndarray | None:
+  """`[L]` seconds of an episode's frames in its film, if it has one."""
+  if episode.video is None:
+    return None
+  if not episode.video.is_file():
+    raise ValueError(f"no such file: {episode.video}")
+  times = load_times(episode.video).get(episode.index)
+  if times is None:
+    raise ValueError(
+      f"{episode.video} has not the frames that meta/ lists from "
+      f"{episode.start:.3f} s on"
+    )
+  return times
+
+
+def _load_tasks(path: pathlib.Path) -> dict[int, str]:
+  """Texts by `task_index`; none where meta/ has no table of them."""
+  file = path / "meta" / "tasks.parquet"
+  rows = []
+  if file.is_file():  # pandas keeps the texts in the index, which has any name.
+    rows = _read_table(file, _column_names(file)).to_pylist()
+  elif file.with_suffix(".jsonl").is_file():
+    rows = [row for _, row in base.json_lines(file.with_suffix(".jsonl"))]
+  return {
+    int(row["task_index"]): text
+    for row in rows
+    if row.get("task_index") is not None
+    for text in row.values()
+    if isinstance(text, str)
+  }
+
+
+def _find_instruction(
+  episode: Episode, frames: Mapping[str, Any], tasks: Mapping[int, str]
+) -> tuple[str, bool]:
+  """The first frame's task, and whether the episode has no other.
+
+  The first one that meta/ lists where frames have none.
+  """
+  listed = episode.row.get("tasks") or []
+  numbers = frames.get("task_index")
+  if tasks and numbers is not None:
+    if numbers[0] not in tasks:
+      raise ValueError(f"its task_index {numbers[0]} is not in meta/tasks")
+    text = tasks[numbers[0]]
+  elif listed:
+    text = listed if isinstance(listed, str) else str(listed[0])
+  else:
+    raise ValueError("neither meta/ nor `task_index` tells its task")
+  instruction = " ".join(text.split())
+  if not instruction:
+    raise ValueError("its task is empty")
+  return instruction, len(set(numbers or ())) < 2 and (
+    isinstance(listed, str) or len(set(listed)) < 2
+  )
+
+
+def _load_table(file: pathlib.Path, keys: Sequence[str]) -> dict[int, dict]:
+  """Columns of a table's frames by episode, sorted by `frame_index`.
+
+  There are those of `_COLUMNS` and `keys` that the table has, and `row`, the
+  number of the row among those of the episode.
+  """
+  if not file.is_file():
+    raise ValueError(f"no such file: {file}")
+  known = _column_names(file)
+  names = [name for name in (*_COLUMNS, *keys) if name in known]
+  table = _read_table(file, ["episode_index", *names])
+  columns = {name: table[name].to_pylist() for name in names}
+  for key, classes in _class_names(table).items():
+    if key in keys:
+      columns[key] = [
+        None if v is None or not 0 <= v < len(classes) else classes[v]
+        for v in columns[key]
+      ]
+  rows = {}
+  for row, index in enumerate(table["episode_index"].to_pylist()):
+    rows.setdefault(index, []).append(row)
+  episodes = {}
+  for index, inside in rows.items():
+    frames = {name: [columns[name][row] for row in inside] for name in names}
+    order = range(len(inside))
+    if "frame_index" in frames and None not in frames["frame_index"]:
+      order = sorted(order, key=frames["frame_index"].__getitem__)
+    frames = {name: [frames[name][i] for i in order] for name in names}
+    episodes[index] = frames | {"row": list(order)}
+  return episodes
+
+
+def _find_frames(episode: Episode, load_table) -> dict[str, list[Any]]:
+  """The columns of an episode's frames, checked."""
+  frames = load_table(episode.data).get(episode.index, {"row": []})
+  length, numbers = len(frames["row"]), frames.get("frame_index", ())
+  if not length or length != episode.length:
+    raise ValueError(
+      f"{episode.data} has {length} frames of it, meta/ {episode.length}"
+    )
+  if len(set(numbers)) < len(numbers) or None in numbers:
+    raise ValueError(f"{episode.data} has a `frame_index` of it twice or null")
+  clock = np.array(frames.get("timestamp", range(length)), np.float64).ravel()
+  is_sound = len(clock) == length and np.isfinite(clock).all()
+  return frames | {"timestamp": clock if is_sound else np.arange(length)}
+
+
+def _class_names(table: pyarrow.Table) -> dict[str, list[str]]:
+  """The names of enumerations, which Hugging Face stores as numbers."""
+  about = (table.schema.metadata or {}).get(b"huggingface", b"{}")
+  features = json.loads(about).get("info", {}).get("features", {})
+  return {
+    key: feature["names"]
+    for key, feature in features.items()
+    if isinstance(feature, dict) and feature.get("_type") == "ClassLabel"
+  }
+
+
+def _load_frames(path, clip: Clip, camera, fps) -> np.ndarray:
   """`[T, H, W, 3]` uint8."""
+  episode = clip.episode
   if episode.video is not None:
-    indices = images.frame_indices(episode.length, num_frames)
-    times = [episode.start + index / fps for index in indices]
-    return video.load_times(episode.video, times, tolerance=0.5 / fps)
+    return video.load_times(episode.video, clip.places, tolerance=0.5 / fps)
 
   def file(row):  # A table holds the pictures, or names files for them.
     row = row.as_py()
     return row["bytes"] or path / row["path"]
 
-  where = f"{path}, episode {episode.index}"
   table = _read_table(
     episode.data,
     ["episode_index", camera],
     filters=[("episode_index", "=", episode.index)],
   )
-  stored = table[camera]
-  if len(stored) != episode.length:
-    raise ValueError(
-      f"{where}: {len(stored)} pictures of {camera!r}, {episode.length} frames "
-      "expected"
-    )
-  return base.load_pictures(stored, num_frames, where, file)
+  stored = [table[camera][row] for row in clip.places]
+  where = f"{path}, episode {episode.index}"
+  return base.load_pictures(stored, len(stored), where, file)
 
 
 def _column_names(file: pathlib.Path) -> list[str]:

@@ -232,7 +232,7 @@ def test_frames_are_chosen_evenly_in_time(tmp_path):
 def test_steady_rates_are_chosen_by_number(times):
   for num_frames in (1, 4, 7, 30, 40):
     expected = images.frame_indices(30, num_frames).tolist()
-    assert video._spread(times, num_frames) == expected
+    assert video.spread(times, num_frames) == expected
 
 
 def _streams(path, counts, attached=None):

@@ -102,6 +102,17 @@ def make_v3(root, tasks=("close the drawer",) * 4, columns=None, **features):
   return root
 
 
+def change(path, file, **columns):
+  """Rewrites a table with other columns; one that is None goes."""
+  (file,) = path.glob(file)
+  table = pyarrow.parquet.read_table(file).to_pydict() | columns
+  write_table(file, {k: v for k, v in table.items() if v is not None})
+
+
+EPISODES, TABLE = "meta/episodes/*/*.parquet", "data/*/file-000.parquet"
+START = f"videos/{CAMERA}/from_timestamp"
+
+
 @pytest.fixture(name="v3", scope="module")
 def _v3(tmp_path_factory):
   return make_v3(tmp_path_factory.mktemp("v3"))
@@ -145,10 +156,14 @@ def test_frames_that_say_nothing_of_success(read, tmp_path):
 
   stored, _ = run([None, float("nan"), *[0.0] * 4, 1.0])
   assert stored.success.tolist() == [True, False, True, True]
-  said = "file-001.parquet, episode 3: it has no 'next.reward'"
   for values in ([None] * 7, [float("nan")] * 7, [[]] * 7):
-    with pytest.raises(ValueError, match=said):
-      run(values)
+    stored, notes = run(values)
+    assert stored.seed.tolist() == [0, 1, 2]
+    said = "1 of 4 episodes are left out: it has no 'next.reward' (episode 3)"
+    assert said in notes
+  with pytest.raises(ValueError, match="set: 'next.reward' has no value in an"):
+    change(path, TABLE, **{"next.reward": [None] * 15})
+    run([None] * 7)
 
 
 def test_without_a_field_all_are_successes(read, tmp_path):
@@ -235,16 +250,25 @@ def test_version_2(read, tmp_path):
     read(lerobot, path, tmp_path)
   for value, said in (
     ("maybe", "set, episode 0: 'success' is 'maybe', no number"),
-    (None, "set, episode 0: it has no 'success'"),
-    (float("nan"), "set, episode 0: it has no 'success'"),
-    ([], "set, episode 0: it has no 'success'"),
+    ({"a": 1}, "set, episode 0: 'success' is {'a': 1}, no number"),
   ):
     write(success=value)
     with pytest.raises(ValueError, match=said):
       read(lerobot, path, tmp_path)
-  write(success=[1])
-  stored, _ = read(lerobot, path, tmp_path)
-  assert stored.success.all()
+  for value in ([1], "Success"):
+    write(success=value)
+    stored, notes = read(lerobot, path, tmp_path)
+    assert stored.success.all()
+    assert any("'success' reaches 1 in all 4" in note for note in notes)
+  write(tasks=["stop", "close"])
+  (path / "meta/tasks.jsonl").write_text(
+    '{"task_index": 0, "task": "close"}\n{"task_index": 4, "task": "stop"}'
+  )
+  for e, length in enumerate(LENGTHS):
+    change(path, f"data/*/{e:06d}.parquet", task_index=[4] + [0] * (length - 1))
+  stored, notes = read(lerobot, path, tmp_path)
+  assert set(stored.instruction) == {"stop"}
+  assert notes[0].startswith("4 of 4 episodes have several tasks")
 
 
 @pytest.mark.parametrize(
@@ -253,26 +277,169 @@ def test_version_2(read, tmp_path):
     ("meta/info.json", None, "it has no meta/info.json"),
     ("meta/info.json", b"{", "info.json: not the description of a data set"),
     ("meta/info.json", "v1.6", "version 'v1.6' of the format; known: v3.0"),
-    ("videos/*/*/file-001.mp4", None, "episode 3: no such file: .*001.mp4"),
-    ("videos/*/*/file-001.mp4", b"no" * 99, "001.mp4: not a readable video"),
-    ("videos/*/*/file-001.mp4", "short", "001.mp4: no frame at 0.300 s"),
-    ("data/*/file-001.parquet", b"no", "001.parquet: not a readable table"),
     ("meta/episodes/*/*.parquet", None, "meta/ lists no episode"),
-    ("", "task", "episode 3: its task is empty"),
   ],
 )
 def test_faults_are_named(read, tmp_path, file, content, said):
-  tasks = ("close the drawer",) * 3 + ("" if content == "task" else "open",)
-  path = make_v3(tmp_path / "set", tasks=tasks)
-  (file,) = path.glob(file) if file else [path]
+  path = make_v3(tmp_path / "set")
+  (file,) = path.glob(file)
   if content is None:
     file.unlink()
-  elif content == "short":
-    write_video(file, [9, 9])
   elif content == "v1.6":
     file.write_text(file.read_text().replace("v3.0", content))
-  elif content != "task":
+  else:
     file.write_bytes(content)
   with pytest.raises(ValueError, match=said) as caught:
     read(lerobot, path, tmp_path)
   assert "\n" not in str(caught.value)
+
+
+FILM = f"videos/{CAMERA}/chunk-000/file-001.mp4"
+
+
+@pytest.mark.parametrize(
+  "break_fn, said",
+  [
+    (lambda p: (p / FILM).unlink(), "no such file: "),
+    (lambda p: (p / FILM).write_bytes(b"no" * 99), "not a readable video"),
+    (lambda p: write_video(p / FILM, [9, 9]), "has not the frames that meta/ "),
+    (
+      lambda p: (p / "data/chunk-000/file-001.parquet").write_bytes(b"no"),
+      "not a readable table",
+    ),
+    (
+      lambda p: write_table(
+        p / "data/chunk-000/file-001.parquet", {"episode_index": [3] * 6}
+      ),
+      "has 6 frames of it, meta/ 7",
+    ),
+    (
+      lambda p: change(p, EPISODES, tasks=[["close"]] * 3 + [[" "]]),
+      "its task is empty",
+    ),
+    (
+      lambda p: change(p, EPISODES, length=[*LENGTHS[:3], None]),
+      "meta/ lacks ",
+    ),
+  ],
+)
+def test_a_bad_episode_is_left_out(read, tmp_path, break_fn, said):
+  path = make_v3(tmp_path / "set")
+  break_fn(path)
+  stored, notes = read(lerobot, path, tmp_path)
+  assert stored.seed.tolist() == [0, 1, 2]
+  assert notes[-1].startswith("1 of 4 episodes are left out: ")
+  assert said in notes[-1] and notes[-1].endswith("(episode 3)")
+  labels = path / "labels.csv"
+  labels.write_text("episode_index,success\n0,yes\n1,no\n")
+  stored, notes = read(lerobot, path, tmp_path, labels="labels.csv")
+  assert stored.seed.tolist() == [0, 1] and len(notes) == 1
+  labels.write_text("episode_index,success\n3,yes\n")
+  with pytest.raises(ValueError, match="episode 3: .*; 1 of 1 episodes cannot"):
+    read(lerobot, path, tmp_path, labels="labels.csv")
+
+
+@pytest.mark.parametrize(
+  "starts",
+  [
+    [0.0, 0.66, 1.0, 0.0],  # A sum of rounded durations.
+    [0.0, 0.54, 1.0, 0.0],
+    [0.0, 0.75, 1.31, 0.0],  # It grows with every episode.
+  ],
+)
+def test_frames_of_a_film_are_counted(read, tmp_path, starts):
+  path = make_v3(tmp_path / "set")
+  change(path, EPISODES, **{START: starts})
+  stored, _ = read(lerobot, path, tmp_path)
+  assert len(stored) == 4
+  _check_frames(stored)
+
+
+def test_a_film_with_more_than_its_episodes(read, tmp_path):
+  path = make_v3(tmp_path / "set")
+  (file,) = path.glob(EPISODES)
+  rows = pyarrow.parquet.read_table(file).take([0, 2, 3])  # Not episode 1.
+  pyarrow.parquet.write_table(rows, file)
+  stored, _ = read(lerobot, path, tmp_path)
+  assert stored.seed.tolist() == [0, 2, 3]
+  _check_frames(stored)
+  change(path, EPISODES, **{START: [0.0, 1.06, 0.0]})
+  stored, notes = read(lerobot, path, tmp_path)
+  assert stored.seed.tolist() == [0, 3]
+  assert "lists from 1.060 s on (episode 2)" in notes[-1]
+
+
+@pytest.mark.parametrize("starts", [[0.0, 0.3, 1.0, 0.0], [0.0] * 4])
+def test_episodes_that_overlap_in_a_film(read, tmp_path, starts):
+  path = make_v3(tmp_path / "set")
+  change(path, EPISODES, **{START: starts})
+  with pytest.raises(ValueError, match="episode 0 end at .* and episode 1 beg"):
+    read(lerobot, path, tmp_path)
+  (path / "labels.csv").write_text("episode_index,success\n3,yes\n")
+  stored, _ = read(lerobot, path, tmp_path, labels="labels.csv")
+  assert stored.seed.tolist() == [3]
+
+
+def test_rows_in_another_order(read, tmp_path):
+  path = make_v3(tmp_path / "set", image={"dtype": "image"})
+  for number in (0, 1):
+    inside = [e for e in range(4) if FILES[e] == number]
+    numbers = [f for e in inside for f in range(LENGTHS[e])]
+    (file,) = path.glob(f"data/*/file-00{number}.parquet")
+    table = pyarrow.parquet.read_table(file)
+    table = table.append_column("frame_index", pyarrow.array(numbers))
+    rows = np.random.default_rng(0).permutation(len(numbers))
+    pyarrow.parquet.write_table(table.take(rows), file)
+  for camera in ("image", CAMERA):
+    stored, _ = read(lerobot, path, tmp_path, camera=camera)
+    _check_frames(stored)
+  change(path, TABLE, frame_index=[0] * 15)
+  with pytest.raises(ValueError, match="episode 0: .*`frame_index` of it twic"):
+    read(lerobot, path, tmp_path)
+
+
+def test_the_instruction_is_the_first_frames_task(read, tmp_path):
+  path = make_v3(tmp_path / "set")
+  tasks = {"task_index": [0, 1], "__index_level_0__": ["open", "close"]}
+  write_table(path / "meta/tasks.parquet", tasks)
+  change(path, TABLE, task_index=[1] * 3 + [0] * 12)
+  change(path, "data/*/file-001.parquet", task_index=[1] * 7)
+  for listed in ([["open", "close"], ["open"], ["open"], ["close"]], None):
+    change(path, EPISODES, tasks=listed)
+    stored, notes = read(lerobot, path, tmp_path)
+    assert stored.instruction.tolist() == ["close", "open", "open", "close"]
+    assert notes[0].startswith("1 of 4 episodes have several tasks")
+  change(path, "data/*/file-001.parquet", task_index=[7] * 7)
+  _, notes = read(lerobot, path, tmp_path)
+  assert "its task_index 7 is not in meta/tasks (episode 3)" in notes[-1]
+  (path / "meta/tasks.parquet").unlink()
+  with pytest.raises(ValueError, match="episode 0: neither meta/ nor `task_i"):
+    read(lerobot, path, tmp_path)
+
+
+def test_frames_are_even_in_time(read, tmp_path):
+  path = make_v3(tmp_path / "set")
+  clock = [0, 0.1, 0.2, 0.3, 0.4, 1.0, *range(4), 0, 0.8, 0.9, 0.95, 1.0]
+  change(path, TABLE, timestamp=list(map(float, clock)))
+  stored, _ = read(lerobot, path, tmp_path)
+  for episode, middle in ((0, 4), (2, 1)):
+    levels = stored.read(episode).frames.mean(axis=(1, 2, 3))
+    wanted = [level(episode, f) for f in (0, middle, LENGTHS[episode] - 1)]
+    np.testing.assert_allclose(levels, wanted, atol=3.5)
+  change(path, TABLE, timestamp=[5.0] * 15)
+  stored, _ = read(lerobot, path, tmp_path)
+  _check_frames(stored)
+
+
+def test_an_enumeration_is_read_by_its_names(read, tmp_path):
+  path = make_v3(tmp_path / "set")
+  feature = {"_type": "ClassLabel", "names": ["success", "failure"]}
+  about = {"info": {"features": {"success": feature}}}
+  for number, values in ((0, [1] * 10 + [0] * 5), (1, [-1] * 6 + [1])):
+    file = path / f"data/chunk-000/file-00{number}.parquet"
+    table = pyarrow.parquet.read_table(file)
+    table = table.append_column("success", pyarrow.array(values))
+    table = table.replace_schema_metadata({"huggingface": json.dumps(about)})
+    pyarrow.parquet.write_table(table, file)
+  stored, _ = read(lerobot, path, tmp_path)
+  assert stored.success.tolist() == [False, False, True, False]
