@@ -102,12 +102,13 @@ def decode_jpeg(jpeg: bytes, file, record: int, frame: int) -> np.ndarray:
 
 
 def scan(
-  files: Sequence[pathlib.Path], *, decode: bool
+  files: Sequence[pathlib.Path], *, decode: bool, may_be_empty: bool = False
 ) -> dict[str, np.ndarray]:
   """Reads shards whole and returns their table, `[N]` for each of `COLUMNS`.
 
   With `decode` every picture is decoded, for shards whose bytes are not known
-  to be those that were written.
+  to be those that were written. A shard of clips that were all left out is an
+  empty file, which only `may_be_empty` takes for whole.
 
   Raises:
     RecordError: the first fault.
@@ -115,6 +116,7 @@ def scan(
   rows = [
     (place, *row)
     for place, file in enumerate(files)
+    if not (may_be_empty and file.stat().st_size == 0)
     for row in _scan_shard(file, decode)
   ]
   columns = zip(COLUMNS, zip(*rows, strict=True), strict=bool(rows))

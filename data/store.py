@@ -14,7 +14,9 @@ table is made when such a data set is opened.
 Letters: N rows.
 """
 
+import csv
 import dataclasses
+import io
 import json
 import os
 import pathlib
@@ -37,7 +39,10 @@ from data.records import Record, RecordError
 INDEX_FILE = "index.json"
 SPEC_FILE = "spec.json"
 TABLE_FILE = "clips.parquet"
+BAD_FILE = "bad_clips.csv"
 _CLIPS_PER_SHARD = 64
+_BAD_SHARE = 0.1  # Of the clips that a reader has opened.
+_NUM_SHOWN = 3
 _BLOCK = 1 << 22  # Bytes that are read at once.
 
 
@@ -98,7 +103,7 @@ def write_shards(
   _fill(
     folder, spec, paths, counts,
     lambda shard, partial: records.write(partial, make_fn(shard)),
-    lambda: records.scan(paths, decode=False),
+    lambda: records.scan(paths, decode=False, may_be_empty=True),
     what=(name, "clips"), stale_fn=stale_fn, hint=hint,
   )  # fmt: skip
   return folder
@@ -109,24 +114,76 @@ def store_clips(
 ) -> pathlib.Path:
   """Stores clips of others, wherever they are; returns their folder.
 
-  A second call with the same clips finds what the first one made.
+  A second call with the same clips finds what the first one made. Clips that
+  cannot be read are left out and listed in bad_clips.csv; a file that is mended
+  makes other clips.
 
   Args:
     clips: what a reader of `data.readers` has opened.
     root, name: as for `write_arrays`.
     image_size: pixels of the stored pictures, either side.
+
+  Raises:
+    ValueError: more than a tenth of the clips cannot be read.
   """
   spec = {"format": records.FORMAT, "image_size": image_size, **clips.spec}
   starts = range(0, clips.num, _CLIPS_PER_SHARD)
   counts = [min(_CLIPS_PER_SHARD, clips.num - start) for start in starts]
 
-  def make(shard):
-    for record in clips.read_fn(starts[shard], starts[shard] + counts[shard]):
-      frames = images.resize(record.frames, image_size)
-      yield dataclasses.replace(record, frames=frames)
-
   folder = spec_folder(root, name, spec)
+
+  def make(shard):
+    missing = missing_shards(shard_paths(folder, name, len(counts)))
+    bad = [row for row in _load_bad(folder) if row[0] not in missing]
+    for clip in clips.read_fn(starts[shard], starts[shard] + counts[shard]):
+      if isinstance(clip, readers.BadClip):
+        bad.append((shard, clip.name, clip.reason))
+        yield None
+      else:
+        frames = images.resize(clip.frames, image_size)
+        yield dataclasses.replace(clip, frames=frames)
+    # The list first: a shard that is there has its bad clips in it.
+    _save_bad(folder, bad)
+    if len(bad) > _BAD_SHARE * clips.num:
+      raise ValueError(
+        f"{_say_bad(folder, clips.num)}; more than {_BAD_SHARE:.0%}: mend them "
+        "or leave them out, and run the same command"
+      )
+
   return write_shards(folder, name, spec, counts, make)
+
+
+def bad_notes(folder: pathlib.Path, clips: readers.Clips) -> list[str]:
+  """Returns a note on the clips that were left out of what was stored."""
+  return [_say_bad(folder, clips.num)] if _load_bad(folder) else []
+
+
+def _say_bad(folder, num_clips: int) -> str:
+  bad = _load_bad(folder)
+  shown = "; ".join(f"{name}: {reason}" for _, name, reason in bad[:_NUM_SHOWN])
+  more = "; ..." if len(bad) > _NUM_SHOWN else ""
+  return (
+    f"left out: {len(bad)} of {num_clips} clips, which cannot be read "
+    f"({shown}{more}); all are listed in {folder / BAD_FILE}"
+  )
+
+
+def _load_bad(folder) -> list[tuple[int, str, str]]:
+  """Shard, name and reason of the clips that could not be read."""
+  file = folder / BAD_FILE
+  if not file.exists():
+    return []
+  with file.open(encoding="utf-8", newline="") as stream:
+    rows = csv.DictReader(stream)
+    return [(int(r["shard"]), r["clip"], r["reason"]) for r in rows]
+
+
+def _save_bad(folder, bad: Sequence[tuple[int, str, str]]):
+  if bad or (folder / BAD_FILE).exists():
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerows([("shard", "clip", "reason"), *sorted(bad)])
+    files.write_text(folder / BAD_FILE, stream.getvalue())
 
 
 def write_arrays(
@@ -252,7 +309,7 @@ def load_table(
   for path in paths:
     if shard_entry(path) != entries[path.name]:
       _raise_fault(path)
-  table = records.scan(paths, decode=False)
+  table = records.scan(paths, decode=False, may_be_empty=True)
   if is_whole:
     try:
       _write_index(folder, index["spec"], index["shards"], table)

@@ -58,13 +58,21 @@ class Options:
 
 
 @dataclasses.dataclass(frozen=True)
+class BadClip:
+  """Stands in the place of a clip whose pictures cannot be read."""
+
+  name: str  # What its user calls the clip, such as a file name.
+  reason: str  # One line.
+
+
+@dataclasses.dataclass(frozen=True)
 class Clips:
   """A data set that is ready to be read."""
 
   num: int  # Number of clips.
   # `read_fn(start, stop)` gives these clips, with pictures of any size; a pure
-  # function of the numbers.
-  read_fn: Callable[[int, int], Iterable[Record]]
+  # function of the numbers. A few may be bad, see `data.store.store_clips`.
+  read_fn: Callable[[int, int], Iterable[Record | BadClip]]
   # All that decides the clips, as plain JSON values: other files, other spec.
   spec: Mapping[str, Any]
   notes: Sequence[str] = ()  # What was chosen for the user, one line each.

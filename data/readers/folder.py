@@ -37,15 +37,19 @@ def open_clips(path: str | pathlib.Path, options: base.Options) -> base.Clips:
   """Opens the videos of a manifest or of folders; see `data.readers.base`.
 
   Raises:
-    ValueError: see `load_manifest`; from `read_fn`, a video that cannot be
-      read.
+    ValueError: see `load_manifest`.
   """
   entries = load_manifest(path)
 
   def read(start, stop):
     for file, record in entries[start:stop]:
-      frames = video.load_video(file, num_frames=options.num_frames)
-      yield dataclasses.replace(record, frames=frames)
+      try:
+        frames = video.load_video(file, num_frames=options.num_frames)
+      except (video.VideoError, OSError) as error:
+        reason = str(error).removeprefix(f"{file}: ")
+        yield base.BadClip(record.name, reason)
+      else:
+        yield dataclasses.replace(record, frames=frames)
 
   names = ("instruction", "success", "name", *_OPTIONAL)
   spec = {

@@ -61,7 +61,8 @@ def open_clips(
   path = store.store_clips(
     clips, settings.dir, name, image_size=settings.image_size
   )
-  return open_dataset(path, name), list(clips.notes)
+  notes = [*clips.notes, *store.bad_notes(path, clips)]
+  return open_dataset(path, name), notes
 
 
 def open_robot(

@@ -14,6 +14,7 @@ def read():
     options = base.Options(num_frames=num_frames, **options)
     clips = reader.open_clips(path, options)
     folder = store.store_clips(clips, root, "robot", image_size=image_size)
-    return dataset.open_dataset(folder, "robot"), list(clips.notes)
+    notes = [*clips.notes, *store.bad_notes(folder, clips)]
+    return dataset.open_dataset(folder, "robot"), notes
 
   return run

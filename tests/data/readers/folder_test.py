@@ -6,7 +6,7 @@ import imageio
 import numpy as np
 import pytest
 
-from data import images, video
+from data import images, store, video
 from data.readers import folder
 
 
@@ -190,7 +190,39 @@ def test_stored_clips_are_the_videos(clips, tmp_path, read):
   assert other.files != opened.files
 
 
-def test_unreadable_video_is_named(clips, tmp_path, read):
+def test_a_few_unreadable_videos_are_left_out(
+  clips, tmp_path, read, monkeypatch
+):
   (clips / "b.gif").write_bytes(b"nothing")
-  with pytest.raises(video.VideoError, match="b.gif: not a readable video"):
-    read(folder, _write(clips, GOOD), tmp_path / "sets")
+  lines = [GOOD[0], *["a.gif,closing,true"] * 19, "b.gif,closing,false"]
+  sets, manifest = tmp_path / "sets", _write(clips, lines)
+  # The last shard holds the bad one alone.
+  monkeypatch.setattr(store, "_CLIPS_PER_SHARD", 19)
+  for _ in range(2):
+    opened, (note,) = read(folder, manifest, sets, num_frames=1)
+    assert opened.name.tolist() == ["a.gif"] * 19
+    (listed,) = sets.glob("robot-*/bad_clips.csv")
+    assert listed.read_text().startswith(
+      "shard,clip,reason\n1,b.gif,not a readable video: "
+    )
+    assert note.startswith("left out: 1 of 20 clips, which cannot be read (b.g")
+    assert note.endswith(f"listed in {listed}")
+  # Its table can be made again from the shards.
+  for file in sets.glob("robot-*/clips.parquet"):
+    file.unlink()
+  assert len(read(folder, manifest, sets, num_frames=1)[0]) == 19
+  # A video that is mended is read.
+  (clips / "b.gif").write_bytes((clips / "a.gif").read_bytes())
+  opened, notes = read(folder, manifest, sets, num_frames=1)
+  assert len(opened) == 20 and not notes
+
+
+def test_too_many_unreadable_videos_are_fatal(clips, tmp_path, read):
+  (clips / "b.gif").write_bytes(b"nothing")
+  wrong = (
+    r"1 of 2 clips.*\(b.gif: not a readable video.*bad_clips.csv; more .*10%"
+  )
+  for _ in range(2):
+    with pytest.raises(ValueError, match=wrong) as caught:
+      read(folder, _write(clips, GOOD), tmp_path / "sets")
+    assert "\n" not in str(caught.value)
