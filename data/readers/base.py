@@ -338,11 +338,12 @@ def load_pictures(
   rows: Sequence[Any],
   num_frames: int,
   where: str,
-  file_fn: Callable[[Any], bytes | pathlib.Path] = lambda row: row,
+  file_fn: Callable[[Any], bytes | pathlib.Path | np.ndarray] = lambda row: row,
 ) -> np.ndarray:
   """Returns T of an episode's pictures as `[T, H, W, 3]` uint8.
 
-  `file_fn` gives the file of a row that is chosen, or its bytes.
+  `file_fn` gives the file of a row that is chosen, its bytes, or the picture
+  itself as `[H, W, 3]` uint8.
 
   Raises:
     ValueError: no pictures, or one that cannot be read; begins with `where`.
@@ -352,7 +353,9 @@ def load_pictures(
   indices = core_images.frame_indices(len(rows), num_frames)
   try:
     files = (file_fn(rows[index]) for index in indices)
-    return np.stack([images.load_rgb(file) for file in files])
+    return np.stack(
+      [f if isinstance(f, np.ndarray) else images.load_rgb(f) for f in files]
+    )
   except (OSError, SyntaxError, TypeError, ValueError) as error:
     raise ValueError(f"{where}: an unreadable picture ({error})") from error
 

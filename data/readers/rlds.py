@@ -1,18 +1,23 @@
 """RLDS data sets: episodes of steps, as tensorflow-datasets keeps them.
 
 RLDS (https://github.com/google-research/rlds), the format of Open X-Embodiment:
-a folder with dataset_info.json, features.json and TFRecord shards, in which
-each example is an episode and has `steps`, pictures among them. Fields are
-named by their way from the episode: 'steps/observation/image'.
+a folder with dataset_info.json, features.json and shards (TFRecord, or
+array_record), in which each example is an episode and has `steps`, pictures
+among them. Fields are named by their way from the episode:
+'steps/observation/image'.
 """
 
 import functools
+import itertools
+import json
 import operator
 import pathlib
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from a2r.core import trees
@@ -21,12 +26,21 @@ from data.records import Record
 
 _STEPS = "steps"
 _FEATURES = "features.json"
+_INFO = "dataset_info.json"
+# Where the classes of fields are that are known; others would be imported.
+_CLASSES = "tensorflow_datasets.core.features."
+_CLASS_KEYS = ("type", "pythonClassName", "python_class_name")
 # Of several fields that may be meant, the one of this name is.
 _PLAIN = ("image", "language_instruction")
+# What TensorFlow's errors say of its own inside.
+_INSIDE = re.compile(r"\[?\[?\{\{.*?\}\}\]?\]?|\[Op:.*", re.DOTALL)
 
 
 def open_clips(path: str | pathlib.Path, options: base.Options) -> base.Clips:
   """Opens a data set; see `data.readers.base`.
+
+  It is read through once, without its pictures, for instructions and labels.
+  An episode that has none, or no steps, is left out.
 
   Args:
     path: folder with features.json, or one above it with no other in it.
@@ -34,49 +48,64 @@ def open_clips(path: str | pathlib.Path, options: base.Options) -> base.Clips:
 
   Raises:
     ValueError: the data set cannot be read, or it is not clear which field is
-      meant; lists what there is.
+      meant, or most episodes cannot be used; lists what there is.
   """
   folder = _find_folder(pathlib.Path(path).expanduser())
+  _check_classes(folder)
   try:
     builder = tfds.builder_from_directory(str(folder))
   except Exception as error:  # It raises whatever its files lead it to.
     raise ValueError(f"{folder}: not a data set ({error})") from error
   fields = dict(_flatten(builder.info.features))
-  pictures = [k for k, f in fields.items() if type(f).__name__ == "Image"]
-  keys, notes = _choose_fields(folder, fields, pictures, options)
+  keys, notes = _choose_fields(folder, fields, options)
   splits = list(builder.info.splits)
   if not splits:
     raise ValueError(f"{folder}: it has no split")
   split = "train" if "train" in splits else splits[0]
+  num_episodes = builder.info.splits[split].num_examples
+  load_fn = functools.partial(_load_episodes, folder, builder, split)
+  where = f"{folder}, {split}"
+
+  texts, bad = {}, {}
+  labels = {key: {} for key in keys["success"]}
+  for number, values in load_fn(
+    0, num_episodes, [keys["camera"], *keys["instruction"], *labels]
+  ):
+    texts[number] = _first_text(values[key] for key in keys["instruction"])
+    for key in labels:
+      labels[key][number] = _by_name(fields[key], values[key])
+    if not values[keys["camera"]]:
+      bad[number] = "it has no steps"
+    elif not texts[number]:
+      bad[number] = "the instruction is empty"
+  success, more = base.label_episodes(labels, list(texts), options, where)
+  for number in texts:
+    if number not in success:
+      bad.setdefault(number, "nothing tells its success")
+  episodes = [(n, texts[n], success[n]) for n in texts if n not in bad]
+  notes += more + base.leave_out(bad, len(texts), where)
   others = ", ".join(repr(other) for other in splits if other != split)
   if others:
     notes.append(f"split {split!r} is read; left out: {others}")
 
   def read(start, stop):
-    chosen = f"{split}[{start}:{stop}]"
-    episodes = _load_episodes(builder, chosen, keys, pictures)
-    for number, episode in enumerate(episodes, start):
-      name = f"{split} episode {number}"
-      where = f"{folder}, {name}"
-      success = True
-      if keys["success"]:
-        values = map(np.max, episode[keys["success"]])
-        reached = max(map(float, values), default=-np.inf)
-        success = reached >= options.success_threshold
-      texts = episode[keys["instruction"]] or [b""]
-      instruction = " ".join(texts[0].decode(errors="replace").split())
-      if not instruction:
-        raise ValueError(f"{where}: the instruction is empty")
-      files = episode[keys["camera"]]
-      yield Record(
-        frames=base.load_pictures(files, options.num_frames, where),
-        instruction=instruction,
-        task=instruction,
-        success=success,
-        source="video",
-        seed=number,
-        name=name,
-      )
+    chosen = {number: rest for number, *rest in episodes[start:stop]}
+    bounds = min(chosen), max(chosen) + 1
+    for number, values in load_fn(*bounds, [keys["camera"]]):
+      if number in chosen:
+        instruction, is_success = chosen[number]
+        name = f"{split} episode {number}"
+        yield Record(
+          frames=base.load_pictures(
+            values[keys["camera"]], options.num_frames, f"{folder}, {name}"
+          ),
+          instruction=instruction,
+          task=instruction,
+          success=is_success,
+          source="video",
+          seed=number,
+          name=name,
+        )
 
   spec = {
     "made_by": "data.rlds",
@@ -85,9 +114,9 @@ def open_clips(path: str | pathlib.Path, options: base.Options) -> base.Clips:
     "keys": keys,
     "success_threshold": options.success_threshold,
     "files": base.identify(*sorted(f for f in folder.iterdir() if f.is_file())),
+    "episodes": [list(episode) for episode in episodes],
   }
-  num_clips = builder.info.splits[split].num_examples
-  return base.Clips(num_clips, read, spec, notes)
+  return base.Clips(len(episodes), read, spec, notes)
 
 
 def _find_folder(path: pathlib.Path) -> pathlib.Path:
@@ -104,40 +133,128 @@ def _find_folder(path: pathlib.Path) -> pathlib.Path:
   raise ValueError(f"{path}: no data set: it has no {_FEATURES}")
 
 
+def _check_classes(folder: pathlib.Path):
+  """Lets no file of a data set have the library import other code.
+
+  It imports the module of every class that it does not know.
+  """
+  for file in (folder / _FEATURES, folder / _INFO):
+    try:
+      content = json.loads(file.read_bytes()) if file.exists() else {}
+    except ValueError as error:
+      raise ValueError(f"{folder}: not a data set ({error})") from error
+    for name in _class_names(content):
+      if not name.startswith(_CLASSES):
+        raise ValueError(
+          f"{file}: it names the class {name!r}, whose code is not run; known "
+          f"are those of tensorflow-datasets, {_CLASSES}*"
+        )
+
+
+def _class_names(value) -> Iterator[str]:
+  """Yields the names of classes at any depth, in JSON within texts too."""
+  if isinstance(value, str):
+    try:
+      value = json.loads(value)
+    except ValueError:
+      return
+  if isinstance(value, dict):
+    for key, item in value.items():
+      if key in _CLASS_KEYS and isinstance(item, str) and "." in item:
+        yield item
+      yield from _class_names(item)
+  elif isinstance(value, list):
+    for item in value:
+      yield from _class_names(item)
+
+
 def _flatten(feature, prefix: str = "") -> Iterator[tuple[str, Any]]:
   """Yields (name, feature) of all leaves, steps and dicts taken apart."""
   inner = getattr(feature, "feature", None)
   if prefix.rstrip("/") == _STEPS and inner is not None:
     feature = inner
-  if hasattr(feature, "items"):
+  if isinstance(feature, tfds.features.FeaturesDict):
     for key, value in feature.items():
       yield from _flatten(value, f"{prefix}{key}/")
   else:
     yield prefix.rstrip("/"), feature
 
 
-def _choose_fields(folder, fields, pictures, options: base.Options):
-  """The names of the three fields (success: None for none), and notes."""
-  texts = [
-    key
-    for key, feature in fields.items()
-    if getattr(getattr(feature, "tf_dtype", None), "name", "") == "string"
-    and not feature.shape
-  ]
-  numbers = [
-    key
-    for key, feature in fields.items()
-    if key not in pictures + texts and tuple(feature.shape) in ((), (1,))
-  ]
+def _is_picture(feature) -> bool:
+  """Whether it is one of 8 bits: a file, or an array of three channels."""
+  if feature.shape is None or feature.tf_dtype != np.uint8:
+    return False
+  return _is_image(feature) or (
+    isinstance(feature, tfds.features.Tensor)
+    and len(feature.shape) == 3
+    and feature.shape[-1] == 3
+  )
+
+
+def _is_image(feature) -> bool:
+  return isinstance(feature, tfds.features.Image)
+
+
+def _describe(key: str, feature) -> str:
+  """How a field is stored: "'steps/depth' (Image, 64 x 64 x 1 of uint16)"."""
+  kind, dtype = type(feature).__name__, getattr(feature.tf_dtype, "name", "")
+  if not isinstance(feature.shape, tuple) or not dtype:
+    return f"{key!r} ({kind})"
+  shape = " x ".join(
+    "?" if size is None else str(size) for size in feature.shape
+  )
+  return f"{key!r} ({kind}, {shape}{' of ' * bool(shape)}{dtype})"
+
+
+def _choose_fields(folder, fields, options: base.Options):
+  """The names of the fields by their use, and notes.
+
+  Several may tell the instruction, or success: the first to take first.
+  """
+  pictures = [key for key, feature in fields.items() if _is_picture(feature)]
+  files = [key for key in pictures if _is_image(fields[key])]
+  texts, scalars = [], []
+  for key, feature in fields.items():
+    is_plain = isinstance(feature.shape, tuple) and not _is_image(feature)
+    if is_plain and feature.tf_dtype == tf.string and len(feature.shape) < 2:
+      texts.append(key)
+    if is_plain and feature.shape in ((), (1,)):
+      scalars.append(key)
   likely = [key for key in texts if "instruction" in key or "language" in key]
-  success, note = base.choose_success(options, numbers, str(folder))
-  camera = _pick(folder, options, "camera", pictures, pictures)
-  instruction = _pick(folder, options, "instruction_key", texts, likely)
-  keys = {"camera": camera, "instruction": instruction, "success": success}
-  return keys, [f"pictures are {camera!r}, instructions {instruction!r}", note]
+  # Spellings of one instruction: language_instruction, language_instruction_2.
+  alike = {}
+  for key in sorted(likely):
+    alike.setdefault(re.sub(r"_?\d+$", "", key), []).append(key)
+  alike = {keys[0]: keys for keys in alike.values()}
+  camera = _pick(folder, fields, options, "camera", pictures, files or pictures)
+  text = _pick(folder, fields, options, "instruction_key", texts, list(alike))
+  texts = [text] if options.instruction_key else alike[text]
+  success = base.success_fields(options, scalars, str(folder))
+  for key in success[:1]:
+    if _is_enumeration(fields[key]) and not _names(fields[key]):
+      raise ValueError(
+        f"{folder}: {key!r} is an enumeration without names, which does not "
+        "tell success; --config.data.robot.success_key=... names another field"
+      )
+  success = success[:1] + [
+    k for k in success[1:] if not _is_enumeration(fields[k])
+  ]
+  keys = {"camera": camera, "instruction": texts, "success": success}
+  told = ", then ".join(map(repr, texts))
+  return keys, [f"pictures are {camera!r}, instructions {told}"]
 
 
-def _pick(folder, options, option: str, known, likely) -> str:
+def _is_enumeration(feature) -> bool:
+  return isinstance(feature, tfds.features.ClassLabel)
+
+
+def _names(label: tfds.features.ClassLabel) -> list[str]:
+  """The names of an enumeration; none where the library takes numbers."""
+  num = label.num_classes or 0
+  return label.names if num and label.names != [*map(str, range(num))] else []
+
+
+def _pick(folder, fields, options, option: str, known, likely) -> str:
   """The field asked for by name, or the only likely one."""
   name = getattr(options, option)
   if name in known:
@@ -147,28 +264,77 @@ def _pick(folder, options, option: str, known, likely) -> str:
     if not name and len(choice) == 1:
       return choice[0]
   why = f"no {name!r}" if name else f"{len(likely)} fields may be meant"
+  if name in fields:
+    wanted = "8 bits and colors" if option == "camera" else "text"
+    why = f"{_describe(name, fields[name])} is not of {wanted}"
+  elif not known:
+    why += "; it has " + ", ".join(_describe(k, f) for k, f in fields.items())
   raise ValueError(
     f"{folder}: {why}; --config.data.robot.{option}=... names one of {known}"
   )
 
 
-def _load_episodes(builder, split: str, keys, pictures):
-  """Yields dicts from the names of the fields to their values by step.
+def _load_episodes(folder, builder, split: str, start: int, stop: int, names):
+  """Yields number and values of fields, by step, of episodes in their order.
 
-  Pictures are files as they are stored: few of them are needed.
+  Pictures that are files stay as they are stored: few of them are needed.
   """
-
-  decoders = trees.nest({k: tfds.decode.SkipDecoding() for k in pictures})
-  for episode in tfds.as_numpy(
-    builder.as_dataset(split=split, decoders=decoders, shuffle_files=False)
-  ):
-    steps = list(episode.get(_STEPS, ()))
-    values = {}
-    for name in filter(None, keys.values()):
-      first, *way = name.split("/")
-      values[name] = (
-        [functools.reduce(operator.getitem, way, step) for step in steps]
-        if first == _STEPS
-        else [functools.reduce(operator.getitem, way, episode[first])]
+  features = builder.info.features
+  images = [key for key, field in _flatten(features) if _is_image(field)]
+  decoders = trees.nest({key: tfds.decode.SkipDecoding() for key in images})
+  chosen = f"{split}[{start}:{stop}]"
+  try:
+    if builder.info.file_format is tfds.core.FileFormat.ARRAY_RECORD:
+      raw = tfds.decode.DeserializeMethod.RAW_BYTES
+      examples = (
+        features.deserialize_example(record, decoders=decoders)
+        for record in builder.as_data_source(chosen, deserialize_method=raw)
       )
-    yield values
+    else:
+      examples = builder.as_dataset(
+        split=chosen,
+        decoders=decoders,
+        # Shard by shard: an episode's number depends on nothing else.
+        read_config=tfds.ReadConfig(
+          interleave_cycle_length=1, try_autocache=False
+        ),
+      )
+    for number, example in enumerate(examples, start):
+      yield number, _by_step(tfds.as_numpy(example), names)
+  except Exception as error:  # Of TensorFlow and others, as their files are.
+    message = " ".join(_INSIDE.sub("", str(error)).split())
+    raise ValueError(
+      f"{folder}: {split!r} cannot be read ({message or type(error).__name__})"
+    ) from error
+
+
+def _by_step(example, names) -> dict[str, list[Any]]:
+  """Values of fields by step; those of the episode's own are one."""
+  values = {}
+  for name in names:
+    first, *way = name.split("/")
+    get_fn = functools.partial(functools.reduce, operator.getitem, way)
+    if first != _STEPS:
+      values[name] = [get_fn(example[first])]
+    elif isinstance(example[first], dict):  # Of a Sequence.
+      values[name] = list(get_fn(example[first]))
+    else:
+      values[name] = [get_fn(step) for step in example[first]]
+  return values
+
+
+def _by_name(feature, values: list[Any]) -> list[Any]:
+  """Values as they are, those of an enumeration as names; -1 is none."""
+  if not _is_enumeration(feature):
+    return values
+  names = _names(feature)
+  return [names[number] if number >= 0 else None for number in np.ravel(values)]
+
+
+def _first_text(values: Iterable[list[Any]]) -> str:
+  """The first text that is not empty, of all fields and their steps."""
+  for texts in itertools.chain.from_iterable(values):
+    for text in np.ravel(np.asarray(texts, object)):
+      if words := " ".join(text.decode(errors="replace").split()):
+        return words
+  return ""

@@ -1,12 +1,16 @@
 """RLDS data sets, made by tensorflow-datasets: labels, fields, and faults."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from data.readers import rlds
+from data.readers import base, rlds
 
 LENGTHS = (4, 6, 5)
+TEXT, NUMBER = tfds.features.Text(), tfds.features.Scalar(np.float32)
 
 
 def level(episode, step):
@@ -14,11 +18,14 @@ def level(episode, step):
   return 20 + 60 * episode + 8 * step
 
 
-def make(root, *, text="close the drawer", splits=("train",), **extra):
+def make(
+  root, *, splits=("train",), kind=tfds.features.Dataset, config=None,
+  file_format=None, **changes,
+):  # fmt: skip
   """A data set of three episodes; the middle one has no reward.
 
-  All splits hold the same; `extra` are further features of a step, and their
-  value at every step.
+  All splits hold the same; `changes` are further features of a step, and their
+  value at every step, or a function of episode and step.
   """
   image = tfds.features.Image(shape=(16, 32, 3), encoding_format="png")
   steps = {
@@ -27,10 +34,10 @@ def make(root, *, text="close the drawer", splits=("train",), **extra):
     "is_terminal": tfds.features.Scalar(dtype=np.bool_),
     "state": tfds.features.Tensor(shape=(7,), dtype=np.float32),
     "language_instruction": tfds.features.Text(),
-  } | {name: feature for name, (feature, _) in extra.items()}
+  } | {name: feature for name, (feature, _) in changes.items()}
   metadata = {"file_path": tfds.features.Text()}
   features = {
-    "steps": tfds.features.Dataset(steps),
+    "steps": kind(steps),
     "episode_metadata": tfds.features.FeaturesDict(metadata),
   }
 
@@ -42,8 +49,11 @@ def make(root, *, text="close the drawer", splits=("train",), **extra):
       "reward": float(is_last and episode != 1),
       "is_terminal": is_last,
       "state": np.zeros(7, np.float32),
-      "language_instruction": text,
-    } | {name: value for name, (_, value) in extra.items()}
+      "language_instruction": "close the drawer",
+    } | {
+      name: value(episode, step) if callable(value) else value
+      for name, (_, value) in changes.items()
+    }
 
   class Toy(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     name = "toy"
@@ -68,7 +78,9 @@ def make(root, *, text="close the drawer", splits=("train",), **extra):
           },
         )
 
-  Toy(data_dir=str(root)).download_and_prepare()
+  Toy(data_dir=str(root), file_format=file_format).download_and_prepare(
+    download_config=config
+  )
   return root
 
 
@@ -132,8 +144,10 @@ def test_several_pictures_are_listed(read, tmp_path):
 def test_faults_are_named(read, toy, tmp_path):
   with pytest.raises(ValueError, match="it has no features.json"):
     read(rlds, tmp_path, tmp_path)
-  path = make(tmp_path / "silent", text=" ")
-  with pytest.raises(ValueError, match="episode 0: the instruction is emp"):
+  path = make(tmp_path / "silent", language_instruction=(TEXT, " "))
+  with pytest.raises(
+    ValueError, match="episode 0: the instruction is empty; 3"
+  ):
     read(rlds, path, tmp_path / "sets")
   (path / "toy" / "2.0.0").mkdir()
   (path / "toy" / "2.0.0" / "features.json").write_text("{}")
@@ -141,3 +155,201 @@ def test_faults_are_named(read, toy, tmp_path):
     read(rlds, path, tmp_path)
   with pytest.raises(ValueError, match="2.0.0: not a data set"):
     read(rlds, path / "toy" / "2.0.0", tmp_path)
+
+
+def _labels(stored):
+  order = np.argsort(stored.seed)
+  return stored.seed[order].tolist(), stored.success[order].tolist()
+
+
+@pytest.mark.parametrize("missing", [0, 3, None])
+def test_no_value_is_no_label(read, tmp_path, missing):
+  def reward(episode, step):
+    value = step + 1 == LENGTHS[episode] and episode != 1
+    nan = step == missing or missing is None and episode == 2
+    return np.nan if nan else float(value)
+
+  path = make(tmp_path / "a", reward=(NUMBER, reward))
+  stored, notes = read(rlds, path, tmp_path)
+  if missing is None:
+    assert _labels(stored) == ([0, 1], [True, False])
+    assert "1 of 3 episodes are left out: nothing tells its suc" in notes[-1]
+  else:
+    # The last of the first episode is its fourth.
+    assert _labels(stored) == ([0, 1, 2], [missing == 0, False, True])
+    assert len(notes) == 2
+
+
+def test_an_enumeration_is_read_by_its_names(read, tmp_path):
+  def make_label(root, *names, **other):
+    label = tfds.features.ClassLabel(names=names or None, **other)
+    value = (label, lambda episode, _: int(episode == 1))
+    return make(tmp_path / root, success=value)
+
+  path = make_label("a", "success", "failure")
+  assert _labels(read(rlds, path, tmp_path)[0])[1] == [True, False, True]
+  path = make_label("b", "Fail", "yes")
+  assert _labels(read(rlds, path, tmp_path)[0])[1] == [False, True, False]
+  with pytest.raises(ValueError, match="'steps/success' is an enumeration wi"):
+    read(rlds, make_label("c", num_classes=2), tmp_path)
+  with pytest.raises(ValueError, match="'steps/success' is .*'on', no number"):
+    read(rlds, make_label("d", "on", "off"), tmp_path)
+  key = "steps/reward"
+  stored, _ = read(rlds, tmp_path / "c", tmp_path, success_key=key)
+  assert _labels(stored)[1] == [True, False, True]
+
+
+def test_the_first_text_that_is_not_empty_is_taken(read, tmp_path):
+  texts = [["", " "], ["", "open  it"], ["push it", "open it"]]
+  feature = tfds.features.Sequence(TEXT)
+  path = make(
+    tmp_path / "list",
+    language_instruction=(feature, lambda e, _: texts[e]),
+  )
+  stored, notes = read(rlds, path, tmp_path)
+  assert sorted(stored.instruction) == ["open it", "push it"]
+  assert notes[-1] == (
+    "1 of 3 episodes are left out: the instruction is empty (episode 0)"
+  )
+
+  def part(row):
+    # The third is in the last step alone.
+    return TEXT, lambda e, s: ["", texts[e][0], "last" * (s == 3)][row]
+
+  path = make(
+    tmp_path / "fields",
+    language_instruction=part(0),
+    language_instruction_2=part(1),
+    language_instruction_3=part(2),
+  )
+  stored, notes = read(rlds, path, tmp_path)
+  assert sorted(stored.instruction) == ["last", "last", "push it"]
+  assert ", then 'steps/language_instruction_2', then" in notes[0]
+  named = {"instruction_key": "steps/language_instruction_2"}
+  with pytest.raises(ValueError, match="2 of 3 episodes cannot be used"):
+    read(rlds, path, tmp_path, **named)
+
+
+def test_episodes_count_through_the_shards(read, tmp_path):
+  config = tfds.download.DownloadConfig(num_shards=2)
+  path = make(tmp_path / "a", config=config)
+  stored, _ = read(rlds, path, tmp_path)
+  clips = rlds.open_clips(path, base.Options(num_frames=2))
+  for number in range(3):
+    (record,) = clips.read_fn(number, number + 1)
+    (row,) = np.flatnonzero(stored.seed == record.seed)
+    ends = stored.read(row).frames[[0, -1]].mean(axis=(1, 2, 3))
+    np.testing.assert_allclose(record.frames.mean(axis=(1, 2, 3)), ends, atol=3)
+
+
+def _array_record(root):
+  return make(root, file_format="array_record")
+
+
+def _sequence(root):
+  return make(root, kind=tfds.features.Sequence)
+
+
+def _tensor(root):
+  feature = tfds.features.Tensor(shape=(16, 32, 3), dtype=np.uint8)
+  observation = tfds.features.FeaturesDict({"image": feature})
+
+  def value(episode, step):
+    return {"image": np.full((16, 32, 3), level(episode, step), np.uint8)}
+
+  return make(root, observation=(observation, value))
+
+
+@pytest.mark.parametrize("make_fn", [_array_record, _sequence, _tensor])
+def test_forms_of_the_format(read, toy, tmp_path, make_fn):
+  stored, _ = read(rlds, make_fn(tmp_path / "set"), tmp_path)
+  usual, _ = read(rlds, toy, tmp_path)
+  by_level = [
+    sorted(
+      (
+        clips.read(row).frames.astype(int).mean((1, 2, 3)).round().tolist(),
+        bool(clips.success[row]),
+      )
+      for row in range(3)
+    )
+    for clips in (stored, usual)
+  ]
+  assert by_level[0] == by_level[1]
+
+
+def test_what_is_no_picture_is_told(read, tmp_path):
+  depth = tfds.features.Image(shape=(4, 4, 1), dtype=np.uint16)
+  path = make(tmp_path / "a", depth=(depth, np.full((4, 4, 1), 900, np.uint16)))
+  stored, _ = read(rlds, path, tmp_path)
+  assert len(stored) == 3
+  with pytest.raises(
+    ValueError,
+    match=r"'steps/depth' \(Image, 4 x 4 x 1 of uint16\) is not of 8",
+  ):
+    read(rlds, path, tmp_path, camera="steps/depth")
+  floats = tfds.features.Tensor(shape=(4, 4, 3), dtype=np.float32)
+  value = {"image": np.zeros((4, 4, 3), np.float32)}
+  observation = tfds.features.FeaturesDict({"image": floats})
+  path = make(tmp_path / "b", observation=(observation, value))
+  with pytest.raises(
+    ValueError, match=r"it has .*n/image' \(Tensor, 4 x 4 x 3 of float32\)"
+  ):
+    read(rlds, path, tmp_path)
+
+
+def _lose_a_field(folder):
+  file = folder / "features.json"
+  content = json.loads(file.read_text())
+  steps = content["featuresDict"]["features"]["steps"]["sequence"]["feature"]
+  fields = steps["featuresDict"]["features"]
+  fields["more"] = fields["reward"]
+  file.write_text(json.dumps(content))
+
+
+def _cut(folder):
+  (file,) = folder.glob("*.tfrecord*")
+  file.write_bytes(file.read_bytes()[:-9])
+
+
+def _delete(folder):
+  (file,) = folder.glob("*.tfrecord*")
+  file.unlink()
+
+
+@pytest.mark.parametrize("spoil", [_lose_a_field, _cut, _delete])
+def test_faults_inside_are_one_line(toy, tmp_path, spoil):
+  shutil.copytree(toy / "toy" / "1.0.0", tmp_path / "set")
+  spoil(tmp_path / "set")
+  with pytest.raises(ValueError, match="set: 'train' cannot be read") as caught:
+    rlds.open_clips(tmp_path / "set", base.Options(num_frames=3))
+  message = str(caught.value)
+  assert "\n" not in message and "{{" not in message, message
+
+
+@pytest.mark.parametrize("file", ["features.json", "dataset_info.json"])
+@pytest.mark.parametrize("is_text", [False, True])
+def test_no_code_is_run(toy, tmp_path, monkeypatch, file, is_text):
+  (tmp_path / "other_code.py").write_text("raise SystemExit('it was run')")
+  monkeypatch.syspath_prepend(tmp_path)
+  shutil.copytree(toy / "toy" / "1.0.0", tmp_path / "set")
+  file = tmp_path / "set" / file
+  content = json.loads(file.read_text())
+  if file.name == "features.json":
+    features = content
+  else:
+    features = content["features"] = json.loads(
+      (tmp_path / "set" / "features.json").read_text()
+    )
+  foreign = {"pythonClassName": "other_code.Image", "tensor": {}}
+  if is_text:
+    value = {"type": "other_code.Image", "content": {}}
+    foreign = {
+      "pythonClassName": features["pythonClassName"],
+      "jsonFeature": {"json": json.dumps({"x": value})},
+    }
+  features["featuresDict"]["features"]["x"] = foreign
+  file.write_text(json.dumps(content))
+  with pytest.raises(
+    ValueError, match="names the class 'other_code.Image', wh"
+  ):
+    rlds.open_clips(tmp_path / "set", base.Options(num_frames=3))
