@@ -89,8 +89,11 @@ def open_robot(
   checks.check_clips(dataset)
   if for_training:
     instructions = list(dict.fromkeys(dataset.instruction.tolist()))
+    # Where successes are missing, what tells success may be the reason.
+    told = "; ".join(note for note in notes if "success" in note)
+    where = f"{robot.path} ({told})" if told else robot.path
     checks.check_tasks(
-      dataset, instructions=instructions, use_failures=False, where=robot.path
+      dataset, instructions=instructions, use_failures=False, where=where
     )
   return dataset, notes
 

@@ -273,6 +273,24 @@ def test_data_sets_of_others_are_opened(tmp_path, load_module, source):
   assert any("reaches 1" in note for note in data.notes)
 
 
+def test_a_field_without_a_success_is_named(tmp_path, load_module):
+  made = load_module("data/readers/lerobot_test.py")
+  path = made.make_v3(tmp_path / "set")
+  for number, length in ((0, 15), (1, 7)):
+    file = f"data/*/file-00{number}.parquet"
+    made.change(path, file, **{"next.success": [False] * length})
+  config = _config(tmp_path, path)
+  config.data.robot.source = "lerobot"
+  with pytest.raises(ValueError, match="'close the drawer' has 0") as caught:
+    _open(config)
+  for name in (
+    "'next.success' is False in all 4",
+    "'next.reward' reaches 1 in 2 of 4 (from 0 to 1)",
+    "--config.data.robot.success_key=next.reward",
+  ):
+    assert name in str(caught.value)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("failures", [4, 0])
 def test_a_run_of_few_clips_is_trained(tmp_path, capfd, failures):
