@@ -73,7 +73,8 @@ def open_data(settings: DataSettings, *, seed: int, use_failures: bool) -> Data:
     robot, human, notes = _open_users(settings, seed)
     crcs = split_lib.pictures_crcs(robot)
     digests["data.robot.path"] = split_lib.digest(robot, crcs)
-    notes += user.shared_clips(settings, crcs)
+    more = user.test_notes(settings, crcs)
+    notes += [note for note in more if note not in notes]
     robot, held_out, more = split_lib.split_validation(
       robot, crcs, settings.validation, seed
     )

@@ -9,6 +9,7 @@ import pathlib
 from collections.abc import Iterable
 
 import numpy as np
+from absl import logging
 
 from a2r.evaluation import labeled
 from a2r.runs import data_settings, split
@@ -108,7 +109,9 @@ def open_human(settings: DataSettings, seed: int) -> Dataset:
     ValueError: besides what `open_clips` says, a template without clips.
   """
   human = settings.human
-  dataset, _ = open_clips(settings, "human")
+  dataset, notes = open_clips(settings, "human")
+  for note in notes:
+    logging.warning("human clips: %s", note)
   names = np.where(
     dataset.template == "", dataset.instruction, dataset.template
   )
@@ -180,19 +183,19 @@ def label(
   )
 
 
-def shared_clips(settings: DataSettings, crcs: np.ndarray) -> list[str]:
-  """Returns notes: whether some test clips are among those to train on.
+def test_notes(settings: DataSettings, crcs: np.ndarray) -> list[str]:
+  """Returns notes on the test clips, and whether some are trained on.
 
   Those are known by their `crcs`, see `split.pictures_crcs`; without a test
   path there is no note.
   """
   if not settings.robot.test_path:
     return []
-  test, _ = open_robot(settings, key="test_path")
+  test, notes = open_robot(settings, key="test_path")
   same = int(np.isin(split.pictures_crcs(test), crcs).sum())
   if not same:
-    return []
-  return [
+    return notes
+  return notes + [
     f"{same} of the {len(test)} test clips are among the clips to learn from "
     "too: the figures are too good"
   ]

@@ -238,9 +238,21 @@ def test_a_test_manifest_is_what_is_judged_on(tmp_path, ten):
   other.mkdir()
   config.data.robot.test_path = str(_videos(other, {"a.gif": True}))
   settings = DataSettings.from_config(config.data)
-  assert user.shared_clips(settings, np.arange(9)) == []
+  assert user.test_notes(settings, np.arange(9)) == []
   config.data.robot.test_path = ""
   assert _open_test(config) is None
+
+
+def test_what_is_left_out_of_other_clips_is_told(tmp_path, ten, caplog):
+  place = tmp_path / "all" / "close it" / "success"
+  place.mkdir(parents=True)
+  _videos(place, {"a.gif": True})  # And a manifest, which is no video.
+  root = str(tmp_path / "all")
+  config = _config(*ten, test_path=root)
+  config.data.human.update(source="folder", path=root, templates=())
+  note = f"{root}: left out: 1 of 2 files"
+  assert sum(told.startswith(note) for told in _open(config).notes) == 1
+  assert f"human clips: {note}" in caplog.text
 
 
 def test_a_run_keeps_its_clips(tmp_path, capfd, trained):
