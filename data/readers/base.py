@@ -130,39 +130,6 @@ def csv_rows(
     raise ValueError(f"{file}: not a UTF-8 text ({error.reason})") from error
 
 
-def choose_success(
-  options: Options, names: Sequence[str], where: str
-) -> tuple[str | None, str]:
-  """Returns the field that tells success, and a note on it.
-
-  It is the one asked for, or found by its name, which may have a path before
-  it, such as 'episode_metadata/success'; None where there is none.
-
-  Raises:
-    ValueError: there is no field of the name asked for; lists what there is.
-  """
-  key = options.success_key
-  if key and key not in names:
-    raise ValueError(
-      f"{where}: no field {key!r} (data.robot.success_key); it has "
-      f"{sorted(set(names))}"
-    )
-  for wanted in _SUCCESS:
-    likely = [name for name in names if name.rpartition("/")[2] == wanted]
-    key = key or next(iter(likely), "")
-  if not key:
-    return None, (
-      "NO SUCCESS FIELD: nothing in the data set tells success from failure, "
-      "so every episode counts as a success. Name a field with "
-      "--config.data.robot.success_key=..."
-    )
-  return key, (
-    f"an episode is a success where its {key!r} reaches "
-    f"{options.success_threshold:g} "
-    "(--config.data.robot.success_key, .success_threshold)"
-  )
-
-
 def success_fields(
   options: Options, names: Sequence[str], where: str
 ) -> list[str]:

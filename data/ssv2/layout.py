@@ -23,14 +23,15 @@ _VIDEO_FOLDERS = (
   "videos",
   "",
 )
-_SUFFIX = ".webm"
+# As it comes, and as others store it.
+_SUFFIXES = (".webm", ".mp4", ".mkv", ".avi")
 
 
 @dataclasses.dataclass(frozen=True)
 class Video:
   """One line of the annotations."""
 
-  name: str  # The video's number, its file is `<name>.webm`.
+  name: str  # The video's number, its file is `<name>.webm` or `<name>.mp4`.
   # As labels.json has it: 'Pushing something from left to right'.
   template: str
   # The template filled: 'pushing cup from left to right'. The answers of the
@@ -43,14 +44,15 @@ class Layout:
   """Where things are."""
 
   folder: pathlib.Path  # Of the download.
-  videos: pathlib.Path  # Folder of the webm files.
+  videos: pathlib.Path  # Folder of the video files.
   templates: tuple[str, ...]  # All 174, in the order of their numbers.
   annotations: dict[str, pathlib.Path]  # Of the splits that are there: JSON.
   answers: pathlib.Path | None  # test-answers.csv.
 
   def path(self, name: str) -> pathlib.Path:
     """Returns the file of a video, which may not be there."""
-    return self.videos / f"{name}{_SUFFIX}"
+    files = [self.videos / f"{name}{suffix}" for suffix in _SUFFIXES]
+    return next((file for file in files if file.is_file()), files[0])
 
   def digest(self) -> str:
     """Returns a hex digest: other annotations make another data set."""
@@ -154,11 +156,11 @@ def normalize(template: str) -> str:
 
 
 def has_videos(folder: pathlib.Path) -> bool:
-  """Returns whether a webm file lies in a folder."""
+  """Returns whether a video file lies in a folder."""
   if not folder.is_dir():
     return False
   with os.scandir(folder) as entries:
-    return any(entry.name.endswith(_SUFFIX) for entry in entries)
+    return any(entry.name.endswith(_SUFFIXES) for entry in entries)
 
 
 def _read_json(file: pathlib.Path, kind: type):

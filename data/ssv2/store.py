@@ -30,6 +30,9 @@ CAPTIONS = ("label", "template")
 _CLIPS_PER_SHARD = 512
 _BAD_SHARE = 0.01  # Of the videos of a split.
 _NUM_SHOWN = 3
+# Reasons of videos that an archive without one of its parts leaves behind.
+_LOST = ("no such file", "cut short", "is empty", "not a readable")
+_JOIN = "`cat 20bn-something-something-v2-?? | tar zx`"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -165,7 +168,7 @@ def store(
   if not is_finished and not layouts.has_videos(layout.videos):
     raise FileNotFoundError(
       f"{layout.videos}: no webm file; unpack the archives of the download "
-      "with `cat 20bn-something-something-v2-?? | tar zx`"
+      f"with {_JOIN} (mp4, mkv and avi files do as well)"
     )
   allowed = _BAD_SHARE if max_bad_share is None else max_bad_share
   num_made, began = 0, time.monotonic()
@@ -256,7 +259,13 @@ def _check_share(folder, bad, num_videos, max_bad_share, *, is_finished=False):
     return
   shown = "; ".join(f"{f.video}: {f.reason}" for f in bad[:_NUM_SHOWN])
   num_missing = sum("no such file" in fault.reason for fault in bad)
+  num_lost = sum(any(word in f.reason for word in _LOST) for f in bad)
   so_far, mend = " so far", "mend them"
+  if num_lost > len(bad) / 2:
+    mend = (
+      "most are missing or cut, as where a part of the archive was not there: "
+      f"join all its parts again with {_JOIN}"
+    )
   if is_finished:
     so_far = ""
     mend += " and delete index.json there, so that they are read again"

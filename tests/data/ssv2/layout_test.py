@@ -68,6 +68,20 @@ def test_videos_beside_the_annotations_and_the_digest_of_these(make):
   assert layout.find(folder).digest() != digest
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_videos_of_other_formats(make, suffix):
+  found = layout.find(make())
+  first, second = layout.load_split(found, "train")
+  moved = found.path(first.name).rename(found.videos / f"{first.name}{suffix}")
+  assert found.path(first.name) == moved
+  assert found.path(second.name).suffix == ".webm"
+  for file in found.videos.glob("*.webm"):
+    file.rename(file.with_suffix(suffix))
+  assert layout.find(found.folder).videos == found.videos
+  assert found.path(second.name).suffix == suffix
+  assert found.path("7").suffix == ".webm"
+
+
 def test_what_is_not_there_is_told(make, tmp_path):
   with pytest.raises(FileNotFoundError, match="/nowhere: no such folder"):
     layout.find("/nowhere")

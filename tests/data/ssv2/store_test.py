@@ -126,7 +126,7 @@ def test_content(write, mini):
 
 
 def test_too_many_bad_videos_are_fatal_and_nothing_is_lost(write, tmp_path):
-  with pytest.raises(ValueError, match=r"\d of 15 videos cannot be read"):
+  with pytest.raises(ValueError, match=r"\d of 15 vid.*: join all its parts"):
     write("a", max_bad_share=0.1)
   assert not (tmp_path / "a" / "index.json").exists()
   made = list((tmp_path / "a").glob("*.tfrecord"))
@@ -188,6 +188,25 @@ def test_a_mended_video_is_taken_before_the_end(write, mini, tmp_path):
   assert len(write("a", found=found).bad) == 3  # It was finished.
   (stored.folder / "index.json").unlink()
   assert len(write("a", found=found).bad) == 2
+
+
+def test_damaged_videos_are_no_lost_part_of_the_archive(write, monkeypatch):
+  fault = reading.Loaded((), "frame 3 is damaged")
+  monkeypatch.setattr(reading, "load", lambda path, **_: fault)
+  with pytest.raises(
+    ValueError, match="is damaged.*; mend them, or allow"
+  ) as e:
+    write("a", max_bad_share=0.1)
+  assert "join" not in str(e.value)
+
+
+def test_mp4_files_are_read(write, mini, tmp_path):
+  folder = tmp_path / "copy"
+  shutil.copytree(mini[0], folder)
+  for file in layout.find(folder).videos.iterdir():
+    file.rename(file.with_suffix(".mp4"))
+  stored = write("a", found=layout.find(folder))
+  assert {fault.video for fault in stored.bad} == set(mini[1])
 
 
 def test_no_video_at_all_is_told_at_once(write, mini, tmp_path):
