@@ -147,7 +147,7 @@ def spread(times: Sequence[float | None], num_frames: int) -> list[int]:
   if len(times) <= num_frames or None in times:
     return by_number
   even, step = np.linspace(times[0], times[-1], len(times), retstep=True)
-  if (np.diff(times) <= 0).any() or np.ptp(times - even) <= step:
+  if (np.diff(times) <= 0).any() or np.abs(times - even).max() <= step / 2:
     return by_number
   wanted = np.linspace(times[0], times[-1], num_frames)
   distance = np.abs(np.subtract.outer(wanted, times))

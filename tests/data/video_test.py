@@ -219,6 +219,8 @@ def test_frames_are_chosen_evenly_in_time(tmp_path):
   # A camera that lost frames in the middle.
   path = _film(tmp_path / "b.mkv", [*range(0, 400, 40), *range(2000, 2400, 40)])
   assert _numbers(video.load_video(path, num_frames=4)) == [0, 9, 10, 19]
+  # One frame was lost behind the first: the fourth is a third of the way.
+  assert video.spread([0, *range(80, 500, 40)], 4) == [0, 3, 7, 11]
 
 
 @pytest.mark.parametrize(
