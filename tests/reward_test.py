@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from a2r import reward
-from a2r.core import images
+from a2r.core import digests, files, images
 from a2r.models import adapt2reward as net
 from tests import tiny
 from tests.tiny import KNOWN, make_clips, make_fake
@@ -184,4 +184,19 @@ def test_weights_that_do_not_fit(run, tmp_path):
   config["model"]["backbone"]["embed_dim"] = 6
   (copy / "config.json").write_text(json.dumps(config))
   with pytest.raises(ValueError, match="copy does not fit the model"):
+    reward.load(copy)
+
+
+@pytest.mark.parametrize("at", [0, 0.2, 0.5, 0.8, -3])
+@pytest.mark.parametrize(
+  "name", ["reward.json", "config.json", "tokenizer.json"]
+)
+def test_a_flipped_bit_of_a_run_is_named(run, tmp_path, name, at):
+  copy = shutil.copytree(run[0], tmp_path / "copy")
+  for file in ("reward.json", "config.json"):
+    path = copy / file
+    files.write_json(path, json.loads(path.read_text()), recorded=True)
+  assert digests.read(copy).keys() >= {name}
+  tiny.flip(copy / name, at)
+  with pytest.raises(ValueError, match=name):
     reward.load(copy)

@@ -283,3 +283,11 @@ class Simulator:
       seeds=np.arange(num_clips),
       states=np.zeros((num_clips, 61, 13), np.float32),
     )
+
+
+def flip(path, at, bit=0):
+  """Flips a bit of a file's byte `at`, a place or a share of its length."""
+  content = bytearray(path.read_bytes())
+  place = int(len(content) * at) if isinstance(at, float) else at
+  content[place] ^= 1 << bit
+  path.write_bytes(content)

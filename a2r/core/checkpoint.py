@@ -9,10 +9,14 @@ is removed when the folder is opened next.
 Leaves are stored under their path in the tree (`params/dense/kernel`). A part
 is restored into a template, or without one as nested dicts.
 
+Every part and item has a record of its files' digests (`core/digests.py`),
+written before the rename and checked before anything is read.
+
 Of Orbax only what its version 1.0 keeps is used: `v1`, which is then the
 package itself. Checkpoints that its older interface wrote are read too.
 """
 
+import contextlib
 import json
 import pathlib
 import shutil
@@ -24,7 +28,7 @@ import numpy as np
 from etils import epath
 from orbax.checkpoint import v1 as ocp
 
-from a2r.core import checks, trees
+from a2r.core import checks, digests, files, trees
 
 FOLDER = "checkpoints"
 _SCORE = "score"
@@ -95,6 +99,7 @@ class Checkpoints:
       path = self._folder / str(step) / _SCORE / "data.json"
       if not path.exists():
         path = self._folder / str(step) / _OLD_SCORE / "metrics"
+      digests.check(path)
       return json.loads(path.read_text())[_SCORE], step
 
     return max(self.steps(), key=rank, default=None)
@@ -154,8 +159,9 @@ class Checkpoints:
       The checkpoint, its arrays bit for bit those that were saved.
 
     Raises:
-      ValueError: the stored tree and the template differ (all differences are
-        listed), or a part or item is not stored.
+      ValueError: a file is damaged, a parameter is not finite, the stored tree
+        and the template differ (all differences are listed), or a part or
+        item is not stored.
     """
     self.wait()
     templates = dict(templates or {})
@@ -174,8 +180,12 @@ class Checkpoints:
         )
     restored = {}
     if wanted:
-      with _context((*templates, *parts), wanted):
+      checked = [digests.check_folder(folder / name) for name in wanted]
+      if not all(checked):
+        digests.note_unchecked(folder)
+      with _context((*templates, *parts), wanted), _explained(folder):
         restored = ocp.load_checkpointables(folder, dict.fromkeys(wanted))
+    trees.check_finite(restored.get("params", {}), f"{folder}: params")
     found = {name: restored[name] for name in parts}
     for name, template in templates.items():
       tree = restored.get(name, {})
@@ -196,16 +206,64 @@ class Checkpoints:
         shutil.rmtree(path, ignore_errors=True)
 
 
+class _Recorded:
+  """A handler of Orbax that leaves a record of the files it has written."""
+
+  def __init__(self, handler):
+    self._handler = handler
+    self.load, self.metadata = handler.load, handler.metadata
+    self.is_handleable = handler.is_handleable
+    self.is_abstract_handleable = handler.is_abstract_handleable
+
+  async def save(self, directory, checkpointable):
+    """Writes in the background, then the record."""
+    written = await self._handler.save(directory, checkpointable)
+
+    async def finish():
+      await written
+      if jax.process_index() == 0:
+        files.record(pathlib.Path(await directory.await_creation()))
+
+    return finish()
+
+
+class _Tree(_Recorded):
+  """Of a pytree of arrays."""
+
+  def __init__(self):
+    super().__init__(ocp.handlers.PyTreeHandler())
+
+
+class _Json(_Recorded):
+  """Of a JSON value."""
+
+  def __init__(self):
+    super().__init__(ocp.handlers.JsonHandler())
+
+
 def _context(parts, names) -> ocp.Context:
   """Returns who writes and reads what: parts are trees, the rest is JSON."""
   registry = ocp.handlers.local_registry()
   for name in names:
-    is_tree, handlers = name in parts, ocp.handlers
-    handler = handlers.PyTreeHandler if is_tree else handlers.JsonHandler
+    handler = _Tree if name in parts else _Json
     registry.add(handler, checkpointable_name=name)
   context = ocp.Context()
   context.checkpointables.registry = registry
   return context
+
+
+@contextlib.contextmanager
+def _explained(folder: epath.Path):
+  """Names the checkpoint that cannot be read."""
+  try:
+    yield
+  # What Orbax raises on a damaged file can be anything.
+  except Exception as error:
+    reason = " ".join(str(error).split())[:200]
+    raise ValueError(
+      f"{folder} is damaged ({reason}): copy it again, or delete it to go on "
+      "from an older one"
+    ) from error
 
 
 def exists(workdir: str | pathlib.Path) -> bool:

@@ -10,6 +10,8 @@ from typing import Any
 
 import filelock
 
+from a2r.core import digests
+
 LOCK_FILE = ".lock"
 
 
@@ -37,26 +39,52 @@ def write_bytes(path: pathlib.Path, content: bytes):
     partial.write_bytes(content)
 
 
+@contextlib.contextmanager
+def recorded_write(path: pathlib.Path) -> Iterator[pathlib.Path]:
+  """As `atomic_write`, with the file's digest on its folder's record."""
+  with atomic_write(path) as partial:
+    yield partial
+    known = digests.read(path.parent) or {}
+    both = [file for file in (partial, path) if file.exists()]
+    known[path.name] = list(dict.fromkeys(map(digests.crc32, both)))
+    write_text(path.parent / digests.FILE, digests.to_json(known))
+
+
+def record(folder: pathlib.Path):
+  """Records the files of a folder and of those in it."""
+  write_text(folder / digests.FILE, digests.make(folder))
+
+
 def write_text(path: pathlib.Path, text: str):
   """Writes a text file in UTF-8, all or nothing."""
   write_bytes(path, text.encode())
 
 
-def write_json(path: pathlib.Path, value: Any):
-  """Writes plain values as a JSON file, all or nothing."""
-  write_text(path, json.dumps(value, indent=2) + "\n")
+def write_json(path: pathlib.Path, value: Any, *, recorded: bool = False):
+  """Writes plain values as a JSON file, all or nothing.
+
+  Args:
+    path: of the file.
+    value: what it is to hold.
+    recorded: whether its digest goes on its folder's record.
+  """
+  text = json.dumps(value, indent=2) + "\n"
+  with (recorded_write if recorded else atomic_write)(path) as partial:
+    partial.write_text(text, "utf-8")
 
 
 def read_json(path: pathlib.Path) -> Any:
   """Returns what a JSON file holds, None where there is none.
 
   Raises:
-    ValueError: the file is broken.
+    ValueError: the file is broken, or not as its folder's record has it.
   """
   try:
-    return json.loads(path.read_text("utf-8")) if path.exists() else None
+    value = json.loads(path.read_text("utf-8")) if path.exists() else None
   except ValueError as error:
     raise ValueError(f"{path} is broken ({error}): delete it") from error
+  digests.check(path)
+  return value
 
 
 @contextlib.contextmanager

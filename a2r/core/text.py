@@ -18,6 +18,8 @@ import numpy as np
 import tokenizers
 from tokenizers import models, normalizers, pre_tokenizers
 
+from a2r.core import digests, files
+
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 PAD, UNKNOWN, CLS, SEP, MASK = SPECIAL
 ARTICLES = ("a", "an", "the")
@@ -188,20 +190,25 @@ class Tokenizer:
 
     Raises:
       FileNotFoundError: there is no such file.
-      ValueError: the file is not a tokenizer.
+      ValueError: the file is damaged or not a tokenizer.
     """
-    text = pathlib.Path(path).read_text(encoding="utf-8")
+    path = pathlib.Path(path)
+    digests.check(path)
     try:
+      text = path.read_text(encoding="utf-8")
       json.loads(text)
       return cls(tokenizers.Tokenizer.from_str(text))
+    except OSError:
+      raise
     # The library raises bare Exceptions on a file of another kind.
     except Exception as e:
       raise ValueError(f"{path} is not a tokenizer file: {e}") from e
 
   def save(self, path: str | pathlib.Path) -> None:
-    """Writes one JSON file."""
+    """Writes one JSON file, its digest on the folder's record."""
     text = self._tokenizer.to_str(pretty=True)
-    pathlib.Path(path).write_text(text, encoding="utf-8")
+    with files.recorded_write(pathlib.Path(path)) as partial:
+      partial.write_text(text, encoding="utf-8")
 
   @property
   def mask_id(self) -> int:

@@ -55,6 +55,31 @@ def fit(template: Any, tree: Mapping[str, Any], where: str) -> Any:
   return jax.tree.unflatten(jax.tree.structure(template), leaves)
 
 
+def check_finite(tree: Any, where: str):
+  """Fails where an array of a pytree has a value that is NaN or infinite.
+
+  Args:
+    tree: pytree of arrays, or of None in place of some.
+    where: where it comes from, for the error.
+
+  Raises:
+    ValueError: some are not finite; names the first.
+  """
+  for name, leaf in flatten(tree).items():
+    array = np.asarray(leaf)
+    if array.dtype.kind in "iub":
+      continue
+    # One pass without a copy: a sum is finite only if all its terms are.
+    with np.errstate(all="ignore"):
+      is_finite = np.isfinite(array.sum()) or np.isfinite(array).all()
+    if not is_finite:
+      count = int((~np.isfinite(array)).sum())
+      raise ValueError(
+        f"{where}: {count} of {array.size} values of {name} are not finite: "
+        "the weights are of no use; take another checkpoint, or train again"
+      )
+
+
 def _signature(leaf: Any) -> str:
   shape = tuple(np.shape(leaf))
   dtype = getattr(leaf, "dtype", None) or np.asarray(leaf).dtype

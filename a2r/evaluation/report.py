@@ -194,7 +194,7 @@ def write(
     "backbone": card,
     "config": config,
   }
-  files.write_json(workdir / JSON_FILE, record)
+  files.write_json(workdir / JSON_FILE, record, recorded=True)
   if result.examples:
     picture = figures.filmstrips(
       result.examples,

@@ -25,7 +25,7 @@ import numpy as np
 import optax
 
 from a2r import losses
-from a2r.core import batching, files, images, parallel
+from a2r.core import batching, digests, files, images, parallel
 from a2r.core import rng as rng_lib
 from a2r.learners import base, encoding, loop, run_files
 from a2r.losses import classification
@@ -256,6 +256,7 @@ class _SameTask:
 
 def make_scorer(run: saved.Run) -> scorer.Scorer:
   """Returns the scorer of a run, see `base.Method`."""
+  digests.check(run.folder / DEMOS_FILE)
   with np.load(run.folder / DEMOS_FILE) as stored:
     demos, labels = stored["frames"], stored["labels"]
   plain = scorer.Scorer(
@@ -284,7 +285,7 @@ def make(setup: base.Setup, settings: Settings) -> base.Training:
   demos, labels = clips.demonstrations(settings.num_demos)
   readings, instructions = clips.read_labels(labels)
   with (
-    files.atomic_write(setup.workdir / DEMOS_FILE) as partial,
+    files.recorded_write(setup.workdir / DEMOS_FILE) as partial,
     open(partial, "wb") as stream,
   ):
     np.savez_compressed(stream, frames=demos, labels=labels)

@@ -6,12 +6,14 @@ A run folder is what `launch.train` wrote. An exported reward is plain files:
   config.json        sizes, instructions, and what the run was and reached
   tokenizer.json     the vocabulary
   README.md          a model card (`models/card.py`)
+  digests.json       the files' digests (`core/digests.py`), checked when read
 
 Reading one needs neither Orbax nor TensorFlow, and runs no code of others.
 """
 
 import importlib.metadata
 import json
+import math
 import pathlib
 import platform
 import re
@@ -21,10 +23,8 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-import safetensors
-import safetensors.numpy
 
-from a2r.core import checks, files, trees
+from a2r.core import checks, digests, files, tensors, trees
 from a2r.core import text as text_lib
 from a2r.models import adapt2reward as net
 from a2r.models import card
@@ -40,6 +40,7 @@ CONFIG_FILE = "config.json"
 TOKENIZER_FILE = "tokenizer.json"
 CARD_FILE = "README.md"
 _FILES = (WEIGHTS_FILE, CONFIG_FILE, TOKENIZER_FILE)
+_OTHERS = (CARD_FILE, digests.FILE)
 _KEPT = (".git", ".gitattributes")  # Of a repository cloned from the Hub.
 _PACKAGES = ("jax", "jaxlib", "flax", "numpy", "safetensors", "tokenizers")
 PROMPTS = (
@@ -123,6 +124,8 @@ def read_run(
   # Orbax takes a second to import, and an exported reward does without.
   from a2r.core import checkpoint
 
+  if not (folder / digests.FILE).is_file() and folder.is_dir():
+    digests.note_unchecked(folder)
   settings = read_file(folder, CONFIG_FILE)
   spec = read_file(folder, SPEC_FILE)
   parts = ("params", "extra") if with_extra else ("params",)
@@ -159,14 +162,23 @@ def load(folder: str | pathlib.Path, which: str = "best") -> SavedReward:
   Raises:
     FileNotFoundError: no such folder, nothing saved in it yet, or a file is
       missing.
-    ValueError: the files are broken, do not fit each other, or are another
-      method's.
+    ValueError: the files are damaged, do not fit each other, hold values
+      that no reward has, or are another method's.
   """
   folder = pathlib.Path(folder).expanduser()
   exported = is_exported(folder)
   saved = _read_exported(folder) if exported else _read_trained(folder, which)
+  if not (_is_number(saved.temperature) and 0 < saved.temperature < math.inf):
+    raise ValueError(
+      f"{folder / CONFIG_FILE}: the temperature is {saved.temperature!r}, "
+      "expected a positive number"
+    )
   shapes = net.params_like(make_model(saved, str(folder)))
   return saved._replace(params=trees.fit(shapes, saved.params, str(folder)))
+
+
+def _is_number(value: Any) -> bool:
+  return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def make_model(
@@ -267,14 +279,24 @@ def read_file(folder: pathlib.Path, name: str) -> dict[str, Any]:
   return read_json(path)
 
 
-def read_json(path: pathlib.Path) -> dict[str, Any]:
-  """Returns the object that a JSON file holds; a ValueError for other files."""
+def read_json(path: pathlib.Path, *, checked: bool = True) -> dict[str, Any]:
+  """Returns the object that a JSON file holds.
+
+  Args:
+    path: of the file.
+    checked: whether it must be as its folder's record has it.
+
+  Raises:
+    ValueError: the file is damaged or of another kind; names it.
+  """
   try:
     value = json.loads(path.read_text(encoding="utf-8"))
   except ValueError as error:
     raise ValueError(f"{path} is not JSON: {error}") from error
   if not isinstance(value, dict):
     raise ValueError(f"{path} is not a JSON object, but {str(value)[:40]!r}")
+  if checked:
+    digests.check(path)
   return value
 
 
@@ -293,7 +315,8 @@ def is_exported(folder: pathlib.Path) -> bool:
   if (folder / WEIGHTS_FILE).is_file():
     return True
   try:
-    return read_json(folder / CONFIG_FILE).get("format") == FORMAT
+    config = read_json(folder / CONFIG_FILE, checked=False)
+    return config.get("format") == FORMAT
   except (OSError, ValueError):
     return False
 
@@ -337,13 +360,9 @@ def write(
   shutil.rmtree(partial, ignore_errors=True)
   partial.mkdir(parents=True)
   try:
-    safetensors.numpy.save_file(
-      flat, partial / WEIGHTS_FILE, {"format": FORMAT}
-    )
-    files.write_json(partial / CONFIG_FILE, config)
+    tensors.save(partial / WEIGHTS_FILE, flat, {"format": FORMAT})
+    files.write_json(partial / CONFIG_FILE, config, recorded=True)
     saved.tokenizer.save(partial / TOKENIZER_FILE)
-    # The library lets nobody else read what it writes.
-    shutil.copymode(partial / CONFIG_FILE, partial / WEIGHTS_FILE)
     files.write_text(partial / CARD_FILE, card.render(config))
     if folder.exists():
       folder.rename(_old(folder))
@@ -361,8 +380,11 @@ def _read_exported(folder: pathlib.Path) -> SavedReward:
       raise FileNotFoundError(
         f"{folder} has no {name}; an exported reward has {', '.join(_FILES)}"
       )
+  if not (folder / digests.FILE).is_file():
+    digests.note_unchecked(folder)
   path = folder / CONFIG_FILE
-  config = read_json(path)
+  # What another version wrote is told first.
+  config = read_json(path, checked=False)
   kind, version = config.get("format"), config.get("format_version")
   if kind != FORMAT:
     raise ValueError(
@@ -377,13 +399,14 @@ def _read_exported(folder: pathlib.Path) -> SavedReward:
   missing = set(_VALUES) - set(config)
   if missing:
     raise ValueError(f"{path} lacks {sorted(missing)}")
-  try:
-    flat = safetensors.numpy.load_file(folder / WEIGHTS_FILE)
-  except safetensors.SafetensorError as error:
-    raise ValueError(
-      f"{folder / WEIGHTS_FILE} is not a whole safetensors file ({error}); "
-      "copy or export it again"
-    ) from error
+  digests.check(path)
+  flat = tensors.load(folder / WEIGHTS_FILE)
+  for name, array in flat.items():
+    if array.dtype.name not in DTYPES:
+      raise ValueError(
+        f"{folder / WEIGHTS_FILE}: {name} is {array.dtype.name}, expected "
+        f"{' or '.join(DTYPES)}"
+      )
   return SavedReward(
     params=trees.nest({k: v.astype(np.float32) for k, v in flat.items()}),
     tokenizer=text_lib.Tokenizer.load(folder / TOKENIZER_FILE),
@@ -395,7 +418,7 @@ def _check_free(folder: pathlib.Path) -> None:
   """An error unless `folder` may be replaced or is not there."""
   if folder.is_dir():
     names = {path.name for path in folder.iterdir()} - {*_KEPT}
-    others = sorted(names - {*_FILES, CARD_FILE})
+    others = sorted(names - {*_FILES, *_OTHERS})
     if others or (names and not is_exported(folder)):
       raise FileExistsError(
         f"{folder} holds something else than an exported reward"

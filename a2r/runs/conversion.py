@@ -108,8 +108,7 @@ def write(source: Source, target: pathlib.Path, options: Options, command: str):
       partial / "tokenizer.json",
       source.card | {"config": config, "command": command},
     )
-    files.share(partial / weights.CONVERTED)
-    files_lib.write_json(partial / "config.json", config)
+    files_lib.write_json(partial / "config.json", config, recorded=True)
     readme = templates.render(
       "conversion.md.jinja",
       description=files.describe(source),

@@ -18,6 +18,7 @@ from a2r import sim
 from a2r.core import checkpoint as checkpoint_lib
 from a2r.core import files
 from a2r.learners import dvd, registry
+from a2r.models import saved as saved_lib
 from a2r.models import scorer as scorer_lib
 from a2r.planning import base, config, objectives, simulation
 
@@ -79,8 +80,8 @@ class DynamicsSpec(NamedTuple):
     """
     known = []
     for folder in map(pathlib.Path, self.fitvid):
-      text = (folder.expanduser() / "config.json").read_text("utf-8")
-      trained = json.loads(text)["data"].get("environment", "")
+      settings = saved_lib.read_file(folder.expanduser(), "config.json")
+      trained = settings["data"].get("environment", "")
       if environment in str(trained).split(","):
         return folder.expanduser()
       known.append(f"{folder} of {trained}")
@@ -186,7 +187,7 @@ def _identity(folder: pathlib.Path, scorer: scorer_lib.Scorer) -> dict:
   if demos.is_file():
     identity["demos"] = files.digest(demos)[:12]
   if scorer.name == "concept2robot":
-    settings = json.loads((folder / "config.json").read_text("utf-8"))
+    settings = saved_lib.read_file(folder, "config.json")
     identity["score"] = settings["concept2robot"]["score"]
   return identity
 

@@ -40,7 +40,7 @@ def store_config(workdir: pathlib.Path, config: Mapping[str, Any]):
   """
   if checkpoint.exists(workdir):
     check_config(workdir, config, _FREE_KEYS)
-  files.write_json(workdir / "config.json", config)
+  files.write_json(workdir / "config.json", config, recorded=True)
 
 
 def check_config(
@@ -90,7 +90,7 @@ def store_digests(workdir: pathlib.Path, digests: Mapping[str, str]):
   """
   path = workdir / "data.json"
   if checkpoint.exists(workdir):
-    old = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    old = files.read_json(path) or {}
     for key, digest in digests.items():
       # A run that recorded none drew its held-out clips in another way.
       if old.get(key, "" if key == "data.robot.path" else digest) != digest:
@@ -99,7 +99,7 @@ def store_digests(workdir: pathlib.Path, digests: Mapping[str, str]):
           "(or it is older than the record of them): train them in another "
           "--workdir"
         )
-  files.write_json(path, dict(digests))
+  files.write_json(path, dict(digests), recorded=True)
 
 
 def read_items(workdir: pathlib.Path) -> dict[str, Any]:

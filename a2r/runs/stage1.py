@@ -143,7 +143,7 @@ def run(config: Any, workdir: pathlib.Path):
     "backbone": start.card,
     "config": config.to_dict(),
   }
-  files.write_json(workdir / REPORT, report)
+  files.write_json(workdir / REPORT, report, recorded=True)
   print(_tables(metrics, **report["held_out"]))
   print(f"\nReport: {workdir / REPORT}. Adapt it to a robot:")
   print(f"  python -m launch.train --config.model.init={workdir} ...")
@@ -232,7 +232,7 @@ def run_procedural(config: Any, workdir: pathlib.Path):
   params = state.params["backbone"]
   path = workdir / "small_backbone.safetensors"
   card = write(params, int(state.step), evaluate(params), path)
-  files.write_json(path.with_suffix(".json"), card)
+  files.write_json(path.with_suffix(".json"), card, recorded=True)
   print(json.dumps(card, indent=2))
   print(f"Wrote {path} ({path.stat().st_size / 1e6:.1f} MB).")
 

@@ -6,9 +6,7 @@ import sys
 import time
 from typing import Any
 
-from safetensors import numpy as safetensors
-
-from a2r.core import files, signals
+from a2r.core import files, signals, tensors
 from a2r.sim.behavior import stopped, stopping
 
 _PACKAGES = ("brax", "jax", "mujoco", "numpy")
@@ -61,9 +59,9 @@ def train(
     "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
   }
   path.parent.mkdir(parents=True, exist_ok=True)
-  old = safetensors.load_file(path) if path.exists() else {}
+  old = tensors.load(path) if path.exists() else {}
   policies = stopped.from_arrays(old) | {task: result.policy}
-  with files.atomic_write(path) as partial:
-    safetensors.save_file(stopped.to_arrays(policies), partial)
-  files.write_json(path.with_suffix(".json"), read_card(path) | {task: row})
+  tensors.save(path, stopped.to_arrays(policies))
+  card = read_card(path) | {task: row}
+  files.write_json(path.with_suffix(".json"), card, recorded=True)
   return True

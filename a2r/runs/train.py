@@ -100,7 +100,7 @@ def _write_spec(workdir, data, spec):
     "failure_prompts": False,
   }
   spec = common | dict(spec)
-  files.write_json(workdir / reward.SPEC_FILE, spec)
+  files.write_json(workdir / reward.SPEC_FILE, spec, recorded=True)
   return spec
 
 

@@ -13,13 +13,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import numpy as np
-import safetensors
-import safetensors.numpy
 import tokenizers
 
 from a2r import assets
-from a2r.core import checkpoint, text, trees
+from a2r.core import checkpoint, digests, tensors, text, trees
 from a2r.models import adapt2reward as net
 from a2r.models import convert, saved
 from a2r.models.convert import sizes
@@ -113,15 +110,17 @@ def read(path: pathlib.Path) -> Source:
 
   Raises:
     FileNotFoundError: there are none.
-    ValueError: a file is of another kind, or has sizes that this code does not
-      know.
+    ValueError: a file is damaged, of another kind, or has sizes that this
+      code does not know.
   """
   file = _find_file(path)
   if file:
+    # Arrays that are checked mean that all of the file is.
+    flat = tensors.load(file) if file.is_file() else {}
     metadata = _read_metadata(file)
     card = metadata["card"]
-    with safetensors.safe_open(file, "numpy") as stored:
-      flat = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+    if not (file.parent / digests.FILE).is_file():
+      digests.note_unchecked(file.parent)
     tokenizer = text.Tokenizer(
       tokenizers.Tokenizer.from_str(metadata["tokenizer"])
     )
@@ -145,6 +144,7 @@ def read_config(path: pathlib.Path) -> singularity.Config | None:
   """Returns the config of the weights that `read` reads, if it is on record."""
   file = _find_file(path)
   if file:
+    digests.check(file)
     return _make_config(file, _read_metadata(file)["card"].get("config"))
   record = path / "config.json"
   settings = saved.read_json(record) if record.is_file() else {}
@@ -172,11 +172,7 @@ def _read_metadata(file: pathlib.Path) -> dict[str, Any]:
       "launch.finetune, launch.convert or launch.export, or a file of "
       "launch.pretrain; or train with --config.model.init=scratch"
     )
-  try:
-    with safetensors.safe_open(file, "numpy") as stored:
-      metadata = stored.metadata() or {}
-  except safetensors.SafetensorError as e:
-    raise ValueError(f"{file} is damaged: {e}") from e
+  metadata = tensors.load_metadata(file)
   if not {"tokenizer", "card"} <= metadata.keys():
     raise ValueError(
       f"{file} is not of this project; python -m launch.convert --from={file} "
@@ -324,9 +320,8 @@ def save_backbone(
     tokenizer_file: what `Tokenizer.save` wrote; goes into the file.
     card: plain values: data, steps, seed, accuracy, command.
   """
-  flat = {k: np.asarray(v) for k, v in trees.flatten(params).items()}
   metadata = {
     "tokenizer": tokenizer_file.read_text(encoding="utf-8"),
     "card": json.dumps(card),
   }
-  safetensors.numpy.save_file(flat, path, metadata)
+  tensors.save(path, trees.flatten(params), metadata)

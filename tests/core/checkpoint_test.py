@@ -15,6 +15,7 @@ import optax
 import pytest
 
 from a2r.core import checkpoint
+from tests import tiny
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 
@@ -152,3 +153,55 @@ def test_a_kill_while_writing_leaves_the_last_whole_one(tmp_path):
   np.testing.assert_array_equal(
     checkpoint.load(tmp_path).parts["params"]["a"], 2.0
   )
+
+
+@pytest.mark.parametrize("name", ["params", "opt_state", "extra", "config"])
+def test_a_flipped_bit_is_named(tmp_path, name):
+  with checkpoint.Checkpoints(tmp_path) as checkpoints:
+    checkpoints.save(1, _parts(), {"config": {"a": 1}}, score=0.5)
+  folder = tmp_path / "checkpoints" / "1" / name
+  paths = [p for p in folder.rglob("*") if p.is_file()]
+  for path in paths:
+    content = path.read_bytes()
+    tiny.flip(path, 0.5)
+    # A name on record that is flipped is that of a missing file.
+    said = f"{path} is damaged"
+    if path.name == "digests.json":
+      said = f"/1/{name}/.* is (damaged|missing)"
+    with (
+      checkpoint.Checkpoints(tmp_path, read_only=True) as checkpoints,
+      pytest.raises(ValueError, match=said),
+    ):
+      checkpoints.restore(1, _parts(), items=("config",))
+    path.write_bytes(content)
+  others = {"params", "opt_state", "extra"} - {name}
+  tiny.flip(paths[0], 0.5)
+  assert checkpoint.load(tmp_path, parts=tuple(others)).step == 1
+
+
+def test_a_flipped_score_does_not_choose_the_best(tmp_path):
+  with checkpoint.Checkpoints(tmp_path) as checkpoints:
+    checkpoints.save(1, {"params": {"a": np.ones(2)}}, score=0.5)
+  tiny.flip(tmp_path / "checkpoints" / "1" / "score" / "data.json", -2)
+  with pytest.raises(ValueError, match=r"score/data\.json is damaged"):
+    checkpoint.load(tmp_path)
+
+
+def test_parameters_that_are_not_finite_do_not_load(tmp_path):
+  params = {
+    "a": np.ones(3, np.float32),
+    "b": jnp.array([1, jnp.nan], jnp.bfloat16),
+  }
+  with checkpoint.Checkpoints(tmp_path) as checkpoints:
+    checkpoints.save(1, {"params": params})
+  with pytest.raises(ValueError, match="1: params: 1 of 2 values of b are not"):
+    checkpoint.load(tmp_path)
+
+
+def test_a_checkpoint_without_digests_loads_with_a_note(tmp_path, caplog):
+  with checkpoint.Checkpoints(tmp_path) as checkpoints:
+    checkpoints.save(1, {"params": {"a": np.ones(2)}})
+  folder = tmp_path / "checkpoints" / "1"
+  (folder / "params" / "digests.json").unlink()
+  assert checkpoint.load(tmp_path).step == 1
+  assert f"{folder} has no digests.json" in caplog.text

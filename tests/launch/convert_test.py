@@ -38,6 +38,7 @@ def test_folder_holds_what_a_run_needs(folder):
     "README.md",
     "backbone.safetensors",
     "config.json",
+    "digests.json",
     "tokenizer.json",
   }
   found = weights.read(folder)

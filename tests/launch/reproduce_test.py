@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from a2r import sim
-from a2r.core import checkpoint
+from a2r.core import checkpoint, files
 from a2r.planning import config
 from a2r.runs import (
   players,
@@ -105,7 +105,7 @@ def test_what_is_gone_or_changed_is_done_anew(log, tmp_path):
   settings = json.loads((trained / "config.json").read_text())
   settings["optim"]["learning_rate"] = 1.0
   settings["something_new"] = 3
-  (trained / "config.json").write_text(json.dumps(settings))
+  files.write_json(trained / "config.json", settings, recorded=True)
   with pytest.raises(ValueError, match="optim.learning_rate was 1.0, now"):
     _run(tmp_path)
   file = tmp_path / "played/random-seed0-plan-train.json"

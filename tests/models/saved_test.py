@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from a2r.core import text
+from a2r.core import tensors, text
 from a2r.models import adapt2reward as net
 from a2r.models import saved
 from tests import tiny
@@ -72,6 +72,7 @@ def test_what_is_read_is_what_was_written(made, folder):
   assert names == {
     "README.md",
     "config.json",
+    "digests.json",
     "model.safetensors",
     "tokenizer.json",
   }
@@ -201,6 +202,9 @@ def test_cut_weights_are_told(copy, share):
     ({"form": None, "temperature": None}, r"lacks \['form', 'temperature'\]"),
     ("{", "config.json is not JSON"),
     ("[1]", "is not a JSON object, but '.1.'"),
+    ({"temperature": 0}, "temperature is 0, expected a positive"),
+    ({"temperature": "hot"}, "temperature is 'hot', expected a positive"),
+    ({"temperature": float("nan")}, "temperature is nan, expected a positive"),
   ],
 )
 def test_a_config_of_another_kind_is_told(copy, change, said):
@@ -210,8 +214,35 @@ def test_a_config_of_another_kind_is_told(copy, change, said):
     config = json.loads(path.read_text()) | change
     text = json.dumps({k: v for k, v in config.items() if v is not None})
   path.write_text(text)
+  (copy / "digests.json").unlink()
   with pytest.raises(ValueError, match=said):
     saved.load(copy)
+
+
+@pytest.mark.parametrize("at", [0, 0.1, 0.5, 0.9, -3])
+@pytest.mark.parametrize(
+  "name", ["model.safetensors", "config.json", "tokenizer.json"]
+)
+def test_a_flipped_bit_is_named(copy, name, at):
+  tiny.flip(copy / name, at)
+  with pytest.raises(ValueError, match=name):
+    saved.load(copy)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.int32, np.float16])
+def test_an_unknown_dtype_is_named(copy, dtype):
+  path = copy / "model.safetensors"
+  arrays = {k: x.astype(dtype) for k, x in tensors.load(path).items()}
+  tensors.save(path, arrays)
+  with pytest.raises(ValueError, match=f"is {np.dtype(dtype)}, expected float"):
+    saved.load(copy)
+
+
+def test_an_older_export_loads_with_a_note(made, copy, caplog):
+  (copy / "digests.json").unlink()
+  found = saved.load(copy)
+  jax.tree.map(np.testing.assert_array_equal, found.params, made.params)
+  assert f"{copy} has no digests.json" in caplog.text
 
 
 def test_other_folders_are_not_exported_rewards(tmp_path):

@@ -1,16 +1,18 @@
 """Where weights start from: what ships, files, runs, rewards, conversions."""
 
 import json
+import shutil
 
 import jax
 import numpy as np
 import pytest
 import safetensors.numpy
 
-from a2r.core import text
+from a2r.core import digests, text
 from a2r.models import saved
 from a2r.models.singularity import singularity
 from a2r.runs import weights
+from tests import tiny
 
 TEXTS = ["word1 word2", "word3"]
 
@@ -167,3 +169,23 @@ def test_weights_that_are_not_there_or_not_ours(own, tmp_path, monkeypatch):
     (tmp_path / "config.json").write_text(content)
     with pytest.raises(ValueError, match="config.json"):
       weights.read(tmp_path)
+
+
+@pytest.mark.parametrize("at", [0, 8, 0.01, 0.5, -1])
+def test_a_flipped_bit_of_what_ships_is_named(tmp_path, monkeypatch, at):
+  for name in ("digests.json", "small_backbone.safetensors"):
+    shutil.copy(weights.shipped_backbone().with_name(name), tmp_path)
+  monkeypatch.setattr(weights, "_ASSETS", tmp_path)
+  path = weights.shipped_backbone()
+  assert weights.read(path).card["step"] == 3000
+  tiny.flip(path, at)
+  for read in (weights.read, weights.read_config):
+    with pytest.raises(ValueError, match=f"{path} is damaged"):
+      read(path)
+
+
+def test_what_ships_is_as_recorded():
+  folder = weights.shipped_backbone().parent
+  assert digests.check_folder(folder)
+  weighed = {path.name for path in folder.glob("*.safetensors")}
+  assert weighed | {"bert_vocab.txt"} <= digests.read(folder).keys()

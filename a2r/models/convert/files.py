@@ -1,14 +1,12 @@
 """Files of published weights: read, described, and written again."""
 
-import os
 import pathlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
-import safetensors.numpy
 
-from a2r.core import files, torch_file
+from a2r.core import digests, files, tensors, torch_file
 from a2r.core import text as text_lib
 from a2r.models.convert import huggingface, keys, state_dict
 from a2r.models.convert.state_dict import Options
@@ -157,6 +155,7 @@ def make_tokenizer(source: Source, vocab: pathlib.Path) -> text_lib.Tokenizer:
     ValueError: the table has another number of words.
   """
   rows = source.config.vocab_size
+  digests.check(vocab)
   words = vocab.read_text(encoding="utf-8").replace("\r", "").split("\n")
   words = words[:-1] if words[-1] == "" else words
   if len(words) != rows or len(set(words)) != rows:
@@ -182,21 +181,13 @@ def write(source: Source, path: pathlib.Path, *, pretraining: bool):
     source.config, source.params, pretraining=pretraining
   )
   path.parent.mkdir(parents=True, exist_ok=True)
+  if path.suffix != ".pth":
+    tensors.save(path, state, {"format": "pt"}, recorded=False)
+    return
+  torch = import_torch()
+  state = {key: torch.from_numpy(value) for key, value in state.items()}
   with files.atomic_write(path) as partial:
-    if path.suffix == ".pth":
-      torch = import_torch()
-      tensors = {key: torch.from_numpy(value) for key, value in state.items()}
-      torch.save({"model": tensors}, partial)
-    else:
-      safetensors.numpy.save_file(state, partial, {"format": "pt"})
-    share(partial)
-
-
-def share(path: pathlib.Path):
-  """Gives a file the usual rights: safetensors lets nobody else read it."""
-  mask = os.umask(0)
-  os.umask(mask)
-  path.chmod(0o666 & ~mask)
+    torch.save({"model": state}, partial)
 
 
 def import_torch():

@@ -13,12 +13,13 @@ Letters: B episodes, O observation size (62), A action size (5), T timesteps.
 
 import functools
 import importlib.resources
+import pathlib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from safetensors import numpy as safetensors
 
+from a2r.core import tensors
 from a2r.sim.tabletop import episodes, observation, physics, tasks
 
 _FILE = "stopped_policies.safetensors"
@@ -107,7 +108,7 @@ def act(policy: Policy, obs: np.ndarray) -> np.ndarray:
 def load() -> dict[str, Policy]:
   """Returns the shipped policies by task."""
   path = importlib.resources.files("a2r.assets") / _FILE
-  return from_arrays(safetensors.load(path.read_bytes()))
+  return from_arrays(tensors.load(pathlib.Path(str(path))))
 
 
 def to_arrays(policies: Mapping[str, Policy]) -> dict[str, np.ndarray]:
