@@ -41,6 +41,7 @@ _COLUMNS = ("frame_index", "timestamp", "task_index")  # Of frames' tables.
 # Frames by which meta/ may be wrong: in where two episodes of a film meet, and
 # in where one begins if the film has not just their frames.
 _OVERLAP, _DRIFT = 1.5, 0.25
+Columns = Mapping[str, np.ndarray]  # Name to values, `[L]`.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +63,7 @@ class Clip:
 
   episode: Episode
   instruction: str
+  num_tasks: int
   # `[T]` seconds in the video, or rows of the table among the episode's.
   places: Sequence[float]
 
@@ -74,7 +76,7 @@ def open_clips(path: str | pathlib.Path, options: base.Options) -> base.Clips:
   Raises:
     ValueError: the data set cannot be read, two episodes share frames of a
       film, a name is not in it, or more than half of the episodes would be left
-      out; from `read_fn`, pictures that cannot be decoded.
+      out.
   """
   path = pathlib.Path(path).expanduser()
   info = _load_info(path)
@@ -90,48 +92,56 @@ def open_clips(path: str | pathlib.Path, options: base.Options) -> base.Clips:
     keys = _success_fields(path, episodes.values(), options)
   films = _list_films(path, episodes.values(), set(wanted), fps)
   tasks = _load_tasks(path)
-  load_table = functools.cache(lambda file: _load_table(file, keys))
+  load_table = functools.lru_cache(4)(lambda file: _load_table(file, keys))
   load_times = functools.cache(lambda file: _film_times(file, films[file], fps))
-  clips, fields, num_several = [], {key: {} for key in keys}, 0
+  clips, fields = [], {key: {} for key in keys}
   for index in sorted(set(wanted) - faults.keys()):
     episode = episodes[index]
     try:
       frames = _find_frames(episode, load_table)
-      instruction, is_one = _find_instruction(episode, frames, tasks)
-      places = _find_times(episode, load_times)
+      places = frames["row"]
+      if episode.video:
+        places = _find_times(episode, load_times)
+      instruction, num_tasks = _find_instruction(episode, frames, tasks)
     except ValueError as error:
       faults[index] = str(error)
       continue
-    places = frames["row"] if places is None else places
     taken = video.spread(frames["timestamp"], options.num_frames)
-    clips.append(Clip(episode, instruction, [places[i] for i in taken]))
-    num_several += not is_one
+    clips.append(Clip(episode, instruction, num_tasks, places[taken].tolist()))
     for key in keys:
       fields[key][index] = episode.row.get(key, frames.get(key))
+  num_several = sum(clip.num_tasks > 1 for clip in clips)
   if num_several:
     notes.append(
       f"{num_several} of {len(clips)} episodes have several tasks: that of "
-      "their first frame is the instruction"
+      "their first frame is the instruction, or the first in meta/ where the "
+      "frames have none"
     )
   if labels is None and clips:
     indices = [clip.episode.index for clip in clips]
     labels, more = base.label_episodes(fields, indices, options, str(path))
     notes += more
     missing = [index for index in indices if index not in labels]
-    faults |= dict.fromkeys(missing, f"it has no {next(iter(keys), '')!r}")
+    faults |= dict.fromkeys(missing, "no value tells its success")
   notes += base.leave_out(dict(sorted(faults.items())), len(wanted), str(path))
   clips = [clip for clip in clips if clip.episode.index not in faults]
 
   def read(start, stop):
     for clip in clips[start:stop]:
+      name = f"episode {clip.episode.index}"
+      try:
+        frames = _load_frames(path, clip, camera, fps)
+      except ValueError as error:
+        yield base.BadClip(name, str(error))
+        continue
       yield Record(
-        frames=_load_frames(path, clip, camera, fps),
+        frames=frames,
         instruction=clip.instruction,
         task=clip.instruction,
         success=labels[clip.episode.index],
         source="video",
         seed=clip.episode.index,
-        name=f"episode {clip.episode.index}",
+        name=name,
       )
 
   spec = {
@@ -159,7 +169,7 @@ def _describe(clip: Clip, fps: float, success: bool) -> list[Any]:
   if episode.video:
     usual = episode.start + usual / fps
   is_usual = np.allclose(clip.places, usual, rtol=0, atol=_DRIFT / fps)
-  return about if is_usual else [*about, [float(p) for p in clip.places]]
+  return about if is_usual else [*about, clip.places]
 
 
 def _load_info(path: pathlib.Path) -> dict[str, Any]:
@@ -339,10 +349,8 @@ def _film_times(
   }
 
 
-def _find_times(episode: Episode, load_times) -> np.ndarray | None:
-  """`[L]` seconds of an episode's frames in its film, if it has one."""
-  if episode.video is None:
-    return None
+def _find_times(episode: Episode, load_times) -> np.ndarray:
+  """`[L]` seconds at which an episode's frames are shown in its film."""
   if not episode.video.is_file():
     raise ValueError(f"no such file: {episode.video}")
   times = load_times(episode.video).get(episode.index)
@@ -362,41 +370,37 @@ def _load_tasks(path: pathlib.Path) -> dict[int, str]:
     rows = _read_table(file, _column_names(file)).to_pylist()
   elif file.with_suffix(".jsonl").is_file():
     rows = [row for _, row in base.json_lines(file.with_suffix(".jsonl"))]
-  return {
-    int(row["task_index"]): text
-    for row in rows
-    if row.get("task_index") is not None
-    for text in row.values()
-    if isinstance(text, str)
-  }
+  tasks = {}
+  for row in rows:
+    texts = [row[name] for name in ("task", "__index_level_0__") if name in row]
+    texts += [value for value in row.values() if isinstance(value, str)]
+    if row.get("task_index") is not None and texts:
+      tasks[int(row["task_index"])] = texts[0]
+  return tasks
 
 
 def _find_instruction(
-  episode: Episode, frames: Mapping[str, Any], tasks: Mapping[int, str]
-) -> tuple[str, bool]:
-  """The first frame's task, and whether the episode has no other.
-
-  The first one that meta/ lists where frames have none.
-  """
+  episode: Episode, frames: Columns, tasks: Mapping[int, str]
+) -> tuple[str, int]:
+  """The first frame's task, else the first in meta/; and how many there are."""
   listed = episode.row.get("tasks") or []
-  numbers = frames.get("task_index")
-  if tasks and numbers is not None:
+  listed = [listed] if isinstance(listed, str) else listed
+  numbers = frames.get("task_index", ())
+  if tasks and len(numbers):
     if numbers[0] not in tasks:
       raise ValueError(f"its task_index {numbers[0]} is not in meta/tasks")
     text = tasks[numbers[0]]
   elif listed:
-    text = listed if isinstance(listed, str) else str(listed[0])
+    text = listed[0]
   else:
     raise ValueError("neither meta/ nor `task_index` tells its task")
-  instruction = " ".join(text.split())
-  if not instruction:
+  if not isinstance(text, str) or not text.strip():
     raise ValueError("its task is empty")
-  return instruction, len(set(numbers or ())) < 2 and (
-    isinstance(listed, str) or len(set(listed)) < 2
-  )
+  num_tasks = max(len(set(listed)), len(np.unique(numbers)))
+  return " ".join(text.split()), num_tasks
 
 
-def _load_table(file: pathlib.Path, keys: Sequence[str]) -> dict[int, dict]:
+def _load_table(file: pathlib.Path, keys: Sequence[str]) -> dict[int, Columns]:
   """Columns of a table's frames by episode, sorted by `frame_index`.
 
   There are those of `_COLUMNS` and `keys` that the table has, and `row`, the
@@ -407,40 +411,43 @@ def _load_table(file: pathlib.Path, keys: Sequence[str]) -> dict[int, dict]:
   known = _column_names(file)
   names = [name for name in (*_COLUMNS, *keys) if name in known]
   table = _read_table(file, ["episode_index", *names])
-  columns = {name: table[name].to_pylist() for name in names}
+  columns = {name: table[name].to_numpy() for name in names}
   for key, classes in _class_names(table).items():
     if key in keys:
-      columns[key] = [
-        None if v is None or not 0 <= v < len(classes) else classes[v]
-        for v in columns[key]
-      ]
-  rows = {}
-  for row, index in enumerate(table["episode_index"].to_pylist()):
-    rows.setdefault(index, []).append(row)
+      words = [_find_class(number, classes) for number in columns[key].tolist()]
+      columns[key] = np.array(words, object)
+  numbers = table["episode_index"].to_numpy()
+  order = np.lexsort((columns.get("frame_index", numbers), numbers))
   episodes = {}
-  for index, inside in rows.items():
-    frames = {name: [columns[name][row] for row in inside] for name in names}
-    order = range(len(inside))
-    if "frame_index" in frames and None not in frames["frame_index"]:
-      order = sorted(order, key=frames["frame_index"].__getitem__)
-    frames = {name: [frames[name][i] for i in order] for name in names}
-    episodes[index] = frames | {"row": list(order)}
+  for rows in np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1):
+    if len(rows):
+      frames = {name: columns[name][rows] for name in names}
+      frames["row"] = np.searchsorted(np.sort(rows), rows)
+      episodes[int(numbers[rows[0]])] = frames
   return episodes
 
 
-def _find_frames(episode: Episode, load_table) -> dict[str, list[Any]]:
+def _find_frames(episode: Episode, load_table) -> Columns:
   """The columns of an episode's frames, checked."""
-  frames = load_table(episode.data).get(episode.index, {"row": []})
-  length, numbers = len(frames["row"]), frames.get("frame_index", ())
+  frames = load_table(episode.data).get(episode.index, {"row": ()})
+  length = len(frames["row"])
   if not length or length != episode.length:
     raise ValueError(
       f"{episode.data} has {length} frames of it, meta/ {episode.length}"
     )
-  if len(set(numbers)) < len(numbers) or None in numbers:
+  numbers = frames.get("frame_index", frames["row"])
+  if not (np.diff(numbers) > 0).all():
     raise ValueError(f"{episode.data} has a `frame_index` of it twice or null")
-  clock = np.array(frames.get("timestamp", range(length)), np.float64).ravel()
-  is_sound = len(clock) == length and np.isfinite(clock).all()
-  return frames | {"timestamp": clock if is_sound else np.arange(length)}
+  clock = frames.get("timestamp", frames["row"])
+  is_clock = clock.dtype.kind in "fiuM" and np.isfinite(clock).all()
+  if not is_clock:
+    clock = np.arange(length)
+  return frames | {"timestamp": clock.astype(np.float64)}
+
+
+def _find_class(number: float | None, classes: Sequence[str]) -> str | None:
+  is_known = number is not None and 0 <= number < len(classes)
+  return classes[int(number)] if is_known else None
 
 
 def _class_names(table: pyarrow.Table) -> dict[str, list[str]]:
