@@ -41,7 +41,6 @@ SPEC_FILE = "spec.json"
 TABLE_FILE = "clips.parquet"
 BAD_FILE = "bad_clips.csv"
 _CLIPS_PER_SHARD = 64
-_BAD_SHARE = 0.1  # Of the clips that a reader has opened.
 _NUM_SHOWN = 3
 _BLOCK = 1 << 22  # Bytes that are read at once.
 
@@ -144,10 +143,10 @@ def store_clips(
         yield dataclasses.replace(clip, frames=frames)
     # The list first: a shard that is there has its bad clips in it.
     _save_bad(folder, bad)
-    if len(bad) > _BAD_SHARE * clips.num:
+    if len(bad) > readers.MAX_UNREADABLE * clips.num:
       raise ValueError(
-        f"{_say_bad(folder, clips.num)}; more than {_BAD_SHARE:.0%}: mend them "
-        "or leave them out, and run the same command"
+        f"{_say_bad(folder, clips.num)}; at most {readers.MAX_UNREADABLE:.0%} "
+        "may be: mend them or take them out, and run the same command"
       )
 
   return write_shards(folder, name, spec, counts, make)

@@ -33,6 +33,7 @@ _BOOLEANS |= dict.fromkeys(_FALSE.split(), False)
 _NO_VALUE = ("", "nan", "none", "null")
 # Of the episodes of a data set, the share that may be left out.
 _MAX_BAD_SHARE = 0.5
+MAX_UNREADABLE = 0.1  # Share of the clips whose pictures may be unreadable.
 # Names of fields that tell success, the surest first.
 _SUCCESS = (
   "success", "is_success", "next.success", "episode_success", "next.reward",

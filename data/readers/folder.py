@@ -25,8 +25,10 @@ from data.records import Record
 
 _REQUIRED = ("video", "instruction", "success")
 _OPTIONAL = ("task", "template", "environment", "source")
-_OUTCOMES = {"success": True, "successes": True}
-_OUTCOMES |= {"failure": False, "failures": False}
+_SUCCESS = "success successes successful succeeded"
+_FAILURE = "failure failures fail fails failed unsuccessful"
+_OUTCOMES = dict.fromkeys(_SUCCESS.split(), True)
+_OUTCOMES |= dict.fromkeys(_FAILURE.split(), False)
 _MANIFESTS = (".csv", ".jsonl")
 _SUFFIXES = (".mp4", ".webm", ".mkv", ".mov", ".avi", ".m4v", ".gif")
 # A video file and all that is known of its clip but the pictures.
@@ -56,7 +58,7 @@ def open_clips(path: str | pathlib.Path, options: base.Options) -> base.Clips:
     "made_by": "data.folder",
     "num_frames": options.num_frames,
     "videos": [
-      {"video": base.identify(file)[0], "line": record.seed}
+      {"video": _identify(file), "line": record.seed}
       | {name: getattr(record, name) for name in names}
       for file, record in entries
     ],
@@ -74,21 +76,31 @@ def load_manifest(path: str | pathlib.Path) -> list[Entry]:
 
   Raises:
     ValueError: a file or column that is missing, a line that cannot be read,
-      an empty instruction, a success that is neither true nor false, a video
-      that does not exist, or no entry at all.
+      an empty instruction, a success that is neither true nor false, more than
+      a tenth of the videos that do not exist, or no entry at all.
   """
   path = pathlib.Path(path).expanduser()
   if path.is_dir():
     return _folder_entries(path)
-  entries = []
-  for line, row in _manifest_rows(path):
+  entries, missing, rows = [], [], _manifest_rows(path)
+  for line, row in rows:
     where = f"{path}, line {line}"
     name = _text(row, "video", where).strip()
+    if not name:
+      raise ValueError(f"{where}: it names no video")
     file = path.parent / pathlib.Path(name).expanduser()
     if not file.is_file():
-      raise ValueError(f"{where}: no such video: {file}")
+      missing.append(f"{where}: no such video: {file}")
     entries.append(_entry(file, name, where, line, row))
+  if len(missing) > base.MAX_UNREADABLE * len(rows):
+    more = f" ({len(missing)} of {len(rows)} are missing)"
+    raise ValueError(missing[0] + more * (len(missing) > 1))
   return entries
+
+
+def _identify(file: pathlib.Path) -> list:
+  """As `base.identify`; of a file that is missing, its name alone."""
+  return base.identify(file)[0] if file.is_file() else [str(file)]
 
 
 def _folder_entries(root: pathlib.Path) -> list[Entry]:

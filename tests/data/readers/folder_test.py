@@ -92,7 +92,7 @@ def test_folders_in_any_case_and_what_is_left_out(clips, tmp_path, read):
   taken = [
     "close it/Success/a.gif",
     "close it/FAILURES/b.GIF",
-    "open_it/failure/c.gif",
+    "open_it/Failed/c.gif",
     "open_it/successes/d.gif",
   ]
   others = [
@@ -109,7 +109,7 @@ def test_folders_in_any_case_and_what_is_left_out(clips, tmp_path, read):
   for name in taken + others:
     (root / name).parent.mkdir(parents=True, exist_ok=True)
     (root / name).write_bytes(picture)
-  (root / "open_it/failure/gone.gif").symlink_to(root / "nothing.gif")
+  (root / "open_it/Failed/gone.gif").symlink_to(root / "nothing.gif")
   opened, (note,) = read(folder, root, tmp_path / "sets")
   assert opened.name.tolist() == sorted(taken)
   assert opened.success.tolist() == [False, True, False, True]
@@ -118,7 +118,7 @@ def test_folders_in_any_case_and_what_is_left_out(clips, tmp_path, read):
     "1 none of .mp4, .webm, ",
     ", such as 'close it/Success/a.txt'",
     "3 in other folders, such as ",
-    "1 a link to nothing, such as 'open_it/failure/gone.gif'",
+    "1 a link to nothing, such as 'open_it/Failed/gone.gif'",
   ):
     assert part in note
   # A folder that a link leads to is read as the others.
@@ -142,7 +142,8 @@ def test_folders_in_any_case_and_what_is_left_out(clips, tmp_path, read):
     ("m.csv", [*GOOD, "a.gif,,true"], "line 4: the instruction is empty"),
     ("m.csv", [*GOOD, "a.gif,closing,maybe"], "line 4: success is 'maybe'"),
     ("m.csv", [*GOOD, "c.gif,closing,true"], "line 4: no such video: .*c.gif"),
-    ("m.csv", [*GOOD, ",closing,true"], "line 4: no such video"),
+    ("m.csv", [*GOOD, ",closing,true"], "line 4: it names no video"),
+    ("m.csv", [*GOOD, *["c.gif,a,1"] * 2], "line 4: .*c.gif .2 of 4 are miss"),
     ("m.csv", [*GOOD, "a.gif,true"], "line 4: 3 columns expected"),
     ("m.csv", [*GOOD, "a.gif,a, then b,true"], "line 4: 3 columns expected"),
     ("m.txt", GOOD, r"one of \['.csv', '.jsonl'\]"),
@@ -190,10 +191,13 @@ def test_stored_clips_are_the_videos(clips, tmp_path, read):
   assert other.files != opened.files
 
 
+@pytest.mark.parametrize("reason", ["not a readable video", "no such file"])
 def test_a_few_unreadable_videos_are_left_out(
-  clips, tmp_path, read, monkeypatch
+  clips, tmp_path, read, monkeypatch, reason
 ):
   (clips / "b.gif").write_bytes(b"nothing")
+  if reason == "no such file":
+    (clips / "b.gif").unlink()
   lines = [GOOD[0], *["a.gif,closing,true"] * 19, "b.gif,closing,false"]
   sets, manifest = tmp_path / "sets", _write(clips, lines)
   # The last shard holds the bad one alone.
@@ -202,9 +206,8 @@ def test_a_few_unreadable_videos_are_left_out(
     opened, (note,) = read(folder, manifest, sets, num_frames=1)
     assert opened.name.tolist() == ["a.gif"] * 19
     (listed,) = sets.glob("robot-*/bad_clips.csv")
-    assert listed.read_text().startswith(
-      "shard,clip,reason\n1,b.gif,not a readable video: "
-    )
+    table = listed.read_text()
+    assert table.startswith(f"shard,clip,reason\n1,b.gif,{reason}")
     assert note.startswith("left out: 1 of 20 clips, which cannot be read (b.g")
     assert note.endswith(f"listed in {listed}")
   # Its table can be made again from the shards.
@@ -220,7 +223,7 @@ def test_a_few_unreadable_videos_are_left_out(
 def test_too_many_unreadable_videos_are_fatal(clips, tmp_path, read):
   (clips / "b.gif").write_bytes(b"nothing")
   wrong = (
-    r"1 of 2 clips.*\(b.gif: not a readable video.*bad_clips.csv; more .*10%"
+    r"1 of 2 clips.*\(b.gif: not a readable video.*bad_clips.csv; at most 10%"
   )
   for _ in range(2):
     with pytest.raises(ValueError, match=wrong) as caught:
