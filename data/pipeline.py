@@ -234,6 +234,9 @@ def _decode_in_order(
 
   options = tf.data.Options()
   options.deterministic = True
+  # Nothing here is left to it, and an iterator's end waits for its thread, up
+  # to a minute.
+  options.autotune.enabled = False
   options.threading.private_threadpool_size = num_threads
   options.threading.max_intra_op_parallelism = 1
   dataset = tf.data.Dataset.range(elements.start, elements.stop)

@@ -128,7 +128,10 @@ def _scan_shard(file: pathlib.Path, decode: bool) -> Iterator[tuple]:
   if file.stat().st_size == 0:
     raise RecordError(file, None, "the file is empty")
   tf.config.set_visible_devices([], "GPU")  # A GPU's memory is for JAX.
-  payloads = tf.data.TFRecordDataset(str(file)).as_numpy_iterator()
+  options = tf.data.Options()
+  options.autotune.enabled = False  # See `data.pipeline`.
+  dataset = tf.data.TFRecordDataset(str(file)).with_options(options)
+  payloads = dataset.as_numpy_iterator()
   number, offset = 0, _HEADER
   while True:
     try:
