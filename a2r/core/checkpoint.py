@@ -37,6 +37,8 @@ _OLD_SCORE = "metrics"
 # Worse than all scores, and a number that JSON has.
 _UNSCORED = -1e300
 _DELETED = "deleted"
+# Orbax's list of what a checkpoint holds, in either of its interfaces.
+_CONTENTS = "_CHECKPOINT_METADATA"
 
 
 class Checkpoint(NamedTuple):
@@ -84,9 +86,9 @@ class Checkpoints:
 
   def steps(self) -> list[int]:
     """Returns the steps of the whole checkpoints, in order."""
-    names = [path.name for path in self._folder.glob("*")]
-    # What is not whole, or set aside, has another name than its step.
-    return sorted(int(name) for name in names if name.isdigit())
+    # What is half-written, or set aside, has another name than its step.
+    numbered = [p for p in self._folder.glob("*") if p.name.isdigit()]
+    return sorted(int(path.name) for path in numbered if _is_whole(path))
 
   def newest_step(self) -> int | None:
     """Returns the step of the newest checkpoint, or None."""
@@ -204,6 +206,15 @@ class Checkpoints:
         if path.name.isdigit():
           path = path.rename(self._folder / f"{path.name}.{_DELETED}")
         shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_whole(folder: epath.Path) -> bool:
+  """Whether all that a checkpoint lists is there: a copy may be cut short."""
+  try:
+    names = json.loads((folder / _CONTENTS).read_text())["item_handlers"]
+  except (OSError, ValueError):
+    return False
+  return all(any((folder / name).glob("*")) for name in names)
 
 
 class _Recorded:

@@ -107,6 +107,23 @@ def test_keeps_the_newest_and_the_best(tmp_path, scores, kept, best):
   assert sorted(os.listdir(tmp_path / "checkpoints")) == [str(k) for k in kept]
 
 
+def test_a_copy_that_was_cut_short_is_no_checkpoint(tmp_path):
+  folder = tmp_path / "checkpoints"
+  with checkpoint.Checkpoints(tmp_path) as checkpoints:
+    checkpoints.save(3, {"params": {"a": np.ones(2)}}, {"config": 1}, score=0.1)
+  (folder / "999").mkdir()
+  for step, lost in ((4, "_CHECKPOINT_METADATA"), (5, "params"), (6, "score")):
+    shutil.copytree(folder / "3", folder / str(step))
+    path = folder / str(step) / lost
+    path.unlink() if path.is_file() else shutil.rmtree(path)
+  for which in ("best", "newest"):
+    assert checkpoint.load(tmp_path, which=which).step == 3
+  with checkpoint.Checkpoints(tmp_path) as checkpoints:
+    assert checkpoints.steps() == [3]
+    checkpoints.save(5, {"params": {"a": np.zeros(2)}}, score=0.2)
+  assert os.listdir(folder) == ["5"]
+
+
 def test_missing_runs_are_named(tmp_path):
   with pytest.raises(FileNotFoundError, match="no run in .*nowhere"):
     checkpoint.load(tmp_path / "nowhere")
