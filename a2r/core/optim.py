@@ -76,10 +76,15 @@ def make_optimizer(
   """Returns AdamW (https://arxiv.org/abs/1711.05101) or Muon.
 
   Muon (Jordan, 2024; Liu et al., https://arxiv.org/abs/2502.16982)
-  orthogonalizes the updates of kernels; all else is left to AdamW.
+  orthogonalizes the updates of kernels; all else, embeddings and positions
+  too, is left to AdamW.
+
+  'adamw' decays all that `decay_mask` marks; 'muon', of that, what it
+  orthogonalizes: embeddings and positions keep their size.
 
   Args:
-    weight_decay: decay of the parameters that `decay_mask` marks.
+    weight_decay: decay of the parameters that `decay_mask` marks; with 'muon'
+      of kernels alone.
     clip_norm: largest global norm of the gradients; None leaves them alone.
     b1: decay of the gradient's mean.
     b2: decay of the squared gradient's mean.
@@ -98,6 +103,7 @@ def make_optimizer(
       weight_decay_mask=decay_mask,
       adam_b1=b1,
       adam_b2=b2,
+      adam_weight_decay=0.0,
       muon_weight_dimension_numbers=_matrices,
       consistent_rms=_MUON_RMS,
     )

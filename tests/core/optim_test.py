@@ -103,6 +103,25 @@ def test_muon_makes_the_update_of_a_kernel_orthogonal():
   )
 
 
+@pytest.mark.parametrize("rule", ["adamw", "muon"])
+def test_muon_decays_kernels_alone(rule):
+  params = {
+    "dense": {"kernel": jnp.ones((3, 4)), "bias": jnp.ones(4)},
+    "word": {"embedding": jnp.ones((5, 4))},
+    "positions": jnp.ones((6, 4)),
+  }
+  optimizer = optim.make_optimizer(**SETTINGS, rule=rule)
+  grads = jax.tree.map(jnp.zeros_like, params)
+  updates, _ = jax.jit(optimizer.update)(grads, optimizer.init(params), params)
+  decayed = jax.tree.map(lambda x: bool((x < 0).all()), updates)
+  rest = rule == "adamw"
+  assert decayed == {
+    "dense": {"kernel": True, "bias": False},
+    "word": {"embedding": rest},
+    "positions": rest,
+  }
+
+
 def test_a_toy_problem_is_solved():
   optimizer = optim.make_optimizer(
     **SETTINGS | {"num_steps": 200, "weight_decay": 0.0, "clip_norm": None}
