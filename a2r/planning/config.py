@@ -37,7 +37,8 @@ class PlannerConfig:
     num_iterations: rounds of drawing; 'shooting' draws all rounds alike. None:
       1 for 'shooting', 3 for the others.
     num_elites: the best so many candidates shape 'cem's next round. None: a
-      fifth of the candidates.
+      fifth of the candidates. Around a single one the next are drawn with a
+      floor of spread (`samplers.update`).
     temperature: of 'mppi's weights, in standard deviations of the values.
     action_repeat: steps that each drawn action is held for; 1 is DVD's.
     clip: what the reward sees: 'episode', the T frames of all 60 steps that

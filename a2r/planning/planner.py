@@ -19,6 +19,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
+from absl import logging
 
 from a2r.core import batching
 from a2r.planning import base, config, samplers
@@ -48,7 +49,10 @@ def make_plan_fn(
   Returns:
     plan_fn: (keys `[E]`, PlanState `[E]`, Timing, task `[E]` int32 in
     `sim.TASKS`) to a Plan. The plan of an environment depends on its own key,
-    state and task alone.
+    state and task alone. A candidate whose value, or predicted state, is not
+    finite is never chosen and shapes no later round; plan_fn raises a
+    FloatingPointError that names the objective where an environment has no
+    other.
 
   Raises:
     ValueError: the objective needs states that the dynamics does not predict.
@@ -86,7 +90,10 @@ def make_plan_fn(
       rounds.append((drawn, values))
       if index + 1 < settings.num_iterations:
         distribution = _update(settings, distribution, drawn, values)
-    return _choose(settings, *(jnp.stack(x) for x in zip(*rounds, strict=True)))
+    stacked = (jnp.stack(x) for x in zip(*rounds, strict=True))
+    plan = _choose(settings, *stacked)
+    _check_finite(objective, dynamics, plan)
+    return plan
 
   return plan_fn
 
@@ -103,7 +110,7 @@ def _evaluate(functions, size, params, state, timing, task, actions, keys):
     env = row // num_samples
     rows = _take(state, env)
     future = predict_fn(params[0], rows, actions, timing, keys)
-    return value_fn(params[1], rows, future, timing, task[env])
+    return _value(value_fn, params[1], rows, future, timing, task[env])
 
   index = np.arange(-(-num_rows // size) * size).clip(max=num_rows - 1)
   chunks = _take((index, actions, keys), index.reshape(-1, size))
@@ -127,7 +134,7 @@ def _make_evaluate_fn(dynamics, objective, state, timing, task, actions, keys):
 
     def value(chunk):
       env, future = chunk
-      return _call(
+      return _value_piece(
         objective.value_fn,
         objective.params,
         _take(seen, env),
@@ -148,6 +155,38 @@ def _take(tree, rows):
 @functools.partial(jax.jit, static_argnums=0)
 def _call(function, *args):
   return function(*args)
+
+
+def _value(value_fn, params, rows, future, timing, task):
+  """Values `[M]`; NaN for a future whose states are not finite."""
+  values = value_fn(params, rows, future, timing, task)
+  if future.states is None:
+    return values
+  known = jnp.isfinite(future.states).all((1, 2))
+  return jnp.where(known, values, jnp.nan)
+
+
+_value_piece = jax.jit(_value, static_argnums=0)
+
+
+def _check_finite(objective, dynamics, plan):
+  """Raises where no candidate of an environment has a finite value."""
+  finite = np.isfinite(plan.values)
+  lost = np.flatnonzero(~finite.any(axis=1))
+  if lost.size:
+    raise FloatingPointError(
+      f"the objective {objective.name!r} has a finite value for none of the "
+      f"{finite.shape[1]} candidates of {lost.size} of {len(finite)} "
+      f"environments (the first: row {lost[0]}), as {dynamics.name!r} predicts "
+      "them: its weights, or what is predicted, are not finite"
+    )
+  if not finite.all():
+    logging.warning(
+      "%r: %d of %d candidates have no finite value and are left out",
+      objective.name,
+      (~finite).sum(),
+      finite.size,
+    )
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))

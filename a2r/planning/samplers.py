@@ -2,7 +2,8 @@
 
 A sampler is a distribution over action sequences and the rule that turns the
 values of one round of candidates into the next round's distribution. The first
-round is uniform over the action box in all of them.
+round is uniform over the action box in all of them. A candidate whose value is
+not finite (NaN or infinite) has no part in what follows.
 
 Letters as in `a2r.planning.base`, K drawn actions of a sequence, of which each
 is held for `action_repeat` steps. Functions are unbatched (one environment;
@@ -18,6 +19,8 @@ from a2r.planning import config
 from a2r.sim.tabletop import physics
 
 _EPS = 1e-6
+# Spread around a single elite, in halves of the action box: TD-MPC's least.
+_MIN_STD = 0.05
 
 
 class Distribution(NamedTuple):
@@ -69,9 +72,13 @@ def update(
 
   'shooting' keeps its own. 'cem' takes mean and standard deviation of the best
   `num_elites` candidates (as DVD's released code, whose candidates leave the
-  box where ours are cut off at it). 'mppi' takes them of all candidates with
-  the weights of `mppi_weights`; TD-MPC (Hansen et al.,
-  https://arxiv.org/abs/2203.04955) refits the deviation likewise.
+  box where ours are cut off at it). A single elite has no deviation: it gets
+  0.05 of half the box, the least of TD-MPC (Hansen et al.,
+  https://arxiv.org/abs/2203.04955). 'mppi' takes both of all candidates with
+  the weights of `mppi_weights`; TD-MPC refits the deviation likewise.
+
+  Where fewer values than `num_elites` are finite, the best of them are elites
+  more than once; where none is, the distribution stays.
 
   Args:
     settings: of the planner.
@@ -81,16 +88,25 @@ def update(
   """
   if settings.method == "shooting":
     return distribution
+  num_finite = jnp.isfinite(values).sum()
   if settings.method == "cem":
-    _, rows = jax.lax.top_k(values, settings.num_elites)
-    elites = candidates[rows]
-    mean, std = elites.mean(0), elites.std(0)
+    _, rows = jax.lax.top_k(_finite_or(-jnp.inf, values), settings.num_elites)
+    num_elites = jnp.minimum(num_finite, settings.num_elites)
+    places = jnp.arange(settings.num_elites) % jnp.maximum(num_elites, 1)
+    elites = candidates[rows[places]]
+    low, high = _box()
+    least = _MIN_STD * (high - low) / 2
+    mean = elites.mean(0)
+    std = jnp.where(num_elites > 1, elites.std(0), least)
   else:
     weights = mppi_weights(values, settings.temperature)
     mean = jnp.einsum("n,nka->ka", weights, candidates)
     spread = (candidates - mean) ** 2
     std = jnp.sqrt(jnp.einsum("n,nka->ka", weights, spread))
-  return Distribution(mean, std, jnp.asarray(False))
+  refit = Distribution(mean, std, jnp.asarray(False))
+  return jax.tree.map(
+    lambda new, old: jnp.where(num_finite > 0, new, old), refit, distribution
+  )
 
 
 def choose(
@@ -103,7 +119,7 @@ def choose(
   'shooting' and 'cem' do the best candidate of all rounds, as DVD; 'mppi' does
   the weighted mean of the last round (Williams et al.,
   https://arxiv.org/abs/1509.01149, equation 20), whose value is expected to be
-  the weighted mean of theirs.
+  the weighted mean of theirs; if none of them is finite, the best candidate.
 
   Args:
     settings: of the planner.
@@ -112,24 +128,32 @@ def choose(
 
   Returns:
     Drawn actions `[K, A]`, their value `[]`, and the place `[]` of the best
-    candidate among all I * N.
+    candidate among all I * N. The value is not finite where none is.
   """
-  index = jnp.argmax(values.ravel())
+  index = jnp.argmax(_finite_or(-jnp.inf, values).ravel())
+  flat = candidates.reshape(-1, *candidates.shape[2:])
+  best, value = flat[index], values.ravel()[index]
   if settings.method == "mppi":
     weights = mppi_weights(values[-1], settings.temperature)
     mean = jnp.einsum("n,nka->ka", weights, candidates[-1])
-    return mean, weights @ values[-1], index
-  flat = candidates.reshape(-1, *candidates.shape[2:])
-  return flat[index], values.ravel()[index], index
+    known = jnp.isfinite(values[-1]).any()
+    best = jnp.where(known, mean, best)
+    value = jnp.where(known, weights @ _finite_or(0.0, values[-1]), value)
+  return best, value, index
 
 
 def mppi_weights(values: jax.Array, temperature: float) -> jax.Array:
   """Weights `[N]` that sum to 1: softmax(values / (temperature * std)).
 
   Dividing by the values' own standard deviation makes one temperature serve
-  rewards of any scale; equal values have equal weights.
+  rewards of any scale; equal values have equal weights. What is not finite has
+  weight 0 and no part in the deviation.
   """
-  scale = temperature * values.std() + _EPS
+  finite = jnp.isfinite(values)
+  # XLA divides by a number that it does not know with other bits.
+  std = jnp.where(finite.all(), values.std(), values.std(where=finite))
+  scale = temperature * std + _EPS
+  values = _finite_or(-jnp.inf, values)
   return jax.nn.softmax((values - values.max()) / scale)
 
 
@@ -142,6 +166,10 @@ def hold(settings: config.PlannerConfig, drawn: jax.Array) -> jax.Array:
 def num_drawn(settings: config.PlannerConfig) -> int:
   """K, actions drawn for one candidate."""
   return -(-settings.horizon // settings.action_repeat)
+
+
+def _finite_or(instead, values):
+  return jnp.where(jnp.isfinite(values), values, instead)
 
 
 def _box():

@@ -1,5 +1,6 @@
 """The planner on a world that is one number."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -78,3 +79,40 @@ def test_programs_are_compiled_once_for_all_plans_tasks_and_weights(on_device):
     task = np.array([step % 7, 1], np.int32)
     plan_fn(toy.keys([step, 1]), state, times, task)
   assert sorted(toy.TRACES) == ["predict", "value"]
+
+
+@pytest.mark.parametrize("on_device", [False, True])
+def test_what_is_not_finite_is_never_executed(on_device, caplog):
+  """Neither by its value nor by the states that are predicted."""
+  settings = config.PlannerConfig(method="cem", num_iterations=2, **SMALL)
+  dynamics = toy.make_dynamics()
+
+  def value_fn(params, rows, future, timing, task):
+    reached = future.states[:, -1, 0]
+    return jnp.where(reached > 1, jnp.nan, jnp.log(2 - reached))
+
+  def predict_fn(*args):
+    future = dynamics.predict_fn(*args)
+    states = future.states
+    return future._replace(states=jnp.where(states < -1, jnp.nan, states))
+
+  objective = toy.make_objective()._replace(value_fn=value_fn)
+  args = objective, settings, toy.make_state([0.0, 0.0]), [1, 2], [0, 0]
+  found = plan(
+    dynamics._replace(predict_fn=predict_fn), *args, on_device=on_device
+  )
+  reached = found.actions[..., 0].sum(axis=1)
+  assert (
+    np.all((reached >= -1) & (reached <= 1)) and np.isfinite(found.value).all()
+  )
+  lost = np.isnan(found.values)
+  assert lost.any()
+  assert f"{lost.sum()} of 120 candidates" in caplog.text
+
+  objective = objective._replace(name="broken", value_fn=_nothing)
+  with pytest.raises(FloatingPointError, match="'broken'.* 60 candidates of 2"):
+    plan(dynamics, objective, *args[1:], on_device=on_device)
+
+
+def _nothing(params, rows, future, timing, task):
+  return jnp.full(len(task), jnp.inf)

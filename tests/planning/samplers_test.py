@@ -94,6 +94,57 @@ def test_best_candidate_of_all_rounds_is_chosen():
   assert (float(value), int(index)) == (7.0, 1)
 
 
+def test_cem_with_one_elite_keeps_a_floor_of_spread():
+  settings = make("cem", num_elites=1)
+  start = samplers.init(settings)
+  candidates = samplers.sample(settings, start, jax.random.key(0))
+  refit = samplers.update(settings, start, candidates, jnp.arange(20.0))
+  np.testing.assert_array_equal(refit.mean, candidates[19])
+  np.testing.assert_allclose(refit.std[0], 0.05 * physics.ACTION_HIGH)
+
+
+@pytest.mark.parametrize("method", config.METHODS)
+@pytest.mark.parametrize("lost", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_has_no_part(method, lost):
+  """As if these candidates had not been drawn."""
+  settings = make(method, num_elites=2)
+  start = samplers.init(settings)
+  drawn = samplers.sample(settings, start, jax.random.key(0))
+  values = jnp.array([lost, 1.0, lost, 4.0, 2.0])
+  rest = jnp.array([1, 3, 4])
+  for candidates in (drawn[:5], -drawn[:5]):
+    found, expected = (
+      (
+        samplers.update(settings, start, candidates[rows], values[rows]),
+        samplers.choose(settings, candidates[None, rows], values[None, rows]),
+      )
+      for rows in (jnp.arange(5), rest)
+    )
+    np.testing.assert_allclose(found[0].mean, expected[0].mean, rtol=1e-5)
+    np.testing.assert_allclose(found[0].std, expected[0].std, rtol=1e-5)
+    for a, b in zip(found[1][:2], expected[1][:2], strict=True):
+      np.testing.assert_allclose(a, b, rtol=1e-5)
+    assert int(found[1][2]) == 3
+
+
+@pytest.mark.parametrize("method", ["cem", "mppi"])
+def test_rounds_with_few_finite_values_or_none(method):
+  settings = make(method, num_iterations=2)
+  start = samplers.init(settings)
+  drawn = samplers.sample(settings, start, jax.random.key(0))
+  nothing = jnp.full(20, jnp.nan)
+  one = nothing.at[7].set(3.0)
+  kept = samplers.update(settings, start, drawn, nothing)
+  for a, b in zip(kept, start, strict=True):
+    np.testing.assert_array_equal(a, b)
+  refit = samplers.update(settings, start, drawn, one)
+  np.testing.assert_array_equal(refit.mean, drawn[7])
+  rounds = jnp.stack([one, nothing])
+  found = samplers.choose(settings, jnp.stack([drawn, -drawn]), rounds)
+  np.testing.assert_array_equal(found[0], drawn[7])
+  assert (float(found[1]), int(found[2])) == (3.0, 7)
+
+
 def test_mppi_weights_by_hand():
   # Values of mean 0 and deviation 1: exp(v / temperature), normalized.
   weights = samplers.mppi_weights(jnp.array([-1.0, 1.0]), 0.5)

@@ -66,6 +66,10 @@ def train(
 
   Returns:
     The policy.
+
+  Raises:
+    FloatingPointError: a figure of the training is not finite, and with it the
+      policy; names the task, the timestep and the figure.
   """
   envs = [sim.make(name, task=task, reward="shaped") for name in LAYOUTS]
   trainer = ppo.make_trainer(envs, config)
@@ -76,6 +80,12 @@ def train(
   while int(state.env_steps) < num_steps:
     state, metrics = trainer.epoch(state, jax.random.fold_in(rng_epochs, epoch))
     epoch += 1
+    faults = {k: float(v) for k, v in metrics.items() if not np.isfinite(v)}
+    if faults:
+      named = ", ".join(f"{name} = {v}" for name, v in faults.items())
+      raise FloatingPointError(
+        f"{task}, timestep {state.env_steps}: {named}; no policy is kept"
+      )
     policy = export(state)
     evaluation = evaluate(policy, LAYOUTS[0], task, seed=seed)
     now = EarlyStopped(policy, int(state.env_steps), evaluation)

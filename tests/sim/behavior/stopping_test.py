@@ -11,13 +11,13 @@ import pytest
 from a2r.sim.behavior import ppo, stopped, stopping
 
 
-def _trainer(num_steps):
+def _trainer(num_steps, **metrics):
   """A trainer whose state is a count of timesteps."""
 
   def epoch(state, rng):
     del rng
     state = types.SimpleNamespace(env_steps=state.env_steps + num_steps)
-    return state, {"reward": 1.0}
+    return state, {"reward": 1.0} | metrics
 
   init = lambda rng: types.SimpleNamespace(env_steps=0)  # noqa: E731
   return ppo.Trainer(init, epoch, None)
@@ -57,6 +57,18 @@ def test_stops(evaluations, kept, ended):
     )
   assert result.env_steps == result.policy == 100 * kept
   assert reported == [100 * (i + 1) for i in range(ended)]
+
+
+def test_a_training_that_is_not_finite_has_no_policy():
+  trainer = _trainer(100, policy_loss=float("nan"))
+  evaluate = mock.Mock(return_value=stopping.Evaluation(0.2, 0.3, 0.1))
+  with (
+    mock.patch.object(ppo, "make_trainer", lambda *_: trainer),
+    mock.patch.object(stopping.sim, "make", lambda *_, **__: None),
+    mock.patch.object(stopping, "evaluate", evaluate),
+    pytest.raises(FloatingPointError, match="poke_cup.*100: policy_loss = nan"),
+  ):
+    stopping.train("poke_cup", seed=0, stop_at=0.5, num_steps=400)
 
 
 def test_the_exported_policy_acts_as_the_trained_one():
