@@ -32,6 +32,7 @@ _CLASSES = "tensorflow_datasets.core.features."
 _CLASS_KEYS = ("type", "pythonClassName", "python_class_name")
 # Of several fields that may be meant, the one of this name is.
 _PLAIN = ("image", "language_instruction")
+_BATCH = 4096  # Steps that are read at once.
 # What TensorFlow's errors say of its own inside.
 _INSIDE = re.compile(r"\[?\[?\{\{.*?\}\}\]?\]?|\[Op:.*", re.DOTALL)
 
@@ -78,11 +79,13 @@ def open_clips(path: str | pathlib.Path, options: base.Options) -> base.Clips:
       bad[number] = "it has no steps"
     elif not texts[number]:
       bad[number] = "the instruction is empty"
-  success, more = base.label_episodes(labels, list(texts), options, where)
-  for number in texts:
+  base.leave_out(bad, len(texts), where)  # Before their labels are missed.
+  good = [number for number in texts if number not in bad]
+  success, more = base.label_episodes(labels, good, options, where)
+  for number in good:
     if number not in success:
-      bad.setdefault(number, "nothing tells its success")
-  episodes = [(n, texts[n], success[n]) for n in texts if n not in bad]
+      bad[number] = "nothing tells its success"
+  episodes = [(number, texts[number], success[number]) for number in success]
   notes += more + base.leave_out(bad, len(texts), where)
   others = ", ".join(repr(other) for other in splits if other != split)
   if others:
@@ -141,9 +144,10 @@ def _check_classes(folder: pathlib.Path):
   for file in (folder / _FEATURES, folder / _INFO):
     try:
       content = json.loads(file.read_bytes()) if file.exists() else {}
-    except ValueError as error:
+      names = list(_class_names(content))
+    except (ValueError, RecursionError) as error:
       raise ValueError(f"{folder}: not a data set ({error})") from error
-    for name in _class_names(content):
+    for name in names:
       if not name.startswith(_CLASSES):
         raise ValueError(
           f"{file}: it names the class {name!r}, whose code is not run; known "
@@ -265,8 +269,8 @@ def _pick(folder, fields, options, option: str, known, likely) -> str:
       return choice[0]
   why = f"no {name!r}" if name else f"{len(likely)} fields may be meant"
   if name in fields:
-    wanted = "8 bits and colors" if option == "camera" else "text"
-    why = f"{_describe(name, fields[name])} is not of {wanted}"
+    kind = "8-bit color picture" if option == "camera" else "text"
+    why = f"{_describe(name, fields[name])} is no {kind} of a step"
   elif not known:
     why += "; it has " + ", ".join(_describe(k, f) for k, f in fields.items())
   raise ValueError(
@@ -286,9 +290,15 @@ def _load_episodes(folder, builder, split: str, start: int, stop: int, names):
   try:
     if builder.info.file_format is tfds.core.FileFormat.ARRAY_RECORD:
       raw = tfds.decode.DeserializeMethod.RAW_BYTES
-      examples = (
-        features.deserialize_example(record, decoders=decoders)
-        for record in builder.as_data_source(chosen, deserialize_method=raw)
+      records = builder.as_data_source(chosen, deserialize_method=raw)
+      examples = map(
+        tf.function(
+          lambda record: _select(
+            features.deserialize_example(record, decoders=decoders), names
+          ),
+          input_signature=[tf.TensorSpec((), tf.string)],
+        ),
+        records,
       )
     else:
       examples = builder.as_dataset(
@@ -298,9 +308,13 @@ def _load_episodes(folder, builder, split: str, start: int, stop: int, names):
         read_config=tfds.ReadConfig(
           interleave_cycle_length=1, try_autocache=False
         ),
-      )
-    for number, example in enumerate(examples, start):
-      yield number, _by_step(tfds.as_numpy(example), names)
+      ).map(functools.partial(_select, names=names))
+    for number, (own, steps) in enumerate(examples, start):
+      values = {name: [value] for name, value in tfds.as_numpy(own).items()}
+      for batch in tfds.as_numpy(steps):
+        for name, by_step in batch.items():
+          values[name] = [*values.get(name, ()), *by_step]
+      yield number, {name: values.get(name, []) for name in names}
   except Exception as error:  # Of TensorFlow and others, as their files are.
     message = " ".join(_INSIDE.sub("", str(error)).split())
     raise ValueError(
@@ -308,19 +322,26 @@ def _load_episodes(folder, builder, split: str, start: int, stop: int, names):
     ) from error
 
 
-def _by_step(example, names) -> dict[str, list[Any]]:
-  """Values of fields by step; those of the episode's own are one."""
-  values = {}
-  for name in names:
-    first, *way = name.split("/")
-    get_fn = functools.partial(functools.reduce, operator.getitem, way)
-    if first != _STEPS:
-      values[name] = [get_fn(example[first])]
-    elif isinstance(example[first], dict):  # Of a Sequence.
-      values[name] = list(get_fn(example[first]))
-    else:
-      values[name] = [get_fn(step) for step in example[first]]
-  return values
+def _select(example, names) -> tuple[dict[str, Any], tf.data.Dataset]:
+  """Fields of the episode's own by name, and batches of those of its steps."""
+
+  def pick(tree, is_step):
+    values = {}
+    for name in names:
+      first, *way = name.split("/")
+      if (first == _STEPS) == is_step:
+        way = way if is_step else [first, *way]
+        values[name] = functools.reduce(operator.getitem, way, tree)
+    return values
+
+  steps = example.get(_STEPS)
+  if not any(name.startswith(f"{_STEPS}/") for name in names):
+    steps = tf.data.Dataset.range(0)
+  elif isinstance(steps, tf.data.Dataset):
+    steps = steps.map(lambda step: pick(step, True)).ragged_batch(_BATCH)
+  else:  # Of a Sequence: stacked already.
+    steps = tf.data.Dataset.from_tensors(pick(steps, True))
+  return pick(example, False), steps
 
 
 def _by_name(feature, values: list[Any]) -> list[Any]:

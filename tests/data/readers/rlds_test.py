@@ -121,13 +121,6 @@ def test_fields_may_be_named(read, toy, tmp_path):
     assert setting in str(caught.value) and "steps/" in str(caught.value)
 
 
-def test_splits_that_are_left_out_are_told(read, tmp_path):
-  path = make(tmp_path / "set", splits=("test", "train", "val"))
-  stored, notes = read(rlds, path, tmp_path)
-  assert len(stored) == len(LENGTHS)
-  assert "split 'train' is read; left out: 'test', 'val'" in notes
-
-
 def test_several_pictures_are_listed(read, tmp_path):
   feature = tfds.features.Image(shape=(4, 4, 3))
   white = np.full((4, 4, 3), 255, np.uint8)
@@ -162,65 +155,71 @@ def _labels(stored):
   return stored.seed[order].tolist(), stored.success[order].tolist()
 
 
-@pytest.mark.parametrize("missing", [0, 3, None])
-def test_no_value_is_no_label(read, tmp_path, missing):
-  def reward(episode, step):
-    value = step + 1 == LENGTHS[episode] and episode != 1
-    nan = step == missing or missing is None and episode == 2
-    return np.nan if nan else float(value)
+def test_no_value_is_no_label(read, tmp_path):
+  def reward(missing):
+    def value(episode, step):
+      if missing == step or missing == "all" and episode == 2:
+        return np.nan
+      return float(step + 1 == LENGTHS[episode] and episode != 1)
 
-  path = make(tmp_path / "a", reward=(NUMBER, reward))
+    return NUMBER, value
+
+  path = make(
+    tmp_path / "set", reward=reward(0), late=reward(3), none=reward("all")
+  )
   stored, notes = read(rlds, path, tmp_path)
-  if missing is None:
-    assert _labels(stored) == ([0, 1], [True, False])
-    assert "1 of 3 episodes are left out: nothing tells its suc" in notes[-1]
-  else:
-    # The last of the first episode is its fourth.
-    assert _labels(stored) == ([0, 1, 2], [missing == 0, False, True])
-    assert len(notes) == 2
+  assert _labels(stored) == ([0, 1, 2], [True, False, True])
+  assert len(notes) == 2
+  stored, _ = read(rlds, path, tmp_path, success_key="steps/late")
+  assert _labels(stored)[1] == [False, False, True]
+  stored, notes = read(rlds, path, tmp_path, success_key="steps/none")
+  assert _labels(stored) == ([0, 1], [True, False])
+  assert "1 of 3 episodes are left out: nothing tells its suc" in notes[-1]
 
 
 def test_an_enumeration_is_read_by_its_names(read, tmp_path):
-  def make_label(root, *names, **other):
-    label = tfds.features.ClassLabel(names=names or None, **other)
-    value = (label, lambda episode, _: int(episode == 1))
-    return make(tmp_path / root, success=value)
+  def label(*names, **other):
+    feature = tfds.features.ClassLabel(names=names or None, **other)
+    return feature, lambda episode, _: int(episode == 1)
 
-  path = make_label("a", "success", "failure")
-  assert _labels(read(rlds, path, tmp_path)[0])[1] == [True, False, True]
-  path = make_label("b", "Fail", "yes")
-  assert _labels(read(rlds, path, tmp_path)[0])[1] == [False, True, False]
-  with pytest.raises(ValueError, match="'steps/success' is an enumeration wi"):
-    read(rlds, make_label("c", num_classes=2), tmp_path)
-  with pytest.raises(ValueError, match="'steps/success' is .*'on', no number"):
-    read(rlds, make_label("d", "on", "off"), tmp_path)
-  key = "steps/reward"
-  stored, _ = read(rlds, tmp_path / "c", tmp_path, success_key=key)
-  assert _labels(stored)[1] == [True, False, True]
+  path = make(
+    tmp_path / "set",
+    success=label("success", "failure"),
+    other=label("Fail", "yes"),
+    numbers=label(num_classes=2),
+    words=label("on", "off"),
+  )
+  for key, expected in (
+    ("", [True, False, True]),
+    ("steps/other", [False, True, False]),
+    ("steps/reward", [True, False, True]),
+  ):
+    stored, _ = read(rlds, path, tmp_path, success_key=key)
+    assert _labels(stored)[1] == expected
+  with pytest.raises(ValueError, match="'steps/numbers' is an enumeration wi"):
+    read(rlds, path, tmp_path, success_key="steps/numbers")
+  with pytest.raises(ValueError, match="'steps/words' is 'on', no number and"):
+    read(rlds, path, tmp_path, success_key="steps/words")
 
 
 def test_the_first_text_that_is_not_empty_is_taken(read, tmp_path):
   texts = [["", " "], ["", "open  it"], ["push it", "open it"]]
-  feature = tfds.features.Sequence(TEXT)
-  path = make(
-    tmp_path / "list",
-    language_instruction=(feature, lambda e, _: texts[e]),
-  )
-  stored, notes = read(rlds, path, tmp_path)
-  assert sorted(stored.instruction) == ["open it", "push it"]
-  assert notes[-1] == (
-    "1 of 3 episodes are left out: the instruction is empty (episode 0)"
-  )
 
   def part(row):
     # The third is in the last step alone.
     return TEXT, lambda e, s: ["", texts[e][0], "last" * (s == 3)][row]
 
   path = make(
-    tmp_path / "fields",
+    tmp_path / "set",
+    texts=(tfds.features.Sequence(TEXT), lambda e, s: texts[e][: s + 1]),
     language_instruction=part(0),
     language_instruction_2=part(1),
     language_instruction_3=part(2),
+  )
+  stored, notes = read(rlds, path, tmp_path, instruction_key="steps/texts")
+  assert sorted(stored.instruction) == ["open it", "push it"]
+  assert notes[-1] == (
+    "1 of 3 episodes are left out: the instruction is empty (episode 0)"
   )
   stored, notes = read(rlds, path, tmp_path)
   assert sorted(stored.instruction) == ["last", "last", "push it"]
@@ -230,10 +229,16 @@ def test_the_first_text_that_is_not_empty_is_taken(read, tmp_path):
     read(rlds, path, tmp_path, **named)
 
 
-def test_episodes_count_through_the_shards(read, tmp_path):
-  config = tfds.download.DownloadConfig(num_shards=2)
-  path = make(tmp_path / "a", config=config)
-  stored, _ = read(rlds, path, tmp_path)
+def test_splits_and_shards(read, tmp_path):
+  path = make(
+    tmp_path / "set",
+    splits=("test", "train", "val"),
+    config=tfds.download.DownloadConfig(num_shards=2),
+  )
+  stored, notes = read(rlds, path, tmp_path)
+  assert len(stored) == len(LENGTHS)
+  assert "split 'train' is read; left out: 'test', 'val'" in notes
+  # An episode has its number wherever its shard is read.
   clips = rlds.open_clips(path, base.Options(num_frames=2))
   for number in range(3):
     (record,) = clips.read_fn(number, number + 1)
@@ -279,18 +284,17 @@ def test_forms_of_the_format(read, toy, tmp_path, make_fn):
 
 def test_what_is_no_picture_is_told(read, tmp_path):
   depth = tfds.features.Image(shape=(4, 4, 1), dtype=np.uint16)
-  path = make(tmp_path / "a", depth=(depth, np.full((4, 4, 1), 900, np.uint16)))
-  stored, _ = read(rlds, path, tmp_path)
-  assert len(stored) == 3
-  with pytest.raises(
-    ValueError,
-    match=r"'steps/depth' \(Image, 4 x 4 x 1 of uint16\) is not of 8",
-  ):
-    read(rlds, path, tmp_path, camera="steps/depth")
   floats = tfds.features.Tensor(shape=(4, 4, 3), dtype=np.float32)
-  value = {"image": np.zeros((4, 4, 3), np.float32)}
-  observation = tfds.features.FeaturesDict({"image": floats})
-  path = make(tmp_path / "b", observation=(observation, value))
+  observation = tfds.features.FeaturesDict({"image": floats, "depth": depth})
+  value = {
+    "image": np.zeros((4, 4, 3), np.float32),
+    "depth": np.full((4, 4, 1), 900, np.uint16),
+  }
+  path = make(tmp_path / "set", observation=(observation, value))
+  with pytest.raises(
+    ValueError, match=r"n/depth' \(Image, 4 x 4 x 1 of uint16\) is no 8-bit"
+  ):
+    read(rlds, path, tmp_path, camera="steps/observation/depth")
   with pytest.raises(
     ValueError, match=r"it has .*n/image' \(Tensor, 4 x 4 x 3 of float32\)"
   ):
