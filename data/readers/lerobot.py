@@ -237,25 +237,30 @@ def _list_episodes(
   for index, row in sorted(zip(indices, rows, strict=True), key=lambda r: r[0]):
     try:
       episodes[index] = _episode(path, info, camera, row)
-    except (KeyError, TypeError, ValueError) as error:
+    except KeyError as error:
       faults[index] = f"meta/ lacks {error} of it"
   return episodes, faults
 
 
 def _episode(path, info, camera, row) -> Episode:
-  index, length = int(row["episode_index"]), int(row["length"])
+  def number(key):
+    value = row[key]
+    if not isinstance(value, int | float) or not np.isfinite(value):
+      raise KeyError(key)
+    return value
+
+  def file(place):
+    keys = ("chunk_index", "file_index")
+    return {key: int(number(f"{place}/{key}")) for key in keys}
+
+  index, length = int(number("episode_index")), int(number("length"))
   is_video = info["features"][camera]["dtype"] == "video"
   start, film, place = 0.0, {}, f"videos/{camera}"
   if info["merged"]:
-
-    def numbers(place):
-      keys = ("chunk_index", "file_index")
-      return {key: int(row[f"{place}/{key}"]) for key in keys}
-
-    data = numbers("data")
+    data = file("data")
     if is_video:
-      film = numbers(place)
-      start = float(row[f"{place}/from_timestamp"])
+      film = file(place)
+      start = float(number(f"{place}/from_timestamp"))
   else:
     chunk = index // int(info.get("chunks_size") or 1000)
     data = film = {"episode_chunk": chunk, "episode_index": index}
@@ -285,7 +290,7 @@ def _read_labels(file, known) -> tuple[dict[int, bool], list[str]]:
   success, indices = {}, set(known)
   for line, row in rows:
     where = f"{file}, line {line}"
-    index = str(row["episode_index"]).strip()
+    index = str(row["episode_index"]).strip().removesuffix(".0")
     if not index.isdigit() or int(index) not in indices:
       raise ValueError(
         f"{where}: no episode {index!r} among the {len(known)} there are"
@@ -336,13 +341,21 @@ def _film_times(
   times = video.frame_times(film)
   lengths = [episode.length for episode in inside]
   firsts = np.cumsum([0, *lengths[:-1]])
-  if sum(lengths) != len(times):  # There are gaps, or meta/ is wrong.
-    firsts = [np.abs(times - episode.start).argmin() for episode in inside]
-    starts = np.array([episode.start for episode in inside])
-    is_there = np.abs(times[firsts] - starts) <= _DRIFT / fps
-    is_there &= np.add(firsts, lengths) <= [*firsts[1:], len(times)]
-    inside = list(itertools.compress(inside, is_there))
-    firsts = itertools.compress(firsts, is_there)
+  in_order = inside == sorted(inside, key=lambda episode: episode.index)
+  if sum(lengths) != len(times) or not in_order:  # Gaps, or meta/ is wrong.
+    nearest = [np.abs(times - episode.start).argmin() for episode in inside]
+    there = [
+      (episode, first)
+      for episode, first in zip(inside, nearest, strict=True)
+      if abs(times[first] - episode.start) <= _DRIFT / fps
+    ]
+    ends = [*(first for _, first in there[1:]), len(times)]
+    there = [
+      (episode, first)
+      for (episode, first), end in zip(there, ends, strict=True)
+      if first + episode.length <= end
+    ]
+    inside, firsts = zip(*there, strict=True) if there else ((), ())
   return {
     episode.index: times[first : first + episode.length]
     for episode, first in zip(inside, firsts, strict=True)
@@ -388,7 +401,7 @@ def _find_instruction(
   numbers = frames.get("task_index", ())
   if tasks and len(numbers):
     if numbers[0] not in tasks:
-      raise ValueError(f"its task_index {numbers[0]} is not in meta/tasks")
+      raise ValueError(f"its task_index {numbers[0]:g} is not in meta/tasks")
     text = tasks[numbers[0]]
   elif listed:
     text = listed[0]
@@ -411,16 +424,19 @@ def _load_table(file: pathlib.Path, keys: Sequence[str]) -> dict[int, Columns]:
   known = _column_names(file)
   names = [name for name in (*_COLUMNS, *keys) if name in known]
   table = _read_table(file, ["episode_index", *names])
-  columns = {name: table[name].to_numpy() for name in names}
+  columns = {key: table[key].to_numpy() for key in names}
+  columns |= {
+    key: _numbers(file, table, key) for key in _COLUMNS if key in names
+  }
   for key, classes in _class_names(table).items():
     if key in keys:
       words = [_find_class(number, classes) for number in columns[key].tolist()]
       columns[key] = np.array(words, object)
-  numbers = table["episode_index"].to_numpy()
+  numbers = _numbers(file, table, "episode_index")
   order = np.lexsort((columns.get("frame_index", numbers), numbers))
   episodes = {}
   for rows in np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1):
-    if len(rows):
+    if len(rows) and np.isfinite(numbers[rows[0]]):
       frames = {name: columns[name][rows] for name in names}
       frames["row"] = np.searchsorted(np.sort(rows), rows)
       episodes[int(numbers[rows[0]])] = frames
@@ -439,10 +455,20 @@ def _find_frames(episode: Episode, load_table) -> Columns:
   if not (np.diff(numbers) > 0).all():
     raise ValueError(f"{episode.data} has a `frame_index` of it twice or null")
   clock = frames.get("timestamp", frames["row"])
-  is_clock = clock.dtype.kind in "fiuM" and np.isfinite(clock).all()
-  if not is_clock:
+  if not np.isfinite(clock).all():
     clock = np.arange(length)
-  return frames | {"timestamp": clock.astype(np.float64)}
+  return frames | {"timestamp": clock}
+
+
+def _numbers(file, table: pyarrow.Table, name: str) -> np.ndarray:
+  """`[N]` float64, each stored in a list of its own or not; NaN is null."""
+  try:
+    values = table[name].to_numpy()
+    if values.dtype == object:
+      values = np.array(table[name].to_pylist(), np.float64)
+    return values.astype(np.float64).reshape(len(table))
+  except (TypeError, ValueError) as error:
+    raise ValueError(f"{file}: {name!r} has no number in each row") from error
 
 
 def _find_class(number: float | None, classes: Sequence[str]) -> str | None:

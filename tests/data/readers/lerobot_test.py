@@ -1,5 +1,6 @@
 """LeRobot data sets as they lie on disk: frames, labels, and faults."""
 
+import fractions
 import json
 
 import av
@@ -22,15 +23,21 @@ def level(episode, frame):
   return 10 + 30 * episode + 4 * frame
 
 
-def write_video(file, levels):
+def write_video(file, levels, times=None):
+  """A film of gray frames, at FPS or where `times` in milliseconds are."""
   file.parent.mkdir(parents=True, exist_ok=True)
   with av.open(str(file), "w") as container:
     stream = container.add_stream("libx264", rate=FPS)
     stream.width, stream.height, stream.pix_fmt = 32, 16, "yuv420p"
     stream.codec_context.gop_size = 4
-    for level in levels:
+    if times is not None:
+      stream.codec_context.time_base = fractions.Fraction(1, 1000)
+    for number, level in enumerate(levels):
       pixels = np.full((16, 32, 3), level, np.uint8)
       frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+      if times is not None:
+        frame.pts = times[number]
+        frame.time_base = stream.codec_context.time_base
       container.mux(stream.encode(frame))
     container.mux(stream.encode())
 
@@ -409,7 +416,7 @@ def test_the_instruction_is_the_first_frames_task(read, tmp_path):
     stored, notes = read(lerobot, path, tmp_path)
     assert stored.instruction.tolist() == ["close", "open", "open", "close"]
     assert notes[0].startswith("1 of 4 episodes have several tasks")
-  change(path, "data/*/file-001.parquet", task_index=[7] * 7)
+  change(path, "data/*/file-001.parquet", task_index=[[7]] * 7)
   _, notes = read(lerobot, path, tmp_path)
   assert "its task_index 7 is not in meta/tasks (episode 3)" in notes[-1]
   (path / "meta/tasks.parquet").unlink()
@@ -429,6 +436,31 @@ def test_frames_are_even_in_time(read, tmp_path):
   change(path, TABLE, timestamp=[5.0] * 15)
   stored, _ = read(lerobot, path, tmp_path)
   _check_frames(stored)
+
+
+def test_a_film_with_a_clock_of_its_own(read, tmp_path):
+  path = make_v3(tmp_path / "set")
+  times = [0, 100, 150, 900, 1000, 1400, 2000]
+  write_video(path / FILM, [level(3, f) for f in range(7)], times)
+  for columns, middle in (({}, 3), ({"timestamp": times}, 4)):
+    change(path, "data/*/file-001.parquet", **columns)
+    stored, _ = read(lerobot, path, tmp_path)
+    levels = stored.read(3).frames.mean(axis=(1, 2, 3))
+    wanted = [level(3, f) for f in (0, middle, 6)]
+    np.testing.assert_allclose(levels, wanted, atol=3.5)
+
+
+def test_places_that_contradict_each_other(read, tmp_path):
+  path = make_v3(tmp_path / "set")
+  for column, values, said in (
+    (START, [0.0, -1.0, 1.0, 0.0], "lists from -1.000 s on (episode 1)"),
+    (START, [0.0, None, 1.0, 0.0], f"meta/ lacks {START!r} of it (episode 1)"),
+    (f"videos/{CAMERA}/file_index", [0, 0, 1, 1], "1.000 s on (episode 2)"),
+  ):
+    change(path, EPISODES, **{START: [0.0, 0.6, 1.0, 0.0]} | {column: values})
+    stored, notes = read(lerobot, path, tmp_path)
+    assert len(stored) == 3 and notes[-1].endswith(said)
+    _check_frames(stored)
 
 
 def test_an_enumeration_is_read_by_its_names(read, tmp_path):
