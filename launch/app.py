@@ -18,6 +18,7 @@ from etils import epy
 from ml_collections import config_flags
 
 from a2r.core import checks, signals
+from configs import ranges
 
 with epy.lazy_imports():
   import jax
@@ -122,9 +123,11 @@ class RunFlags:
     The folder is held as long as the context lasts.
 
     Raises:
-      ValueError: no settings, or the folder is of a run with other ones.
+      ValueError: no settings, a number out of its range, or the folder is of a
+        run with other settings.
     """
     config = required(self._config, self._example)
+    ranges.check(config)
     if self._distributed.value:
       jax.distributed.initialize()
     workdir = self._workdir.value or default_workdir("config=", sys.argv[1:])

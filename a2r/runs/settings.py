@@ -9,12 +9,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
+import optax
 
 from a2r import sim
-from a2r.core import checks
+from a2r.core import checks, optim
 from a2r.learners import base, encoding, loop, registry
 from a2r.runs import weights
 from a2r.runs.data_settings import DataSettings
+from configs import ranges
 from data import pipeline
 
 _NO_PROMPTS = {
@@ -33,6 +35,7 @@ class Settings:
     options: the method's own settings, a `method.settings`.
     uses_failures: whether the method cannot do without failed clips.
     batch: clips of a step, by part; those that the method looks at.
+    optimizer: makes updates from gradients.
     eval: what the finished run is judged on: what the config has there.
     notes: what the user should know, one line each.
   """
@@ -46,6 +49,7 @@ class Settings:
   batch: Mapping[str, int]
   augmentation: encoding.Augmentation
   clocks: loop.Clocks
+  optimizer: optax.GradientTransformation
   eval: Any
   notes: tuple[str, ...]
 
@@ -61,6 +65,7 @@ def read(config: Any, without: Sequence[str] = ()) -> Settings:
     ValueError: they make no sense; says which key, and what it should be.
     FileNotFoundError: the first weights are not there.
   """
+  ranges.check(config)
   checks.one_of("method", config.method, registry.METHODS)
   for name in config.eval.environments:
     checks.one_of("eval.environments", name, sim.ENVIRONMENTS)
@@ -75,6 +80,8 @@ def read(config: Any, without: Sequence[str] = ()) -> Settings:
   prompts = {} if method.prompts else _NO_PROMPTS
   model = weights.read_model(config.model, **prompts)
   share = method.share(options, train.batch.to_dict(), data.human.source)
+  clocks = loop.read_clocks(train, share.steps)
+  _check_best_metric(config.eval.best_metric, data.robot)
   return Settings(
     method=method,
     options=options,
@@ -84,7 +91,8 @@ def read(config: Any, without: Sequence[str] = ()) -> Settings:
     model=model,
     batch=_find_batch(method, share, data, train.micro_batch),
     augmentation=encoding.Augmentation(train.augment, train.crop, train.color),
-    clocks=loop.read_clocks(train, share.steps),
+    clocks=clocks,
+    optimizer=optim.make_optimizer(num_steps=clocks.num_steps, **config.optim),
     eval=config.eval,
     notes=share.notes,
   )
@@ -94,6 +102,15 @@ def change_human(data: DataSettings, **changes: Any) -> DataSettings:
   """Returns settings of data with other ones of human clips."""
   human = dataclasses.replace(data.human, **changes)
   return dataclasses.replace(data, human=human)
+
+
+def _check_best_metric(name, robot):
+  """Checks it; the tasks of the user's own clips are not known yet."""
+  if name.startswith("auroc/") and robot.is_users:
+    return
+  tasks = () if robot.is_users else robot.tasks or sim.TARGETS
+  known = ("auroc", *(f"auroc/{task}" for task in tasks))
+  checks.one_of("eval.best_metric", name, known)
 
 
 def _find_batch(method, share, data, micro_batch) -> dict[str, int]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import jax
 
-from a2r.core import checks, compilation, files, optim
+from a2r.core import compilation, files, optim
 from a2r.evaluation import retrieval, tables
 from a2r.learners import finetune, loop, pretrain, pretrain_eval
 from a2r.models.singularity import singularity
@@ -19,6 +19,7 @@ from a2r.runs import captioned, run_folder, weights
 from a2r.runs import settings as settings_lib
 from a2r.runs.data_settings import DataSettings
 from a2r.sim.humans import human_clips
+from configs import ranges
 
 REPORT = "report.json"
 _DIRECTIONS = {
@@ -39,11 +40,9 @@ def read(config: Any) -> tuple[weights.Model, finetune.Settings]:
     ValueError: settings that make no sense; says which, and what they may be.
     FileNotFoundError: the first weights are not there.
   """
+  ranges.check(config)
   train, model = config.train, weights.read_model(config.model)
   backbone = model.backbone
-  for name in ("batch_size", "num_epochs", "log_every", "checkpoint_every"):
-    checks.at_least(f"train.{name}", train[name], 1)
-  checks.at_least("eval.num_reranked", config.eval.num_reranked, 0)
   settings_lib.check_batch(
     {"train.batch_size": train.batch_size}, train.micro_batch
   )
@@ -88,6 +87,9 @@ def run(config: Any, workdir: pathlib.Path):
     log_every=train.log_every,
     checkpoint_every=train.checkpoint_every,
   )
+  optimizer = finetune.make_optimizer(
+    num_steps=clocks.num_steps, **config.optim
+  )
   start = weights.load(network, clips.captions)
   start.tokenizer.save(workdir / "tokenizer.json")
   model = singularity.Singularity(network.backbone)
@@ -110,7 +112,7 @@ def run(config: Any, workdir: pathlib.Path):
   )
   state = loop.train(
     learner,
-    finetune.make_optimizer(num_steps=clocks.num_steps, **config.optim),
+    optimizer,
     functools.partial(
       captioned.make_batches,
       clips,
@@ -172,11 +174,13 @@ def run_procedural(config: Any, workdir: pathlib.Path):
   Arguments and errors are those of `train.run`, the config
   configs/pretrain.py's.
   """
+  ranges.check(config)
   train, batch_size = config.train, config.train.batch_size
   # A CPU's cores: before JAX touches a device.
   compilation.use_cores(batch_size)
   settings_lib.check_batch({"train.batch_size": batch_size})
   clocks = loop.read_clocks(train)
+  optimizer = optim.make_optimizer(num_steps=clocks.num_steps, **config.optim)
   backbone = singularity.Config(**config.model.backbone)
   model = singularity.Singularity(backbone)
   tokenizer = pretrain.make_tokenizer(backbone.vocab_size)
@@ -216,7 +220,7 @@ def run_procedural(config: Any, workdir: pathlib.Path):
 
   state = loop.train(
     learner._replace(on_epoch=on_epoch),
-    optim.make_optimizer(num_steps=clocks.num_steps, **config.optim),
+    optimizer,
     lambda step: pretrain.make_batches(
       backbone,
       seed=config.seed,

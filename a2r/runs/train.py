@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from a2r import reward
-from a2r.core import files, optim
+from a2r.core import files
 from a2r.evaluation import evaluate, labeled, metrics, report, scoring
 from a2r.learners import base, loop
 from a2r.models import saved, scorer
@@ -47,9 +47,6 @@ def run(config: Any, workdir: pathlib.Path):
 
   if not loop.is_finished(str(workdir), settings.clocks.num_steps):
     # Method.
-    optimizer = optim.make_optimizer(
-      num_steps=settings.clocks.num_steps, **config.optim
-    )
     clips = clips_lib.Clips(settings, data, start)
     setup = base.Setup(
       model=start.model,
@@ -76,7 +73,7 @@ def run(config: Any, workdir: pathlib.Path):
     # Loop.
     loop.train(
       training.learner,
-      training.optimizer or optimizer,
+      training.optimizer or settings.optimizer,
       training.batches_fn or clips.batches,
       settings.clocks,
       workdir=str(workdir),

@@ -16,6 +16,7 @@ from a2r.models.fitvid import fitvid
 from a2r.runs import run_folder, settings
 from a2r.runs.sources import play
 from a2r.sim.tabletop import physics
+from configs import ranges
 from data import windows
 
 _EPISODES = {
@@ -23,6 +24,7 @@ _EPISODES = {
   "validation": "validation_episodes",
   "test": "test_episodes",
 }
+_METRICS = ("psnr", "ssim", "psnr_moved")  # Of `video_prediction`.
 _SHOWN = 5  # Windows in the picture.
 
 
@@ -37,8 +39,8 @@ def read(
   Raises:
     ValueError: settings that make no sense; says which, and what they may be.
   """
+  ranges.check(config)
   model, data, train = fitvid.Config(**config.model), config.data, config.train
-  checks.at_least("train.batch_size", train.batch_size, 1)
   settings.check_batch({"train.batch_size": train.batch_size})
   if model.num_past != 2:
     raise ValueError(f"model.num_past must be 2, got {model.num_past}")
@@ -51,10 +53,6 @@ def read(
         f"pictures, one every {model.stride} of {physics.NUM_STEPS} steps, "
         f"have windows of it; got {num_future}"
       )
-  if not 0 <= train.start_fraction <= 1:
-    raise ValueError(
-      f"train.start_fraction must be in [0, 1], got {train.start_fraction}"
-    )
   specs = {
     purpose: play.Spec(
       environments=tuple(data.environment.split(",")),
@@ -67,7 +65,10 @@ def read(
     )
     for purpose, key in _EPISODES.items()
   }
-  return model, specs, loop.read_clocks(train)
+  checks.one_of("eval.best_metric", config.eval.best_metric, _METRICS)
+  clocks = loop.read_clocks(train)
+  _make_optimizer(config)
+  return model, specs, clocks
 
 
 def run(config: Any, workdir: pathlib.Path):
@@ -97,7 +98,7 @@ def run(config: Any, workdir: pathlib.Path):
 
     loop.train(
       method.make_learner(model, **config.loss),
-      optim.make_optimizer(num_steps=clocks.num_steps, **config.optim),
+      _make_optimizer(config),
       lambda step: make_batches(config, episodes["train"], step),
       clocks,
       workdir=str(workdir),
@@ -109,6 +110,10 @@ def run(config: Any, workdir: pathlib.Path):
   test, _ = play.open_episodes(specs["test"], config.data.dir)
   batch = windows.tiled_windows(test, model.num_past, config.eval.num_future)
   _evaluate(config, workdir, model, predict_fn, batch)
+
+
+def _make_optimizer(config):
+  return optim.make_optimizer(num_steps=config.train.num_steps, **config.optim)
 
 
 def make_batches(
