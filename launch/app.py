@@ -49,6 +49,7 @@ def run(main: Callable[[], None]):
   try:
     with signals.raising():
       _parse()
+      compilation.check_precision()
       compilation.enable_cache()
       main()
   except signals.StopRequested as stopped:

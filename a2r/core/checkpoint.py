@@ -28,7 +28,7 @@ import numpy as np
 from etils import epath
 from orbax.checkpoint import v1 as ocp
 
-from a2r.core import checks, digests, files, trees
+from a2r.core import checks, compilation, digests, files, trees
 
 FOLDER = "checkpoints"
 _SCORE = "score"
@@ -302,7 +302,9 @@ def load(
 
   Raises:
     FileNotFoundError: no such run, or it has no checkpoint yet.
+    ValueError: JAX has 64 bits, see `compilation.check_precision`.
   """
+  compilation.check_precision()
   checks.one_of("checkpoint", which, ("best", "newest"))
   checkpoints = Checkpoints(workdir, read_only=True)
   best = which == "best"

@@ -1,4 +1,4 @@
-"""The compilation cache that lasts between runs.
+"""How programs are compiled: their cache, their precision, a CPU's cores.
 
 XLA compiles a training step for tens of seconds. With the cache on, the second
 run of the same program reads what the first one compiled.
@@ -32,6 +32,19 @@ def enable_cache() -> pathlib.Path:
   )
   jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
   return path
+
+
+def check_precision():
+  """Fails where JAX has 64 bits: models, runs and plans here have 32.
+
+  Raises:
+    ValueError: says which variable to unset.
+  """
+  if jax.config.jax_enable_x64:
+    raise ValueError(
+      "JAX_ENABLE_X64 is set, or jax_enable_x64 in jax.config: expected JAX's "
+      "default of 32 bits, in which all models here are made; unset it"
+    )
 
 
 def use_cores(most: int):

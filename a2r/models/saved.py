@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from a2r.core import checks, digests, files, tensors, trees
+from a2r.core import checks, compilation, digests, files, tensors, trees
 from a2r.core import text as text_lib
 from a2r.models import adapt2reward as net
 from a2r.models import card
@@ -165,6 +165,7 @@ def load(folder: str | pathlib.Path, which: str = "best") -> SavedReward:
     ValueError: the files are damaged, do not fit each other, hold values
       that no reward has, or are another method's.
   """
+  compilation.check_precision()
   folder = pathlib.Path(folder).expanduser()
   exported = is_exported(folder)
   saved = _read_exported(folder) if exported else _read_trained(folder, which)

@@ -4,9 +4,13 @@ import pathlib
 import subprocess
 import sys
 
+import jax
 import pytest
 
+from a2r import reward
+from a2r.core import checkpoint
 from launch import app
+from tests import mistakes
 
 ROOT = pathlib.Path(__file__).parents[2]
 MAINS = sorted(
@@ -56,6 +60,33 @@ def test_a_mistake_is_one_line_and_exit_code_2(launch, name):
   assert done.code == 2
   assert done.err == f"{name}: Unknown command line flag 'nonsense'\n"
   assert launch(name, "stray").err.startswith(f"{name}: unexpected argument")
+
+
+def test_numbers_of_a_config_are_told_before_a_folder_is_made(launch, tmp_path):
+  for name, config in {
+    "train": "envgen",
+    "pretrain": "pretrain",
+    "finetune": "singularity_ssv2",
+  }.items():
+    done = launch(
+      name,
+      f"--config={ROOT}/configs/{config}.py:smoke",
+      "--config.optim.learning_rate=0",
+      f"--workdir={tmp_path / name}",
+    )
+    assert done.code == 2
+    assert done.err == f"{name}: optim.learning_rate=0.0 must be above 0\n"
+  assert not list(tmp_path.iterdir())
+
+
+def test_64_bits_are_named(launch, tmp_path):
+  with jax.enable_x64(True):
+    done = launch("score", f"--run={tmp_path}")
+    assert done.code == 2 and done.err.startswith("score: JAX_ENABLE_X64 is ")
+    for load in (reward.load, checkpoint.load):
+      mistakes.check(
+        lambda load=load: load(tmp_path), ValueError, "JAX_ENABLE_X64"
+      )
 
 
 def test_a_mistake_with_its_traceback(launch):
