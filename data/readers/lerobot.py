@@ -91,25 +91,12 @@ def open_clips(path: str | pathlib.Path, options: base.Options) -> base.Clips:
   else:
     keys = _success_fields(path, episodes.values(), options)
   films = _list_films(path, episodes.values(), set(wanted), fps)
-  tasks = _load_tasks(path)
-  load_table = functools.lru_cache(4)(lambda file: _load_table(file, keys))
-  load_times = functools.cache(lambda file: _film_times(file, films[file], fps))
-  clips, fields = [], {key: {} for key in keys}
-  for index in sorted(set(wanted) - faults.keys()):
-    episode = episodes[index]
-    try:
-      frames = _find_frames(episode, load_table)
-      places = frames["row"]
-      if episode.video:
-        places = _find_times(episode, load_times)
-      instruction, num_tasks = _find_instruction(episode, frames, tasks)
-    except ValueError as error:
-      faults[index] = str(error)
-      continue
-    taken = video.spread(frames["timestamp"], options.num_frames)
-    clips.append(Clip(episode, instruction, num_tasks, places[taken].tolist()))
-    for key in keys:
-      fields[key][index] = episode.row.get(key, frames.get(key))
+  clips, fields, more = _take(
+    [episodes[index] for index in wanted if index not in faults],
+    films, _load_tasks(path), keys, fps, options.num_frames,
+  )  # fmt: skip
+  faults |= more
+  base.leave_out(faults, len(wanted), str(path))  # Before labels are missed.
   num_several = sum(clip.num_tasks > 1 for clip in clips)
   if num_several:
     notes.append(
@@ -117,7 +104,7 @@ def open_clips(path: str | pathlib.Path, options: base.Options) -> base.Clips:
       "their first frame is the instruction, or the first in meta/ where the "
       "frames have none"
     )
-  if labels is None and clips:
+  if labels is None:
     indices = [clip.episode.index for clip in clips]
     labels, more = base.label_episodes(fields, indices, options, str(path))
     notes += more
@@ -157,6 +144,31 @@ def open_clips(path: str | pathlib.Path, options: base.Options) -> base.Clips:
     ],
   }
   return base.Clips(len(clips), read, spec, notes)
+
+
+def _take(
+  episodes: Sequence[Episode], films, tasks, keys, fps: float, num_frames: int
+) -> tuple[list[Clip], dict[str, dict[int, Any]], dict[int, str]]:
+  """Clips, fields of success by episode, and what is wrong with the others."""
+  load_table = functools.lru_cache(4)(lambda file: _load_table(file, keys))
+  load_times = functools.cache(lambda file: _film_times(file, films[file], fps))
+  clips, fields, faults = [], {key: {} for key in keys}, {}
+  for episode in episodes:
+    try:
+      frames = _find_frames(episode, load_table)
+      places = frames["row"]
+      if episode.video:
+        places = _find_times(episode, load_times)
+      instruction, num_tasks = _find_instruction(episode, frames, tasks)
+    except ValueError as error:
+      faults[episode.index] = str(error)
+      continue
+    taken = video.spread(frames["timestamp"], num_frames)
+    clips.append(Clip(episode, instruction, num_tasks, places[taken].tolist()))
+    for key in keys:
+      stored = episode.row.get(key, frames.get(key))
+      fields[key][episode.index] = stored
+  return clips, fields, faults
 
 
 def _describe(clip: Clip, fps: float, success: bool) -> list[Any]:
