@@ -34,7 +34,7 @@ _DIRECTION = re.compile(
 )
 # Places on a clock's face and turns by an angle with a sign.
 _UNSWAPPED = re.compile(
-  r"\bo\W?\s?clock\b|[-+\u2212]\s?\d+\s?(?:\xb0|deg)", re.I
+  r"\bo\W?\s?clock\b|(?<!\w)[-+\u2212]\s?\d+\s?(?:\xb0|deg)", re.I
 )
 _NORMALIZER = normalizers.BertNormalizer(lowercase=True, strip_accents=True)
 _PRE_TOKENIZER = pre_tokenizers.BertPreTokenizer()

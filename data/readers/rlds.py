@@ -56,7 +56,8 @@ def open_clips(path: str | pathlib.Path, options: base.Options) -> base.Clips:
   try:
     builder = tfds.builder_from_directory(str(folder))
   except Exception as error:  # It raises whatever its files lead it to.
-    raise ValueError(f"{folder}: not a data set ({error})") from error
+    reason = str(error).partition("\n")[0]
+    raise ValueError(f"{folder}: not a data set ({reason})") from error
   fields = dict(_flatten(builder.info.features))
   keys, notes = _choose_fields(folder, fields, options)
   splits = list(builder.info.splits)
@@ -267,12 +268,14 @@ def _pick(folder, fields, options, option: str, known, likely) -> str:
   for choice in (likely, plain):
     if not name and len(choice) == 1:
       return choice[0]
+  kind = "8-bit color picture" if option == "camera" else "text"
   why = f"no {name!r}" if name else f"{len(likely)} fields may be meant"
   if name in fields:
-    kind = "8-bit color picture" if option == "camera" else "text"
     why = f"{_describe(name, fields[name])} is no {kind} of a step"
-  elif not known:
-    why += "; it has " + ", ".join(_describe(k, f) for k, f in fields.items())
+  elif not name and not likely:
+    has = ", ".join(_describe(key, field) for key, field in fields.items())
+    as_what = "" if option == "camera" else " named as an instruction"
+    why = f"it has no {kind} of a step{as_what}; it has {has}"
   raise ValueError(
     f"{folder}: {why}; --config.data.robot.{option}=... names one of {known}"
   )

@@ -82,7 +82,7 @@ def test_directions_of_many_spellings():
     assert text.mirror(said).lower() in ("clockwise", "cw")
   for said in ("to 3 o'clock, left", "at six o\u2019clock", "by -90 degrees"):
     assert text.has_direction(said) and text.mirror(said) is None
-  assert not text.has_direction("by 90 degrees")
+  assert not text.has_direction("by 90 degrees, 5-10 degrees")
 
 
 def test_errors_say_what_is_wrong(tmp_path):

@@ -296,7 +296,8 @@ def test_what_is_no_picture_is_told(read, tmp_path):
   ):
     read(rlds, path, tmp_path, camera="steps/observation/depth")
   with pytest.raises(
-    ValueError, match=r"it has .*n/image' \(Tensor, 4 x 4 x 3 of float32\)"
+    ValueError,
+    match=r"no 8-bit color .* has .*n/image' \(Tensor, 4 x 4 x 3 of float32\)",
   ):
     read(rlds, path, tmp_path)
 
