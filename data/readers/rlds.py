@@ -304,12 +304,14 @@ def _load_episodes(folder, builder, split: str, start: int, stop: int, names):
         records,
       )
     else:
+      options = tf.data.Options()
+      options.autotune.enabled = False  # See `data.pipeline`.
       examples = builder.as_dataset(
         split=chosen,
         decoders=decoders,
         # Shard by shard: an episode's number depends on nothing else.
         read_config=tfds.ReadConfig(
-          interleave_cycle_length=1, try_autocache=False
+          options=options, interleave_cycle_length=1, try_autocache=False
         ),
       ).map(functools.partial(_select, names=names))
     for number, (own, steps) in enumerate(examples, start):

@@ -4,8 +4,9 @@ import itertools
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from data import images, pipeline
+from data import images, pipeline, records
 
 INSTRUCTIONS = ["closing drawer", "opening drawer", "moving part of faucet"]
 SIZES = {"human": 4, "robot": 6, "failure": 3}
@@ -70,6 +71,23 @@ def test_same_seed_same_batches(batches):
 def test_starting_at_a_step_equals_having_come_there(batches, mode):
   _assert_equal(batches(mode=mode)[3:], batches(mode=mode, start_step=3))
   assert batches(start_step=5) == []
+
+
+def test_no_iterator_has_a_thread_to_wait_for_at_its_end(
+  batches, robot, monkeypatch
+):
+  seen = []
+  iterate = tf.data.Dataset.as_numpy_iterator
+
+  def spy(dataset):
+    seen.append(dataset.options().autotune.enabled)
+    return iterate(dataset)
+
+  monkeypatch.setattr(tf.data.Dataset, "as_numpy_iterator", spy)
+  batches(num_steps=1)
+  pipeline.load_frames(robot, num_frames=2, image_size=16)
+  records.scan([robot.files[0]], decode=False)
+  assert seen == [False] * 3
 
 
 def test_random_frames_are_of_the_clip(batches, robot):
