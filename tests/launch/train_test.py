@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from a2r.core import files
+from a2r.core import checkpoint, files
 from a2r.runs import run_folder
 from configs import envgen
 
@@ -35,7 +35,8 @@ def test_a_run_keeps_its_settings(tmp_path):
   assert stored["train"]["num_steps"] == 500
   config.optim.learning_rate = 1.0
   run_folder.store_config(tmp_path, config.to_dict())  # Nothing is trained yet.
-  (tmp_path / "checkpoints" / "3").mkdir(parents=True)
+  with checkpoint.Checkpoints(tmp_path) as checkpoints:
+    checkpoints.save(3, {})
   config.optim.learning_rate = 2.0
   config.model.backbone.width = 64
   with pytest.raises(ValueError) as info:

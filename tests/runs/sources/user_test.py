@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from a2r import reward
+from a2r.core import checkpoint
 from a2r.evaluation import labeled
 from a2r.evaluation import report as report_lib
 from a2r.learners import loop
@@ -258,7 +259,8 @@ def test_what_is_left_out_of_other_clips_is_told(tmp_path, ten, caplog):
 def test_a_run_keeps_its_clips(tmp_path, capfd, trained):
   _, _, run = _run(tmp_path, TEN, capfd)
   config = _config(tmp_path, tmp_path / "my.csv")
-  (run / "checkpoints" / "3").mkdir(parents=True)
+  with checkpoint.Checkpoints(run) as checkpoints:
+    checkpoints.save(3, {})
   train.run(config, run)
   lines = (tmp_path / "my.csv").read_text().splitlines()
   (tmp_path / "my.csv").write_text("\n".join(lines[:-1]) + "\n")
