@@ -183,20 +183,21 @@ def label_episodes(
       "so every episode counts as a success. Name a field with "
       "--config.data.robot.success_key=..."
     ]
-  ranges = {key: {} for key in fields}  # Smallest, largest value by episode.
+  ranges, faults = {}, []  # Smallest and largest value by episode.
   for key, values in fields.items():
-    for episode in episodes:
-      spot = f"{where}, episode {episode}"
-      numbers = _numbers(values.get(episode), f"{spot}: {key!r}")
-      if len(numbers):
-        ranges[key][episode] = float(numbers.min()), float(numbers.max())
-  empty = [key for key in fields if not ranges[key]]
+    try:
+      ranges[key] = _ranges(key, values, episodes, where)
+    except ValueError as error:
+      if not any(ranges.values()):  # It would decide.
+        raise
+      faults.append(f"not compared with: {error}")
+  empty = [key for key, found in ranges.items() if not found]
   if options.success_key in empty or len(empty) == len(fields):
     raise ValueError(
       f"{where}: {empty[0]!r} has no value in any of the {len(episodes)} "
       "episodes (data.robot.success_key)"
     )
-  key, *others = (key for key in fields if key not in empty)
+  key, *others = (key for key, found in ranges.items() if found)
   threshold = options.success_threshold
   success = _reach(ranges[key], threshold)
   told = _tell(ranges[key], threshold)
@@ -208,8 +209,8 @@ def label_episodes(
   num_largest = sum(_reach(ranges[key], largest).values())
   if num_largest not in (sum(success.values()), len(success)):
     notes.append(
-      f"{key!r} {told}; its largest value, {largest:g}, is reached in "
-      f"{num_largest}: --config.data.robot.success_threshold={largest:g} takes "
+      f"{key!r} {told}; its largest value, {largest!r}, is reached in "
+      f"{num_largest}: --config.data.robot.success_threshold={largest!r} takes "
       "those"
     )
   for other in others:
@@ -222,8 +223,19 @@ def label_episodes(
         f"on {different} of {len(common)} episodes; "
         f"--config.data.robot.success_key={other} takes the second"
       )
-  notes += [f"{key!r} has no value in any episode" for key in empty]
-  return success, notes
+  notes += [f"{name!r} has no value in any episode" for name in empty]
+  return success, notes + faults
+
+
+def _ranges(key: str, values, episodes, where: str):
+  """The smallest and the largest number of the episodes that have any."""
+  ranges = {}
+  for episode in episodes:
+    spot = f"{where}, episode {episode}: {key!r}"
+    numbers = _numbers(values.get(episode), spot)
+    if len(numbers):
+      ranges[episode] = float(numbers.min()), float(numbers.max())
+  return ranges
 
 
 def _reach(ranges, threshold: float) -> dict[Hashable, bool]:

@@ -38,14 +38,15 @@ def test_fields_that_disagree_are_told():
   assert len(_label({"next.success": reward, "reward": reward})[1]) == 1
 
 
-@pytest.mark.parametrize("values", ([4, 1, 2, 4], [0, -1, -1, 0]))
+@pytest.mark.parametrize(
+  "values", ([4, 1, 2, 4], [0, -1, -1, 0], [1.2345678, 0, 1.2345678, 1])
+)
 def test_a_scaled_field_is_told(values):
   _, notes = _label({"reward": values})
   low, high = min(values), max(values)
-  assert f"(from {low} to {high})" in notes[0]
+  assert f"(from {low:g} to {high:g})" in notes[0]
   assert (
-    f"is reached in 2: --config.data.robot.success_threshold={high}"
-    in (notes[1])
+    f"is reached in 2: --config.data.robot.success_threshold={high}" in notes[1]
   )
   assert len(_label({"reward": values}, success_threshold=high)[1]) == 1
 
@@ -57,8 +58,12 @@ def test_fields_without_a_value():
   for fields in ({"success": [None] * 4}, {"success": [None], "reward": [1]}):
     with pytest.raises(ValueError, match="set: 'success' has no value in any"):
       _label(fields, success_key="success")
+  words = {"success": [1, 0, "partly", 1]}
   with pytest.raises(ValueError, match="episode 2: 'success' is 'partly', no"):
-    _label({"success": [1, 0, "partly", 1]})
+    _label(words)
+  labels, notes = _label({"is_success": [1, 0, 0, 1]} | words)
+  assert sum(labels.values()) == 2
+  assert "not compared with: set, episode 2: 'success' is 'partly'" in notes[-1]
 
 
 def test_what_is_left_out_is_counted():
