@@ -192,8 +192,9 @@ def _load_info(path: pathlib.Path) -> dict[str, Any]:
   try:
     info = json.loads(file.read_text(encoding="utf-8"))
     version = str(info["codebase_version"])
-    for key in ("features", "fps", "data_path"):
-      info[key]
+    names = [name for name in ("features", "data_path") if not info[name]]
+    if names or not 0 < float(info["fps"]) < np.inf:
+      raise ValueError(f"no {(names or ['fps'])[0]}")
   except (ValueError, KeyError, TypeError) as error:
     raise ValueError(
       f"{file}: not the description of a data set ({error})"
@@ -211,7 +212,7 @@ def _choose_camera(path, info, camera: str) -> tuple[str, list[str]]:
   for key, feature in info["features"].items():
     about = (feature.get("info") or {}) | (feature.get("video_info") or {})
     depth = about.get("is_depth_map") or about.get("video.is_depth_map")
-    if feature["dtype"] in ("video", "image") and not depth:
+    if feature.get("dtype") in ("video", "image") and not depth:
       cameras.append(key)
   if camera in cameras:
     return camera, []
@@ -267,6 +268,8 @@ def _episode(path, info, camera, row) -> Episode:
 
   index, length = int(number("episode_index")), int(number("length"))
   is_video = info["features"][camera]["dtype"] == "video"
+  if is_video and not info.get("video_path"):
+    raise KeyError("video_path")
   start, film, place = 0.0, {}, f"videos/{camera}"
   if info["merged"]:
     data = file("data")

@@ -283,7 +283,14 @@ def test_version_2(read, tmp_path):
   [
     ("meta/info.json", None, "it has no meta/info.json"),
     ("meta/info.json", b"{", "info.json: not the description of a data set"),
-    ("meta/info.json", "v1.6", "version 'v1.6' of the format; known: v3.0"),
+    ("meta/info.json", b'{"codebase_version": "v3.0"}', "not the desc.*'featu"),
+    ("meta/info.json", ('"fps": 10', '"fps": null'), "not the description"),
+    ("meta/info.json", ('"video_path"', '"path"'), "0: meta/ lacks 'video_pat"),
+    (
+      "meta/info.json",
+      ("v3.0", "v1.6"),
+      "version 'v1.6' of the format; known: v3.0",
+    ),
     ("meta/episodes/*/*.parquet", None, "meta/ lists no episode"),
   ],
 )
@@ -292,8 +299,8 @@ def test_faults_are_named(read, tmp_path, file, content, said):
   (file,) = path.glob(file)
   if content is None:
     file.unlink()
-  elif content == "v1.6":
-    file.write_text(file.read_text().replace("v3.0", content))
+  elif isinstance(content, tuple):
+    file.write_text(file.read_text().replace(*content))
   else:
     file.write_bytes(content)
   with pytest.raises(ValueError, match=said) as caught:
