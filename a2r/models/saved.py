@@ -11,9 +11,9 @@ A run folder is what `launch.train` wrote. An exported reward is plain files:
 Reading one needs neither Orbax nor TensorFlow, and runs no code of others.
 """
 
+import dataclasses
 import importlib.metadata
 import json
-import math
 import pathlib
 import platform
 import re
@@ -41,6 +41,7 @@ TOKENIZER_FILE = "tokenizer.json"
 CARD_FILE = "README.md"
 _FILES = (WEIGHTS_FILE, CONFIG_FILE, TOKENIZER_FILE)
 _OTHERS = (CARD_FILE, digests.FILE)
+_TEMPERATURES = (1e-4, 1e4)  # Beyond, float32 has no softmax of similarities.
 _KEPT = (".git", ".gitattributes")  # Of a repository cloned from the Hub.
 _PACKAGES = ("jax", "jaxlib", "flax", "numpy", "safetensors", "tokenizers")
 PROMPTS = (
@@ -169,13 +170,42 @@ def load(folder: str | pathlib.Path, which: str = "best") -> SavedReward:
   folder = pathlib.Path(folder).expanduser()
   exported = is_exported(folder)
   saved = _read_exported(folder) if exported else _read_trained(folder, which)
-  if not (_is_number(saved.temperature) and 0 < saved.temperature < math.inf):
+  temperature, instructions = saved.temperature, saved.instructions
+  low, high = _TEMPERATURES
+  if not _is_number(temperature) or not low <= temperature <= high:
     raise ValueError(
-      f"{folder / CONFIG_FILE}: the temperature is {saved.temperature!r}, "
-      "expected a positive number"
+      f"{folder}: the temperature is {temperature!r}, expected a number from "
+      f"{low} to {high}"
     )
-  shapes = net.params_like(make_model(saved, str(folder)))
+  if not isinstance(instructions, list) or not all(
+    isinstance(text, str) for text in instructions
+  ):
+    raise ValueError(
+      f"{folder}: the instructions are {str(instructions)[:60]!r}, expected a "
+      "list of texts"
+    )
+  model = make_model(saved, str(folder))
+  _check_sizes(saved, folder / CONFIG_FILE)
+  shapes = net.params_like(model)
   return saved._replace(params=trees.fit(shapes, saved.params, str(folder)))
+
+
+def _check_sizes(saved: SavedReward, where: pathlib.Path) -> None:
+  """Fails, before memory is asked for, where weights are too few for a size."""
+  arrays = jax.tree.leaves(saved.params)
+  num_values = sum(np.size(array) for array in arrays)
+  sizes = {**saved.model, **saved.model["backbone"]}
+  sizes |= {"num_trained": saved.num_trained}
+  for name in (*PROMPTS, "num_trained"):
+    if type(sizes[name]) is not int or sizes[name] < 0:
+      raise ValueError(f"{where}: {name} is {sizes[name]!r}, expected a count")
+  for name, size in sizes.items():
+    most = len(arrays) if name.endswith("_layers") else num_values
+    if _is_number(size) and size > most:
+      raise ValueError(
+        f"{where}: {name} is {size}, too large for the {num_values} values in "
+        f"{len(arrays)} arrays of its weights"
+      )
 
 
 def _is_number(value: Any) -> bool:
@@ -200,9 +230,14 @@ def make_model(
 
 def _make_config(fields: Mapping[str, Any], where: str) -> singularity.Config:
   try:
-    return singularity.Config(**fields)
-  except TypeError as e:
+    config = singularity.Config(**fields)
+  except (TypeError, ValueError) as e:
     raise ValueError(f"{where}: sizes that this code does not know: {e}") from e
+  for field in dataclasses.fields(config):
+    value = getattr(config, field.name)
+    if field.type is int and type(value) is not int:
+      raise ValueError(f"{where}: {field.name} is {value!r}, expected an int")
+  return config
 
 
 def _read_trained(folder: pathlib.Path, which: str) -> SavedReward:

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from a2r.core import tensors, text
+from a2r.core import files, tensors, text
 from a2r.models import adapt2reward as net
 from a2r.models import saved
 from tests import tiny
@@ -202,9 +202,11 @@ def test_cut_weights_are_told(copy, share):
     ({"form": None, "temperature": None}, r"lacks \['form', 'temperature'\]"),
     ("{", "config.json is not JSON"),
     ("[1]", "is not a JSON object, but '.1.'"),
-    ({"temperature": 0}, "temperature is 0, expected a positive"),
-    ({"temperature": "hot"}, "temperature is 'hot', expected a positive"),
-    ({"temperature": float("nan")}, "temperature is nan, expected a positive"),
+    ({"temperature": 0}, "temperature is 0, expected a number"),
+    ({"temperature": 1e-300}, "temperature is 1e-300, expected a number"),
+    ({"temperature": "hot"}, "temperature is 'hot', expected a number"),
+    ({"temperature": float("nan")}, "temperature is nan, expected a number"),
+    ({"instructions": 5}, "instructions are '5', expected a list of texts"),
   ],
 )
 def test_a_config_of_another_kind_is_told(copy, change, said):
@@ -216,6 +218,31 @@ def test_a_config_of_another_kind_is_told(copy, change, said):
   path.write_text(text)
   (copy / "digests.json").unlink()
   with pytest.raises(ValueError, match=said):
+    saved.load(copy)
+
+
+@pytest.mark.parametrize(
+  "name, size",
+  [
+    ("text_layers", 10**9),
+    ("temporal_layers", 10**9),
+    ("num_frames", 2**40),
+    ("vocab_size", 2**62),
+    ("embed_dim", 2.5),
+    ("num_failure_prompts", 10**12),
+    ("num_failure_prompts", "x"),
+    ("num_trained", 10**12),
+    ("num_trained", -1),
+  ],
+)
+def test_a_size_is_checked_before_memory_is_asked_for(copy, name, size):
+  path = copy / "config.json"
+  config = json.loads(path.read_text())
+  for table in (config, config["model"], config["model"]["backbone"]):
+    if name in table:
+      table[name] = size
+  files.write_json(path, config, recorded=True)
+  with pytest.raises(ValueError, match=f"copy.*{name} is {size!r}"):
     saved.load(copy)
 
 
