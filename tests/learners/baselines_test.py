@@ -10,6 +10,7 @@ import numpy as np
 import optax
 import pytest
 
+from a2r.core import files
 from a2r.learners import (
   base,
   concept2robot,
@@ -307,3 +308,7 @@ def test_views_and_scorer_of_dvd(tmp_path):
   assert scorer.scores(judge, clips, texts).shape == (5, 2)
   with pytest.raises(KeyError, match="'fly'.*closing drawer"):
     judge.context_fn(["fly"])
+  files.record(tmp_path)
+  tiny.flip(tmp_path / dvd.DEMOS_FILE, 0.5)
+  with pytest.raises(ValueError, match=f"{dvd.DEMOS_FILE} is damaged"):
+    dvd.make_scorer(run._replace(folder=tmp_path, extra=extra))

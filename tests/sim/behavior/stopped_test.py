@@ -1,14 +1,19 @@
 """Tests of the stopped policies: repeatable, replayable, and nearly there."""
 
 import functools
+import importlib.resources
+import pathlib
+import shutil
 
 import jax
 import numpy as np
 import pytest
 
 from a2r import sim
+from a2r.core import digests
 from a2r.sim.behavior import policies, stopped
 from a2r.sim.tabletop import observation, physics, rewards
+from tests import tiny
 
 _EPISODES = 48
 # Fails by dragging the drawer open, which earns less than keeping away.
@@ -65,6 +70,17 @@ def test_every_task_has_a_policy_of_the_right_size():
     for array in jax.tree.leaves(policy):
       assert np.isfinite(array).all()
     assert policy.noise.min() > 0.01
+
+
+def test_a_flipped_bit_of_the_shipped_policies_is_named(tmp_path, monkeypatch):
+  assets = pathlib.Path(str(importlib.resources.files("a2r.assets")))
+  path = tmp_path / stopped._FILE
+  for name in (digests.FILE, path.name):
+    shutil.copy(assets / name, tmp_path)
+  tiny.flip(path, 0.5)
+  monkeypatch.setattr(stopped, "_FILE", str(path))
+  with pytest.raises(ValueError, match=f"{path} is damaged"):
+    stopped.load.__wrapped__()
 
 
 def test_rows_depend_on_their_own_seed_alone_to_the_bit():
