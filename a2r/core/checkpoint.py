@@ -209,11 +209,26 @@ class Checkpoints:
 
 
 def _is_whole(folder: epath.Path) -> bool:
-  """Whether all that a checkpoint lists is there: a copy may be cut short."""
-  try:
-    names = json.loads((folder / _CONTENTS).read_text())["item_handlers"]
-  except (OSError, ValueError):
+  """Whether all that a checkpoint lists is there: a copy may be cut short.
+
+  What is there but not to be understood is an error: what is not whole is
+  removed.
+  """
+  path = folder / _CONTENTS
+  content = path.read_bytes() if path.is_file() else b""
+  if not content.endswith(b"}"):
     return False
+  there = {path.name for path in folder.iterdir() if path.is_dir()}
+  try:
+    names = set(json.loads(content)["item_handlers"])
+  except (ValueError, KeyError, TypeError):
+    names = set()
+  if there - names:
+    unlisted = ", ".join(sorted(there - names))
+    raise ValueError(
+      f"{path} is damaged: it does not list {unlisted}; "
+      f"copy it again, or delete {folder} to go on from an older checkpoint"
+    )
   return all(any((folder / name).glob("*")) for name in names)
 
 

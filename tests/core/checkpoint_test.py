@@ -222,3 +222,14 @@ def test_a_checkpoint_without_digests_loads_with_a_note(tmp_path, caplog):
   (folder / "params" / "digests.json").unlink()
   assert checkpoint.load(tmp_path).step == 1
   assert f"{folder} has no digests.json" in caplog.text
+
+
+@pytest.mark.parametrize("old, new", [(b"{", b"z"), (b"params", b"qarams")])
+def test_a_damaged_list_of_contents_deletes_nothing(tmp_path, old, new):
+  with checkpoint.Checkpoints(tmp_path) as checkpoints:
+    checkpoints.save(1, {"params": {"a": np.ones(2)}})
+  path = tmp_path / "checkpoints" / "1" / "_CHECKPOINT_METADATA"
+  path.write_bytes(path.read_bytes().replace(old, new, 1))
+  with pytest.raises(ValueError, match=f"{path} is damaged"):
+    checkpoint.Checkpoints(tmp_path)
+  assert path.is_file()
