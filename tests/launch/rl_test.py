@@ -59,6 +59,7 @@ def test_tasks_that_are_there_are_kept_and_skipped(launch, trained, tmp_path):
   assert {file.name for file in path.parent.iterdir()} == {
     "mine.safetensors",
     "mine.json",
+    "digests.json",
   }
 
 

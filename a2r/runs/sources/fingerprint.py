@@ -2,12 +2,15 @@
 
 Comments, docstrings and layout do not count; any other change does, in the
 module itself, in a module of the project that it imports, or in a file of
-a2r/assets or beside the module that one of them names.
+a2r/assets or beside the module that one of them names. The record of digests
+in a2r/assets does not: it is of other files too.
 """
 
 import ast
 import hashlib
 import pathlib
+
+from a2r.core import digests
 
 _PACKAGE = "a2r"
 
@@ -35,7 +38,7 @@ def source_digest(module: str) -> str:
         waiting += [f"{node.module}.{alias.name}" for alias in node.names]
   digest = hashlib.sha256()
   for name, tree in sorted(trees.items()):
-    words = _strip_docstrings(tree)
+    words = _strip_docstrings(tree) - {digests.FILE}
     digest.update(name.encode() + b"\0" + ast.dump(tree).encode() + b"\0")
     for folder in (
       root / _PACKAGE / "assets",
