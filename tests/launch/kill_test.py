@@ -105,9 +105,24 @@ def _assert_equal_tables(*folders):
   for key in ("cells", "rows", "task_rows", "quality", "notes"):
     assert left[key] == right[key]
   assert left["quality"]
-  played, again = (_files(folder / "plan", ".npz") for folder in folders)
+  played, again = (_read_trials(folder / "plan") for folder in folders)
   assert len(played) == len(left["cells"]) > 0
-  assert played == again
+  assert played.keys() == again.keys()
+  for path, arrays in played.items():
+    # Trials that go on are a smaller batch, whose sums may round otherwise.
+    rewards = arrays.pop("values"), again[path].pop("values")
+    np.testing.assert_allclose(*rewards, rtol=1e-6)
+    for name, array in arrays.items():
+      np.testing.assert_array_equal(array, again[path][name])
+
+
+def _read_trials(root):
+  """Relative path -> arrays of the trials under a folder."""
+  trials = {}
+  for path in root.rglob("*.npz"):
+    with np.load(path) as arrays:
+      trials[path.relative_to(root)] = dict(arrays)
+  return trials
 
 
 @pytest.mark.slow
