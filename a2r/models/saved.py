@@ -11,6 +11,7 @@ A run folder is what `launch.train` wrote. An exported reward is plain files:
 Reading one needs neither Orbax nor TensorFlow, and runs no code of others.
 """
 
+import contextlib
 import dataclasses
 import importlib.metadata
 import json
@@ -18,7 +19,7 @@ import pathlib
 import platform
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -131,9 +132,11 @@ def read_run(
   spec = read_file(folder, SPEC_FILE)
   parts = ("params", "extra") if with_extra else ("params",)
   stored = checkpoint.load(folder, which=which, parts=parts)
+  with _complete(folder):
+    backbone = dict(settings["model"]["backbone"])
   return Run(
     folder=folder,
-    config=_make_config(settings["model"]["backbone"], str(folder)),
+    config=_make_config(backbone, str(folder)),
     settings=settings,
     spec=spec,
     tokenizer=text_lib.Tokenizer.load(folder / TOKENIZER_FILE),
@@ -253,20 +256,32 @@ def _read_trained(folder: pathlib.Path, which: str) -> SavedReward:
   # The figures are those of the best weights.
   if which == "best" and (folder / REPORT_FILE).is_file():
     report = read_file(folder, REPORT_FILE)
-  model, loss = run.settings["model"], run.settings["loss"]
-  return SavedReward(
-    params=run.params,
-    tokenizer=run.tokenizer,
-    model={key: model[key] for key in ("backbone", *PROMPTS)},
-    instructions=run.spec["instructions"],
-    num_trained=run.spec["num_trained"],
-    form=run.spec["form"],
-    temperature=loss["temperature"],
-    failure_prompts=run.spec.get(
-      "failure_prompts", loss["weights"]["fvlc"] > 0
-    ),
-    record=make_record(run.settings, report, step=run.step),
-  )
+  with _complete(folder):
+    model, loss = run.settings["model"], run.settings["loss"]
+    return SavedReward(
+      params=run.params,
+      tokenizer=run.tokenizer,
+      model={key: model[key] for key in ("backbone", *PROMPTS)},
+      instructions=run.spec["instructions"],
+      num_trained=run.spec["num_trained"],
+      form=run.spec["form"],
+      temperature=loss["temperature"],
+      failure_prompts=run.spec.get(
+        "failure_prompts", loss["weights"]["fvlc"] > 0
+      ),
+      record=make_record(run.settings, report, step=run.step),
+    )
+
+
+@contextlib.contextmanager
+def _complete(folder: pathlib.Path) -> Iterator[None]:
+  """Names the folder of a run whose files lack what is looked up inside."""
+  try:
+    yield
+  except (KeyError, TypeError) as e:
+    raise ValueError(
+      f"{folder}: {CONFIG_FILE} or {SPEC_FILE} has no, or an odd, {e}"
+    ) from e
 
 
 def make_record(

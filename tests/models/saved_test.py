@@ -277,3 +277,15 @@ def test_other_folders_are_not_exported_rewards(tmp_path):
   assert not saved.is_exported(tmp_path / "none")
   (tmp_path / "config.json").write_text('{"model": {}}')
   assert not saved.is_exported(tmp_path)
+
+
+@pytest.mark.parametrize("table", ["config", "reward"])
+def test_a_run_without_a_value_is_named(tmp_path, table):
+  tiny.make_run(tmp_path / "run")
+  path = tmp_path / "run" / f"{table}.json"
+  value = json.loads(path.read_text())
+  gone = {"config": "loss", "reward": "instructions"}[table]
+  del value[gone]
+  path.write_text(json.dumps(value))
+  with pytest.raises(ValueError, match=f"run: .*{table}.json .*{gone}"):
+    saved.load(tmp_path / "run")
