@@ -37,10 +37,23 @@ _MISTAKES = (ValueError, KeyError, OSError, FloatingPointError)
 
 
 def run(main: Callable[[], None]):
-  """Parses the flags and runs `main`, with the compilation cache on.
+  """Runs a program and ends the process with its exit code.
 
   Args:
     main: reads its flags itself; may raise `signals.StopRequested`.
+  """
+  signals.watch()
+  signals.end(call(main))
+
+
+def call(main: Callable[[], None]) -> int:
+  """Parses the flags and runs `main`, with the compilation cache on.
+
+  Args:
+    main: as for `run`.
+
+  Returns:
+    The exit code.
   """
   # Before TensorFlow is imported, which reads them then. Some processors make
   # it announce oneDNN whatever the log level; no clip here needs that.
@@ -52,12 +65,9 @@ def run(main: Callable[[], None]):
       compilation.check_precision()
       compilation.enable_cache()
       main()
+      sys.stdout.flush()  # To a file on a disk that may be full.
   except signals.StopRequested as stopped:
-    print(
-      f"Stopped ({stopped}). The same command goes on from there.",
-      file=sys.stderr,
-      flush=True,
-    )
+    print(signals.stopped_line(stopped), file=sys.stderr, flush=True)
   except (*_MISTAKES, flags.Error, AttributeError) as error:
     # ml_collections raises AttributeErrors at a wrong key while parsing.
     internal = isinstance(error, AttributeError) and flags.FLAGS.is_parsed()
@@ -66,7 +76,8 @@ def run(main: Callable[[], None]):
     program = pathlib.Path(sys.argv[0]).stem
     message = checks.one_line(error)
     print(f"{program}: {message}", file=sys.stderr, flush=True)
-    sys.exit(2)
+    return 2
+  return 0
 
 
 def _parse():
@@ -129,11 +140,13 @@ class RunFlags:
     """
     config = required(self._config, self._example)
     ranges.check(config)
-    if self._distributed.value:
-      jax.distributed.initialize()
     workdir = self._workdir.value or default_workdir("config=", sys.argv[1:])
     workdir = pathlib.Path(workdir).expanduser()
-    with files.locked(workdir):
+    with contextlib.ExitStack() as stack:
+      if self._distributed.value:
+        jax.distributed.initialize()
+        stack.callback(jax.distributed.shutdown)
+      stack.enter_context(files.locked(workdir))
       run_folder.store_config(workdir, config.to_dict())
       yield config, workdir
 

@@ -41,7 +41,7 @@ def launch(monkeypatch, capsys):
     code = 0
     capsys.readouterr()
     try:
-      app.run(importlib.import_module(f"launch.{name}").main)
+      code = app.call(importlib.import_module(f"launch.{name}").main)
     except SystemExit as error:
       code = error.code
     finally:

@@ -1,33 +1,118 @@
-"""Being asked to stop (SIGTERM, Ctrl-C) without losing work.
+"""Being asked to stop (SIGTERM, Ctrl-C) without losing work, and in time.
 
 Two manners, which nest. Under `raising`, the request interrupts whatever runs
 with `StopRequested`: right where everything is written all or nothing. Under
 `deferring`, the request is only noted and the work asks for it between two
 steps: right for a training loop. A second Ctrl-C always interrupts.
+
+Neither is sure to end a program: Python handles a signal between two of its
+instructions, so a compilation of a minute comes first, and an exception that is
+raised inside a library's callback may get lost. So programs `watch` too.
 """
 
 import contextlib
+import functools
+import os
 import signal
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
+# A Cloud TPU that is preempted, Kubernetes and Slurm kill 30 s after they have
+# asked; the rest is left to a busy machine.
+_SECONDS_TO_STOP = 20.0
+_SECONDS_TO_FLUSH = 2.0
+_ENDING = threading.RLock()
 
 
 class StopRequested(BaseException):
   """The process was asked to stop; not an error, so no `except` hides it."""
 
 
-@contextlib.contextmanager
-def raising() -> Iterator[None]:
-  """Makes a request to stop raise `StopRequested` inside."""
+@functools.cache
+def watch(seconds: float = _SECONDS_TO_STOP):
+  """From now on a request to stop ends this process in time, with code 0.
+
+  At once where neither `raising` nor `deferring` is in force; else the main
+  thread has `seconds` to save and to end, then it is ended, whatever it does.
+  Nothing is lost by that: files appear whole or not at all.
+
+  Args:
+    seconds: from the request to the end.
+  """
+  receiver, sender = os.pipe()
+  os.set_blocking(sender, False)
+
+  def wait():
+    while (signum := os.read(receiver, 1)[0]) not in _SIGNALS:
+      pass
+    time.sleep(seconds)
+    end(0, stopped_line(signal.Signals(signum).name))
 
   def handle(signum, frame):
     del frame
-    raise StopRequested(signal.Signals(signum).name)
+    end(0, stopped_line(signal.Signals(signum).name))
 
-  with _handlers(handle):
-    yield
+  threading.Thread(target=wait, daemon=True).start()
+  for signum in _SIGNALS:
+    signal.signal(signum, handle)
+  # Written to when the signal comes, not when Python has time for it.
+  signal.set_wakeup_fd(sender, warn_on_full_buffer=False)
+
+
+def stopped_line(why: object) -> str:
+  """Returns what a program says at last that was asked to stop."""
+  return f"Stopped ({why}). The same command goes on from there."
+
+
+def end(code: int, text: str = ""):
+  """Ends the process at once; what is printed appears, if it is read.
+
+  Nothing else happens: libraries whose threads are still at work, which crash
+  when they are taken down, are not.
+
+  Args:
+    code: the exit code.
+    text: a last line for stderr.
+  """
+
+  def flush():
+    with contextlib.suppress(OSError, ValueError):
+      if text:
+        print(text, file=sys.stderr)
+      sys.stderr.flush()
+      sys.stdout.flush()
+
+  with _ENDING:  # Who comes second waits here for the end.
+    # A thread: nobody may read what is printed, which then takes forever.
+    thread = threading.Thread(target=flush, daemon=True)
+    thread.start()
+    thread.join(_SECONDS_TO_FLUSH)
+    os._exit(code)
+
+
+@contextlib.contextmanager
+def raising() -> Iterator[None]:
+  """Makes a request to stop raise `StopRequested` inside.
+
+  It comes out as such even where a library made another error of it.
+  """
+  received = []
+
+  def handle(signum, frame):
+    del frame
+    received.append(signal.Signals(signum).name)
+    raise StopRequested(received[0])
+
+  try:
+    with _handlers(handle):
+      yield
+  except Exception as error:
+    if received:
+      raise StopRequested(received[0]) from error
+    raise
 
 
 @contextlib.contextmanager

@@ -262,15 +262,6 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path):
     _train(tmp_path, learner=other)
 
 
-def test_requests_to_stop_nest():
-  with pytest.raises(signals.StopRequested, match="SIGTERM"), signals.raising():
-    with signals.deferring() as requested:
-      assert not requested()
-      os.kill(os.getpid(), signal.SIGTERM)
-      assert requested()
-    os.kill(os.getpid(), signal.SIGTERM)
-
-
 def _main(workdir, where):
   """Trains the toy until a kill: between steps, or inside a save."""
 
