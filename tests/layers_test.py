@@ -192,8 +192,10 @@ def test_only_parallel_says_pmap():
 def test_packages_hold_a_docstring_alone():
   # These offer names that are fixed.
   public = {"a2r.losses", "a2r.clustering", "a2r.sim", "a2r.models.convert"}
+  # Programs can be asked to stop while they import the rest.
+  first = {"launch"}
   for name, (path, package) in modules().items():
-    if package and name not in public:
+    if package and name not in public | first:
       body = ast.parse(path.read_text(encoding="utf-8")).body
       assert len(body) == 1, f"{name}/__init__.py is more than a docstring"
       assert isinstance(body[0], ast.Expr), f"{name} has no docstring"
