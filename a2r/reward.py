@@ -8,6 +8,11 @@ A run folder is what `launch.train` wrote. Clips may have any number of frames
 and any size: the model's few frames are taken evenly, first and last included,
 and resized to the model's picture. Neither TensorFlow nor MuJoCo is needed.
 
+Wherever `clips` are asked for, they are an array `[B, T, H, W, 3]` uint8 RGB,
+such as a `numpy.memmap`, or B clips `[T, H, W, 3]`, each of its own length and
+size: a list, or a generator that reads one after the other. Whatever their
+number, length and size, about 0.5 GB is asked for beside them.
+
 An instruction is one of the known ones if it reads the same but for case,
 punctuation, articles and the verb's -ing form; `Reward.read` tells, and the log
 does once. Any other text is scored as it stands.
@@ -18,7 +23,7 @@ failure prompts per trained instruction, E embedding.
 """
 
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence, Sized
 
 import numpy as np
 
@@ -27,6 +32,7 @@ from a2r.models import saved as saved_lib
 from a2r.models import scorer as scorer_lib
 
 SPEC_FILE = saved_lib.SPEC_FILE
+Clips = np.ndarray | Iterable[np.ndarray]
 
 
 class Reward:
@@ -76,12 +82,13 @@ class Reward:
     return self._texts.read(instruction)
 
   def score(
-    self, clips: np.ndarray, instructions: str | Sequence[str]
+    self, clips: Clips, instructions: str | Sequence[str]
   ) -> np.ndarray:
     """Returns the reward of each clip for its instruction.
 
     Args:
-      clips: `[B, T, H, W, 3]` uint8 RGB, any T, H and W.
+      clips: `[B, T, H, W, 3]` uint8 RGB, any T, H and W; or B clips
+        `[T, H, W, 3]`, see the top of this file.
       instructions: one text for all clips, or B texts.
 
     Returns:
@@ -95,37 +102,35 @@ class Reward:
     if isinstance(instructions, str):
       return self.scores(clips, [instructions])[:, 0]
     texts = list(instructions)
-    if len(texts) != len(clips):
-      raise ValueError(
-        f"got {len(clips)} clips and {len(texts)} instructions; give one "
-        "instruction, or one per clip"
-      )
+    if isinstance(clips, Sized):
+      _check_number(len(clips), texts)
     unique = list(dict.fromkeys(texts))
     scores = self.scores(clips, unique)
+    _check_number(len(scores), texts)
     column = [unique.index(text) for text in texts]
-    return scores[np.arange(len(clips)), column]
+    return scores[np.arange(len(scores)), column]
 
-  def scores(self, clips: np.ndarray, instructions: Sequence[str]):
+  def scores(self, clips: Clips, instructions: Sequence[str]):
     """Returns `[B, N]` float32 rewards of every clip for every instruction."""
     return scorer_lib.scores(self.scorer, clips, instructions)
 
-  def similarities(self, clips: np.ndarray, instructions: Sequence[str]):
+  def similarities(self, clips: Clips, instructions: Sequence[str]):
     """Returns `[B, N]` float32 cosines of clips and instructions."""
     return self.form_scores(clips, instructions)["cosine"]
 
   def form_scores(
-    self, clips: np.ndarray, instructions: Sequence[str]
+    self, clips: Clips, instructions: Sequence[str]
   ) -> dict[str, np.ndarray]:
     """Returns `[B, N]` float32 rewards in every form, see `scores`."""
     scorer = self.scorer._replace(score_fn=scorer_lib.FormScore(None))
     scores = scorer_lib.scores(scorer, clips, instructions)
     return {form: scores[form] for form in net.FORMS}
 
-  def failure_modes(self, clips: np.ndarray, instruction: str) -> np.ndarray:
+  def failure_modes(self, clips: Clips, instruction: str) -> np.ndarray:
     """Returns how likely each clip is a success, and each failure mode.
 
     Args:
-      clips: `[B, T, H, W, 3]` uint8.
+      clips: see `score`.
       instruction: a trained instruction.
 
     Returns:
@@ -161,6 +166,14 @@ class Reward:
     if self.saved is None:
       raise ValueError("only a reward that was loaded can be saved")
     saved_lib.write(folder, self.saved, dtype=dtype)
+
+
+def _check_number(num_clips: int, texts: Sequence[str]):
+  if num_clips != len(texts):
+    raise ValueError(
+      f"got {num_clips} clips and {len(texts)} instructions; give one "
+      "instruction, or one per clip"
+    )
 
 
 def load(folder: str | pathlib.Path, checkpoint: str = "best") -> Reward:

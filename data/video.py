@@ -11,6 +11,7 @@ Letters: T frames, H W picture size. Nothing here imports TensorFlow.
 
 import contextlib
 import functools
+import gc
 import os
 from collections.abc import Iterator, Sequence
 
@@ -30,6 +31,24 @@ class VideoError(ValueError):
   """A video file that cannot be read; one line, beginning with the path."""
 
 
+def _free_frames(function):
+  """Frees the frames that a function has decoded, when it is done.
+
+  A frame and its side data hold each other. Python counts such objects, not
+  their megabytes, before it looks for them: tens of videos would be in memory.
+  """
+
+  @functools.wraps(function)
+  def load(*args, **kwargs):
+    try:
+      return function(*args, **kwargs)
+    finally:
+      gc.collect(1)
+
+  return load
+
+
+@_free_frames
 def load_video(
   path: str | os.PathLike,
   *,
@@ -75,6 +94,7 @@ def load_video(
   return _stack(path, [kept[index] for index in indices])
 
 
+@_free_frames
 def load_times(
   path: str | os.PathLike, times: Sequence[float], *, tolerance: float
 ) -> np.ndarray:

@@ -6,10 +6,13 @@
 Beside it stand the rewards of all instructions that the run knows, and, for an
 instruction it was trained on with failures, how likely each failure mode is.
 Any video file will do; the model takes a few of its frames, evenly spaced in
-time, first and last included.
+time, first and last included. With --video given several times, or a folder of
+videos, there is a table of their rewards instead.
 """
 
+import itertools
 import pathlib
+from collections.abc import Iterator, Sequence
 
 from absl import flags, logging
 from etils import epy
@@ -22,7 +25,9 @@ with epy.lazy_imports():
   from data import video
 
 _RUN = flags.DEFINE_string("run", None, "Run folder, or an exported reward.")
-_VIDEO = flags.DEFINE_string("video", None, "The video file.")
+_VIDEO = flags.DEFINE_multi_string(
+  "video", None, "A video file, or a folder of them; may be given repeatedly."
+)
 _INSTRUCTION = flags.DEFINE_string(
   "instruction", None, "What the video should show, in your words."
 )
@@ -38,24 +43,71 @@ _FIGURE_FRAMES = 8
 def main():
   """Reads the flags, scores and prints."""
   logging.set_verbosity(logging.ERROR)
-  run, path = app.required(_RUN), app.required(_VIDEO)
+  run, paths = app.required(_RUN), find_videos(app.required(_VIDEO))
   instruction = app.required(_INSTRUCTION)
   if not text.pre_text(instruction):
     raise ValueError(f"the instruction is empty: {instruction!r}")
+  if _FIGURE.value and len(paths) > 1:
+    raise ValueError(f"--figure is of one video, --video has {len(paths)}")
   model = scoring.load(run, _CHECKPOINT.value)
   logging.set_verbosity(logging.WARNING)  # What is odd about the video.
-  clip = video.load_video(path, num_frames=model.num_frames)
+  if len(paths) > 1:
+    print(score_all(model, paths, instruction))
+    return
+  clip = video.load_video(paths[0], num_frames=model.num_frames)
   print(scoring.describe(model, clip, instruction))
   if _FIGURE.value:
-    draw(model, instruction)
+    draw(model, paths[0], instruction)
 
 
-def draw(model: "scoring.Model", instruction: str):
+def find_videos(names: Sequence[str]) -> list[pathlib.Path]:
+  """Returns the files of `names`, those of a folder but for hidden ones."""
+  files = []
+  for path in (pathlib.Path(name).expanduser() for name in names):
+    if path.is_dir():
+      found = sorted(path for path in path.iterdir() if path.is_file())
+      files += (path for path in found if not path.name.startswith("."))
+    else:
+      files.append(path)
+  if not files:
+    raise ValueError(f"--video={names[0]}: a folder without a video")
+  return files
+
+
+def score_all(
+  model: "scoring.Model", paths: Sequence[pathlib.Path], instruction: str
+) -> str:
+  """Formats the rewards of videos as text; one is in memory at a time."""
+  names, faults = [], []
+
+  def read() -> Iterator:
+    for path in paths:
+      try:
+        clip = video.load_video(path, num_frames=model.num_frames)
+      except video.VideoError as error:
+        faults.append(error)
+      else:
+        names.append(str(path))
+        yield clip
+
+  clips = read()
+  first = next(clips, None)
+  if first is None:
+    raise faults[0]
+  clips = itertools.chain([first], clips)
+  lines = [scoring.describe_all(model, clips, names, instruction)]
+  if faults:
+    lines += ["", f"Left out: {len(faults)} of {len(paths)} files"]
+    lines += [f"  {fault}" for fault in faults]
+  return "\n".join(lines)
+
+
+def draw(model: "scoring.Model", path: pathlib.Path, instruction: str):
   """Draws the video's frames and its reward over time."""
-  clip = video.load_video(_VIDEO.value, num_frames=_FIGURE_FRAMES)
+  clip = video.load_video(path, num_frames=_FIGURE_FRAMES)
   known = model.read(instruction)
   example = over_time.Example(
-    environment=pathlib.Path(_VIDEO.value).name,
+    environment=path.name,
     instruction=known,
     kinds=("video",),
     frames=(clip,),

@@ -25,6 +25,9 @@ def test_scores_are_of_an_instruction_or_one_per_clip():
   np.testing.assert_array_equal(per_clip, [1, 0, 1])
   scores = model.scores(make_clips([3]), ["juggling", *KNOWN])
   np.testing.assert_array_equal(scores, [[1, 0, 0, 0]])
+  # Clips of several sizes, read one by one.
+  several = (make_clips([i], num_frames=2 + i)[0] for i in (0, 1))
+  np.testing.assert_array_equal(model.score(several, KNOWN[:2]), [1, 1])
   # A short clip repeats its frame.
   assert model.score(make_clips([1], num_frames=1), KNOWN[1]) == [1]
 
@@ -85,6 +88,7 @@ def test_faults_are_named():
     (clips, "", "instruction is empty"),
     (clips, " ?!", "instruction is empty"),
     (clips, KNOWN[:1], "2 clips and 1 instructions"),
+    (iter(clips), KNOWN[:1], "2 clips and 1 instructions"),
     (clips, [KNOWN[0], 3], "an instruction is a str"),
   ]
   for bad, instructions, message in faults:

@@ -1,10 +1,12 @@
 """Large batches through a function some rows at a time.
 
-`map_chunks` is for evaluation: chunks of one size, so one program is compiled.
+`map_chunks` is for evaluation: chunks of one size, so one program is compiled;
+`map_stream` is the same for rows that are made one by one.
 `map_micro_batches` is for training, with exact gradients.
 """
 
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Sequence
 from concurrent import futures
 from typing import Any
 
@@ -81,10 +83,7 @@ def map_chunks(
     A tree of numpy arrays `[N, ...]`.
   """
   num = jax.tree.leaves(rows)[0].shape[0]
-  if isinstance(size, int):
-    size = min(num, size)
-  else:
-    size = next((s for s in size if s >= num), size[-1])
+  size = min(num, size) if isinstance(size, int) else _choose(size, num)
 
   def take(start):
     index = np.minimum(np.arange(start, start + size), num - 1)
@@ -98,3 +97,31 @@ def map_chunks(
     with futures.ThreadPoolExecutor(num_threads) as pool:
       results += map(jax.device_get, pool.map(function, chunks))
   return jax.tree.map(lambda *x: np.concatenate(x)[:num], *results)
+
+
+def map_stream(
+  function: Callable[[np.ndarray], PyTree],
+  sizes: Sequence[int],
+  rows: Iterable[np.ndarray],
+) -> PyTree:
+  """Returns `map_chunks` of rows that come one by one: one chunk is held.
+
+  Args:
+    function: a chunk `[size, ...]` to a tree of arrays `[size, ...]`, each row
+      of the same row alone.
+    sizes: rows of a chunk, rising, see `map_chunks`.
+    rows: arrays of one shape, at least one.
+  """
+  rows, results, size = iter(rows), [], None
+  while chunk := list(itertools.islice(rows, sizes[-1])):
+    num = len(chunk)
+    size = size or _choose(sizes, num)
+    chunk += chunk[-1:] * (size - num)
+    result = jax.device_get(function(np.stack(chunk)))
+    results.append(jax.tree.map(lambda x, num=num: x[:num], result))
+  return jax.tree.map(lambda *x: np.concatenate(x), *results)
+
+
+def _choose(sizes: Sequence[int], num: int) -> int:
+  """The least of rising sizes that holds all rows, else the last."""
+  return next((size for size in sizes if size >= num), sizes[-1])

@@ -10,6 +10,7 @@ Letters: H W C picture (C = 3, RGB), S side wanted, P side of a patch.
 """
 
 import functools
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -97,6 +98,33 @@ def resize(frames: jax.Array, size: int) -> jax.Array:
   return resize_by(frames, rows, columns)
 
 
+def pick(
+  frames: Sequence[np.ndarray], size: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+  """Returns the pixels that `resize` looks at, and the matrices for them.
+
+  `resize_by` of the three is `resize` of the frames. However large a picture
+  is, at most 4 S rows and columns of it are looked at, and copied; and there
+  are nine shapes in all, so few programs are compiled for any sizes.
+
+  Args:
+    frames: T pictures `[H, W, C]` uint8 of one size, read one by one.
+    size: S.
+
+  Returns:
+    `[T, P, Q, C]` uint8 with P and Q of S, 2 S and 4 S, black where nothing
+    is looked at, and float32 `[S, P]` and `[S, Q]`.
+  """
+  height, width, channels = frames[0].shape
+  y, rows = _bicubic_pixels(height, size)
+  x, columns = _bicubic_pixels(width, size)
+  shape = (len(frames), rows.shape[1], columns.shape[1], channels)
+  picked = np.zeros(shape, np.uint8)
+  for target, frame in zip(picked, frames, strict=True):
+    target[: len(y), : len(x)] = frame[y].take(x, axis=1)
+  return picked, rows, columns
+
+
 def resize_by(
   frames: jax.Array, rows: jax.Array, columns: jax.Array
 ) -> jax.Array:
@@ -164,7 +192,24 @@ def bicubic_taps(old: int, new: int) -> tuple[np.ndarray, np.ndarray]:
 def bicubic_matrix(old: int, new: int) -> np.ndarray:
   """Returns `bicubic_taps` as a `[S, H]` float32 matrix, read-only."""
   index, weights = bicubic_taps(old, new)
-  weights_of = np.zeros((new, old), np.float32)
-  np.add.at(weights_of, (np.arange(new)[:, None], index), weights)
-  weights_of.setflags(write=False)
-  return weights_of
+  return _to_matrix(index, weights, old)
+
+
+@functools.lru_cache(maxsize=64)
+def _bicubic_pixels(old: int, new: int) -> tuple[np.ndarray, np.ndarray]:
+  """The `[P]` pixels of H that are mixed at all, and the matrix for them.
+
+  The matrix is filled up with zeros to S, 2 S or 4 S columns.
+  """
+  index, weights = bicubic_taps(old, new)
+  pixels, place = np.unique(index, return_inverse=True)
+  num = next(n * new for n in (1, 2, 4) if n * new >= len(pixels))
+  return pixels, _to_matrix(place.reshape(index.shape), weights, num)
+
+
+def _to_matrix(index, weights, num: int) -> np.ndarray:
+  """Taps as a matrix of `num` columns, read-only."""
+  matrix = np.zeros((len(index), num), np.float32)
+  np.add.at(matrix, (np.arange(len(index))[:, None], index), weights)
+  matrix.setflags(write=False)
+  return matrix

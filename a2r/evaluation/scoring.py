@@ -5,7 +5,7 @@ Letters: N clips, T frames, L instructions.
 
 import dataclasses
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -69,7 +69,7 @@ class MethodReward:
     return same[0]
 
   def form_scores(
-    self, clips: np.ndarray, instructions: Sequence[str]
+    self, clips: reward.Clips, instructions: Sequence[str]
   ) -> dict[str, np.ndarray]:
     """Returns `[N, L]` float32 scores of clips `[N, T, H, W, 3]` uint8."""
     return {FORM: scorer_lib.scores(self.scorer, clips, instructions)}
@@ -108,12 +108,6 @@ def describe(model: Model, clip: np.ndarray, instruction: str) -> str:
     instruction: the user's text.
   """
   known = model.read(instruction)
-  if known not in model.instructions:
-    meaning = "not known to the run; scored as it stands"
-  elif text_lib.pre_text(known) == text_lib.pre_text(instruction):
-    meaning = "known to the run"
-  else:
-    meaning = f"read as: {known}"
   texts = list(dict.fromkeys([known, *model.instructions]))
   scores = {f: s[0] for f, s in model.form_scores(clip[None], texts).items()}
   rewards = scores[model.form]
@@ -131,8 +125,7 @@ def describe(model: Model, clip: np.ndarray, instruction: str) -> str:
   title = "All known instructions (> is the one asked for)"
   header = ["instruction", *columns, "robot data"]
   lines = [
-    f"Instruction: {instruction}",
-    f"  {meaning}",
+    *_tell(model, instruction),
     f"Reward: {rewards[0]:.4f} ({_MEANING[model.form]})",
     "",
     tables.Table(title, header, rows).text(),
@@ -147,3 +140,42 @@ def describe(model: Model, clip: np.ndarray, instruction: str) -> str:
     )
     lines += ["", table.text()]
   return "\n".join(lines)
+
+
+def describe_all(
+  model: Model,
+  clips: Iterable[np.ndarray],
+  names: Sequence[str],
+  instruction: str,
+) -> str:
+  """Formats the scores of several clips as text.
+
+  Args:
+    model: what `load` returns.
+    clips: `[T, H, W, 3]` uint8 each, read one after the other.
+    names: of the clips; read when these have been.
+    instruction: the user's text.
+  """
+  known = model.read(instruction)
+  scores = model.form_scores(clips, [known])
+  columns = {"reward": scores[model.form]}
+  if "cosine" in scores:
+    columns["cosine"] = scores["cosine"]
+  columns = [[f"{value:.4f}" for value in x[:, 0]] for x in columns.values()]
+  rows = list(zip(names, *columns, strict=True))
+  header = ["video", "reward", "cosine"][: len(rows[0])]
+  title = f"Rewards ({_MEANING[model.form]})"
+  table = tables.Table(title, header, rows)
+  return "\n".join([*_tell(model, instruction), "", table.text()])
+
+
+def _tell(model: Model, instruction: str) -> list[str]:
+  """An instruction, and what it is read as."""
+  known = model.read(instruction)
+  if known not in model.instructions:
+    meaning = "not known to the run; scored as it stands"
+  elif text_lib.pre_text(known) == text_lib.pre_text(instruction):
+    meaning = "known to the run"
+  else:
+    meaning = f"read as: {known}"
+  return [f"Instruction: {instruction}", f"  {meaning}"]

@@ -12,7 +12,8 @@ failure prompts per trained instruction, E feature width.
 
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
+import mmap
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -28,6 +29,9 @@ from a2r.models import saved as saved_lib
 PyTree = Any
 # Clips of one call of a program: few sizes are compiled, whatever their number.
 _CHUNKS = (1, 4, 16, 64)
+# Of all frames of a call, so that memory depends on no model's sizes either: 64
+# clips of the small model, 4 of the published one, which take 0.5 GB.
+_MAX_PIXELS = 1 << 21
 _LENGTH_STEP = 16
 
 
@@ -60,18 +64,23 @@ class Scorer(NamedTuple):
 
 
 def scores(
-  scorer: Scorer, clips: np.ndarray, texts: Sequence[str]
+  scorer: Scorer, clips: Iterable[np.ndarray], texts: Sequence[str]
 ) -> np.ndarray:
   """Returns the score of every clip for every text.
 
   Programs are compiled for batches of 1, 4, 16 and 64 clips, when first met;
-  a batch is padded to the next of these and a larger one cut into 64s. A
-  picture size that is new compiles one small program more.
+  a batch is padded to the next of these and a larger one cut into 64s (large
+  models stop at 16 or 4). Pictures of other sizes share nine programs more.
+
+  Clips are read one after the other, and only the frames that the scorer looks
+  at: what is asked for beside the clips themselves is the same for any number,
+  length and size of them.
 
   Args:
     scorer: of a method.
-    clips: `[N, T', H, W, 3]` uint8, any T', H and W: frames are taken evenly,
-      first and last included, and resized.
+    clips: `[N, T', H, W, 3]` uint8, such as a `numpy.memmap`; or N clips
+      `[T', H, W, 3]`, each of its own size, such as a generator that reads
+      them. Frames are taken evenly, first and last included, and resized.
     texts: L of them.
 
   Returns:
@@ -79,26 +88,38 @@ def scores(
     makes one.
 
   Raises:
-    ValueError: clips of another type or rank, or a text that is none.
+    ValueError: clips of another type or rank, none at all, or a text that is
+      none.
   """
-  check_clips(clips)
+  clips = check_clips(clips)
   context = _make_context(scorer, texts)
   return _score_chunks(scorer, encode(scorer, clips), context)
 
 
-def encode(scorer: Scorer, clips: np.ndarray) -> PyTree:
+def encode(scorer: Scorer, clips: Iterable[np.ndarray]) -> PyTree:
   """Returns the features `[N, ...]` of clips, see `scores`."""
-  clips = check_clips(clips)
-  index = images.frame_indices(clips.shape[1], scorer.num_frames, "ends")
   size = scorer.image_size
+  most = _MAX_PIXELS // (scorer.num_frames * size * size)
+  sizes = [num for num in _CHUNKS if num <= max(most, 1)]
+  frames = _take_frames(scorer, check_clips(clips))
+  encode = functools.partial(_encode, scorer.encode_fn, scorer.params)
+  return batching.map_stream(encode, sizes, frames)
 
-  def encode(chunk):
-    frames = chunk[:, index]
-    if frames.shape[2:4] != (size, size):
-      frames = _resize(frames, size)
-    return _encode(scorer.encode_fn, scorer.params, frames)
 
-  return batching.map_chunks(encode, _CHUNKS, clips)
+def _take_frames(scorer: Scorer, clips: Iterable[np.ndarray]):
+  """Yields the frames `[T, S, S, 3]` uint8 of each clip that are looked at."""
+  size = scorer.image_size
+  for clip in clips:
+    index = images.frame_indices(len(clip), scorer.num_frames, "ends")
+    if clip.shape[1:3] == (size, size):
+      frames = clip[index]
+    else:
+      picked = images.pick([clip[i] for i in index], size)
+      frames = np.asarray(_resize(*picked))
+    if isinstance(clip, np.memmap) and clip.mode != "c":
+      # What was read of the file counts as the process's memory until then.
+      clip._mmap.madvise(mmap.MADV_DONTNEED)
+    yield frames
 
 
 def score_features(
@@ -120,7 +141,7 @@ def _score_chunks(scorer, features, context):
 
 
 # Models of equal sizes share these programs.
-_resize = jax.jit(images.resize, static_argnums=1)
+_resize = jax.jit(images.resize_by)
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -134,18 +155,45 @@ def _score(score_fn, params, context, features):
   return jax.tree.map(lambda x: x.astype(jnp.float32), scores)
 
 
-def check_clips(clips: np.ndarray) -> np.ndarray:
-  """Returns `clips` as a numpy array; a ValueError says what they should be."""
-  clips = np.asarray(clips)
-  got = f"got {clips.dtype} {list(clips.shape)}"
-  expected = "clips are uint8 RGB [B, T, H, W, 3]"
-  if clips.dtype != np.uint8:
+def check_clips(clips: Iterable[np.ndarray]) -> Iterable[np.ndarray]:
+  """Returns clips to iterate over, `[T, H, W, 3]` uint8 each; see `scores`.
+
+  What is in memory is checked at once, what is made one by one when it comes.
+
+  Raises:
+    ValueError: says what clips should be.
+  """
+  if isinstance(clips, jax.Array):
+    clips = np.asarray(clips)  # Cutting it clip by clip is slow.
+  if isinstance(clips, np.ndarray) and clips.dtype != object:
+    _check_array(clips, "[B, T, H, W, 3]", "clip[None]")
+    return clips
+  if not isinstance(clips, Iterable):
+    raise ValueError(f"expected clips, got {clips!r}")
+  checked = _check_each(clips)
+  return list(checked) if isinstance(clips, list | tuple) else checked
+
+
+def _check_each(clips):
+  index = -1
+  for index, clip in enumerate(clips):
+    clip = clip if isinstance(clip, np.ndarray) else np.asarray(clip)
+    _check_array(clip, "[T, H, W, 3]", "[clip]", f"clip {index}: ")
+    yield clip
+  if index < 0:
+    raise ValueError("expected at least one clip, got none")
+
+
+def _check_array(array, shape: str, one: str, where: str = ""):
+  got = f"got {array.dtype} {list(array.shape)}"
+  expected = f"{where}clips are uint8 RGB {shape}"
+  if array.dtype != np.uint8:
     raise ValueError(f"{expected}, {got}")
-  if clips.ndim == 4:
-    raise ValueError(f"{expected}, {got}; pass one clip as clip[None]")
-  if clips.ndim != 5 or clips.shape[-1] != 3 or not clips.size:
+  rank = shape.count(",") + 1
+  if array.ndim == rank - 1:
+    raise ValueError(f"{expected}, {got}; pass one clip as {one}")
+  if array.ndim != rank or array.shape[-1] != 3 or not array.size:
     raise ValueError(f"{expected}, none of them zero, {got}")
-  return clips
 
 
 @dataclasses.dataclass(frozen=True)

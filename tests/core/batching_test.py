@@ -55,3 +55,22 @@ def test_chunks_have_one_size_and_keep_their_order(num, size, calls):
   out = batching.map_chunks(double, size, {"x": np.arange(num)})
   np.testing.assert_array_equal(out, 2 * np.arange(num))
   assert sizes == calls
+
+
+@pytest.mark.parametrize("num, calls", [(1, [1]), (3, [4]), (9, [4, 4, 4])])
+def test_a_stream_is_read_a_chunk_at_a_time(num, calls):
+  read, sizes = [], []
+
+  def rows():
+    for row in range(num):
+      read.append(row)
+      yield np.full(2, row)
+
+  def double(chunk):
+    sizes.append(len(chunk))
+    assert len(read) <= 4 * len(sizes)
+    return {"x": 2 * chunk}
+
+  out = batching.map_stream(double, (1, 4), rows())["x"]
+  np.testing.assert_array_equal(out, np.stack([2 * np.arange(num)] * 2, 1))
+  assert sizes == calls

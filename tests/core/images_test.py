@@ -87,6 +87,18 @@ def test_resize_equals_torchvision(size):
   np.testing.assert_allclose(images.normalize(resized), expected, atol=2e-7)
 
 
+@pytest.mark.parametrize(
+  "size", [(3, 8), (8, 8), (9, 31), (32, 33), (250, 70), (1, 999)]
+)
+def test_picked_pixels_resize_as_the_picture(size):
+  picture = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
+  picked, rows, columns = images.pick([picture, picture], 8)
+  assert {*picked.shape[1:3]} <= {8, 16, 32}
+  resized = images.resize_by(picked, rows, columns)
+  expected = images.resize(picture, 8)
+  np.testing.assert_array_equal(resized, [expected, expected])
+
+
 def test_weights_between_two_pixels():
   # Twice as many pixels: a quarter past and a quarter before each center.
   # Keys' kernel with a = -0.75 at 1.25, 0.25, 0.75 and 1.75.

@@ -1,6 +1,7 @@
 """Video files: containers, clocks, streams, and files that are not whole."""
 
 import fractions
+import gc
 import types
 
 import av
@@ -309,3 +310,16 @@ def test_start_without_a_key_frame_is_told(tmp_path, caplog, suffix):
   assert _numbers(video.load_video(path)) == list(range(10, 25))
   (warning,) = _warnings(caplog)
   assert "its first 0.36 s cannot be decoded" in warning
+
+
+def test_frames_are_free_when_a_video_is_read(tmp_path):
+  path = _film(tmp_path / "a.mkv", range(0, 400, 40))
+  gc.collect()
+  gc.disable()  # Of itself it looks after a thousand frames.
+  try:
+    video.load_video(path, num_frames=3)
+    video.load_times(path, [0.0, 0.2], tolerance=0.05)
+    held = [x for x in gc.get_objects() if isinstance(x, av.VideoFrame)]
+  finally:
+    gc.enable()
+  assert not held

@@ -58,6 +58,39 @@ def test_score_prints_and_draws(launch, run, tmp_path):
   assert picture.stat().st_size > 1000
 
 
+def test_several_videos_are_a_table(launch, run, tmp_path):
+  folder = tmp_path / "videos"
+  folder.mkdir()
+  video = (run.parent / "clip.mp4").read_bytes()
+  for name in ("b.mp4", "a.mp4", ".hidden.mp4"):
+    (folder / name).write_bytes(video)
+  (folder / "notes.txt").write_text("none")
+  command = ["score", f"--run={run}", "--instruction=close the drawer"]
+  single = f"--video={run.parent / 'clip.mp4'}"
+  done = launch(*command, f"--video={folder}", single)
+  assert (done.code, done.err) == (0, "")
+  rows = [line.split() for line in done.out.splitlines() if ".mp4" in line]
+  names = [str(folder / "a.mp4"), str(folder / "b.mp4"), single[8:]]
+  assert [row[0] for row in rows] == names
+  assert len({tuple(row[1:]) for row in rows}) == 1
+  reward = f"{float(rows[0][1]):.4f}"
+  assert f"Reward: {reward}" in launch(*command, single).out
+  assert "Left out: 1 of 4" in done.out and "notes.txt" in done.out
+  for name in ("a.mp4", "b.mp4"):
+    (folder / name).write_bytes(b"no video")
+  (tmp_path / "empty").mkdir()
+  figure = f"--figure={tmp_path / 'x.png'}"
+  for more, name in (
+    ([f"--video={folder}"], "a.mp4"),
+    ([f"--video={tmp_path / 'empty'}"], "empty"),
+    ([single, single, figure], "--figure"),
+  ):
+    done = launch(*command, *more)
+    assert (done.code, done.out) == (2, "")
+    (line,) = done.err.splitlines()
+    assert name in line
+
+
 def test_mistakes_are_one_line(launch, run, tmp_path):
   corrupt = tmp_path / "corrupt.mp4"
   corrupt.write_bytes(b"not a video" * 100)
