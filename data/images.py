@@ -14,7 +14,9 @@ from scipy import sparse
 
 from a2r.core import images
 
+MAX_PIXELS = 1 << 26  # Of one picture; more are refused before they are read.
 _JPEG_QUALITY = 95
+_DEEP = ("I", "F")  # Pillow's modes of more than 8 bits begin so.
 
 
 def resize(frames: np.ndarray, new_size: int) -> np.ndarray:
@@ -52,12 +54,20 @@ def load_rgb(
     formats: those of Pillow's formats that may come; all if None.
 
   Raises:
-    OSError, ValueError, SyntaxError: it is not a whole picture.
+    OSError, ValueError, SyntaxError: it is not a whole picture, it has over
+      `MAX_PIXELS`, or more than 8 bits a channel.
   """
   if isinstance(file, bytes):
     file = io.BytesIO(file)
-  with Image.open(file, formats=formats) as image:
-    return np.asarray(image.convert("RGB"))
+  try:
+    with Image.open(file, formats=formats) as image:
+      if image.width * image.height > MAX_PIXELS:
+        raise ValueError(f"{image.width} x {image.height} pixels are too many")
+      if image.mode.startswith(_DEEP):
+        raise ValueError(f"not of 8 bits a channel (mode {image.mode!r})")
+      return np.asarray(image.convert("RGB"))
+  except Image.DecompressionBombError as error:
+    raise ValueError(str(error)) from error
 
 
 def encode_jpeg(frame: np.ndarray) -> bytes:

@@ -41,7 +41,6 @@ SPEC_FILE = "spec.json"
 TABLE_FILE = "clips.parquet"
 BAD_FILE = "bad_clips.csv"
 _CLIPS_PER_SHARD = 64
-_NUM_SHOWN = 3
 _BLOCK = 1 << 22  # Bytes that are read at once.
 
 
@@ -114,7 +113,7 @@ def store_clips(
   """Stores clips of others, wherever they are; returns their folder.
 
   A second call with the same clips finds what the first one made. Clips that
-  cannot be read are left out and listed in bad_clips.csv; a file that is mended
+  cannot be used are left out and listed in bad_clips.csv; a file that is mended
   makes other clips.
 
   Args:
@@ -123,66 +122,70 @@ def store_clips(
     image_size: pixels of the stored pictures, either side.
 
   Raises:
-    ValueError: more than a tenth of the clips cannot be read.
+    ValueError: too many clips cannot be used, see
+      `data.readers.base.check_left_out`.
   """
   spec = {"format": records.FORMAT, "image_size": image_size, **clips.spec}
   starts = range(0, clips.num, _CLIPS_PER_SHARD)
   counts = [min(_CLIPS_PER_SHARD, clips.num - start) for start in starts]
 
   folder = spec_folder(root, name, spec)
+  num_all = clips.num + len(clips.left_out)
 
   def make(shard):
     missing = missing_shards(shard_paths(folder, name, len(counts)))
     bad = [row for row in _load_bad(folder) if row[0] not in missing]
     for clip in clips.read_fn(starts[shard], starts[shard] + counts[shard]):
       if isinstance(clip, readers.BadClip):
-        bad.append((shard, clip.name, clip.reason))
+        bad.append((shard, clip))
         yield None
       else:
         frames = images.resize(clip.frames, image_size)
         yield dataclasses.replace(clip, frames=frames)
     # The list first: a shard that is there has its bad clips in it.
-    _save_bad(folder, bad)
-    if len(bad) > readers.MAX_UNREADABLE * clips.num:
-      raise ValueError(
-        f"{_say_bad(folder, clips.num)}; at most {readers.MAX_UNREADABLE:.0%} "
-        "may be: mend them or take them out, and run the same command"
-      )
+    _save_bad(folder, clips.left_out, bad)
+    found = [*clips.left_out, *(clip for _, clip in bad)]
+    try:
+      readers.check_left_out(found, num_all, f"{folder / BAD_FILE}")
+    except ValueError as error:
+      hint = "mend them or take them out, and run the same command"
+      raise ValueError(f"{error}; {hint}") from error
 
-  return write_shards(folder, name, spec, counts, make)
+  write_shards(folder, name, spec, counts, make)
+  _save_bad(folder, clips.left_out, _load_bad(folder))
+  return folder
 
 
 def bad_notes(folder: pathlib.Path, clips: readers.Clips) -> list[str]:
   """Returns a note on the clips that were left out of what was stored."""
-  return [_say_bad(folder, clips.num)] if _load_bad(folder) else []
+  bad = [*clips.left_out, *(clip for _, clip in _load_bad(folder))]
+  num_all = clips.num + len(clips.left_out)
+  return readers.tell_left_out(bad, num_all, f"{folder / BAD_FILE}")
 
 
-def _say_bad(folder, num_clips: int) -> str:
-  bad = _load_bad(folder)
-  shown = "; ".join(f"{name}: {reason}" for _, name, reason in bad[:_NUM_SHOWN])
-  more = "; ..." if len(bad) > _NUM_SHOWN else ""
-  return (
-    f"left out: {len(bad)} of {num_clips} clips, which cannot be read "
-    f"({shown}{more}); all are listed in {folder / BAD_FILE}"
-  )
-
-
-def _load_bad(folder) -> list[tuple[int, str, str]]:
-  """Shard, name and reason of the clips that could not be read."""
+def _load_bad(folder) -> list[tuple[int, readers.BadClip]]:
+  """The clips that could not be read, each with the shard that lacks it."""
   file = folder / BAD_FILE
   if not file.exists():
     return []
   with file.open(encoding="utf-8", newline="") as stream:
-    rows = csv.DictReader(stream)
-    return [(int(r["shard"]), r["clip"], r["reason"]) for r in rows]
+    return [
+      (int(row["shard"]), readers.BadClip(row["clip"], row["reason"]))
+      for row in csv.DictReader(stream)
+      if row["shard"]
+    ]
 
 
-def _save_bad(folder, bad: Sequence[tuple[int, str, str]]):
-  if bad or (folder / BAD_FILE).exists():
-    stream = io.StringIO(newline="")
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerows([("shard", "clip", "reason"), *sorted(bad)])
-    files.write_text(folder / BAD_FILE, stream.getvalue())
+def _save_bad(folder, left_out, bad):
+  """Lists the clips that no shard was to have, and then those of `bad`."""
+  rows = [("", clip.name, clip.reason) for clip in left_out]
+  rows += sorted((shard, clip.name, clip.reason) for shard, clip in bad)
+  file, stream = folder / BAD_FILE, io.StringIO(newline="")
+  writer = csv.writer(stream, lineterminator="\n")
+  writer.writerows([("shard", "clip", "reason"), *rows])
+  old = file.read_bytes() if file.exists() else b""
+  if (rows or old) and old != stream.getvalue().encode():
+    files.write_text(file, stream.getvalue())
 
 
 def write_arrays(

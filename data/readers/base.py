@@ -10,6 +10,9 @@ import csv
 import dataclasses
 import json
 import pathlib
+import re
+import string
+import time
 from collections.abc import (
   Callable,
   Hashable,
@@ -23,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from a2r.core import images as core_images
+from a2r.core import progress
 from data import images
 from data.records import Record
 
@@ -31,9 +35,10 @@ _FALSE = "false no 0 0.0 failure fail failed unsuccessful"
 _BOOLEANS = dict.fromkeys(_TRUE.split(), True)
 _BOOLEANS |= dict.fromkeys(_FALSE.split(), False)
 _NO_VALUE = ("", "nan", "none", "null")
-# Of the episodes of a data set, the share that may be left out.
-_MAX_BAD_SHARE = 0.5
-MAX_UNREADABLE = 0.1  # Share of the clips whose pictures may be unreadable.
+_MAX_LEFT_OUT = 0.5  # Share of a data set's clips, see `check_left_out`.
+_PLAIN_FORMAT = re.compile(r"0?\d{0,2}d?")
+_NUM_SHOWN = 5
+_PATIENCE = 5.0  # Seconds between two lines on how far reading has come.
 # Names of fields that tell success, the surest first.
 _SUCCESS = (
   "success", "is_success", "next.success", "episode_success", "next.reward",
@@ -60,7 +65,7 @@ class Options:
 
 @dataclasses.dataclass(frozen=True)
 class BadClip:
-  """Stands in the place of a clip whose pictures cannot be read."""
+  """A clip that cannot be used; see `check_left_out`."""
 
   name: str  # What its user calls the clip, such as a file name.
   reason: str  # One line.
@@ -77,6 +82,8 @@ class Clips:
   # All that decides the clips, as plain JSON values: other files, other spec.
   spec: Mapping[str, Any]
   notes: Sequence[str] = ()  # What was chosen for the user, one line each.
+  # What was seen to be unusable before a picture was read; not in `num`.
+  left_out: Sequence[BadClip] = ()
 
 
 def parse_boolean(value: Any, where: str) -> bool:
@@ -285,39 +292,129 @@ def _number(value, where: str) -> float:
     ) from error
 
 
-def leave_out(
-  reasons: Mapping[Hashable, str], num_episodes: int, where: str
-) -> list[str]:
-  """Returns notes on the episodes that are left out, with counts.
+def check_left_out(bad: Sequence[BadClip], num_clips: int, where: str):
+  """The one rule of what may be left out of a data set of others.
+
+  A clip that cannot be used is left out, whatever the reason: it lacks a part,
+  nothing tells its instruction or its success, its pictures cannot be read.
+  Each is counted and listed with its reason. Where they are more than half of
+  all clips, the data set is not what its user takes it for.
 
   Args:
-    reasons: why, by number or name of the episode.
-    num_episodes: how many there are with those.
+    bad: the clips that cannot be used.
+    num_clips: how many there are with those.
     where: beginning of the error.
 
   Raises:
-    ValueError: they are more than half of all.
+    ValueError: more than half of the clips would be left out.
   """
-  if len(reasons) > _MAX_BAD_SHARE * num_episodes:
-    episode, reason = next(iter(reasons.items()))
+  if len(bad) > _MAX_LEFT_OUT * num_clips:
     raise ValueError(
-      f"{where}, episode {episode}: {reason}; {len(reasons)} of "
-      f"{num_episodes} episodes cannot be used, at most half may be left out"
+      f"{where}: {len(bad)} of {num_clips} clips cannot be used, at most half "
+      f"may be left out: {_tell_bad(bad)}"
     )
-  episodes = collections.defaultdict(list)
-  for episode, reason in reasons.items():
-    episodes[reason].append(str(episode))
+
+
+def tell_left_out(
+  bad: Sequence[BadClip], num_clips: int, where: str
+) -> list[str]:
+  """Returns a note on clips that are left out, none where all are used.
+
+  `where` is the list of all of them; the others are as for `check_left_out`.
+  """
+  if not bad:
+    return []
   return [
-    f"{len(names)} of {num_episodes} episodes are left out: {reason} (episode "
-    f"{', '.join(names[:5])}{', ...' * (len(names) > 5)})"
-    for reason, names in episodes.items()
+    f"{len(bad)} of {num_clips} clips are left out: {_tell_bad(bad)}; all are "
+    f"listed in {where}"
   ]
+
+
+def _tell_bad(bad: Sequence[BadClip]) -> str:
+  """The reasons, those of most clips first, with counts and some names."""
+  names = collections.defaultdict(list)
+  for clip in bad:
+    names[clip.reason].append(clip.name)
+  reasons = sorted(names, key=lambda reason: -len(names[reason]))
+  told = [
+    f"{len(names[reason])} x "
+    * (len(reasons) > 1)
+    + f"{reason} ({', '.join(names[reason][:_NUM_SHOWN])}"
+    f"{', ...' * (len(names[reason]) > _NUM_SHOWN)})"
+    for reason in reasons[:_NUM_SHOWN]
+  ]
+  return "; ".join(told) + "; ..." * (len(reasons) > _NUM_SHOWN)
+
+
+def check_pattern(pattern: Any, fields: Mapping[str, Any], where: str):
+  """Lets a pattern of files' names have plain fields alone.
+
+  Python's `format` would read attributes, and write fields of any width.
+
+  Args:
+    pattern: what a data set of others gives.
+    fields: names that it may have, each with a value of the kind to come.
+    where: beginning of the error.
+
+  Raises:
+    ValueError: no text, or one with another field.
+  """
+  try:
+    if not pattern or not isinstance(pattern, str):
+      raise ValueError("not a text")
+    for _, name, spec, conversion in string.Formatter().parse(pattern):
+      known = name is None or (name in fields and conversion is None)
+      if not known or not _PLAIN_FORMAT.fullmatch(spec or ""):
+        raise ValueError(f"its fields are among {list(fields)}")
+    pattern.format(**fields)
+  except ValueError as error:
+    raise ValueError(
+      f"{where}: {pattern!r} is no pattern of files' names ({error})"
+    ) from error
+
+
+def inside(folder: pathlib.Path, name: str, where: str) -> pathlib.Path:
+  """Returns the file of a name that a data set of others gives, within it.
+
+  A link in the folder is followed, wherever it leads: it is no word of the
+  data set's, and Hugging Face's cache has nothing else.
+
+  Raises:
+    ValueError: the name leads out of the folder; begins with `where`.
+  """
+  parts = pathlib.PurePath(name).parts
+  if pathlib.PurePath(name).is_absolute() or ".." in parts:
+    raise ValueError(
+      f"{where}: it names the file {name!r}, which is not read: it is not "
+      "inside the data set"
+    )
+  return folder / name
+
+
+def watch(items: Iterable[Any], total: int, what: str) -> Iterator[Any]:
+  """Yields the items; what takes longer than some seconds shows its progress.
+
+  `what` names them, and `total` says how many there are.
+  """
+  began = shown = time.monotonic()
+  bar = None
+  for done, item in enumerate(items):
+    now = time.monotonic()
+    if bar is None and now - began > _PATIENCE:
+      bar = progress.Progress(total, start=done, name=what)
+    elif bar is not None:
+      bar.advance()
+      if now - shown > _PATIENCE:
+        bar.report({})
+        shown = now
+    yield item
+  if bar is not None:
+    bar.close()
 
 
 def load_pictures(
   rows: Sequence[Any],
   num_frames: int,
-  where: str,
   file_fn: Callable[[Any], bytes | pathlib.Path | np.ndarray] = lambda row: row,
 ) -> np.ndarray:
   """Returns T of an episode's pictures as `[T, H, W, 3]` uint8.
@@ -326,10 +423,10 @@ def load_pictures(
   itself as `[H, W, 3]` uint8.
 
   Raises:
-    ValueError: no pictures, or one that cannot be read; begins with `where`.
+    ValueError: no pictures, one that cannot be read, or several sizes.
   """
   if not len(rows):
-    raise ValueError(f"{where}: it has no frames")
+    raise ValueError("it has no frames")
   indices = core_images.frame_indices(len(rows), num_frames)
   try:
     files = (file_fn(rows[index]) for index in indices)
@@ -337,7 +434,7 @@ def load_pictures(
       [f if isinstance(f, np.ndarray) else images.load_rgb(f) for f in files]
     )
   except (OSError, SyntaxError, TypeError, ValueError) as error:
-    raise ValueError(f"{where}: an unreadable picture ({error})") from error
+    raise ValueError(f"an unreadable picture ({error})") from error
 
 
 def identify(*files: pathlib.Path) -> list[list[Any]]:

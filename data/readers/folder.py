@@ -76,8 +76,8 @@ def load_manifest(path: str | pathlib.Path) -> list[Entry]:
 
   Raises:
     ValueError: a file or column that is missing, a line that cannot be read,
-      an empty instruction, a success that is neither true nor false, more than
-      a tenth of the videos that do not exist, or no entry at all.
+      an empty instruction, a success that is neither true nor false, too many
+      videos that do not exist (`base.check_left_out`), or no entry at all.
   """
   path = pathlib.Path(path).expanduser()
   if path.is_dir():
@@ -90,11 +90,9 @@ def load_manifest(path: str | pathlib.Path) -> list[Entry]:
       raise ValueError(f"{where}: it names no video")
     file = path.parent / pathlib.Path(name).expanduser()
     if not file.is_file():
-      missing.append(f"{where}: no such video: {file}")
+      missing.append(base.BadClip(f"line {line}", f"no such video: {file}"))
     entries.append(_entry(file, name, where, line, row))
-  if len(missing) > base.MAX_UNREADABLE * len(rows):
-    more = f" ({len(missing)} of {len(rows)} are missing)"
-    raise ValueError(missing[0] + more * (len(missing) > 1))
+  base.check_left_out(missing, len(rows), str(path))
   return entries
 
 

@@ -41,6 +41,8 @@ _COLUMNS = ("frame_index", "timestamp", "task_index")  # Of frames' tables.
 # Frames by which meta/ may be wrong: in where two episodes of a film meet, and
 # in where one begins if the film has not just their frames.
 _OVERLAP, _DRIFT = 1.5, 0.25
+_LARGEST = 1 << 53  # Numbers in meta/ are below it.
+_MAX_VALUES = 1 << 26  # Of the columns that are read of one table.
 Columns = Mapping[str, np.ndarray]  # Name to values, `[L]`.
 
 
@@ -75,8 +77,8 @@ def open_clips(path: str | pathlib.Path, options: base.Options) -> base.Clips:
 
   Raises:
     ValueError: the data set cannot be read, two episodes share frames of a
-      film, a name is not in it, or more than half of the episodes would be left
-      out.
+      film, a name is not in it, a file is named outside of it, or too many
+      episodes would be left out.
   """
   path = pathlib.Path(path).expanduser()
   info = _load_info(path)
@@ -96,7 +98,7 @@ def open_clips(path: str | pathlib.Path, options: base.Options) -> base.Clips:
     films, _load_tasks(path), keys, fps, options.num_frames,
   )  # fmt: skip
   faults |= more
-  base.leave_out(faults, len(wanted), str(path))  # Before labels are missed.
+  _left_out(faults, len(wanted), path)  # Before labels are missed.
   num_several = sum(clip.num_tasks > 1 for clip in clips)
   if num_several:
     notes.append(
@@ -110,12 +112,12 @@ def open_clips(path: str | pathlib.Path, options: base.Options) -> base.Clips:
     notes += more
     missing = [index for index in indices if index not in labels]
     faults |= dict.fromkeys(missing, "no value tells its success")
-  notes += base.leave_out(dict(sorted(faults.items())), len(wanted), str(path))
+  left_out = _left_out(faults, len(wanted), path)
   clips = [clip for clip in clips if clip.episode.index not in faults]
 
   def read(start, stop):
     for clip in clips[start:stop]:
-      name = f"episode {clip.episode.index}"
+      name = _name(clip.episode.index)
       try:
         frames = _load_frames(path, clip, camera, fps)
       except ValueError as error:
@@ -143,7 +145,20 @@ def open_clips(path: str | pathlib.Path, options: base.Options) -> base.Clips:
       _describe(clip, fps, labels[clip.episode.index]) for clip in clips
     ],
   }
-  return base.Clips(len(clips), read, spec, notes)
+  return base.Clips(len(clips), read, spec, notes, left_out)
+
+
+def _name(index: int) -> str:
+  return f"episode {index}"
+
+
+def _left_out(
+  faults: Mapping[int, str], num_episodes: int, path
+) -> list[base.BadClip]:
+  """The episodes that cannot be used, checked not to be too many."""
+  bad = [base.BadClip(_name(index), faults[index]) for index in sorted(faults)]
+  base.check_left_out(bad, num_episodes, str(path))
+  return bad
 
 
 def _take(
@@ -153,7 +168,7 @@ def _take(
   load_table = functools.lru_cache(4)(lambda file: _load_table(file, keys))
   load_times = functools.cache(lambda file: _film_times(file, films[file], fps))
   clips, fields, faults = [], {key: {} for key in keys}, {}
-  for episode in episodes:
+  for episode in base.watch(episodes, len(episodes), "episodes opened"):
     try:
       frames = _find_frames(episode, load_table)
       places = frames["row"]
@@ -185,17 +200,23 @@ def _describe(clip: Clip, fps: float, success: bool) -> list[Any]:
 
 
 def _load_info(path: pathlib.Path) -> dict[str, Any]:
-  """meta/info.json, and `merged`: whether a file holds many episodes."""
+  """meta/info.json, checked, and `merged`: whether a file has many episodes."""
   file = path / "meta" / "info.json"
   if not file.is_file():
     raise ValueError(f"{path}: no LeRobot data set: it has no meta/info.json")
   try:
     info = json.loads(file.read_text(encoding="utf-8"))
     version = str(info["codebase_version"])
-    names = [name for name in ("features", "data_path") if not info[name]]
-    if names or not 0 < float(info["fps"]) < np.inf:
-      raise ValueError(f"no {(names or ['fps'])[0]}")
-  except (ValueError, KeyError, TypeError) as error:
+    features = info["features"]
+    if not all(isinstance(f, dict) for f in (features, *features.values())):
+      raise TypeError("features are not by name")
+    if not 0 < float(info["fps"]) < np.inf:
+      raise ValueError(f"fps is {info['fps']!r}")
+    info["chunks_size"] = int(info.get("chunks_size") or 1000)
+  except (
+    ValueError, KeyError, TypeError, AttributeError, OverflowError,
+    RecursionError,
+  ) as error:  # fmt: skip
     raise ValueError(
       f"{file}: not the description of a data set ({error})"
     ) from error
@@ -203,14 +224,25 @@ def _load_info(path: pathlib.Path) -> dict[str, Any]:
     raise ValueError(
       f"{file}: version {version!r} of the format; known: v3.0, v2.1, v2.0"
     )
-  return info | {"merged": version.startswith("v3.")}
+  info["merged"] = version.startswith("v3.")
+  fields = ("chunk_index", "file_index")
+  if not info["merged"]:
+    fields = ("episode_chunk", "episode_index")
+  fields = dict.fromkeys(fields, 0)
+  base.check_pattern(info.get("data_path"), fields, f"{file}, 'data_path'")
+  if info.get("video_path"):
+    fields["video_key"] = ""
+    base.check_pattern(info["video_path"], fields, f"{file}, 'video_path'")
+  return info
 
 
 def _choose_camera(path, info, camera: str) -> tuple[str, list[str]]:
   """The camera asked for, or the first one where that is '', and notes."""
   cameras = []
   for key, feature in info["features"].items():
-    about = (feature.get("info") or {}) | (feature.get("video_info") or {})
+    about = {}
+    for more in (feature.get("info"), feature.get("video_info")):
+      about |= more if isinstance(more, dict) else {}
     depth = about.get("is_depth_map") or about.get("video.is_depth_map")
     if feature.get("dtype") in ("video", "image") and not depth:
       cameras.append(key)
@@ -240,8 +272,8 @@ def _list_episodes(
   if not rows:
     raise ValueError(f"{path}: meta/ lists no episode")
   try:
-    indices = [int(row["episode_index"]) for row in rows]
-  except (KeyError, TypeError, ValueError) as error:
+    indices = [int(_number(row, "episode_index")) for row in rows]
+  except KeyError as error:
     raise ValueError(f"{path}: meta/ lacks {error} of an episode") from error
   if len(set(indices)) < len(rows):
     index = next(i for i in indices if indices.count(i) > 1)
@@ -255,40 +287,46 @@ def _list_episodes(
   return episodes, faults
 
 
+def _number(row: Mapping[str, Any], key: str) -> float:
+  """A number that meta/ has of an episode, or a KeyError."""
+  value = row[key]
+  if not isinstance(value, int | float) or not abs(value) < _LARGEST:
+    raise KeyError(key)
+  return value
+
+
 def _episode(path, info, camera, row) -> Episode:
-  def number(key):
-    value = row[key]
-    if not isinstance(value, int | float) or not np.isfinite(value):
-      raise KeyError(key)
-    return value
+  def file(key, place):
+    name = info[key].format(video_key=camera, **place)
+    return base.inside(path, name, f"{path}/meta/info.json, {key!r}")
 
-  def file(place):
+  def find(place):
     keys = ("chunk_index", "file_index")
-    return {key: int(number(f"{place}/{key}")) for key in keys}
+    return {key: int(_number(row, f"{place}/{key}")) for key in keys}
 
-  index, length = int(number("episode_index")), int(number("length"))
+  index, length = (int(_number(row, k)) for k in ("episode_index", "length"))
   is_video = info["features"][camera]["dtype"] == "video"
   if is_video and not info.get("video_path"):
     raise KeyError("video_path")
   start, film, place = 0.0, {}, f"videos/{camera}"
   if info["merged"]:
-    data = file("data")
+    data = find("data")
     if is_video:
-      film = file(place)
-      start = float(number(f"{place}/from_timestamp"))
+      film = find(place)
+      start = float(_number(row, f"{place}/from_timestamp"))
   else:
-    chunk = index // int(info.get("chunks_size") or 1000)
+    chunk = index // info["chunks_size"]
     data = film = {"episode_chunk": chunk, "episode_index": index}
-  end = row.get(f"{place}/to_timestamp")
+  end = f"{place}/to_timestamp"
   return Episode(
     index=index,
     length=length,
-    data=path / info["data_path"].format(**data),
-    video=path / info["video_path"].format(video_key=camera, **film)
-    if is_video
-    else None,
+    data=file("data_path", data),
+    video=file("video_path", film) if is_video else None,
     start=start,
-    end=start + length / float(info["fps"]) if end is None else float(end),
+    end=start + length / float(info["fps"])
+    if row.get(end) is None
+    else float(_number(row, end)),
     row=row,
   )
 
@@ -412,7 +450,7 @@ def _find_instruction(
 ) -> tuple[str, int]:
   """The first frame's task, else the first in meta/; and how many there are."""
   listed = episode.row.get("tasks") or []
-  listed = [listed] if isinstance(listed, str) else listed
+  listed = listed if isinstance(listed, list) else [listed]
   numbers = frames.get("task_index", ())
   if tasks and len(numbers):
     if numbers[0] not in tasks:
@@ -424,7 +462,7 @@ def _find_instruction(
     raise ValueError("neither meta/ nor `task_index` tells its task")
   if not isinstance(text, str) or not text.strip():
     raise ValueError("its task is empty")
-  num_tasks = max(len(set(listed)), len(np.unique(numbers)))
+  num_tasks = max(len(set(map(str, listed))), len(np.unique(numbers)))
   return " ".join(text.split()), num_tasks
 
 
@@ -510,7 +548,7 @@ def _load_frames(path, clip: Clip, camera, fps) -> np.ndarray:
 
   def file(row):  # A table holds the pictures, or names files for them.
     row = row.as_py()
-    return row["bytes"] or path / row["path"]
+    return row["bytes"] or base.inside(path, row["path"], "its table")
 
   table = _read_table(
     episode.data,
@@ -518,8 +556,7 @@ def _load_frames(path, clip: Clip, camera, fps) -> np.ndarray:
     filters=[("episode_index", "=", episode.index)],
   )
   stored = [table[camera][row] for row in clip.places]
-  where = f"{path}, episode {episode.index}"
-  return base.load_pictures(stored, len(stored), where, file)
+  return base.load_pictures(stored, len(stored), file)
 
 
 def _column_names(file: pathlib.Path) -> list[str]:
@@ -533,6 +570,18 @@ def _read_table(file: pathlib.Path, names, **options) -> pyarrow.Table:
     if name not in known:
       raise ValueError(f"{file}: no column {name!r}; it has {known}")
   with _readable(file):
+    about = pyarrow.parquet.read_metadata(file)
+    groups = map(about.row_group, range(about.num_row_groups))
+    columns = [g.column(i) for g in groups for i in range(g.num_columns)]
+    # A list's values are at '<name>.list.element'.
+    starts = tuple(f"{name}." for name in names)
+    num = sum(
+      column.num_values
+      for column in columns
+      if f"{column.path_in_schema}.".startswith(starts)
+    )
+    if num > _MAX_VALUES:
+      raise OSError(f"{num} values in {len(names)} columns are too many")
     return pyarrow.parquet.read_table(file, columns=names, **options)
 
 

@@ -32,6 +32,11 @@ _CLASSES = "tensorflow_datasets.core.features."
 _CLASS_KEYS = ("type", "pythonClassName", "python_class_name")
 # Of several fields that may be meant, the one of this name is.
 _PLAIN = ("image", "language_instruction")
+_SHARD_FIELDS = (  # Of a pattern of shards' names.
+  "DATASET", "SPLIT", "FILEFORMAT", "SHARD_INDEX", "NUM_SHARDS",
+  "SHARD_X_OF_Y",
+)  # fmt: skip
+_MAX_NAMES = 1 << 16  # Of an enumeration; more are numbers.
 _BATCH = 4096  # Steps that are read at once.
 # What TensorFlow's errors say of its own inside.
 _INSIDE = re.compile(r"\[?\[?\{\{.*?\}\}\]?\]?|\[Op:.*", re.DOTALL)
@@ -49,7 +54,7 @@ def open_clips(path: str | pathlib.Path, options: base.Options) -> base.Clips:
 
   Raises:
     ValueError: the data set cannot be read, or it is not clear which field is
-      meant, or most episodes cannot be used; lists what there is.
+      meant, or too many episodes cannot be used; lists what there is.
   """
   folder = _find_folder(pathlib.Path(path).expanduser())
   _check_classes(folder)
@@ -64,30 +69,40 @@ def open_clips(path: str | pathlib.Path, options: base.Options) -> base.Clips:
   if not splits:
     raise ValueError(f"{folder}: it has no split")
   split = "train" if "train" in splits else splits[0]
+  _check_files(folder, builder.info.splits[split])
   num_episodes = builder.info.splits[split].num_examples
   load_fn = functools.partial(_load_episodes, folder, builder, split)
-  where = f"{folder}, {split}"
+  where, name_fn = f"{folder}, {split}", f"{split} episode {{}}".format
 
-  texts, bad = {}, {}
+  texts, faults = {}, {}
   labels = {key: {} for key in keys["success"]}
-  for number, values in load_fn(
-    0, num_episodes, [keys["camera"], *keys["instruction"], *labels]
-  ):
-    texts[number] = _first_text(values[key] for key in keys["instruction"])
+  names = [keys["camera"], *keys["instruction"], *labels]
+  episodes = load_fn(0, num_episodes, names)
+  for number, values in base.watch(episodes, num_episodes, "episodes opened"):
+    texts[number] = _first_text(
+      _by_name(fields[key], values[key]) for key in keys["instruction"]
+    )
     for key in labels:
       labels[key][number] = _by_name(fields[key], values[key])
     if not values[keys["camera"]]:
-      bad[number] = "it has no steps"
+      faults[number] = "it has no steps"
     elif not texts[number]:
-      bad[number] = "the instruction is empty"
-  base.leave_out(bad, len(texts), where)  # Before their labels are missed.
-  good = [number for number in texts if number not in bad]
+      faults[number] = "the instruction is empty"
+
+  def left_out():
+    bad = [base.BadClip(name_fn(n), faults[n]) for n in sorted(faults)]
+    base.check_left_out(bad, len(texts), where)
+    return bad
+
+  left_out()  # Before their labels are missed.
+  good = [number for number in texts if number not in faults]
   success, more = base.label_episodes(labels, good, options, where)
+  notes += more
   for number in good:
     if number not in success:
-      bad[number] = "nothing tells its success"
+      faults[number] = "nothing tells its success"
+  bad = left_out()
   episodes = [(number, texts[number], success[number]) for number in success]
-  notes += more + base.leave_out(bad, len(texts), where)
   others = ", ".join(repr(other) for other in splits if other != split)
   if others:
     notes.append(f"split {split!r} is read; left out: {others}")
@@ -96,20 +111,24 @@ def open_clips(path: str | pathlib.Path, options: base.Options) -> base.Clips:
     chosen = {number: rest for number, *rest in episodes[start:stop]}
     bounds = min(chosen), max(chosen) + 1
     for number, values in load_fn(*bounds, [keys["camera"]]):
-      if number in chosen:
-        instruction, is_success = chosen[number]
-        name = f"{split} episode {number}"
-        yield Record(
-          frames=base.load_pictures(
-            values[keys["camera"]], options.num_frames, f"{folder}, {name}"
-          ),
-          instruction=instruction,
-          task=instruction,
-          success=is_success,
-          source="video",
-          seed=number,
-          name=name,
-        )
+      if number not in chosen:
+        continue
+      instruction, is_success = chosen[number]
+      pictures, name = values[keys["camera"]], name_fn(number)
+      try:
+        frames = base.load_pictures(pictures, options.num_frames)
+      except ValueError as error:
+        yield base.BadClip(name, str(error))
+        continue
+      yield Record(
+        frames=frames,
+        instruction=instruction,
+        task=instruction,
+        success=is_success,
+        source="video",
+        seed=number,
+        name=name,
+      )
 
   spec = {
     "made_by": "data.rlds",
@@ -120,7 +139,7 @@ def open_clips(path: str | pathlib.Path, options: base.Options) -> base.Clips:
     "files": base.identify(*sorted(f for f in folder.iterdir() if f.is_file())),
     "episodes": [list(episode) for episode in episodes],
   }
-  return base.Clips(len(episodes), read, spec, notes)
+  return base.Clips(len(episodes), read, spec, notes, bad)
 
 
 def _find_folder(path: pathlib.Path) -> pathlib.Path:
@@ -156,6 +175,21 @@ def _check_classes(folder: pathlib.Path):
         )
 
 
+def _check_files(folder: pathlib.Path, split: tfds.core.SplitInfo):
+  """Lets a data set name no shard outside of it."""
+  where, template = f"{folder / _INFO}", split.filename_template
+  fields = dict.fromkeys(_SHARD_FIELDS, "")
+  base.check_pattern(template.template, fields, where)
+  for shard in range(split.num_shards):
+    try:
+      name = template.relative_filepath(
+        shard_index=shard, num_shards=split.num_shards
+      )
+    except ValueError as error:  # It has no name for the data set.
+      raise ValueError(f"{where}: {error}") from error
+    base.inside(folder, name, where)
+
+
 def _class_names(value) -> Iterator[str]:
   """Yields the names of classes at any depth, in JSON within texts too."""
   if isinstance(value, str):
@@ -185,15 +219,17 @@ def _flatten(feature, prefix: str = "") -> Iterator[tuple[str, Any]]:
     yield prefix.rstrip("/"), feature
 
 
-def _is_picture(feature) -> bool:
-  """Whether it is one of 8 bits: a file, or an array of three channels."""
-  if feature.shape is None or feature.tf_dtype != np.uint8:
+def _is_picture(key: str, feature) -> bool:
+  """Whether it is an 8-bit picture of a step, or has all of an episode's."""
+  if not isinstance(feature.shape, tuple) or feature.tf_dtype != np.uint8:
     return False
-  return _is_image(feature) or (
-    isinstance(feature, tfds.features.Tensor)
-    and len(feature.shape) == 3
-    and feature.shape[-1] == 3
-  )
+  kinds, num_axes = tfds.features.Tensor, 3
+  if not key.startswith(f"{_STEPS}/"):
+    kinds, num_axes = kinds | tfds.features.Sequence, 4
+  elif _is_image(feature):
+    return True
+  is_array = isinstance(feature, kinds) and len(feature.shape) == num_axes
+  return is_array and feature.shape[-1] == 3
 
 
 def _is_image(feature) -> bool:
@@ -216,16 +252,19 @@ def _choose_fields(folder, fields, options: base.Options):
 
   Several may tell the instruction, or success: the first to take first.
   """
-  pictures = [key for key, feature in fields.items() if _is_picture(feature)]
+  pictures = [key for key, field in fields.items() if _is_picture(key, field)]
   files = [key for key in pictures if _is_image(fields[key])]
   texts, scalars = [], []
   for key, feature in fields.items():
     is_plain = isinstance(feature.shape, tuple) and not _is_image(feature)
     if is_plain and feature.tf_dtype == tf.string and len(feature.shape) < 2:
       texts.append(key)
-    if is_plain and feature.shape in ((), (1,)):
+    if is_plain and feature.shape in ((), (1,), (None,)):
       scalars.append(key)
-  likely = [key for key in texts if "instruction" in key or "language" in key]
+  enumerations = [k for k, field in fields.items() if _names(field)]
+  likely = list(filter(_tells_instruction, texts))
+  likely = likely or list(filter(_tells_instruction, enumerations))
+  texts += enumerations
   # Spellings of one instruction: language_instruction, language_instruction_2.
   alike = {}
   for key in sorted(likely):
@@ -249,14 +288,20 @@ def _choose_fields(folder, fields, options: base.Options):
   return keys, [f"pictures are {camera!r}, instructions {told}"]
 
 
+def _tells_instruction(key: str) -> bool:
+  return "instruction" in key or "language" in key
+
+
 def _is_enumeration(feature) -> bool:
   return isinstance(feature, tfds.features.ClassLabel)
 
 
-def _names(label: tfds.features.ClassLabel) -> list[str]:
-  """The names of an enumeration; none where the library takes numbers."""
-  num = label.num_classes or 0
-  return label.names if num and label.names != [*map(str, range(num))] else []
+def _names(feature) -> list[str]:
+  """The names of an enumeration; none where it has just numbers."""
+  num = _is_enumeration(feature) and feature.num_classes or 0
+  if not 0 < num <= _MAX_NAMES:
+    return []
+  return feature.names if feature.names != [*map(str, range(num))] else []
 
 
 def _pick(folder, fields, options, option: str, known, likely) -> str:
@@ -276,9 +321,9 @@ def _pick(folder, fields, options, option: str, known, likely) -> str:
     has = ", ".join(_describe(key, field) for key, field in fields.items())
     as_what = "" if option == "camera" else " named as an instruction"
     why = f"it has no {kind} of a step{as_what}; it has {has}"
-  raise ValueError(
-    f"{folder}: {why}; --config.data.robot.{option}=... names one of {known}"
-  )
+  if known:
+    why += f"; --config.data.robot.{option}=... names one of {known}"
+  raise ValueError(f"{folder}: {why}")
 
 
 def _load_episodes(folder, builder, split: str, start: int, stop: int, names):
@@ -287,8 +332,14 @@ def _load_episodes(folder, builder, split: str, start: int, stop: int, names):
   Pictures that are files stay as they are stored: few of them are needed.
   """
   features = builder.info.features
-  images = [key for key, field in _flatten(features) if _is_image(field)]
-  decoders = trees.nest({key: tfds.decode.SkipDecoding() for key in images})
+  fields = dict(_flatten(features))
+  files = [
+    key
+    for key, field in fields.items()
+    if isinstance(field, tfds.features.Image | tfds.features.Video)
+  ]
+  films = [key for key, f in fields.items() if _is_picture(key, f)]
+  decoders = trees.nest({key: tfds.decode.SkipDecoding() for key in files})
   chosen = f"{split}[{start}:{stop}]"
   try:
     if builder.info.file_format is tfds.core.FileFormat.ARRAY_RECORD:
@@ -315,7 +366,10 @@ def _load_episodes(folder, builder, split: str, start: int, stop: int, names):
         ),
       ).map(functools.partial(_select, names=names))
     for number, (own, steps) in enumerate(examples, start):
-      values = {name: [value] for name, value in tfds.as_numpy(own).items()}
+      values = {
+        name: list(value) if name in films else [value]
+        for name, value in tfds.as_numpy(own).items()
+      }
       for batch in tfds.as_numpy(steps):
         for name, by_step in batch.items():
           values[name] = [*values.get(name, ()), *by_step]
@@ -351,9 +405,9 @@ def _select(example, names) -> tuple[dict[str, Any], tf.data.Dataset]:
 
 def _by_name(feature, values: list[Any]) -> list[Any]:
   """Values as they are, those of an enumeration as names; -1 is none."""
-  if not _is_enumeration(feature):
-    return values
   names = _names(feature)
+  if not names:
+    return values
   return [names[number] if number >= 0 else None for number in np.ravel(values)]
 
 
@@ -361,6 +415,7 @@ def _first_text(values: Iterable[list[Any]]) -> str:
   """The first text that is not empty, of all fields and their steps."""
   for texts in itertools.chain.from_iterable(values):
     for text in np.ravel(np.asarray(texts, object)):
-      if words := " ".join(text.decode(errors="replace").split()):
+      text = text.decode(errors="replace") if isinstance(text, bytes) else text
+      if words := " ".join((text or "").split()):
         return words
   return ""

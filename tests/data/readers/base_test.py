@@ -66,9 +66,30 @@ def test_fields_without_a_value():
   assert "not compared with: set, episode 2: 'success' is 'partly'" in notes[-1]
 
 
+def _bad(*reasons):
+  return [base.BadClip(f"clip {n}", said) for n, said in enumerate(reasons)]
+
+
 def test_what_is_left_out_is_counted():
-  reasons = {1: "it is empty", 3: "it is empty"}
-  (note,) = base.leave_out(reasons, 4, "set")
-  assert note == "2 of 4 episodes are left out: it is empty (episode 1, 3)"
-  with pytest.raises(ValueError, match="set, episode 1: it is empty; 2 of 3"):
-    base.leave_out(reasons, 3, "set")
+  assert not base.tell_left_out([], 4, "bad.csv")
+  bad = _bad("it is empty", "no such file: b", "it is empty")
+  (note,) = base.tell_left_out(bad, 9, "bad.csv")
+  assert note == (
+    "3 of 9 clips are left out: 2 x it is empty (clip 0, clip 2); 1 x no such "
+    "file: b (clip 1); all are listed in bad.csv"
+  )
+  (note,) = base.tell_left_out(_bad(*["it is empty"] * 9), 99, "bad.csv")
+  assert (
+    "it is empty (clip 0, clip 1, clip 2, clip 3, clip 4, ...); all" in note
+  )
+  (note,) = base.tell_left_out(_bad(*"abcdefgh"), 99, "bad.csv")
+  assert note.count(" x ") == 5 and "; ...; all are listed" in note
+
+
+def test_half_of_the_clips_may_be_left_out():
+  base.check_left_out(_bad("a", "b"), 4, "set")
+  for bad, num in ((_bad("a", "b"), 3), (_bad("a"), 1)):
+    with pytest.raises(
+      ValueError, match=f"set: {len(bad)} of {num} clips .* a"
+    ):
+      base.check_left_out(bad, num, "set")

@@ -141,9 +141,12 @@ def test_folders_in_any_case_and_what_is_left_out(clips, tmp_path, read):
     ("m.csv", GOOD[:1], "lists no video"),
     ("m.csv", [*GOOD, "a.gif,,true"], "line 4: the instruction is empty"),
     ("m.csv", [*GOOD, "a.gif,closing,maybe"], "line 4: success is 'maybe'"),
-    ("m.csv", [*GOOD, "c.gif,closing,true"], "line 4: no such video: .*c.gif"),
+    (
+      "m.csv",
+      [*GOOD, *["c.gif,a,1"] * 3],
+      "3 of 5 .*no such vi.*c.gif .line 4",
+    ),
     ("m.csv", [*GOOD, ",closing,true"], "line 4: it names no video"),
-    ("m.csv", [*GOOD, *["c.gif,a,1"] * 2], "line 4: .*c.gif .2 of 4 are miss"),
     ("m.csv", [*GOOD, "a.gif,true"], "line 4: 3 columns expected"),
     ("m.csv", [*GOOD, "a.gif,a, then b,true"], "line 4: 3 columns expected"),
     ("m.txt", GOOD, r"one of \['.csv', '.jsonl'\]"),
@@ -208,7 +211,8 @@ def test_a_few_unreadable_videos_are_left_out(
     (listed,) = sets.glob("robot-*/bad_clips.csv")
     table = listed.read_text()
     assert table.startswith(f"shard,clip,reason\n1,b.gif,{reason}")
-    assert note.startswith("left out: 1 of 20 clips, which cannot be read (b.g")
+    assert note.startswith(f"1 of 20 clips are left out: {reason}")
+    assert "(b.gif)" in note
     assert note.endswith(f"listed in {listed}")
   # Its table can be made again from the shards.
   for file in sets.glob("robot-*/clips.parquet"):
@@ -222,10 +226,12 @@ def test_a_few_unreadable_videos_are_left_out(
 
 def test_too_many_unreadable_videos_are_fatal(clips, tmp_path, read):
   (clips / "b.gif").write_bytes(b"nothing")
+  manifest = _write(clips, [*GOOD, GOOD[2]])
   wrong = (
-    r"1 of 2 clips.*\(b.gif: not a readable video.*bad_clips.csv; at most 10%"
+    r"bad_clips.csv: 2 of 3 clips cannot .*: not a readable .*\(b.gif, b.g"
   )
   for _ in range(2):
     with pytest.raises(ValueError, match=wrong) as caught:
-      read(folder, _write(clips, GOOD), tmp_path / "sets")
+      read(folder, manifest, tmp_path / "sets")
     assert "\n" not in str(caught.value)
+  assert len(read(folder, _write(clips, GOOD), tmp_path / "sets")[0]) == 1

@@ -5,83 +5,12 @@ import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from data import images, store
 from data.readers import base, rlds
-
-LENGTHS = (4, 6, 5)
-TEXT, NUMBER = tfds.features.Text(), tfds.features.Scalar(np.float32)
-
-
-def level(episode, step):
-  """Gray of a picture: no two are alike."""
-  return 20 + 60 * episode + 8 * step
-
-
-def make(
-  root, *, splits=("train",), kind=tfds.features.Dataset, config=None,
-  file_format=None, **changes,
-):  # fmt: skip
-  """A data set of three episodes; the middle one has no reward.
-
-  All splits hold the same; `changes` are further features of a step, and their
-  value at every step, or a function of episode and step.
-  """
-  image = tfds.features.Image(shape=(16, 32, 3), encoding_format="png")
-  steps = {
-    "observation": tfds.features.FeaturesDict({"image": image}),
-    "reward": tfds.features.Scalar(dtype=np.float32),
-    "is_terminal": tfds.features.Scalar(dtype=np.bool_),
-    "state": tfds.features.Tensor(shape=(7,), dtype=np.float32),
-    "language_instruction": tfds.features.Text(),
-  } | {name: feature for name, (feature, _) in changes.items()}
-  metadata = {"file_path": tfds.features.Text()}
-  features = {
-    "steps": kind(steps),
-    "episode_metadata": tfds.features.FeaturesDict(metadata),
-  }
-
-  def make_step(episode, step):
-    is_last = step + 1 == LENGTHS[episode]
-    picture = np.full((16, 32, 3), level(episode, step), np.uint8)
-    return {
-      "observation": {"image": picture},
-      "reward": float(is_last and episode != 1),
-      "is_terminal": is_last,
-      "state": np.zeros(7, np.float32),
-      "language_instruction": "close the drawer",
-    } | {
-      name: value(episode, step) if callable(value) else value
-      for name, (_, value) in changes.items()
-    }
-
-  class Toy(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-    name = "toy"
-    VERSION = tfds.core.Version("1.0.0")
-    code_path = pkg_dir_path = None  # Its class is in no package.
-
-    def _info(self):
-      return tfds.core.DatasetInfo(
-        builder=self, features=tfds.features.FeaturesDict(features)
-      )
-
-    def _split_generators(self, dl_manager):
-      return {split: self._generate_examples() for split in splits}
-
-    def _generate_examples(self):
-      for episode, length in enumerate(LENGTHS):
-        yield (
-          episode,
-          {
-            "steps": [make_step(episode, step) for step in range(length)],
-            "episode_metadata": {"file_path": f"{episode}.h5"},
-          },
-        )
-
-  Toy(data_dir=str(root), file_format=file_format).download_and_prepare(
-    download_config=config
-  )
-  return root
+from tests.data.readers.rlds_sets import LENGTHS, NUMBER, TEXT, level, make
 
 
 @pytest.fixture(name="toy", scope="module")
@@ -139,7 +68,7 @@ def test_faults_are_named(read, toy, tmp_path):
     read(rlds, tmp_path, tmp_path)
   path = make(tmp_path / "silent", language_instruction=(TEXT, " "))
   with pytest.raises(
-    ValueError, match="episode 0: the instruction is empty; 3"
+    ValueError, match="silent.* 3 of 3 clips .*: the instruction is empty"
   ):
     read(rlds, path, tmp_path / "sets")
   (path / "toy" / "2.0.0").mkdir()
@@ -148,6 +77,102 @@ def test_faults_are_named(read, toy, tmp_path):
     read(rlds, path, tmp_path)
   with pytest.raises(ValueError, match="2.0.0: not a data set"):
     read(rlds, path / "toy" / "2.0.0", tmp_path)
+
+
+def test_unreadable_pictures_leave_their_episode_out(read, tmp_path):
+  files = tfds.features.Image(shape=(None, None, 3))
+
+  def file(episode, step):
+    size = (8, 8, 3) if (episode, step) == (0, 3) else (16, 32, 3)
+    return np.full(size, level(episode, step), np.uint8)
+
+  path = make(tmp_path / "set", sizes=(files, file))
+  stored, notes = read(rlds, path, tmp_path, camera="steps/sizes")
+  assert len(stored) == 2
+  assert notes[-1].startswith("1 of 3 clips are left out: an unreadable pic")
+  # A damaged file of one of them; and one without an instruction besides.
+  (shard,) = path.rglob("*.tfrecord*")
+  records = [record.numpy() for record in tf.data.TFRecordDataset(str(shard))]
+  (place,) = [n for n, record in enumerate(records) if b"1.h5" in record]
+  start = records[place].index(b"IHDR") - 12  # Of its first picture.
+  records[place] = (
+    records[place][:start] + b"no picture" + records[place][start + 10 :]
+  )
+  with tf.io.TFRecordWriter(str(shard)) as writer:
+    for record in records:
+      writer.write(record)
+  stored, notes = read(rlds, path, tmp_path)
+  assert len(stored) == 2 and f"(train episode {place})" in notes[-1]
+
+
+def test_both_kinds_of_reasons_count_together(read, tmp_path):
+  texts = ["close it", "", "close it"]
+  path = make(
+    tmp_path / "set", language_instruction=(TEXT, lambda e, _: texts[e])
+  )
+  stored, notes = read(rlds, path, tmp_path)
+  assert len(stored) == 2
+  (listed,) = tmp_path.glob("robot-*/bad_clips.csv")
+  head, row = listed.read_text().splitlines()
+  assert head == "shard,clip,reason"
+  assert row.startswith(",train episode ") and row.endswith("tion is empty")
+  assert notes[-1].endswith(str(listed))
+
+  def broken(row):
+    raise OSError("it is broken")
+
+  clips = rlds.open_clips(path, base.Options(num_frames=4))
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setattr(images, "load_rgb", broken)
+    with pytest.raises(ValueError, match="bad_clips.csv: 3 of 3 clips cannot"):
+      store.store_clips(clips, tmp_path, "robot", image_size=16)
+
+
+def test_pictures_of_a_whole_episode(read, toy, tmp_path):
+  def picture(episode, step):
+    return np.full((16, 32, 3), level(episode, step), np.uint8)
+
+  kinds = tfds.features
+  image = kinds.Image(shape=(16, 32, 3), encoding_format="png")
+  for number, feature in enumerate(
+    (
+      kinds.Video(shape=(None, 16, 32, 3), encoding_format="png"),
+      kinds.Sequence(image),
+      kinds.Tensor(shape=(None, 16, 32, 3), dtype=np.uint8),
+    )
+  ):
+    film = (feature, lambda e: [picture(e, s) for s in range(LENGTHS[e])])
+    path = make(tmp_path / f"{number}", film=film)
+    stored, _ = read(rlds, path, tmp_path, camera="film")
+    usual, _ = read(rlds, toy, tmp_path)
+    for row in range(3):
+      frames = [clips.read(row).frames.astype(int) for clips in (stored, usual)]
+      assert np.abs(frames[0] - frames[1]).max() <= 3
+
+
+def test_an_enumeration_of_instructions(read, tmp_path):
+  def task(*names, **other):
+    return tfds.features.ClassLabel(
+      names=names or None, **other
+    ), lambda e, _: e % 2
+
+  kept = (tfds.features.Scalar(np.int64), 7)
+  words = task("close  it", "open it")
+  path = make(tmp_path / "a", language_instruction=kept, instruction=words)
+  stored, _ = read(rlds, path, tmp_path)
+  assert sorted(stored.instruction) == ["close it", "close it", "open it"]
+  # A text is taken before an enumeration; a number is none, and is told.
+  path = make(tmp_path / "b", task=words, instruction=words)
+  assert set(read(rlds, path, tmp_path)[0].instruction) == {"close the drawer"}
+  stored, _ = read(rlds, path, tmp_path, instruction_key="steps/task")
+  assert sorted(stored.instruction) == ["close it", "close it", "open it"]
+  numbers = task(num_classes=2)
+  path = make(tmp_path / "c", language_instruction=numbers, instruction=kept)
+  with pytest.raises(ValueError, match=r"'steps/instruction' \(Scalar, int64"):
+    read(rlds, path, tmp_path)
+  named = {"instruction_key": "steps/language_instruction"}
+  with pytest.raises(ValueError, match="ClassLabel, int64.* is no text of a"):
+    read(rlds, path, tmp_path, **named)
 
 
 def _labels(stored):
@@ -174,7 +199,7 @@ def test_no_value_is_no_label(read, tmp_path):
   assert _labels(stored)[1] == [False, False, True]
   stored, notes = read(rlds, path, tmp_path, success_key="steps/none")
   assert _labels(stored) == ([0, 1], [True, False])
-  assert "1 of 3 episodes are left out: nothing tells its suc" in notes[-1]
+  assert "1 of 3 clips are left out: nothing tells its success" in notes[-1]
 
 
 def test_an_enumeration_is_read_by_its_names(read, tmp_path):
@@ -218,14 +243,14 @@ def test_the_first_text_that_is_not_empty_is_taken(read, tmp_path):
   )
   stored, notes = read(rlds, path, tmp_path, instruction_key="steps/texts")
   assert sorted(stored.instruction) == ["open it", "push it"]
-  assert notes[-1] == (
-    "1 of 3 episodes are left out: the instruction is empty (episode 0)"
+  assert notes[-1].startswith(
+    "1 of 3 clips are left out: the instruction is empty (train episode 0)"
   )
   stored, notes = read(rlds, path, tmp_path)
   assert sorted(stored.instruction) == ["last", "last", "push it"]
   assert ", then 'steps/language_instruction_2', then" in notes[0]
   named = {"instruction_key": "steps/language_instruction_2"}
-  with pytest.raises(ValueError, match="2 of 3 episodes cannot be used"):
+  with pytest.raises(ValueError, match="2 of 3 clips cannot be used"):
     read(rlds, path, tmp_path, **named)
 
 
