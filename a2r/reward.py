@@ -13,6 +13,17 @@ such as a `numpy.memmap`, or B clips `[T, H, W, 3]`, each of its own length and
 size: a list, or a generator that reads one after the other. Whatever their
 number, length and size, about 0.5 GB is asked for beside them.
 
+In several processes: start them by 'spawn' or 'forkserver', not by 'fork', the
+default on Linux before Python 3.14. A fork of a process that uses JAX would
+wait forever; here it raises a RuntimeError. A loaded reward can be pickled, and
+so be sent to them:
+
+  spawn = multiprocessing.get_context('spawn')
+  with concurrent.futures.ProcessPoolExecutor(2, spawn) as pool:
+    pool.submit(model.score, clips, 'close the drawer')
+
+PyTorch's DataLoader takes `multiprocessing_context='spawn'`.
+
 An instruction is one of the known ones if it reads the same but for case,
 punctuation, articles and the verb's -ing form; `Reward.read` tells, and the log
 does once. Any other text is scored as it stands.
@@ -51,6 +62,11 @@ class Reward:
     """
     self.scorer, self.saved = scorer, saved
     self._texts = scorer.context_fn
+
+  def __reduce__(self):
+    if self.saved is None:
+      raise TypeError("only a reward that was loaded can be pickled")
+    return _make, (self.saved,)
 
   @property
   def instructions(self) -> list[str]:
@@ -187,6 +203,11 @@ def load(folder: str | pathlib.Path, checkpoint: str = "best") -> Reward:
     FileNotFoundError: no such folder, nothing saved in it yet, or a file is
       missing.
     ValueError: the files are broken or do not fit each other.
+    RuntimeError: this process is a fork of one that uses JAX: start processes
+      by `multiprocessing.get_context('spawn')`.
   """
-  saved = saved_lib.load(folder, checkpoint)
+  return _make(saved_lib.load(folder, checkpoint))
+
+
+def _make(saved: saved_lib.SavedReward) -> Reward:
   return Reward(scorer_lib.adapt2reward(saved), saved)

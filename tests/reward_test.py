@@ -2,7 +2,12 @@
 
 import json
 import logging
+import os
+import pathlib
+import pickle
 import shutil
+import subprocess
+import sys
 
 import jax
 import numpy as np
@@ -13,6 +18,8 @@ from a2r.core import digests, files, images
 from a2r.models import adapt2reward as net
 from tests import tiny
 from tests.tiny import KNOWN, make_clips, make_fake
+
+ROOT = pathlib.Path(__file__).parents[1]
 
 
 def test_scores_are_of_an_instruction_or_one_per_clip():
@@ -179,6 +186,66 @@ def test_saved_reward_scores_the_same(run, clips, tmp_path):
     assert path.read_bytes() == copied.read_bytes(), path.name
   with pytest.raises(ValueError, match="only a reward that was loaded"):
     make_fake()[0].save(tmp_path / "fake")
+
+
+_PROCESSES = """
+import multiprocessing, pickle, sys
+from concurrent import futures
+import numpy as np
+from a2r import reward
+from a2r.core import compilation
+
+CLIPS = np.full((1, 2, 16, 16, 3), 9, np.uint8)
+
+def load(folder):
+  return reward.load(folder).form
+
+def score(folder):
+  return MODEL.score(CLIPS, "closing drawer")
+
+def unpickle(folder):
+  return pickle.loads(PICKLED).form
+
+def in_process(method, function, *arguments):
+  context = multiprocessing.get_context(method)
+  with futures.ProcessPoolExecutor(1, mp_context=context) as pool:
+    return pool.submit(function, *arguments).result(60)
+
+if __name__ == "__main__":
+  folder = sys.argv[1]
+  in_process("fork", compilation.check_process)  # JAX is not in use yet.
+  MODEL = reward.load(folder)
+  expected = MODEL.score(CLIPS, "closing drawer")
+  PICKLED = pickle.dumps(MODEL)
+  for function in (load, score, unpickle):
+    try:
+      in_process("fork", function, folder)
+    except RuntimeError as error:
+      assert "get_context('spawn')" in str(error)
+    else:
+      raise AssertionError(function)
+  scores = in_process("spawn", MODEL.score, CLIPS, "closing drawer")
+  np.testing.assert_array_equal(scores, expected)
+  print("done")
+"""
+
+
+def test_processes_score_by_spawn_and_a_fork_is_told(run, tmp_path):
+  script = tmp_path / "script.py"
+  script.write_text(_PROCESSES)
+  done = subprocess.run(
+    [sys.executable, "-W", "ignore", script, run[0]],
+    env=os.environ | {"PYTHONPATH": str(ROOT)},
+    capture_output=True,
+    text=True,
+    timeout=200,
+  )
+  assert (done.stdout, done.stderr) == ("done\n", "")
+
+
+def test_a_reward_that_was_not_loaded_is_not_pickled():
+  with pytest.raises(TypeError, match="was loaded"):
+    pickle.dumps(make_fake()[0])
 
 
 def test_weights_that_do_not_fit(run, tmp_path):

@@ -1,5 +1,7 @@
 """How programs are compiled: their cache, their precision, a CPU's cores.
 
+And in which processes they run: `check_process`.
+
 XLA compiles a training step for tens of seconds. With the cache on, the second
 run of the same program reads what the first one compiled.
 """
@@ -7,10 +9,12 @@ run of the same program reads what the first one compiled.
 import contextlib
 import os
 import pathlib
+import sys
 
 import jax
 
 _MIN_COMPILE_SECONDS = 0.5
+_forked = False  # Whether this process is a fork of one that uses JAX.
 
 
 def enable_cache() -> pathlib.Path:
@@ -45,6 +49,33 @@ def check_precision():
       "JAX_ENABLE_X64 is set, or jax_enable_x64 in jax.config: expected JAX's "
       "default of 32 bits, in which all models here are made; unset it"
     )
+
+
+def check_process():
+  """Fails in a fork of a process that uses JAX, where it would wait forever.
+
+  Raises:
+    RuntimeError: says how to start processes instead.
+  """
+  if _forked:
+    raise RuntimeError(
+      "this process is a fork of one that uses JAX, and a fork has none of "
+      "JAX's threads: it would wait forever. Start processes with "
+      "multiprocessing.get_context('spawn'), or 'forkserver'; "
+      "ProcessPoolExecutor takes it as mp_context, PyTorch's DataLoader as "
+      "multiprocessing_context"
+    )
+
+
+def _note_fork():
+  global _forked
+  # JAX tells nobody whether it has started its threads.
+  bridge = sys.modules.get("jax._src.xla_bridge")
+  _forked = bool(getattr(bridge, "_backends", None))
+
+
+if hasattr(os, "register_at_fork"):
+  os.register_at_fork(after_in_child=_note_fork)
 
 
 def use_cores(most: int):

@@ -123,6 +123,7 @@ def read_run(
   Raises:
     FileNotFoundError, ValueError: see `read_file`; or nothing is saved yet.
   """
+  compilation.check_process()
   # Orbax takes a second to import, and an exported reward does without.
   from a2r.core import checkpoint
 

@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 from absl import logging
 
-from a2r.core import batching, checks, images
+from a2r.core import batching, checks, compilation, images
 from a2r.core import text as text_lib
 from a2r.models import adapt2reward as net
 from a2r.models import saved as saved_lib
@@ -98,6 +98,7 @@ def scores(
 
 def encode(scorer: Scorer, clips: Iterable[np.ndarray]) -> PyTree:
   """Returns the features `[N, ...]` of clips, see `scores`."""
+  compilation.check_process()
   size = scorer.image_size
   most = _MAX_PIXELS // (scorer.num_frames * size * size)
   sizes = [num for num in _CHUNKS if num <= max(most, 1)]
@@ -130,6 +131,7 @@ def score_features(
 
 
 def _make_context(scorer, texts):
+  compilation.check_process()
   if isinstance(texts, str):
     raise ValueError(f"expected a list of texts, got {texts!r}")
   return scorer.context_fn(list(texts))
@@ -348,6 +350,7 @@ class Instructions:
 
 def adapt2reward(saved: saved_lib.SavedReward) -> Scorer:
   """Returns the scorer of a trained reward; `context_fn` is `Instructions`."""
+  compilation.check_process()
   model = saved_lib.make_model(saved)
   params = jax.device_put(saved.params)
   text_fn = make_text_fn(model, params, saved.tokenizer)
