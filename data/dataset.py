@@ -123,7 +123,7 @@ def open_dataset(folder, name: str) -> Dataset:
     RecordError: a shard is missing, truncated, damaged, or holds something
       else than clips.
   """
-  folder = pathlib.Path(folder).expanduser()
+  folder = checks.path(folder)
   digits = "[0-9]" * 5
   found = folder.glob(f"{name}-{digits}-of-{digits}.tfrecord")
   totals = sorted({int(path.stem[-5:]) for path in found})

@@ -31,7 +31,7 @@ import pyarrow
 import pyarrow.parquet
 from absl import logging
 
-from a2r.core import files, progress
+from a2r.core import checks, files, progress
 from data import images, records
 from data.readers import base as readers
 from data.records import Record, RecordError
@@ -47,7 +47,7 @@ _BLOCK = 1 << 22  # Bytes that are read at once.
 def spec_folder(root, name: str, spec: Mapping[str, Any]) -> pathlib.Path:
   """Returns the folder under `root` of this spec and of no other."""
   digest = files.digest(_canonical(spec))[:10]
-  return pathlib.Path(root).expanduser() / f"{name}-{digest}"
+  return checks.path(root) / f"{name}-{digest}"
 
 
 def shard_paths(folder, name: str, num_shards: int) -> list[pathlib.Path]:

@@ -141,7 +141,7 @@ class RunFlags:
     config = required(self._config, self._example)
     ranges.check(config)
     workdir = self._workdir.value or default_workdir("config=", sys.argv[1:])
-    workdir = pathlib.Path(workdir).expanduser()
+    workdir = checks.path(workdir)
     with contextlib.ExitStack() as stack:
       if self._distributed.value:
         jax.distributed.initialize()

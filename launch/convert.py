@@ -12,11 +12,10 @@ file with the published keys. PyTorch is needed only to write .pth, and nothing
 that a file asks for is run.
 """
 
-import pathlib
-
 from absl import flags
 from etils import epy
 
+from a2r.core import checks
 from launch import app
 
 with epy.lazy_imports():
@@ -53,7 +52,7 @@ _SEED = flags.DEFINE_integer("seed", 0, "Of what is drawn anew.")
 
 def main():
   """Reads the flags and converts."""
-  target = pathlib.Path(app.required(_TO)).expanduser()
+  target = checks.path(app.required(_TO))
   options = files.Options(
     temporal_feature=_TEMPORAL.value,
     num_heads=_HEADS.value,
@@ -61,7 +60,7 @@ def main():
     allow_missing=_MISSING.value,
     allow_unknown=_UNKNOWN.value,
     seed=_SEED.value,
-    vocab=_VOCAB.value and pathlib.Path(_VOCAB.value).expanduser(),
+    vocab=_VOCAB.value and checks.path(_VOCAB.value),
   )
   conversion.check_target(target, options)
   both = _BEIT.value and _BERT.value
@@ -70,10 +69,10 @@ def main():
   ):
     raise ValueError("pass either --from, or both --beit and --bert")
   if both:
-    paths = [pathlib.Path(p.value).expanduser() for p in (_BEIT, _BERT)]
+    paths = [checks.path(p.value) for p in (_BEIT, _BERT)]
     source = files.read_parts(*paths, options)
   else:
-    path = pathlib.Path(_FROM.value).expanduser()
+    path = checks.path(_FROM.value)
     source = conversion.read(path, options)
   print(files.describe(source))
   conversion.write(source, target, options, run_folder.command_line())

@@ -7,11 +7,10 @@ card with the figures of the run; it can be pushed to the Hugging Face Hub as it
 is. `a2r.reward.load` and `launch.score` read it as they read a run.
 """
 
-import pathlib
-
 from absl import flags, logging
 from etils import epy
 
+from a2r.core import checks
 from launch import app
 
 with epy.lazy_imports():
@@ -33,7 +32,7 @@ def main():
   logging.set_verbosity(logging.ERROR)
   run, to = app.required(_RUN), app.required(_TO)
   model = reward.load(run, _CHECKPOINT.value)
-  folder = pathlib.Path(to).expanduser()
+  folder = checks.path(to)
   model.save(folder, dtype=_DTYPE.value)
   size = sum(path.stat().st_size for path in folder.iterdir())
   print(f"Reward: {folder} ({size / 1e6:.1f} MB, {_DTYPE.value})")

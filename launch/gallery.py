@@ -9,12 +9,12 @@ sheet.png there has one frame of each animation. Stopped or killed, the same
 command goes on; other settings make the animations anew.
 """
 
-import pathlib
 import time
 
 from absl import flags
 from etils import epy
 
+from a2r.core import checks
 from launch import app
 
 with epy.lazy_imports():
@@ -44,7 +44,7 @@ _REPORT_EVERY = 7  # Animations.
 def main():
   """Reads the flags, makes what is missing, writes the sheet and the page."""
   keys = gallery.make_keys(_ENVIRONMENTS.value, _TASKS.value, _SOURCES.value)
-  out = pathlib.Path(_OUT.value).expanduser()
+  out = checks.path(_OUT.value)
   if out.exists() and not out.is_dir():
     raise ValueError(f"--out={_OUT.value} is a file, not a folder")
   config = gallery.Config(

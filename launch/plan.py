@@ -22,6 +22,7 @@ import pathlib
 from absl import flags
 from etils import epy
 
+from a2r.core import checks
 from launch import app, planner_flags
 
 with epy.lazy_imports():
@@ -78,9 +79,9 @@ def main():
 
 def _find_workdir() -> pathlib.Path:
   """Where the trials go: beside a run's checkpoints, or a folder of theirs."""
-  run = pathlib.Path(_RUN.value).expanduser()
+  run = checks.path(_RUN.value)
   own = run if (run / "checkpoints").is_dir() else f"runs/plan_{run.name}"
-  return pathlib.Path(_WORKDIR.value or own).expanduser()
+  return checks.path(_WORKDIR.value or own)
 
 
 if __name__ == "__main__":

@@ -6,11 +6,10 @@ The page needs no other file and no network. A run that is still being trained
 has its curves, a finished one everything.
 """
 
-import pathlib
-
 from absl import flags
 from etils import epy
 
+from a2r.core import checks
 from launch import app
 
 with epy.lazy_imports():
@@ -24,9 +23,9 @@ _OUT = flags.DEFINE_string(
 
 def main():
   """Reads the flags and writes the page."""
-  workdir = pathlib.Path(app.required(_RUN, "runs/envgen")).expanduser()
+  workdir = checks.path(app.required(_RUN, "runs/envgen"))
   text = report.page(workdir)
-  path = pathlib.Path(_OUT.value or workdir / "report.html").expanduser()
+  path = checks.path(_OUT.value or workdir / "report.html")
   path.write_text(text, encoding="utf-8")
   print(f"Page: {path}")
 

@@ -17,11 +17,10 @@ Several processes may run the same command at once and share the jobs:
   taskset -c 1 python -m launch.reproduce --figure=3
 """
 
-import pathlib
-
 from absl import flags
 from etils import epy
 
+from a2r.core import checks
 from launch import app, planner_flags
 
 with epy.lazy_imports():
@@ -71,7 +70,7 @@ def main():
   known = reproduction.find_columns(name, size)
   experiment = reproduction.Experiment(
     name=name,
-    folder=pathlib.Path(_WORKDIR.value or f"runs/{name}{ending}").expanduser(),
+    folder=checks.path(_WORKDIR.value or f"runs/{name}{ending}"),
     size=size,
     num_seeds=_SEEDS.value or (1 if smoke else 3),
     num_trials=_TRIALS.value or (2 if smoke else 100),

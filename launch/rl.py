@@ -9,11 +9,10 @@ successes, the source 'rl' of robot clips. All go into one file, with a card
 command that was stopped or killed goes on where it was.
 """
 
-import pathlib
-
 from absl import flags
 from etils import epy
 
+from a2r.core import checks
 from launch import app
 
 with epy.lazy_imports():
@@ -35,7 +34,7 @@ _SEED = flags.DEFINE_integer("seed", 0, "Of all randomness.")
 
 def main():
   """Reads the flags, trains and prints how the policies do."""
-  path = pathlib.Path(_OUT.value).expanduser()
+  path = checks.path(_OUT.value)
   names = _TASKS.value or list(tasks.TASKS)
   if path.suffix != ".safetensors":
     raise ValueError(f"--out must end in .safetensors, got {path}")

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from absl import flags, logging
 from etils import epy
 
+from a2r.core import checks
 from launch import app
 
 with epy.lazy_imports():
@@ -63,7 +64,7 @@ def main():
 def find_videos(names: Sequence[str]) -> list[pathlib.Path]:
   """Returns the files of `names`, those of a folder but for hidden ones."""
   files = []
-  for path in (pathlib.Path(name).expanduser() for name in names):
+  for path in (checks.path(name) for name in names):
     if path.is_dir():
       found = sorted(path for path in path.iterdir() if path.is_file())
       files += (path for path in found if not path.name.startswith("."))

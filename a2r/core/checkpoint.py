@@ -64,7 +64,7 @@ class Checkpoints:
       workdir: the run folder, made where missing unless `read_only`.
       read_only: look only, write and clean nothing.
     """
-    self._folder = epath.Path(workdir).expanduser().resolve() / FOLDER
+    self._folder = epath.Path(checks.path(workdir)).resolve() / FOLDER
     self._read_only = read_only
     self._saving = None
     if not read_only:
@@ -326,7 +326,7 @@ def load(
   step = checkpoints.best_step() if best else checkpoints.newest_step()
   if step is not None:
     return checkpoints.restore(step, parts=parts, items=items)
-  if (pathlib.Path(workdir).expanduser() / FOLDER).is_dir():
+  if (checks.path(workdir) / FOLDER).is_dir():
     raise FileNotFoundError(
       f"no whole checkpoint in {workdir}: the run was stopped before its first"
       " save; start it again with the same command"

@@ -1,7 +1,24 @@
 """What a user gives, checked: errors of one line, with what came and exists."""
 
+import os
+import pathlib
 from collections.abc import Iterable
 from typing import Any
+
+
+def path(value: str | os.PathLike) -> pathlib.Path:
+  """Returns a path that a user gives, a ~ at its beginning being a home.
+
+  Raises:
+    ValueError: it is empty, which would be the folder of now, or ~name is
+      nobody's home.
+  """
+  if not os.fspath(value):
+    raise ValueError("a path is empty")
+  try:
+    return pathlib.Path(value).expanduser()
+  except RuntimeError:
+    raise ValueError(f"{value}: there is no home of that name") from None
 
 
 def one_of(

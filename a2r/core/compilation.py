@@ -13,6 +13,8 @@ import sys
 
 import jax
 
+from a2r.core import checks
+
 _MIN_COMPILE_SECONDS = 0.5
 _forked = False  # Whether this process is a fork of one that uses JAX.
 
@@ -28,7 +30,7 @@ def enable_cache() -> pathlib.Path:
   """
   root = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
   chosen = jax.config.jax_compilation_cache_dir
-  path = pathlib.Path(chosen or f"{root}/adapt2reward/xla").expanduser()
+  path = checks.path(chosen or f"{root}/adapt2reward/xla")
   path.mkdir(parents=True, exist_ok=True)
   jax.config.update("jax_compilation_cache_dir", str(path))
   jax.config.update(

@@ -23,6 +23,8 @@ import ml_dtypes
 import numpy as np
 import safetensors.numpy
 
+from a2r.core import checks
+
 _STORAGES = {
   "DoubleStorage": np.float64,
   "FloatStorage": np.float32,
@@ -74,7 +76,7 @@ def load(path: str | pathlib.Path) -> dict[str, Any]:
     ValueError: it is another kind of file, or damaged.
     OSError: it cannot be read.
   """
-  path = pathlib.Path(path).expanduser()
+  path = checks.path(path)
   expected = f"{path} is not a whole file of torch.save (1.6 and later) or "
   expected += "safetensors with a dict of tensors"
   if path.is_dir():

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from a2r import reward
+from a2r.core import checks
 from a2r.core import text as text_lib
 from a2r.evaluation import tables
 from a2r.learners import registry
@@ -89,7 +90,7 @@ def load(folder: str | pathlib.Path, checkpoint: str = "best") -> Model:
     FileNotFoundError: no such folder, or nothing saved in it yet.
     ValueError: the files are broken.
   """
-  folder = pathlib.Path(folder).expanduser()
+  folder = checks.path(folder)
   if saved.find_method(folder) == "adapt2reward":
     return reward.load(folder, checkpoint)
   scorer = registry.load_scorer(folder, checkpoint)

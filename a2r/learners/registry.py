@@ -4,6 +4,7 @@ import pathlib
 from collections.abc import Mapping
 
 from a2r import reward
+from a2r.core import checks
 from a2r.learners import adapt2reward, base, concept2robot, dvd, liv, triplet
 from a2r.models import saved, scorer
 
@@ -32,7 +33,7 @@ def load_scorer(
     FileNotFoundError: no such folder, or nothing saved in it yet.
     ValueError: the files are broken, or of a method that is not known.
   """
-  folder = pathlib.Path(folder).expanduser()
+  folder = checks.path(folder)
   method = saved.find_method(folder)
   if method not in METHODS:
     raise ValueError(

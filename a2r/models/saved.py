@@ -171,7 +171,7 @@ def load(folder: str | pathlib.Path, which: str = "best") -> SavedReward:
       that no reward has, or are another method's.
   """
   compilation.check_precision()
-  folder = pathlib.Path(folder).expanduser()
+  folder = checks.path(folder)
   exported = is_exported(folder)
   saved = _read_exported(folder) if exported else _read_trained(folder, which)
   temperature, instructions = saved.temperature, saved.instructions
@@ -392,7 +392,7 @@ def write(
     FileExistsError: `folder` holds something else.
   """
   checks.one_of("dtype", dtype, DTYPES)
-  folder = pathlib.Path(folder).expanduser().resolve()
+  folder = checks.path(folder).resolve()
   _restore(folder)
   _check_free(folder)
   flat = {

@@ -16,7 +16,7 @@ import numpy as np
 
 from a2r import sim
 from a2r.core import checkpoint as checkpoint_lib
-from a2r.core import files
+from a2r.core import checks, files
 from a2r.learners import dvd, registry
 from a2r.models import saved as saved_lib
 from a2r.models import scorer as scorer_lib
@@ -79,11 +79,11 @@ class DynamicsSpec(NamedTuple):
       FileNotFoundError: one of the folders is not a run.
     """
     known = []
-    for folder in map(pathlib.Path, self.fitvid):
-      settings = saved_lib.read_file(folder.expanduser(), "config.json")
+    for folder in map(checks.path, self.fitvid):
+      settings = saved_lib.read_file(folder, "config.json")
       trained = settings["data"].get("environment", "")
       if environment in str(trained).split(","):
-        return folder.expanduser()
+        return folder
       known.append(f"{folder} of {trained}")
     raise ValueError(
       f"no video model of {environment}; known: {', '.join(known) or 'none'}"
@@ -92,7 +92,7 @@ class DynamicsSpec(NamedTuple):
   def identity(self) -> list[str]:
     """What tells the video models from others: their sizes and weights."""
     digests = []
-    for folder in (pathlib.Path(run).expanduser() for run in self.fitvid):
+    for folder in map(checks.path, self.fitvid):
       saved = (folder / checkpoint_lib.FOLDER).iterdir()
       times = sorted((path.name, path.stat().st_mtime_ns) for path in saved)
       digests.append(_digest_video_model(folder, tuple(times)))
@@ -130,7 +130,7 @@ def make_player(
     return Player("clock", lambda _: objective, one)
   if run == "ground_truth":
     return Player("ground_truth", objectives.ground_truth, settings)
-  if not pathlib.Path(run).expanduser().is_dir():
+  if not checks.path(run).is_dir():
     there = sorted(map(str, pathlib.Path("runs").glob("*/reward.json")))
     known = [*SPECIAL, *(str(pathlib.Path(path).parent) for path in there)]
     raise ValueError(f"unknown run {run!r}; known: {', '.join(known)}")
@@ -142,7 +142,7 @@ def make_player(
     lambda _: objective,
     settings,
     scorer.image_size,
-    _identity(pathlib.Path(run).expanduser(), scorer),
+    _identity(checks.path(run), scorer),
   )
 
 

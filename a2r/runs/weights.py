@@ -16,7 +16,7 @@ import jax
 import tokenizers
 
 from a2r import assets
-from a2r.core import checkpoint, digests, tensors, text, trees
+from a2r.core import checkpoint, checks, digests, tensors, text, trees
 from a2r.models import adapt2reward as net
 from a2r.models import convert, saved
 from a2r.models.convert import sizes
@@ -64,7 +64,7 @@ class Model:
       return None
     if self.init == _SHIPPED:
       return shipped_backbone()
-    path = pathlib.Path(self.init).expanduser()
+    path = checks.path(self.init)
     if path.suffix != ".safetensors" and not path.is_dir():
       raise FileNotFoundError(
         f"model.init: {self.init!r} is not a folder; known besides folders: "

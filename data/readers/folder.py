@@ -19,6 +19,7 @@ import dataclasses
 import pathlib
 from typing import Any
 
+from a2r.core import checks
 from data import video
 from data.readers import base
 from data.records import Record
@@ -63,7 +64,7 @@ def open_clips(path: str | pathlib.Path, options: base.Options) -> base.Clips:
       for file, record in entries
     ],
   }
-  left_out = _left_out(pathlib.Path(path).expanduser())
+  left_out = _left_out(checks.path(path))
   notes = [f"{path}: {left_out}"] if left_out else []
   return base.Clips(len(entries), read, spec, notes)
 
@@ -79,7 +80,7 @@ def load_manifest(path: str | pathlib.Path) -> list[Entry]:
       an empty instruction, a success that is neither true nor false, too many
       videos that do not exist (`base.check_left_out`), or no entry at all.
   """
-  path = pathlib.Path(path).expanduser()
+  path = checks.path(path)
   if path.is_dir():
     return _folder_entries(path)
   entries, missing, rows = [], [], _manifest_rows(path)
@@ -88,7 +89,7 @@ def load_manifest(path: str | pathlib.Path) -> list[Entry]:
     name = _text(row, "video", where).strip()
     if not name:
       raise ValueError(f"{where}: it names no video")
-    file = path.parent / pathlib.Path(name).expanduser()
+    file = path.parent / checks.path(name)
     if not file.is_file():
       missing.append(base.BadClip(f"line {line}", f"no such video: {file}"))
     entries.append(_entry(file, name, where, line, row))

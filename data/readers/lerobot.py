@@ -80,7 +80,7 @@ def open_clips(path: str | pathlib.Path, options: base.Options) -> base.Clips:
       film, a name is not in it, a file is named outside of it, or too many
       episodes would be left out.
   """
-  path = pathlib.Path(path).expanduser()
+  path = checks.path(path)
   info = _load_info(path)
   camera, notes = _choose_camera(path, info, options.camera)
   fps = float(info["fps"])

@@ -20,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from a2r.core import trees
+from a2r.core import checks, trees
 from data.readers import base
 from data.records import Record
 
@@ -56,7 +56,7 @@ def open_clips(path: str | pathlib.Path, options: base.Options) -> base.Clips:
     ValueError: the data set cannot be read, or it is not clear which field is
       meant, or too many episodes cannot be used; lists what there is.
   """
-  folder = _find_folder(pathlib.Path(path).expanduser())
+  folder = _find_folder(checks.path(path))
   _check_classes(folder)
   try:
     builder = tfds.builder_from_directory(str(folder))

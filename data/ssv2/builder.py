@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import dataset_info
 
-from a2r.core import files
+from a2r.core import checks, files
 from data import records
 from data import store as shards
 from data.ssv2 import layout as layouts
@@ -77,7 +77,7 @@ class SomethingSomethingV2(tfds.core.dataset_builder.FileReaderBuilder):
     self.chosen = chosen or Selection()
     self.layout = layouts.find(manual_dir)
     self.templates = store.resolve(self.chosen.templates, self.layout.templates)
-    super().__init__(data_dir=pathlib.Path(data_dir).expanduser(), **kwargs)
+    super().__init__(data_dir=checks.path(data_dir), **kwargs)
 
   def split_folder(self, split: str) -> pathlib.Path:
     """Returns the folder of a split's shards and of bad_videos.csv."""

@@ -70,7 +70,7 @@ def find(manual_dir) -> Layout:
       what was looked for. Videos are looked for when they are read.
     ValueError: a file that is not what its name says.
   """
-  folder = pathlib.Path(manual_dir).expanduser()
+  folder = checks.path(manual_dir)
   if not folder.is_dir():
     raise FileNotFoundError(f"{folder}: no such folder")
 

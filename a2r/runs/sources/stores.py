@@ -7,11 +7,10 @@ what the first one made, and one that was killed goes on where it stopped.
 
 import dataclasses
 import json
-import pathlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from a2r.core import files
+from a2r.core import checks, files
 from a2r.evaluation import tables
 from a2r.runs.sources import fingerprint
 from data import records, store
@@ -87,7 +86,7 @@ def report(root) -> str:
   Raises:
     RecordError: stored clips that are damaged.
   """
-  root, lines, cells = pathlib.Path(root).expanduser(), [], []
+  root, lines, cells = checks.path(root), [], []
   for file in sorted(root.glob("*/index.json")):
     folder = file.parent
     clips = open_dataset(folder, folder.name.rpartition("-")[0])

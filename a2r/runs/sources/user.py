@@ -11,6 +11,7 @@ from collections.abc import Iterable
 import numpy as np
 from absl import logging
 
+from a2r.core import checks as core_checks
 from a2r.evaluation import labeled
 from a2r.runs import data_settings, split
 from a2r.runs.data_settings import DataSettings, HumanSettings, RobotSettings
@@ -37,7 +38,7 @@ def find_path(
       f"data.{name}.source={settings.source!r} needs "
       f"--config.data.{name}.{key}=..."
     )
-  path = pathlib.Path(path).expanduser()
+  path = core_checks.path(path)
   if not path.exists():
     raise FileNotFoundError(f"data.{name}.{key}: {path} is not there")
   return path

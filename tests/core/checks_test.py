@@ -1,0 +1,39 @@
+"""Paths of users: a home, nobody's home, none at all."""
+
+import pathlib
+
+import pytest
+
+from a2r import reward
+from a2r.core import checkpoint, checks
+from a2r.runs import weights
+from data import dataset
+from data.readers import base, folder, lerobot, rlds
+from data.ssv2 import layout
+from tests import mistakes
+
+OPTIONS = base.Options(num_frames=2)
+
+
+def test_a_path_may_begin_with_a_home():
+  assert checks.path("~/a") == pathlib.Path.home() / "a"
+  assert checks.path(pathlib.Path("a/~")) == pathlib.Path("a/~")
+
+
+@pytest.mark.parametrize(
+  "open_fn",
+  [
+    reward.load,
+    checkpoint.load,
+    lambda path: dataset.open_dataset(path, "robot"),
+    lambda path: folder.open_clips(path, OPTIONS),
+    lambda path: lerobot.open_clips(path, OPTIONS),
+    lambda path: rlds.open_clips(path, OPTIONS),
+    layout.find,
+    lambda path: weights.Model(path, None).path,
+  ],
+)
+def test_nobodys_home_and_no_path_are_told(open_fn):
+  path = "~nobody_of_that_name/a"
+  mistakes.check(lambda: open_fn(path), ValueError, path)
+  mistakes.check(lambda: open_fn(""), ValueError, "empty")
