@@ -161,9 +161,9 @@ class Checkpoints:
       The checkpoint, its arrays bit for bit those that were saved.
 
     Raises:
-      ValueError: a file is damaged, a parameter is not finite, the stored tree
-        and the template differ (all differences are listed), or a part or
-        item is not stored.
+      ValueError: a file is damaged, a value of the parameters or of a part with
+        a template is not finite, the stored tree and the template differ (all
+        differences are listed), or a part or item is not stored.
     """
     self.wait()
     templates = dict(templates or {})
@@ -187,7 +187,8 @@ class Checkpoints:
         digests.note_unchecked(folder)
       with _context((*templates, *parts), wanted), _explained(folder):
         restored = ocp.load_checkpointables(folder, dict.fromkeys(wanted))
-    trees.check_finite(restored.get("params", {}), f"{folder}: params")
+    for name in {"params", *templates} & restored.keys():
+      trees.check_finite(restored[name], f"{folder}: {name}")
     found = {name: restored[name] for name in parts}
     for name, template in templates.items():
       tree = restored.get(name, {})
@@ -216,17 +217,20 @@ def _is_whole(folder: epath.Path) -> bool:
   """
   path = folder / _CONTENTS
   content = path.read_bytes() if path.is_file() else b""
-  if not content.endswith(b"}"):
-    return False
-  there = {path.name for path in folder.iterdir() if path.is_dir()}
+  is_ended = content.endswith(b"}")
   try:
-    names = set(json.loads(content)["item_handlers"])
+    # Its last byte may be damaged as any other.
+    names = set(json.loads(content[:-1] + b"}")["item_handlers"])
   except (ValueError, KeyError, TypeError):
     names = set()
-  if there - names:
+  if not is_ended and not names:
+    return False
+  there = {path.name for path in folder.iterdir() if path.is_dir()}
+  if not is_ended or there - names:
     unlisted = ", ".join(sorted(there - names))
+    fault = f"it does not list {unlisted}" if unlisted else "it has no end"
     raise ValueError(
-      f"{path} is damaged: it does not list {unlisted}; "
+      f"{path} is damaged: {fault}; "
       f"copy it again, or delete {folder} to go on from an older checkpoint"
     )
   return all(any((folder / name).glob("*")) for name in names)

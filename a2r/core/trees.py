@@ -75,7 +75,7 @@ def check_finite(tree: Any, where: str):
     if count:
       raise ValueError(
         f"{where}: {count} of {array.size} values of {name} are not finite: "
-        "the weights are of no use; take another checkpoint, or train again"
+        "nothing can be made of them; take another checkpoint, or train again"
       )
 
 
