@@ -4,12 +4,17 @@ Run as a program, this file runs `launch.train` or `launch.reproduce` and kills
 itself on the way, or makes clips with a stand-in for the simulator.
 """
 
+import functools
 import json
 import os
 import pathlib
+import random
+import re
 import signal
 import subprocess
 import sys
+import threading
+import time
 
 import jax
 import numpy as np
@@ -18,15 +23,30 @@ import pytest
 from a2r.core import checkpoint, writer
 
 _SPEEDS = ("steps_per_second", "data_wait")
+_ROOT = pathlib.Path(__file__).parents[2]
+# What a run does when it is asked to stop, and for how many seconds at most it
+# has done so by then; in the order in which a run that goes on comes there.
+_PHASES = {
+  "imports": 6.0,
+  "clips": 0.5,
+  "first batch": 1.0,
+  "first compilation": 8.0,
+  "step": 1.0,
+  "validation": 3.0,
+  "checkpoint": 0.2,
+  "last evaluation": 6.0,
+  "figures": 1.0,
+  "end": 0.0,
+}
 
 
-def _start(verb, folder, moment):
+def _start(verb, folder, *moment, **env):
   """Starts this file as a program."""
   path = os.pathsep.join(sys.path)
   return subprocess.Popen(
-    [sys.executable, __file__, verb, str(folder), moment],
-    env=os.environ | {"PYTHONPATH": path, "XLA_FLAGS": ""},
-    cwd=pathlib.Path(__file__).parents[2],
+    [sys.executable, __file__, verb, str(folder), *moment],
+    env=os.environ | {"PYTHONPATH": path, "XLA_FLAGS": ""} | env,
+    cwd=_ROOT,
     stdout=subprocess.DEVNULL,
     stderr=subprocess.PIPE,
     text=True,
@@ -76,7 +96,10 @@ def test_a_run_that_is_killed_again_and_again_ends_the_same(tmp_path):
     _run("train", tmp_path / "killed", moment, -signal.SIGKILL)
   assert "Stopped (after step" in _run("train", tmp_path / "killed", "asked")
   _run("train", tmp_path / "killed", "never")
-  whole, killed = (tmp_path / name / "run" for name in ("whole", "killed"))
+  _assert_equal_runs(tmp_path / "whole" / "run", tmp_path / "killed" / "run")
+
+
+def _assert_equal_runs(whole, killed):
   parts = ("params", "opt_state", "extra")
   left, right = (
     checkpoint.load(run, which="newest", parts=parts) for run in (whole, killed)
@@ -89,6 +112,52 @@ def test_a_run_that_is_killed_again_and_again_ends_the_same(tmp_path):
     lambda run: _files(run.parent / "data", ".tfrecord", ".json"),
   ):
     assert read(whole) == read(killed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1])
+def test_asked_at_any_moment_it_ends_well_and_in_time(tmp_path, seed):
+  rng = random.Random(seed)
+  for number, (phase, most) in enumerate(_PHASES.items()):
+    seconds = rng.uniform(0, most)
+    # Every program is compiled anew.
+    cold = {"JAX_COMPILATION_CACHE_DIR": f"{tmp_path}/cold-{number}"}
+    if phase == "imports":
+      process = _start_module(tmp_path / "asked", **cold)
+      time.sleep(seconds)
+      process.terminate()
+      began = time.time()
+    else:
+      moment = phase, str(seconds)
+      process = _start("train", tmp_path / "asked", *moment, **cold)
+    _, said = process.communicate()
+    where = f"{phase}, {seconds:.1f} s: {said}"
+    assert process.returncode == 0, where
+    assert "\nStopped (" in f"\n{said}" or phase == "end", where
+    if phase != "imports":
+      began = float(re.search(r"^asked at (.*)$", said, re.MULTILINE)[1])
+    assert time.time() - began < 30, where
+  for name in ("asked", "whole"):
+    _run("train", tmp_path / name, "never")
+  _assert_equal_runs(tmp_path / "whole" / "run", tmp_path / "asked" / "run")
+
+
+def _start_module(folder, **env):
+  """Starts `launch.train`; returns when it handles SIGTERM itself."""
+  process = subprocess.Popen(
+    [sys.executable, "-m", "launch.train", *_arguments(folder)],
+    env=os.environ | {"XLA_FLAGS": ""} | env,
+    cwd=_ROOT,
+    stdout=subprocess.DEVNULL,
+    stderr=subprocess.PIPE,
+    text=True,
+  )
+  status = pathlib.Path(f"/proc/{process.pid}/status")
+  caught = 0
+  while not caught >> (signal.SIGTERM - 1) & 1:
+    time.sleep(0.005)
+    caught = int(status.read_text().partition("SigCgt:")[2].split()[0], 16)
+  return process
 
 
 def _rows(run):
@@ -166,28 +235,59 @@ def _interrupt(target, name, at, do=_kill):
   setattr(target, name, wrapped)
 
 
-def _train(folder, moment):
+def _terminate_after(seconds):
+  """Asks this process to stop in a while, and says when."""
+
+  def ask():
+    time.sleep(seconds)
+    print("asked at", time.time(), file=sys.stderr, flush=True)
+    _terminate()
+
+  if seconds:
+    threading.Thread(target=ask, daemon=True).start()
+  else:
+    ask()
+
+
+def _arguments(folder):
+  return (
+    "--config=configs/envgen.py:smoke",
+    f"--workdir={folder}/run",
+    f"--config.data.dir={folder}/data",
+  )
+
+
+def _train(folder, moment, seconds="0"):
   """`launch.train` with the smoke settings, until the moment comes."""
   from orbax.checkpoint._src.path import atomicity
 
-  from data import records
+  from a2r.core import parallel, signals
+  from a2r.evaluation import figures
+  from a2r.models import scorer
+  from a2r.runs import train as runs
+  from data import pipeline, records
   from launch import app, train
 
+  ask = functools.partial(_terminate_after, float(seconds))
   temporary = atomicity.AtomicRenameTemporaryPath
   places = {
     "collection": (records, "encode", 40),
     "training": (writer.Writer, "write", 3),
     "saving": (temporary, "finalize", 2),
     "asked": (writer.Writer, "write", 2, _terminate),
+    "clips": (records, "encode", 40, ask),
+    "first batch": (pipeline, "_decode_in_order", 1, ask),
+    "first compilation": (parallel, "pmap_step", 1, ask),
+    "step": (writer.Writer, "write", 1, ask),
+    "validation": (scorer, "encode", 1, ask),
+    "checkpoint": (temporary, "finalize", 1, ask),
+    "last evaluation": (runs, "_evaluate", 1, ask),
+    "figures": (figures, "filmstrips", 1, ask),
+    "end": (signals, "end", 1, ask),
   }
   if moment in places:
     _interrupt(*places[moment])
-  sys.argv = [
-    "launch.train",
-    "--config=configs/envgen.py:smoke",
-    f"--workdir={folder}/run",
-    f"--config.data.dir={folder}/data",
-  ]
+  sys.argv = ["launch.train", *_arguments(folder)]
   app.run(train.main)
 
 
@@ -246,7 +346,7 @@ def _collect(root, do=None):
 
 
 def _main():
-  verb, folder, moment = sys.argv[1:]
+  verb, folder, moment, *seconds = sys.argv[1:]
   if verb == "collect":
     from launch import app
 
@@ -254,7 +354,8 @@ def _main():
     do = {"kill": _kill, "term": _terminate}[moment]
     app.run(lambda: _collect(folder, do))
   else:
-    {"train": _train, "reproduce": _reproduce}[verb](folder, moment)
+    run = {"train": _train, "reproduce": _reproduce}[verb]
+    run(folder, moment, *seconds)
 
 
 if __name__ == "__main__":
