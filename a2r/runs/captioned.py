@@ -40,6 +40,31 @@ class Clips(NamedTuple):
   templates: list[str]
 
 
+def count(
+  data: DataSettings, *, captions: str, num_held_out: int
+) -> int | None:
+  """Returns how many clips are trained on at most, before any is made.
+
+  None where only opening them tells. Arguments and errors are those of
+  `open_clips`, as far as they show before.
+  """
+  core_checks.one_of("data.captions", captions, store.CAPTIONS)
+  datasets.check(data)
+  num = datasets.count_human(data)
+  if num is None or data.human.source == "ssv2":
+    return num
+  if not 0 < num_held_out < num:
+    raise _split_error(num_held_out, num)
+  return num - num_held_out
+
+
+def _split_error(num_held_out: int, num: int) -> ValueError:
+  return ValueError(
+    f"data.validation.clips={num_held_out} of {num} clips: "
+    "some must be held out, and some be left to train on"
+  )
+
+
 def open_clips(
   data: DataSettings, seed: int, *, captions: str, num_held_out: int
 ) -> Clips:
@@ -65,10 +90,7 @@ def open_clips(
   validation = others.select(np.sort(held_out))
   train = clips if official else clips.select(np.sort(rest))
   if not len(train) or not len(validation):
-    raise ValueError(
-      f"data.validation.clips={num_held_out} of {len(clips)} clips: "
-      "some must be held out, and some be left to train on"
-    )
+    raise _split_error(num_held_out, len(clips))
   texts = sorted(set(train.instruction.tolist()))
   swapped = {caption: text.mirror(caption) for caption in texts}
   # A text may be the mirror of two: anticlockwise, counterclockwise.

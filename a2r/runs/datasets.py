@@ -55,6 +55,34 @@ class Data(NamedTuple):
   digests: Mapping[str, str] = types.MappingProxyType({})
 
 
+def check(settings: DataSettings, evaluation: Any = None):
+  """Fails where clips are asked for that cannot be; opens and makes none.
+
+  Args:
+    settings: of the run.
+    evaluation: what a config has under `eval`; None: no robot is judged.
+
+  Raises:
+    ValueError: settings that make no sense; says which.
+    FileNotFoundError: a folder of the user's that is not there.
+  """
+  robot, human = settings.robot, settings.human
+  is_users = robot is not None and robot.is_users
+  if is_users:
+    for key in ("path", *["test_path"] * bool(robot.test_path)):
+      user.find_path(robot, "robot", key)
+  elif robot is not None:
+    _make_specs(settings, evaluation)
+  if human.source == "procedural":
+    templates = human.templates
+    if is_users:  # Those of its own instructions are added.
+      templates = templates or human_clips.TEMPLATES
+    changed = run_settings.change_human(settings, templates=templates)
+    _human_spec(changed, 0)
+  elif human.source != "none":
+    user.find_path(human, "human")
+
+
 def open_data(settings: DataSettings, *, seed: int, use_failures: bool) -> Data:
   """Opens the clips of a run, after making those that are to be made.
 
@@ -83,14 +111,9 @@ def open_data(settings: DataSettings, *, seed: int, use_failures: bool) -> Data:
       disabled, more = user.disabled_losses(robot)
       notes += more
   else:
-    limits = settings.validation
-    robot = _open_tabletop(settings, "train", seed)
-    held_out = _open_tabletop(
-      settings,
-      "validation",
-      successes=limits.successes,
-      failures=limits.failures,
-    )
+    specs = _make_specs(settings, seed=seed)
+    robot = tabletop.collect(specs["train"], settings.dir)
+    held_out = tabletop.collect(specs["validation"], settings.dir)
     human = open_human(settings, seed)
   if settings.human.source not in ("procedural", "none"):
     digests["data.human.path"] = split_lib.digest(human, human.crc)
@@ -144,13 +167,25 @@ def open_human(
   if human.source == "none":
     return None
   if human.source == "procedural":
-    values = vars(human) | settings.sizes | {"seed": seed}
-    spec = data_settings.make_record(human_source.HumanSpec, values)
-    return human_source.collect(spec, settings.dir)
+    return human_source.collect(_human_spec(settings, seed), settings.dir)
   if human.source == "ssv2":
     path = user.find_path(human, "human")
     return ssv2.open_split(settings, path, split=split)
   return user.open_human(settings, seed)
+
+
+def count_human(settings: DataSettings, *, split: str = "train") -> int | None:
+  """Returns how many clips `open_human` opens at most, before any is made.
+
+  None where only opening them tells. Arguments and errors are its own.
+  """
+  human = settings.human
+  if human.source == "procedural":
+    return len(human.templates) * human.clips_per_template
+  if human.source == "ssv2":
+    path = user.find_path(human, "human")
+    return ssv2.count(settings, path, split=split)
+  return None
 
 
 def open_test(
@@ -170,17 +205,11 @@ def open_test(
       return None
     dataset, _ = user.open_robot(settings, key="test_path")
     return user.label(load_labeled(dataset, settings), dataset, "test clips")
-  clips = []
-  for name in evaluation.environments:
-    dataset = _open_tabletop(
-      settings,
-      "test",
-      environment=name,
-      tasks=tuple(evaluation.tasks),
-      successes=evaluation.successes,
-      failures=evaluation.failures,
-    )
-    clips.append(load_labeled(dataset, settings))
+  specs = _make_specs(settings, evaluation)
+  clips = [
+    load_labeled(tabletop.collect(specs[name], settings.dir), settings)
+    for name in evaluation.environments
+  ]
   return labeled.concatenate(clips) if clips else None
 
 
@@ -194,6 +223,7 @@ def make_all(config: Any, folder: str | None = None) -> str:
   data = DataSettings.from_config(config.data)
   if folder:
     data = dataclasses.replace(data, dir=folder)
+  check(data, config.eval)
   use_failures = config.train.batch.failure > 0
   open_data(data, seed=config.seed, use_failures=use_failures)
   open_test(data, config.eval)
@@ -210,15 +240,34 @@ def load_labeled(
   return labeled.LabeledClips(frames=frames, **columns)
 
 
-def _open_tabletop(settings: DataSettings, purpose, seed=0, **changes):
-  """Robot clips from the simulator; `changes` are fields of the spec."""
+def _make_specs(
+  settings: DataSettings, evaluation: Any = None, seed: int = 0
+) -> dict[str, tabletop.RobotSpec]:
+  """What is made in the simulator: 'train', 'validation', test environments."""
   values = vars(settings.robot) | settings.sizes
-  values |= {"purpose": purpose, "seed": seed}
   values["tasks"] = values["tasks"] or tuple(sim.TARGETS)
-  if purpose == "test":  # Those to be judged on are always alike.
+
+  def make(purpose, counts, **changes):
+    counts = {name: counts[name] for name in ("successes", "failures")}
+    changes |= {"purpose": purpose, **counts}
+    return data_settings.make_record(tabletop.RobotSpec, values | changes)
+
+  specs = {
+    "train": make("train", values, seed=seed),
+    "validation": make("validation", vars(settings.validation)),
+  }
+  if evaluation is not None:
+    # Those to be judged on are always alike.
     del values["random_sources"], values["success_sources"]
-  spec = data_settings.make_record(tabletop.RobotSpec, values | changes)
-  return tabletop.collect(spec, settings.dir)
+    for name in evaluation.environments:
+      tasks = tuple(evaluation.tasks)
+      specs[name] = make("test", evaluation, environment=name, tasks=tasks)
+  return specs
+
+
+def _human_spec(settings: DataSettings, seed: int) -> human_source.HumanSpec:
+  values = vars(settings.human) | settings.sizes | {"seed": seed}
+  return data_settings.make_record(human_source.HumanSpec, values)
 
 
 def _open_users(

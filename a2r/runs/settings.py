@@ -79,6 +79,7 @@ def read(config: Any, without: Sequence[str] = ()) -> Settings:
   train, data = config.train, DataSettings.from_config(config.data)
   prompts = {} if method.prompts else _NO_PROMPTS
   model = weights.read_model(config.model, **prompts)
+  _check_prompts(options, model)
   share = method.share(options, train.batch.to_dict(), data.human.source)
   clocks = loop.read_clocks(train, share.steps)
   _check_best_metric(config.eval.best_metric, data.robot)
@@ -102,6 +103,15 @@ def change_human(data: DataSettings, **changes: Any) -> DataSettings:
   """Returns settings of data with other ones of human clips."""
   human = dataclasses.replace(data.human, **changes)
   return dataclasses.replace(data, human=human)
+
+
+def _check_prompts(options, model):
+  weight = getattr(options, "weights", {}).get("fvlc", 0)
+  if weight and not model.num_failure_prompts:
+    raise ValueError(
+      f"loss.weights.fvlc={weight} needs model.num_failure_prompts of at least "
+      "1; for a run without them set it to 0"
+    )
 
 
 def _check_best_metric(name, robot):

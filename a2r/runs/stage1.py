@@ -10,6 +10,7 @@ import pathlib
 from typing import Any
 
 import jax
+import optax
 
 from a2r.core import compilation, files, optim
 from a2r.evaluation import retrieval, tables
@@ -61,24 +62,15 @@ def read(config: Any) -> tuple[weights.Model, finetune.Settings]:
   return model, losses
 
 
-def run(config: Any, workdir: pathlib.Path):
-  """Trains on videos with captions, evaluates and prints the tables.
-
-  Arguments and errors are those of `train.run`, the config
-  configs/singularity_ssv2.py's.
-  """
-  network, losses = read(config)
-  data, train = config.data, config.train
-  clips = captioned.open_clips(
-    DataSettings.from_config(data),
-    config.seed,
-    captions=data.captions,
-    num_held_out=data.validation.clips,
-  )
-  epoch_steps = len(clips.train) // train.batch_size
+def _read_length(
+  config: Any, num_clips: int
+) -> tuple[loop.Clocks, optax.GradientTransformation]:
+  """Returns the clocks and the optimizer of a run on so many clips."""
+  train = config.train
+  epoch_steps = num_clips // train.batch_size
   if not epoch_steps:
     raise ValueError(
-      f"{len(clips.train)} clips to train on do not fill a batch of "
+      f"{num_clips} clips to train on do not fill a batch of "
       f"{train.batch_size}: lower train.batch_size"
     )
   clocks = loop.Clocks(
@@ -90,6 +82,27 @@ def run(config: Any, workdir: pathlib.Path):
   optimizer = finetune.make_optimizer(
     num_steps=clocks.num_steps, **config.optim
   )
+  return clocks, optimizer
+
+
+def run(config: Any, workdir: pathlib.Path):
+  """Trains on videos with captions, evaluates and prints the tables.
+
+  Arguments and errors are those of `train.run`, the config
+  configs/singularity_ssv2.py's.
+  """
+  network, losses = read(config)
+  data, train = config.data, config.train
+  settings = DataSettings.from_config(data)
+  asked = {
+    "captions": data.captions,
+    "num_held_out": data.validation.clips,
+  }
+  most = captioned.count(settings, **asked)
+  if most is not None:  # Faults are told before clips are made.
+    _read_length(config, most)
+  clips = captioned.open_clips(settings, config.seed, **asked)
+  clocks, optimizer = _read_length(config, len(clips.train))
   start = weights.load(network, clips.captions)
   start.tokenizer.save(workdir / "tokenizer.json")
   model = singularity.Singularity(network.backbone)

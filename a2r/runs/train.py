@@ -33,6 +33,7 @@ def run(config: Any, workdir: pathlib.Path):
   """
   # Start.
   settings = settings_lib.read(config)
+  datasets.check(settings.data, settings.eval)
   data = datasets.open_data(
     settings.data, seed=settings.seed, use_failures=settings.uses_failures
   )

@@ -29,7 +29,7 @@ from data import text as text_data
 CONVERTED = "backbone.safetensors"
 _SHIPPED = "small_backbone"
 _ASSETS = pathlib.Path(str(importlib.resources.files(assets)))
-_MAX_LENGTH = 32
+_MIN_LENGTH, _MAX_LENGTH = 2, 32  # Of texts, [CLS] included.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +52,12 @@ class Model:
   num_failure_prompts: int = 0
   failure_prompt_length: int = 0
   domain_prompt_length: int = 0
+
+  @property
+  def max_length(self) -> int:
+    """Tokens of the longest text, [CLS] included."""
+    prompts = self.failure_prompt_length + self.domain_prompt_length
+    return min(_MAX_LENGTH, self.backbone.max_positions - prompts)
 
   @property
   def path(self) -> pathlib.Path | None:
@@ -87,11 +93,27 @@ def read_model(config: Any, **changes: Any) -> Model:
   fields = dict(config) | changes
   fields["backbone"] = singularity.Config(**fields["backbone"])
   model = Model(**fields)
+  if model.max_length < _MIN_LENGTH:
+    raise ValueError(
+      f"model.backbone.max_positions={model.backbone.max_positions} leaves no "
+      f"room for a text beside the {model.failure_prompt_length} and "
+      f"{model.domain_prompt_length} tokens of failure_prompt_length and "
+      "domain_prompt_length"
+    )
+  if model.path is None:
+    _train_tokenizer(model)
   stored = model.path and read_config(model.path)
   if stored:
     with _explained(model):
       sizes.check(stored, model.backbone)
   return model
+
+
+def _train_tokenizer(model: Model, texts: Sequence[str] = ()) -> text.Tokenizer:
+  """Learns the vocabulary of a network that starts from scratch."""
+  known = text_data.corpus(human_clips.TEMPLATES, human_clips.NOUNS)
+  vocab_size = model.backbone.vocab_size
+  return text.Tokenizer.train(known + list(texts), vocab_size=vocab_size)
 
 
 @contextlib.contextmanager
@@ -205,9 +227,7 @@ def load(model: Model, texts: Sequence[str]) -> Source:
   """
   vocab_size = model.backbone.vocab_size
   if model.path is None:
-    known = text_data.corpus(human_clips.TEMPLATES, human_clips.NOUNS)
-    tokenizer = text.Tokenizer.train(known + list(texts), vocab_size=vocab_size)
-    source = Source(None, None, {}, tokenizer)
+    source = Source(None, None, {}, _train_tokenizer(model, texts))
   else:
     source = read(model.path)
   params = source.params
@@ -272,8 +292,7 @@ def make_start(model: Model, texts: list[str], num_trained: int) -> Start:
     domain_prompt_length=model.domain_prompt_length,
   )
   source = load(model, texts)
-  prompts = model.failure_prompt_length + model.domain_prompt_length
-  max_length = min(_MAX_LENGTH, model.backbone.max_positions - prompts)
+  max_length = model.max_length
   _, mask = source.tokenizer(texts, max_length + 1)
   if mask[:, max_length:].any():
     longest = texts[int(mask.sum(axis=1).argmax())]

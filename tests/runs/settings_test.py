@@ -5,7 +5,7 @@ import pytest
 
 from a2r.learners import registry
 from a2r.models.fitvid import fitvid as fitvid_model
-from a2r.runs import settings, stage1, video
+from a2r.runs import settings, stage1, train, video
 from a2r.runs.sources import play
 from configs import envgen, fitvid, singularity_ssv2, taskgen
 from data.ssv2 import store as ssv2
@@ -126,6 +126,10 @@ CONFIGS = {
     ("reward", "loss.temperature", 0.0, "loss.temperature"),
     ("reward", "model.init", "nowhere", "scratch, small_backbone"),
     ("reward", "concept2robot.score", "best", "concept2robot"),
+    ("reward", "model.num_failure_prompts", 0, "loss.weights.fvlc=1.0 needs"),
+    ("reward", "model.failure_prompt_length", 99, "max_positions=32 leaves"),
+    ("reward", "model.backbone.max_positions", 2, "max_positions=2 leaves"),
+    ("reward", "model.backbone.vocab_size", 9, "vocab_size 9 is too small"),
     ("reward", "liv.weights.clip", -1.0, "liv.weights"),
     ("stage1", "train.batch_size", 9, "train.batch_size=9"),
     ("stage1", "train.batch_size", 0, "train.batch_size"),
@@ -133,6 +137,7 @@ CONFIGS = {
     ("stage1", "train.micro_batch", 2, "train.micro_batch=2"),
     ("stage1", "train.max_length", 40, "train.max_length=40"),
     ("stage1", "train.flip", "some", "train.flip"),
+    ("stage1", "model.backbone.vocab_size", 9, "vocab_size 9 is too small"),
     ("stage1", "loss.weights.mlm", 1.0, "loss.weights.mlm"),
     ("stage1", "loss.weights.itc", -1.0, "loss.weights"),
     ("stage1", "model.backbone.itm", False, "loss.weights.itm"),
@@ -164,6 +169,39 @@ def test_wrong_settings_are_named_before_anything_is_made(
     config.update_from_flattened_dict({key: value})
   with pytest.raises((ValueError, FileNotFoundError), match=named):
     read_fn(config)
+
+
+@pytest.mark.parametrize(
+  "kind, changes, named",
+  [
+    ("reward", {"data.human.templates": ("Flying",)}, "templates 'Flying'"),
+    ("reward", {"data.human.clips_per_template": 0}, "clips_per_template is 0"),
+    ("reward", {"data.human.source": "ssv2"}, "data.human.path"),
+    ("reward", {"data.robot.source": "folder"}, "data.robot.path"),
+    ("reward", {"data.robot.success_sources": ("magic",)}, "magic"),
+    ("reward", {"eval.successes": 0, "eval.failures": 0}, "no clips asked"),
+    ("reward", {"eval.tasks": ()}, "no tasks named"),
+    ("reward", {"concept2robot.templates": ("Flying",)}, "'Flying'"),
+    ("stage1", {"data.human.templates": ("Flying",)}, "'Flying'"),
+    ("stage1", {"data.human.source": "ssv2"}, "data.human.path"),
+    ("stage1", {"data.validation.clips": 48}, "clips=48 of 48"),
+    ("stage1", {"train.batch_size": 40}, "32 clips .* batch of 40"),
+    ("stage1", {"optim.warmup_steps": 8}, "warmup_steps=8 .* num_steps=8"),
+  ],
+)
+def test_clips_that_cannot_be_are_told_before_any_is_made(
+  tmp_path, kind, changes, named
+):
+  config = CONFIGS[kind][1]()
+  config.data.dir = str(tmp_path / "data")
+  if "concept2robot.templates" in changes:
+    config.method = "concept2robot"
+  with config.ignore_type():
+    config.update_from_flattened_dict(changes)
+  run_fn = {"reward": train.run, "stage1": stage1.run}[kind]
+  with pytest.raises(ValueError, match=named):
+    run_fn(config, tmp_path)
+  assert not list(tmp_path.iterdir())
 
 
 def test_episodes_are_shared_out():

@@ -28,7 +28,19 @@ def open_split(
     ValueError: a template that does not exist, or too many bad videos.
     FileNotFoundError: annotations that are not there.
   """
-  prepared = builder.SomethingSomethingV2(
+  prepared = _make_builder(settings, manual_dir).prepare_split(split)
+  return open_dataset(prepared.folder, store.NAME)
+
+
+def count(
+  settings: DataSettings, manual_dir: pathlib.Path, *, split: str
+) -> int:
+  """Returns how many videos `open_split` opens, the bad ones counted too."""
+  return len(_make_builder(settings, manual_dir).videos(split))
+
+
+def _make_builder(settings, manual_dir) -> builder.SomethingSomethingV2:
+  return builder.SomethingSomethingV2(
     manual_dir=manual_dir,
     chosen=store.Selection(
       templates=settings.human.templates,
@@ -36,8 +48,7 @@ def open_split(
       **settings.sizes,
     ),
     data_dir=settings.dir,
-  ).prepare_split(split)
-  return open_dataset(prepared.folder, store.NAME)
+  )
 
 
 def report(
