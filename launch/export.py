@@ -31,8 +31,9 @@ def main():
   """Reads the flags, writes the folder and tells how to use it."""
   logging.set_verbosity(logging.ERROR)
   run, to = app.required(_RUN), app.required(_TO)
-  model = reward.load(run, _CHECKPOINT.value)
   folder = checks.path(to)
+  saved.check_free(folder)
+  model = reward.load(run, _CHECKPOINT.value)
   model.save(folder, dtype=_DTYPE.value)
   size = sum(path.stat().st_size for path in folder.iterdir())
   print(f"Reward: {folder} ({size / 1e6:.1f} MB, {_DTYPE.value})")

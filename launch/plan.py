@@ -54,20 +54,21 @@ def main():
   app.required(_RUN, "runs/envgen")
   dynamics = planner_flags.dynamics()
   tasks = players.choose("--tasks", _TASKS.value, sim.TARGETS, sim.TASKS)
+  environments = players.choose("--envs", _ENVS.value, sim.ENVIRONMENTS)
+  if dynamics.dynamics == "fitvid":
+    for environment in environments:
+      dynamics.find_video_model(environment)
   spec = trials.TrialSpec(
     player=players.make_player(
       _RUN.value, planner_flags.read(), tasks, checkpoint=_CHECKPOINT.value
     ),
-    environments=players.choose("--envs", _ENVS.value, sim.ENVIRONMENTS),
+    environments=environments,
     tasks=tasks,
     seeds=tuple(range(_SEEDS.value)),
     num_trials=_TRIALS.value,
     dynamics=dynamics,
     **planner_flags.pace(),
   )
-  if dynamics.dynamics == "fitvid":
-    for environment in spec.environments:
-      dynamics.find_video_model(environment)
   folder = _find_workdir() / "plan"
   store = trials.open_store(folder, spec)
   trials.play_all(store, spec)

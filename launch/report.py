@@ -13,6 +13,7 @@ from a2r.core import checks
 from launch import app
 
 with epy.lazy_imports():
+  from a2r.core import files
   from a2r.evaluation import report
 
 _RUN = flags.DEFINE_string("run", None, "Run folder that launch.train wrote.")
@@ -24,9 +25,10 @@ _OUT = flags.DEFINE_string(
 def main():
   """Reads the flags and writes the page."""
   workdir = checks.path(app.required(_RUN, "runs/envgen"))
-  text = report.page(workdir)
-  path = checks.path(_OUT.value or workdir / "report.html")
-  path.write_text(text, encoding="utf-8")
+  path = workdir / "report.html"
+  if _OUT.value:
+    path = checks.file_to_write(_OUT.value)
+  files.write_text(path, report.page(workdir))
   print(f"Page: {path}")
 
 

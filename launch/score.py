@@ -50,6 +50,7 @@ def main():
     raise ValueError(f"the instruction is empty: {instruction!r}")
   if _FIGURE.value and len(paths) > 1:
     raise ValueError(f"--figure is of one video, --video has {len(paths)}")
+  target = checks.file_to_write(_FIGURE.value) if _FIGURE.value else None
   model = scoring.load(run, _CHECKPOINT.value)
   logging.set_verbosity(logging.WARNING)  # What is odd about the video.
   if len(paths) > 1:
@@ -57,8 +58,8 @@ def main():
     return
   clip = video.load_video(paths[0], num_frames=model.num_frames)
   print(scoring.describe(model, clip, instruction))
-  if _FIGURE.value:
-    draw(model, paths[0], instruction)
+  if target:
+    draw(model, paths[0], instruction, target)
 
 
 def find_videos(names: Sequence[str]) -> list[pathlib.Path]:
@@ -103,8 +104,13 @@ def score_all(
   return "\n".join(lines)
 
 
-def draw(model: "scoring.Model", path: pathlib.Path, instruction: str):
-  """Draws the video's frames and its reward over time."""
+def draw(
+  model: "scoring.Model",
+  path: pathlib.Path,
+  instruction: str,
+  target: pathlib.Path,
+):
+  """Draws the video's frames and its reward over time to the file `target`."""
   clip = video.load_video(path, num_frames=_FIGURE_FRAMES)
   known = model.read(instruction)
   example = over_time.Example(
@@ -115,8 +121,8 @@ def draw(model: "scoring.Model", path: pathlib.Path, instruction: str):
     curves=(over_time.reward_curve(model, model.form, clip, known),),
   )
   picture = figures.filmstrips([example], form=model.form)
-  files.write_bytes(pathlib.Path(_FIGURE.value), picture)
-  print(f"\nFigure: {_FIGURE.value}")
+  files.write_bytes(target, picture)
+  print(f"\nFigure: {target}")
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ alone, which reads them all: tfds.builder_from_directory(folder).
 from absl import flags
 from etils import epy
 
+from a2r.core import checks
 from configs import tasks
 from launch import app
 
@@ -77,11 +78,14 @@ def main():
       seed=_SEED.value,
     ),
   )
+  splits = dict.fromkeys(_SPLITS.value)
+  for split in splits:
+    checks.one_of("--split", split, prepared.layout.annotations)
   stored = {
     split: prepared.prepare_split(
       split, num_workers=_WORKERS.value, max_bad_share=_MAX_BAD_SHARE.value
     )
-    for split in dict.fromkeys(_SPLITS.value)
+    for split in splits
   }
   print(ssv2.report(prepared, stored))
 

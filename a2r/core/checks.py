@@ -21,6 +21,20 @@ def path(value: str | os.PathLike) -> pathlib.Path:
     raise ValueError(f"{value}: there is no home of that name") from None
 
 
+def file_to_write(value: str | os.PathLike) -> pathlib.Path:
+  """Returns, as `path` does, where a file can be written.
+
+  Raises:
+    ValueError: it is a folder, or its own folder is not there.
+  """
+  file = path(value)
+  if file.is_dir():
+    raise ValueError(f"{file} is a folder; name a file in it")
+  if not file.parent.is_dir():
+    raise ValueError(f"{file}: there is no folder {file.parent}; make it")
+  return file
+
+
 def one_of(
   what: str,
   value: Any,

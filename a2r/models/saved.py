@@ -394,7 +394,7 @@ def write(
   checks.one_of("dtype", dtype, DTYPES)
   folder = checks.path(folder).resolve()
   _restore(folder)
-  _check_free(folder)
+  check_free(folder)
   flat = {
     name: np.asarray(leaf).astype(jax.numpy.dtype(dtype))
     for name, leaf in trees.flatten(saved.params).items()
@@ -466,8 +466,12 @@ def _read_exported(folder: pathlib.Path) -> SavedReward:
   )
 
 
-def _check_free(folder: pathlib.Path) -> None:
-  """An error unless `folder` may be replaced or is not there."""
+def check_free(folder: pathlib.Path) -> None:
+  """Fails unless `folder` may be replaced or is not there.
+
+  Raises:
+    FileExistsError: it holds something else.
+  """
   if folder.is_dir():
     names = {path.name for path in folder.iterdir()} - {*_KEPT}
     others = sorted(names - {*_FILES, *_OTHERS})

@@ -60,6 +60,8 @@ def test_export_and_mistakes(launch, run, tmp_path):
     ([f"--run={run}"], "--to"),
     (["--run=runs/none", f"--to={mine}"], "runs/none"),
     ([f"--run={run}", f"--to={tmp_path / 'thesis'}"], "thesis"),
+    # Before the run is read.
+    (["--run=runs/none", f"--to={tmp_path / 'thesis'}"], "thesis"),
     ([f"--run={run}", f"--to={mine}", "--dtype=int8"], "float32|bfloat16"),
   ):
     done = launch("export", *arguments)

@@ -202,6 +202,7 @@ def test_no_damage_to_a_cell_is_a_traceback(tmp_path):
     ([], "--run is missing"),
     (["--run=clock", "--dynamics=fitvid"], "--fitvid=<a run of launch.train"),
     (["--run=clock", "--plans=4"], "got 4 plans of 20"),
+    (["--run=runs/none", "--envs=moon"], "--envs: unknown 'moon'"),
   ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(launch, args, said, tmp_path):

@@ -110,6 +110,15 @@ def test_mistakes_are_one_line(launch, run, tmp_path):
     assert name in line
 
 
+def test_a_place_for_what_is_drawn_is_asked_for_first(launch, tmp_path):
+  for target in (tmp_path, tmp_path / "none" / "x.png"):
+    words = "--video=none.mp4", "--instruction=close", f"--figure={target}"
+    done = launch("score", "--run=runs/none", *words)
+    assert done.code == 2 and done.err.startswith(f"score: {target}")
+    done = launch("report", f"--run={tmp_path}", f"--out={target}")
+    assert done.code == 2 and done.err.startswith(f"report: {target}")
+
+
 def test_report_writes_a_page(launch, tmp_path):
   (tmp_path / "metrics.jsonl").write_text('{"step": 1, "loss": 1.0}\n')
   done = launch("report", f"--run={tmp_path}")

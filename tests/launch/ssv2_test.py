@@ -37,6 +37,13 @@ def test_the_download_is_asked_for(launch):
   assert done.code == 2 and "--from is missing" in done.err
 
 
+def test_splits_are_known_before_one_is_stored(launch, mini, tmp_path):
+  args = f"--from={mini}", f"--to={tmp_path}", "--split=train,dev"
+  done = launch("ssv2", *args)
+  assert done.code == 2 and "unknown --split 'dev'; known: train" in done.err
+  assert not list(tmp_path.rglob("*.tfrecord"))
+
+
 @pytest.mark.slow
 def test_the_program_counts_what_it_stores(launch, mini, tmp_path):
   args = (f"--from={mini}", f"--to={tmp_path}", *_SIZES)
