@@ -32,7 +32,7 @@ import pyarrow.parquet
 from absl import logging
 
 from a2r.core import checks, files, progress
-from data import images, records
+from data import images, records, video
 from data.readers import base as readers
 from data.records import Record, RecordError
 
@@ -40,6 +40,7 @@ INDEX_FILE = "index.json"
 SPEC_FILE = "spec.json"
 TABLE_FILE = "clips.parquet"
 BAD_FILE = "bad_clips.csv"
+NOTES_FILE = "noted_clips.csv"
 _CLIPS_PER_SHARD = 64
 _BLOCK = 1 << 22  # Bytes that are read at once.
 
@@ -114,7 +115,8 @@ def store_clips(
 
   A second call with the same clips finds what the first one made. Clips that
   cannot be used are left out and listed in bad_clips.csv; a file that is mended
-  makes other clips.
+  makes other clips. What is to be said of the pictures of others is listed in
+  noted_clips.csv.
 
   Args:
     clips: what a reader of `data.readers` has opened.
@@ -131,20 +133,28 @@ def store_clips(
 
   folder = spec_folder(root, name, spec)
   num_all = clips.num + len(clips.left_out)
+  left_out = [("", clip.name, clip.reason) for clip in clips.left_out]
 
   def make(shard):
     missing = missing_shards(shard_paths(folder, name, len(counts)))
-    bad = [row for row in _load_bad(folder) if row[0] not in missing]
-    for clip in clips.read_fn(starts[shard], starts[shard] + counts[shard]):
-      if isinstance(clip, readers.BadClip):
-        bad.append((shard, clip))
-        yield None
-      else:
-        frames = images.resize(clip.frames, image_size)
-        yield dataclasses.replace(clip, frames=frames)
-    # The list first: a shard that is there has its bad clips in it.
-    _save_bad(folder, clips.left_out, bad)
-    found = [*clips.left_out, *(clip for _, clip in bad)]
+    bad, noted = (
+      [row for row in _load_list(folder / file) if row[0] not in missing]
+      for file in (BAD_FILE, NOTES_FILE)
+    )
+    with video.noting() as told:
+      for clip in clips.read_fn(starts[shard], starts[shard] + counts[shard]):
+        if isinstance(clip, readers.BadClip):
+          bad.append((shard, clip.name, clip.reason))
+          yield None
+        else:
+          noted += [(shard, clip.name, note) for note in told]
+          frames = images.resize(clip.frames, image_size)
+          yield dataclasses.replace(clip, frames=frames)
+        told.clear()
+    # The lists first: a shard that is there has its bad clips in them.
+    _save_list(folder / BAD_FILE, [*left_out, *bad])
+    _save_list(folder / NOTES_FILE, noted)
+    found = [*clips.left_out, *(row[1:] for row in bad)]
     try:
       readers.check_left_out(found, num_all, f"{folder / BAD_FILE}")
     except ValueError as error:
@@ -152,37 +162,41 @@ def store_clips(
       raise ValueError(f"{error}; {hint}") from error
 
   write_shards(folder, name, spec, counts, make)
-  _save_bad(folder, clips.left_out, _load_bad(folder))
+  _save_list(folder / BAD_FILE, [*left_out, *_load_list(folder / BAD_FILE)])
   return folder
 
 
-def bad_notes(folder: pathlib.Path, clips: readers.Clips) -> list[str]:
-  """Returns a note on the clips that were left out of what was stored."""
-  bad = [*clips.left_out, *(clip for _, clip in _load_bad(folder))]
-  num_all = clips.num + len(clips.left_out)
-  return readers.tell_left_out(bad, num_all, f"{folder / BAD_FILE}")
+def clip_notes(folder: pathlib.Path, clips: readers.Clips) -> list[str]:
+  """Returns notes on the stored clips: what was left out, what looks otherwise.
+
+  See `store_clips` and `data.video`.
+  """
+  bad, noted = (
+    [row[1:] for row in _load_list(folder / file)]
+    for file in (BAD_FILE, NOTES_FILE)
+  )
+  bad, num_all = [*clips.left_out, *bad], clips.num + len(clips.left_out)
+  return [
+    *readers.tell_left_out(bad, num_all, f"{folder / BAD_FILE}"),
+    *readers.tell_noted(noted, num_all),
+  ]
 
 
-def _load_bad(folder) -> list[tuple[int, readers.BadClip]]:
-  """The clips that could not be read, each with the shard that lacks it."""
-  file = folder / BAD_FILE
+def _load_list(file: pathlib.Path) -> list[tuple[int, str, str]]:
+  """Shard, name of the clip and reason, of clips that a shard was to have."""
   if not file.exists():
     return []
   with file.open(encoding="utf-8", newline="") as stream:
-    return [
-      (int(row["shard"]), readers.BadClip(row["clip"], row["reason"]))
-      for row in csv.DictReader(stream)
-      if row["shard"]
-    ]
+    rows = list(csv.DictReader(stream))
+  return [(int(r["shard"]), r["clip"], r["reason"]) for r in rows if r["shard"]]
 
 
-def _save_bad(folder, left_out, bad):
-  """Lists the clips that no shard was to have, and then those of `bad`."""
-  rows = [("", clip.name, clip.reason) for clip in left_out]
-  rows += sorted((shard, clip.name, clip.reason) for shard, clip in bad)
-  file, stream = folder / BAD_FILE, io.StringIO(newline="")
+def _save_list(file: pathlib.Path, rows: Sequence[tuple[Any, str, str]]):
+  """Writes the list in the order of the shards, where it is another."""
+  stream = io.StringIO(newline="")
   writer = csv.writer(stream, lineterminator="\n")
-  writer.writerows([("shard", "clip", "reason"), *rows])
+  writer.writerow(("shard", "clip", "reason"))
+  writer.writerows(sorted(rows, key=lambda row: (row[0] != "", row)))
   old = file.read_bytes() if file.exists() else b""
   if (rows or old) and old != stream.getvalue().encode():
     files.write_text(file, stream.getvalue())

@@ -3,8 +3,8 @@
 Of a file with several video streams the longest is read; cover pictures are
 none. Times are seconds from the first frame of it, wherever its time stamps
 begin, and it ends when its last frame has been shown. What may look otherwise
-than the user sees it is logged, once for each file: a choice of streams, a
-start that cannot be decoded, HDR, transparent pixels.
+than the user sees it is logged, once for each file, and given to `noting`: a
+choice of streams, a start that cannot be decoded, HDR, transparent pixels.
 
 Letters: T frames, H W picture size. Nothing here imports TensorFlow.
 """
@@ -13,6 +13,7 @@ import contextlib
 import functools
 import gc
 import os
+import re
 from collections.abc import Iterator, Sequence
 
 import av
@@ -21,9 +22,13 @@ from absl import logging
 from av.video.reformatter import ColorTrc
 
 from a2r.core import images
+from data.images import MAX_PIXELS
 
 _MIN_SHARE_OF_LENGTH = 0.9  # Below it a file counts as cut short.
+# Formats whose length is the time of the end, wherever the clock begins.
+_ENDS = ("matroska,webm", "asf", "nut")
 _HDR = {ColorTrc.SMPTE2084: "PQ", ColorTrc.ARIB_STD_B67: "HLG"}
+_CLOCK = re.compile(r"(\d+):(\d+):(\d+(?:\.\d*)?)\s*")
 _MAX_KEPT = 1 << 28  # Bytes of decoded frames; a longer video is read twice.
 
 
@@ -46,6 +51,23 @@ def _free_frames(function):
       gc.collect(1)
 
   return load
+
+
+_noted: list[set[str]] = []  # Of each `noting` that is open.
+
+
+@contextlib.contextmanager
+def noting() -> Iterator[set[str]]:
+  """Gives a set that fills with what is logged of the videos read inside.
+
+  It has one note of each kind, without the files' names.
+  """
+  found = set()
+  _noted.append(found)
+  try:
+    yield found
+  finally:
+    _noted.remove(found)
 
 
 @_free_frames
@@ -195,23 +217,54 @@ def _decode(
     for frame in container.decode(stream):
       if frame.is_corrupt:
         raise VideoError(f"{path}: frame {num_decoded} is damaged")
+      _check_size(path, frame)
       num_decoded += 1
       time = None if frame.time is None else frame.time - begin
       lasts = float(frame.duration * (frame.time_base or 0))
       lasts = lasts or 1.0 / float(stream.guessed_rate or 25)
       end = max(end, (time or 0.0) + lasts)
       if num_decoded == 1 and start is None and (time or 0.0) > 1.5 * lasts:
-        _warn(
-          f"{path}: its first {time:.2f} s cannot be decoded and are left "
-          "out: it begins without a key frame"
-        )
+        _note(
+          path, "a start that cannot be decoded is left out: the file begins "
+          "without a key frame", f"{time:.2f} s",
+        )  # fmt: skip
       yield time, frame
+    is_cut = _is_cut(path, container.format.name, end, length)
   if not num_decoded:
     raise VideoError(f"{path}: the video stream holds no readable frame")
-  if end < _MIN_SHARE_OF_LENGTH * length:
+  if is_cut:
     raise VideoError(
-      f"{path}: cut short, {num_decoded} frames end at {end:.2f} s of "
-      f"{length:.2f} s"
+      f"{path}: cut short, {num_decoded} frames end at {end:.2f} s"
+      + f" of {length:.2f} s" * (length > end)
+    )
+
+
+def _is_cut(path: str, kind: str, end: float, length: float) -> bool:
+  """Whether a file of a format lacks its end: it has frames until `end`."""
+  is_short = end < _MIN_SHARE_OF_LENGTH * length
+  if kind == "gif":  # It does not state its length, but ends with a byte.
+    return is_short or not _tail(path, 64).rstrip(b"\0\r\n").endswith(b";")
+  if kind == "flv" and is_short:
+    # Its last frame, which does not say how long it lasts, may be held. Behind
+    # each of its parts is the size of this, and in a part's head is its own.
+    size = int.from_bytes(_tail(path, 4))
+    return int.from_bytes(_tail(path, size + 4)[1:4]) + 11 != size
+  return is_short
+
+
+def _tail(path: str, num_bytes: int) -> bytes:
+  """Returns the last bytes of a file."""
+  with open(path, "rb") as stream:
+    stream.seek(max(0, os.path.getsize(path) - num_bytes))
+    return stream.read(num_bytes)
+
+
+def _check_size(path, picture: av.VideoFrame | av.VideoStream):
+  """Refuses a picture of more pixels than memory should be asked for."""
+  if picture.width * picture.height > MAX_PIXELS:
+    raise VideoError(
+      f"{path}: pictures of {picture.width} x {picture.height} pixels, at most "
+      f"{MAX_PIXELS} are read"
     )
 
 
@@ -243,12 +296,13 @@ def _find_stream(path, container) -> av.VideoStream:
   longest = max(films, key=lambda s: (_length(container, s), s.frames))
   if len(films) > 1:
     lengths = ", ".join(f"{_length(container, s):.2f} s" for s in films)
-    _warn(
-      f"{path}: of its {len(films)} video streams ({lengths}) the longest is "
-      f"read, number {films.index(longest) + 1}"
-    )
+    _note(
+      path, "of several video streams the longest is read",
+      f"number {films.index(longest) + 1} of {len(films)}: {lengths}",
+    )  # fmt: skip
   if longest.metadata.get("alpha_mode") == "1":
-    _warn(f"{path}: its alpha channel is not read: every pixel counts as solid")
+    _note(path, "an alpha channel is not read: every pixel counts as solid")
+  _check_size(path, longest)
   return longest
 
 
@@ -261,32 +315,35 @@ def _length(container, stream) -> float:
   """Seconds that a stream lasts; 0 where the file does not say."""
   stated = 0.0
   # Matroska's, whose `duration` may be that of another stream.
-  tag = stream.metadata.get("DURATION", "")
-  if tag.count(":") == 2:
-    hours, minutes, seconds = tag.split(":")
-    stated = 3600 * int(hours) + 60 * int(minutes) + float(seconds)
+  tag = _CLOCK.fullmatch(stream.metadata.get("DURATION", ""))
+  if tag:
+    hours, minutes, seconds = map(float, tag.groups())
+    stated = 3600 * hours + 60 * minutes + seconds
   elif stream.duration and stream.time_base:
-    return float(stream.duration * stream.time_base)
+    stated = float(stream.duration * stream.time_base)
+    if container.format.name == "avi" and stream.average_rate:
+      # FFmpeg takes the rest of a cut file from the duration.
+      stated = max(stated, stream.frames / float(stream.average_rate))
   elif len(container.streams) == 1 and container.duration:
     stated = container.duration / av.time_base
   begin = _begin(stream)
-  if "matroska" in container.format.name and stated > begin:
-    stated -= begin  # FFmpeg writes there when the stream ends.
+  if container.format.name in _ENDS and stated > begin:
+    stated -= begin
   return stated
 
 
 def _stack(path, frames: Sequence[av.VideoFrame]) -> np.ndarray:
   """Returns frames as uint8 `[T, H, W, 3]`, RGB."""
   for transfer in sorted({frame.color_trc for frame in frames} & _HDR.keys()):
-    _warn(
-      f"{path}: HDR ({_HDR[transfer]}): its levels are taken as they are, so "
-      "it looks duller than on a screen; convert it to SDR (BT.709)"
-    )
+    _note(
+      path, f"HDR ({_HDR[transfer]}): its levels are taken as they are, so it "
+      "looks duller than on a screen; convert it to SDR (BT.709)",
+    )  # fmt: skip
   if any(_is_transparent(frame) for frame in frames):
-    _warn(
-      f"{path}: transparent pixels are taken as solid, in the color that is "
-      "stored beneath; render it without an alpha channel"
-    )
+    _note(
+      path, "transparent pixels are taken as solid, in the color that is "
+      "stored beneath; render it without an alpha channel",
+    )  # fmt: skip
   pictures = [_to_rgb(frame) for frame in frames]
   sizes = sorted({picture.shape for picture in pictures})
   if len(sizes) > 1:
@@ -302,9 +359,15 @@ def _is_transparent(frame: av.VideoFrame) -> bool:
   return bool(frame.to_ndarray(format="rgba")[..., 3].min() < 255)
 
 
+def _note(path, kind: str, more: str = ""):
+  """Notes what is done with a file, and logs it once."""
+  for found in _noted:
+    found.add(kind)
+  _log_once(f"{path}: {kind}{more and f' ({more})'}")
+
+
 @functools.lru_cache(maxsize=1024)
-def _warn(note: str):
-  """Logs a note on a file, once."""
+def _log_once(note: str):
   logging.warning("%s", note)
 
 

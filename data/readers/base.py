@@ -21,7 +21,7 @@ from collections.abc import (
   Mapping,
   Sequence,
 )
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -63,8 +63,7 @@ class Options:
   labels: str = ""
 
 
-@dataclasses.dataclass(frozen=True)
-class BadClip:
+class BadClip(NamedTuple):
   """A clip that cannot be used; see `check_left_out`."""
 
   name: str  # What its user calls the clip, such as a file name.
@@ -292,7 +291,7 @@ def _number(value, where: str) -> float:
     ) from error
 
 
-def check_left_out(bad: Sequence[BadClip], num_clips: int, where: str):
+def check_left_out(bad: Sequence[tuple[str, str]], num_clips: int, where: str):
   """The one rule of what may be left out of a data set of others.
 
   A clip that cannot be used is left out, whatever the reason: it lacks a part,
@@ -301,7 +300,7 @@ def check_left_out(bad: Sequence[BadClip], num_clips: int, where: str):
   all clips, the data set is not what its user takes it for.
 
   Args:
-    bad: the clips that cannot be used.
+    bad: name and reason of the clips that cannot be used.
     num_clips: how many there are with those.
     where: beginning of the error.
 
@@ -311,12 +310,12 @@ def check_left_out(bad: Sequence[BadClip], num_clips: int, where: str):
   if len(bad) > _MAX_LEFT_OUT * num_clips:
     raise ValueError(
       f"{where}: {len(bad)} of {num_clips} clips cannot be used, at most half "
-      f"may be left out: {_tell_bad(bad)}"
+      f"may be left out: {_tell_reasons(bad)}"
     )
 
 
 def tell_left_out(
-  bad: Sequence[BadClip], num_clips: int, where: str
+  bad: Sequence[tuple[str, str]], num_clips: int, where: str
 ) -> list[str]:
   """Returns a note on clips that are left out, none where all are used.
 
@@ -325,25 +324,39 @@ def tell_left_out(
   if not bad:
     return []
   return [
-    f"{len(bad)} of {num_clips} clips are left out: {_tell_bad(bad)}; all are "
-    f"listed in {where}"
+    f"{len(bad)} of {num_clips} clips are left out: {_tell_reasons(bad)}; all "
+    f"are listed in {where}"
   ]
 
 
-def _tell_bad(bad: Sequence[BadClip]) -> str:
-  """The reasons, those of most clips first, with counts and some names."""
-  names = collections.defaultdict(list)
-  for clip in bad:
-    names[clip.reason].append(clip.name)
-  reasons = sorted(names, key=lambda reason: -len(names[reason]))
+def tell_noted(noted: Iterable[tuple[str, str]], num_clips: int) -> list[str]:
+  """Returns notes on clips by name and what is said of them, one for each."""
+  return [
+    f"{len(names)} of {num_clips} clips: {_tell_clips(note, names)}"
+    for note, names in _by_reason(noted).items()
+  ]
+
+
+def _tell_reasons(bad: Iterable[tuple[str, str]]) -> str:
+  reasons = _by_reason(bad)
   told = [
-    f"{len(names[reason])} x "
-    * (len(reasons) > 1)
-    + f"{reason} ({', '.join(names[reason][:_NUM_SHOWN])}"
-    f"{', ...' * (len(names[reason]) > _NUM_SHOWN)})"
-    for reason in reasons[:_NUM_SHOWN]
+    f"{len(names)} x " * (len(reasons) > 1) + _tell_clips(reason, names)
+    for reason, names in list(reasons.items())[:_NUM_SHOWN]
   ]
   return "; ".join(told) + "; ..." * (len(reasons) > _NUM_SHOWN)
+
+
+def _by_reason(clips: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+  """Names of clips by reason, that of most clips first."""
+  names = collections.defaultdict(list)
+  for name, reason in clips:
+    names[reason].append(name)
+  return dict(sorted(names.items(), key=lambda item: -len(item[1])))
+
+
+def _tell_clips(reason: str, names: Sequence[str]) -> str:
+  more = ", ..." * (len(names) > _NUM_SHOWN)
+  return f"{reason} ({', '.join(names[:_NUM_SHOWN])}{more})"
 
 
 def check_pattern(pattern: Any, fields: Mapping[str, Any], where: str):

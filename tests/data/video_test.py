@@ -2,6 +2,7 @@
 
 import fractions
 import gc
+import re
 import types
 
 import av
@@ -19,6 +20,7 @@ _FORMATS = {
   "mkv": ("libx264", "yuv420p"),
   "webm": ("libvpx-vp9", "yuv420p"),
   "gif": ("gif", "rgb8"),
+  "avi": ("mpeg4", "yuv420p"),
 }
 
 
@@ -174,14 +176,17 @@ def test_frames_without_a_time_are_skipped(monkeypatch):
     video.load_times("x", [0.3], tolerance=0.05)
 
 
-@pytest.mark.parametrize("suffix", ["mp4", "mkv", "webm"])
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "webm", "flv"])
 def test_last_frame_may_be_held(tmp_path, suffix):
-  path = _film(tmp_path / f"a.{suffix}", range(0, 1000, 100), last=3000)
+  path = tmp_path / f"a.{suffix}"
+  codec, _ = _FORMATS.get(suffix, _FORMATS["mp4"])
+  _film(path, range(0, 1000, 100), last=3000, codec=codec)
   assert _numbers(video.load_video(path)) == list(range(10))
   whole = path.read_bytes()
-  path.write_bytes(whole[: len(whole) // 2])
-  with pytest.raises(video.VideoError, match="cut short|readable"):
-    video.load_video(path)
+  for share in (0.5, 0.6, 0.7):
+    path.write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(video.VideoError, match="cut short|readable|no video"):
+      video.load_video(path)
 
 
 def test_gif_may_pause_before_it_loops(tmp_path):
@@ -193,10 +198,12 @@ def test_gif_may_pause_before_it_loops(tmp_path):
     assert _numbers(video.load_video(path)) == list(range(5))
 
 
-@pytest.mark.parametrize("suffix", ["mkv", "webm", "mp4", "mov", "ts"])
+@pytest.mark.parametrize(
+  "suffix", ["mkv", "webm", "mp4", "mov", "ts", "wmv", "nut", "flv"]
+)
 def test_clock_may_begin_anywhere(tmp_path, suffix):
   path = tmp_path / f"a.{suffix}"
-  codec = "libvpx-vp9" if suffix == "webm" else "libx264"
+  codec = {"webm": "libvpx-vp9", "wmv": "wmv2"}.get(suffix, "libx264")
   _film(path, range(100_000, 101_000, 40), codec=codec)
   assert _numbers(video.load_video(path)) == list(range(25))
   found = video.load_times(path, [0.0, 0.4, 0.96], tolerance=0.02)
@@ -277,8 +284,53 @@ def test_longest_stream_is_the_film(tmp_path, caplog, suffix):
   found = video.load_times(path, [0.0, 0.2], tolerance=0.05)
   assert _numbers(found) == [10, 12]
   (warning,) = _warnings(caplog)
-  assert "3 video streams (0.30 s, 0.80 s, 0.80 s)" in warning
-  assert "number 2" in warning
+  assert "number 2 of 3: 0.30 s, 0.80 s, 0.80 s" in warning
+
+
+def test_a_cut_is_told_of_formats_without_a_length(tmp_path):
+  grays = [np.full((32, 48), 10 + 8 * i, np.uint8) for i in range(20)]
+  first, *others = map(Image.fromarray, grays)
+  path = tmp_path / "a.gif"
+  first.save(path, save_all=True, append_images=others, duration=100)
+  data = path.read_bytes()
+  path.write_bytes(data + b"\0\0")
+  assert len(video.load_video(path)) == 20
+  for share in (0.5, 0.8):
+    path.write_bytes(data[: int(share * len(data))])
+    with pytest.raises(video.VideoError, match="cut short|damaged"):
+      video.load_video(path)
+
+
+def test_an_avi_is_as_long_as_it_says(tmp_path):
+  path = _write(tmp_path / "a.avi", _pictures(40))
+  data = path.read_bytes()
+  frames = [match.start() for match in re.finditer(b"00dc", data)]
+  for number in (10, 30):  # Between two frames.
+    path.write_bytes(data[: frames[number]])
+    with pytest.raises(video.VideoError, match="cut short, .* of 4.00 s"):
+      video.load_video(path)
+
+
+def test_pictures_of_any_size_are_not_decoded(tmp_path, monkeypatch):
+  path = _film(tmp_path / "a.mp4", range(0, 200, 40))
+  monkeypatch.setattr(video, "MAX_PIXELS", 1000)
+  with pytest.raises(video.VideoError, match="a.mp4: pictures of 48 x 32 pix"):
+    video.load_video(path)
+
+
+def test_what_is_said_of_films_is_gathered(tmp_path, caplog):
+  hdr = _film(tmp_path / "a.mkv", range(0, 200, 40), color_trc=16)
+  late = _streams(tmp_path / "b.mkv", [3, 8])
+  with video.noting() as inner, video.noting() as outer:
+    for _ in range(2):  # Not only when it is logged.
+      inner.clear()
+      video.load_video(hdr)
+      (note,) = inner
+      assert note.startswith("HDR (PQ)") and "a.mkv" not in note
+    video.load_times(late, [0.0, 0.2], tolerance=0.05)
+    assert len(inner) == len(outer) == 2
+  video.load_video(_film(tmp_path / "c.mkv", [0, 40], color_trc=18))
+  assert len(inner) == 2 and len(_warnings(caplog)) == 3
 
 
 @pytest.mark.parametrize("transfer, name", [(16, "PQ"), (18, "HLG")])
@@ -309,7 +361,7 @@ def test_start_without_a_key_frame_is_told(tmp_path, caplog, suffix):
   _film(path, range(0, 1000, 40), skip=1, gop_size=10, options=options)
   assert _numbers(video.load_video(path)) == list(range(10, 25))
   (warning,) = _warnings(caplog)
-  assert "its first 0.36 s cannot be decoded" in warning
+  assert "a start that cannot be decoded" in warning and "0.36 s" in warning
 
 
 def test_frames_are_free_when_a_video_is_read(tmp_path):

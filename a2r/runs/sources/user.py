@@ -63,7 +63,7 @@ def open_clips(
   path = store.store_clips(
     clips, settings.dir, name, image_size=settings.image_size
   )
-  notes = [*clips.notes, *store.bad_notes(path, clips)]
+  notes = [*clips.notes, *store.clip_notes(path, clips)]
   return open_dataset(path, name), notes
 
 

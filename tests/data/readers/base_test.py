@@ -93,3 +93,11 @@ def test_half_of_the_clips_may_be_left_out():
       ValueError, match=f"set: {len(bad)} of {num} clips .* a"
     ):
       base.check_left_out(bad, num, "set")
+
+
+def test_what_takes_long_shows_its_progress(monkeypatch, capsys):
+  assert list(base.watch(iter("abc"), 3, "episodes opened")) == list("abc")
+  assert not capsys.readouterr().err
+  monkeypatch.setattr(base, "_PATIENCE", 0.0)
+  assert list(base.watch(iter("abcd"), 4, "episodes opened")) == list("abcd")
+  assert "episodes opened: 3/4" in capsys.readouterr().err

@@ -14,7 +14,7 @@ def read():
     options = base.Options(num_frames=num_frames, **options)
     clips = reader.open_clips(path, options)
     folder = store.store_clips(clips, root, "robot", image_size=image_size)
-    notes = [*clips.notes, *store.bad_notes(folder, clips)]
+    notes = [*clips.notes, *store.clip_notes(folder, clips)]
     return dataset.open_dataset(folder, "robot"), notes
 
   return run

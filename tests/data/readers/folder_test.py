@@ -2,6 +2,7 @@
 
 import json
 
+import av
 import imageio
 import numpy as np
 import pytest
@@ -235,3 +236,20 @@ def test_too_many_unreadable_videos_are_fatal(clips, tmp_path, read):
       read(folder, manifest, tmp_path / "sets")
     assert "\n" not in str(caught.value)
   assert len(read(folder, _write(clips, GOOD), tmp_path / "sets")[0]) == 1
+
+
+def test_what_films_look_like_is_told_once(clips, tmp_path, read):
+  for name in ("h.mov", "i.mov"):
+    with av.open(str(clips / name), "w") as container:
+      stream = container.add_stream("qtrle", rate=10)
+      stream.width, stream.height, stream.pix_fmt = 48, 32, "argb"
+      picture = np.full((32, 48, 4), 90, np.uint8)
+      for _ in range(3):
+        frame = av.VideoFrame.from_ndarray(picture, format="rgba")
+        container.mux(stream.encode(frame))
+      container.mux(stream.encode())
+  lines = [*GOOD, "h.mov,closing,1", "i.mov,closing,1"]
+  for _ in range(2):  # Found again with the clips.
+    _, (note,) = read(folder, _write(clips, lines), tmp_path / "sets")
+    assert note.startswith("2 of 4 clips: transparent pixels are taken as sol")
+    assert note.endswith("(h.mov, i.mov)")
