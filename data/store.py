@@ -284,8 +284,8 @@ def load_index(folder) -> dict[str, Any] | None:
   if not file.exists():
     return None
   try:
-    index = json.loads(file.read_text("utf-8"))
-    if not isinstance(index, dict) or not {"spec", "shards"} <= index.keys():
+    index = checks.parse_json(file.read_bytes(), file, dict)
+    if not {"spec", "shards"} <= index.keys():
       raise ValueError("it has no spec and shards")
     if not isinstance(index["shards"], list):
       raise ValueError("its shards are no list")

@@ -103,6 +103,8 @@ def load_video(
     size += frame.width * frame.height * 3 // 2
     if num_frames is None or size <= _MAX_KEPT:
       kept[index] = frame
+  if len(times) == 1 and num_frames != 1:
+    _note(path, "a single frame: a clip that stands still")
   indices = range(len(times))
   if num_frames is not None:
     indices = spread(times, num_frames)

@@ -102,7 +102,8 @@ class Checkpoints:
       if not path.exists():
         path = self._folder / str(step) / _OLD_SCORE / "metrics"
       digests.check(path)
-      return json.loads(path.read_text())[_SCORE], step
+      scores = checks.parse_json(path.read_bytes(), path, dict)
+      return scores[_SCORE], step
 
     return max(self.steps(), key=rank, default=None)
 
@@ -221,7 +222,7 @@ def _is_whole(folder: epath.Path) -> bool:
   try:
     # Its last byte may be damaged as any other.
     names = set(json.loads(content[:-1] + b"}")["item_handlers"])
-  except (ValueError, KeyError, TypeError):
+  except (ValueError, KeyError, TypeError, RecursionError):
     names = set()
   if not is_ended and not names:
     return False

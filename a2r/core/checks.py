@@ -1,9 +1,12 @@
 """What a user gives, checked: errors of one line, with what came and exists."""
 
+import json
 import os
 import pathlib
 from collections.abc import Iterable
 from typing import Any
+
+_JSON_NAMES = {dict: "object", list: "list"}
 
 
 def path(value: str | os.PathLike) -> pathlib.Path:
@@ -70,6 +73,37 @@ def at_least(what: str, value: float, minimum: float):
   """Raises a ValueError if a number is less than `minimum`."""
   if not value >= minimum:
     raise ValueError(f"{what} must be at least {minimum}, got {value}")
+
+
+def parse_json(content: str | bytes, where: Any, kind: type = object) -> Any:
+  """Returns what JSON holds, of files that may be anyone's.
+
+  Args:
+    content: the text, or its bytes.
+    where: begins the error, such as the file's path.
+    kind: dict or list, if it has to be one.
+
+  Raises:
+    ValueError: not JSON, nested too deeply, of another kind, or an object that
+      has a name twice.
+  """
+  try:
+    value = json.loads(content, object_pairs_hook=_to_object)
+  except (ValueError, RecursionError) as error:
+    raise ValueError(f"{where} is not JSON: {error}") from error
+  if not isinstance(value, kind):
+    name, got = _JSON_NAMES[kind], f"{value!r:.40}"
+    raise ValueError(f"{where} is not a JSON {name}, but {got}")
+  return value
+
+
+def _to_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+  value = dict(pairs)
+  if len(value) < len(pairs):
+    names = [name for name, _ in pairs]
+    twice = next(name for name in names if names.count(name) > 1)
+    raise ValueError(f"{twice!r} is there twice")
+  return value
 
 
 def one_line(error: BaseException) -> str:

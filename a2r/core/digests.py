@@ -17,6 +17,8 @@ from typing import Any
 
 from absl import logging
 
+from a2r.core import checks
+
 FILE = "digests.json"
 _BLOCK = 1 << 16  # Bytes; stays in the processor's cache.
 
@@ -40,7 +42,7 @@ def read(folder: pathlib.Path) -> dict[str, list[str]] | None:
   if not path.is_file():
     return None
   try:
-    known = json.loads(path.read_text("utf-8"))
+    known = checks.parse_json(path.read_bytes(), path, dict)
     return {name: list(digests) for name, digests in known.items()}
   except (ValueError, AttributeError, TypeError) as error:
     raise ValueError(

@@ -10,7 +10,7 @@ from typing import Any
 
 import filelock
 
-from a2r.core import digests
+from a2r.core import checks, digests
 
 LOCK_FILE = ".lock"
 
@@ -80,7 +80,8 @@ def read_json(path: pathlib.Path) -> Any:
     ValueError: the file is broken, or not as its folder's record has it.
   """
   try:
-    value = json.loads(path.read_text("utf-8")) if path.exists() else None
+    content = path.read_bytes() if path.exists() else b"null"
+    value = checks.parse_json(content, path)
   except ValueError as error:
     raise ValueError(f"{path} is broken ({error}): delete it") from error
   digests.check(path)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 import tensorboardX
 
-from a2r.core import files
+from a2r.core import checks, files
 
 FILE = "metrics.jsonl"
 
@@ -67,10 +67,17 @@ def read(workdir: str | pathlib.Path) -> list[dict]:
   """Rows of a run's metrics.jsonl, oldest first; none if there is no file.
 
   A last line that was cut off by a kill is left out.
+
+  Raises:
+    ValueError: another line is no JSON object; names it.
   """
   path = pathlib.Path(workdir) / FILE
   if not path.exists():
     return []
   lines = path.read_text(encoding="utf-8").split("\n")
   # What follows the last line break was not written to its end.
-  return [json.loads(line) for line in lines[:-1] if line.strip()]
+  return [
+    checks.parse_json(line, f"{path}, line {number}", dict)
+    for number, line in enumerate(lines[:-1], 1)
+    if line.strip()
+  ]

@@ -14,7 +14,6 @@ Reading one needs neither Orbax nor TensorFlow, and runs no code of others.
 import contextlib
 import dataclasses
 import importlib.metadata
-import json
 import pathlib
 import platform
 import re
@@ -341,12 +340,7 @@ def read_json(path: pathlib.Path, *, checked: bool = True) -> dict[str, Any]:
   Raises:
     ValueError: the file is damaged or of another kind; names it.
   """
-  try:
-    value = json.loads(path.read_text(encoding="utf-8"))
-  except ValueError as error:
-    raise ValueError(f"{path} is not JSON: {error}") from error
-  if not isinstance(value, dict):
-    raise ValueError(f"{path} is not a JSON object, but {str(value)[:40]!r}")
+  value = checks.parse_json(path.read_bytes(), path, dict)
   if checked:
     digests.check(path)
   return value

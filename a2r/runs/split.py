@@ -90,4 +90,12 @@ def split_validation(
       for success, kind in ((True, "successes"), (False, "failures"))
     )
     notes.append(f"held out of training: {counts} of {task!r}")
+  labels = collections.defaultdict(set)
+  for crc, outcome in zip(crcs.tolist(), outcomes, strict=True):
+    labels[(crc, outcome[0])].add(outcome[1])
+  if both := [task for (_, task), found in labels.items() if len(found) == 2]:
+    notes.append(
+      f"TWO LABELS: {len(both)} clips of {sorted(set(both))} are there as a "
+      "success and, with the same pictures, as a failure: one of them is wrong"
+    )
   return dataset.select(~held_out), dataset.select(held_out), notes

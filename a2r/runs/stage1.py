@@ -12,7 +12,7 @@ from typing import Any
 import jax
 import optax
 
-from a2r.core import compilation, files, optim
+from a2r.core import compilation, files, optim, writer
 from a2r.evaluation import retrieval, tables
 from a2r.learners import finetune, loop, pretrain, pretrain_eval
 from a2r.models.singularity import singularity
@@ -257,8 +257,7 @@ def run_procedural(config: Any, workdir: pathlib.Path):
 def _count_seconds(workdir: pathlib.Path) -> float:
   """Returns the training time so far, from the speeds on record."""
   seconds, before = 0.0, 0
-  for line in (workdir / "metrics.jsonl").read_text().splitlines():
-    row = json.loads(line)
+  for row in writer.read(workdir):
     if row.get("steps_per_second"):
       seconds += (row["step"] - before) / row["steps_per_second"]
       before = row["step"]

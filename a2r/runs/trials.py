@@ -326,9 +326,10 @@ def write_metrics(path: pathlib.Path, rows: Sequence[Mapping], key: str):
   # What another process adds between reading and writing would be lost.
   with files.locked(path.parent / "locks" / path.stem, wait=True):
     lines = path.read_text("utf-8").splitlines() if path.exists() else []
+    where = f"a line of {path}"
     kept = [
       line
-      for line in map(json.loads, lines)
+      for line in (checks.parse_json(line, where, dict) for line in lines)
       if line["settings"] != key or tuple(line[n] for n in names) not in mine
     ]
     kept += [{**row, "settings": key} for row in rows]

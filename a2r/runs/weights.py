@@ -200,7 +200,8 @@ def _read_metadata(file: pathlib.Path) -> dict[str, Any]:
       f"{file} is not of this project; python -m launch.convert --from={file} "
       "converts published weights"
     )
-  return metadata | {"card": json.loads(metadata["card"])}
+  card = checks.parse_json(metadata["card"], f"{file}: its card", dict)
+  return metadata | {"card": card}
 
 
 def _make_config(path, fields) -> singularity.Config | None:

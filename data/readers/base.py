@@ -8,7 +8,7 @@ the file and, where there is one, the line or the episode. Letters: T frames.
 import collections
 import csv
 import dataclasses
-import json
+import io
 import pathlib
 import re
 import string
@@ -25,8 +25,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from a2r.core import checks, progress
 from a2r.core import images as core_images
-from a2r.core import progress
 from data import images
 from data.records import Record
 
@@ -101,40 +101,77 @@ def json_lines(file: pathlib.Path) -> Iterator[tuple[int, dict[str, Any]]]:
   """Yields number, from 1, and object of the lines that are not empty.
 
   Raises:
-    ValueError: a line that is no JSON object; names the file and the line.
+    ValueError: a line that is no JSON object, or has a name twice; names the
+      file and the line.
   """
-  line = 0
   try:
     # Line by line: JSON texts may hold what `str.splitlines` cuts at.
     with file.open(encoding="utf-8-sig") as stream:
       for line, words in enumerate(stream, 1):
-        if not words.strip():
-          continue
-        row = json.loads(words)
-        if not isinstance(row, dict):
-          raise ValueError(f"{file}, line {line}: not a JSON object")
-        yield line, row
-  except json.JSONDecodeError as error:
-    raise ValueError(f"{file}, line {line}: not JSON ({error})") from error
+        if words.strip():
+          yield line, checks.parse_json(words, f"{file}, line {line}", dict)
   except UnicodeDecodeError as error:
-    raise ValueError(f"{file}: not a UTF-8 text ({error.reason})") from error
+    raise _not_utf8(file, error) from error
 
 
 def csv_rows(
-  file: pathlib.Path,
-) -> tuple[list[str], list[tuple[int, dict[str, Any]]]]:
+  file: pathlib.Path, *, with_notes: bool = False
+) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
   """Returns the columns of a CSV file, and line number and fields of its rows.
 
+  Columns are parted by commas, semicolons or tabs, whichever the first line has
+  most of. Blanks around names and fields do not count, nor do empty rows. The
+  line is that on which a row begins. `with_notes` there may be fields after
+  the columns, which are left out, or fewer.
+
   Raises:
-    ValueError: it is no UTF-8 text.
+    ValueError: no UTF-8 text, quotes that do not end, a column that is named
+      twice or not at all, or a row of more or fewer fields.
   """
   try:
-    with file.open(encoding="utf-8-sig", newline="") as stream:
-      reader = csv.DictReader(stream, skipinitialspace=True)
-      rows = [(reader.line_num, row) for row in reader]
-      return list(reader.fieldnames or ()), rows
+    text = file.read_text("utf-8-sig")
   except UnicodeDecodeError as error:
-    raise ValueError(f"{file}: not a UTF-8 text ({error.reason})") from error
+    raise _not_utf8(file, error) from error
+  delimiter = max(",;\t", key=text.partition("\n")[0].count)
+  reader = csv.reader(
+    io.StringIO(text), delimiter=delimiter, skipinitialspace=True, strict=True
+  )
+  columns, rows, line = None, [], 1
+  try:
+    for fields in reader:
+      row, where = [field.strip() for field in fields], f"{file}, line {line}"
+      begin, line = line, reader.line_num + 1
+      if not any(row):
+        continue
+      if columns is None:
+        columns = row
+        _check_columns(columns, where)
+      elif len(row) != len(columns) and not with_notes:
+        raise ValueError(
+          f"{where}: {len(columns)} columns expected, got {len(row)}; put "
+          f"quotes around a text that holds {delimiter!r}"
+        )
+      else:
+        row += [""] * (len(columns) - len(row))
+        rows.append((begin, dict(zip(columns, row, strict=False))))
+  except csv.Error as error:
+    raise ValueError(
+      f"{file}, lines {line} to {reader.line_num}: not CSV ({error}); are all "
+      "quotes closed?"
+    ) from error
+  return columns or [], rows
+
+
+def _check_columns(columns: Sequence[str], where: str):
+  for number, name in enumerate(columns, 1):
+    if not name:
+      raise ValueError(f"{where}: column {number} of {columns} has no name")
+    if columns.count(name) > 1:
+      raise ValueError(f"{where}: the column {name!r} is there twice")
+
+
+def _not_utf8(file: pathlib.Path, error: UnicodeDecodeError) -> ValueError:
+  return ValueError(f"{file}: not a UTF-8 text ({error.reason})")
 
 
 def success_fields(

@@ -5,7 +5,8 @@
     clips/0002.webm,closing drawer,false
 
 Optional columns: task, template, environment, source. Paths are relative to
-the manifest, or absolute. Without a manifest, folders tell as much:
+the manifest, or absolute; semicolons and tabs part columns too. Without a
+manifest, folders tell as much:
 
     clips/closing drawer/success/0001.mp4
     clips/closing drawer/failure/0002.webm
@@ -19,7 +20,7 @@ import dataclasses
 import pathlib
 from typing import Any
 
-from a2r.core import checks
+from a2r.core import checks, text
 from data import video
 from data.readers import base
 from data.records import Record
@@ -30,7 +31,7 @@ _SUCCESS = "success successes successful succeeded"
 _FAILURE = "failure failures fail fails failed unsuccessful"
 _OUTCOMES = dict.fromkeys(_SUCCESS.split(), True)
 _OUTCOMES |= dict.fromkeys(_FAILURE.split(), False)
-_MANIFESTS = (".csv", ".jsonl")
+_MANIFESTS = (".csv", ".tsv", ".jsonl")
 _SUFFIXES = (".mp4", ".webm", ".mkv", ".mov", ".avi", ".m4v", ".gif")
 # A video file and all that is known of its clip but the pictures.
 Entry = tuple[pathlib.Path, Record]
@@ -78,7 +79,8 @@ def load_manifest(path: str | pathlib.Path) -> list[Entry]:
   Raises:
     ValueError: a file or column that is missing, a line that cannot be read,
       an empty instruction, a success that is neither true nor false, too many
-      videos that do not exist (`base.check_left_out`), or no entry at all.
+      videos that do not exist (`base.check_left_out`), a clip that is a success
+      and a failure of one instruction, or no entry at all.
   """
   path = checks.path(path)
   if path.is_dir():
@@ -94,7 +96,26 @@ def load_manifest(path: str | pathlib.Path) -> list[Entry]:
       missing.append(base.BadClip(f"line {line}", f"no such video: {file}"))
     entries.append(_entry(file, name, where, line, row))
   base.check_left_out(missing, len(rows), str(path))
+  _check_labels(entries, path)
   return entries
+
+
+def _check_labels(entries: list[Entry], path: pathlib.Path):
+  """Fails where a clip is a success and a failure of one instruction."""
+  first = {}
+  for file, record in entries:
+    key = file.resolve(), text.pre_text(record.instruction)
+    known = first.setdefault(key, record)
+    if known.success != record.success:
+      raise ValueError(
+        f"{path}: {record.name!r} is a {_outcome(known)} of "
+        f"{record.instruction!r} in line {known.seed} and a {_outcome(record)} "
+        f"in line {record.seed}"
+      )
+
+
+def _outcome(record: Record) -> str:
+  return "success" if record.success else "failure"
 
 
 def _identify(file: pathlib.Path) -> list:
@@ -177,12 +198,6 @@ def _manifest_rows(path: pathlib.Path) -> list[tuple[int, dict[str, Any]]]:
       known = [*_REQUIRED, *_OPTIONAL]
       raise ValueError(
         f"{where}: unknown column {unknown[0]!r}; known: {known}"
-      )
-  for line, row in rows if suffix == ".csv" else ():
-    if None in row or None in row.values():
-      raise ValueError(
-        f"{path}, line {line}: {len(columns)} columns expected; put quotes "
-        "around a text that holds a comma"
       )
   if not rows:
     raise ValueError(f"{path}: lists no video")

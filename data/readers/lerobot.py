@@ -335,7 +335,7 @@ def _read_labels(file, known) -> tuple[dict[int, bool], list[str]]:
   """Success by episode, as the user's table has it; and notes."""
   if not file.is_file():
     raise ValueError(f"data.robot.labels: no such file: {file}")
-  columns, rows = base.csv_rows(file)
+  columns, rows = base.csv_rows(file, with_notes=True)
   if not set(_LABELS) <= set(columns):
     raise ValueError(
       f"{file}: the columns {list(_LABELS)} are expected, found {columns}"
@@ -348,7 +348,9 @@ def _read_labels(file, known) -> tuple[dict[int, bool], list[str]]:
       raise ValueError(
         f"{where}: no episode {index!r} among the {len(known)} there are"
       )
-    success[int(index)] = base.parse_boolean(row["success"], where)
+    value = base.parse_boolean(row["success"], where)
+    if success.setdefault(int(index), value) != value:
+      raise ValueError(f"{where}: episode {index} has another label too")
   if not success:
     raise ValueError(f"{file}: lists no episode")
   note = f"{file} lists {len(success)} of {len(known)} episodes: "

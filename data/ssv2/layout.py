@@ -7,7 +7,6 @@ the folder `20bn-something-something-v2` of videos; today's has `train.json` and
 
 import csv
 import dataclasses
-import json
 import os
 import pathlib
 
@@ -164,10 +163,4 @@ def has_videos(folder: pathlib.Path) -> bool:
 
 
 def _read_json(file: pathlib.Path, kind: type):
-  try:
-    value = json.loads(file.read_text(encoding="utf-8"))
-  except ValueError as error:
-    raise ValueError(f"{file}: not JSON ({error})") from error
-  if not isinstance(value, kind):
-    raise ValueError(f"{file}: a JSON {kind.__name__} was expected")
-  return value
+  return checks.parse_json(file.read_bytes(), file, kind)

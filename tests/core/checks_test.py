@@ -1,4 +1,4 @@
-"""Paths of users: a home, nobody's home, none at all."""
+"""Paths of users: a home, nobody's home, none at all; and JSON of anyone."""
 
 import pathlib
 
@@ -37,3 +37,27 @@ def test_nobodys_home_and_no_path_are_told(open_fn):
   path = "~nobody_of_that_name/a"
   mistakes.check(lambda: open_fn(path), ValueError, path)
   mistakes.check(lambda: open_fn(""), ValueError, "empty")
+
+
+@pytest.mark.parametrize(
+  "content, names",
+  [
+    ("{", "a.json not JSON"),
+    ("", "a.json not JSON"),
+    (b"\xff\xfe\xff", "a.json not JSON"),
+    ("[" * 100_000, "a.json not JSON"),
+    ("1" * 10_000, "a.json not JSON"),
+    ('{"b": {"x": 1, "y": 2, "x": 3}}', "a.json 'x' twice"),
+    ("[1, 2]", "a.json object [1,2]"),
+  ],
+)
+def test_faults_of_json_name_the_file(content, names):
+  mistakes.check(
+    lambda: checks.parse_json(content, "a.json", dict), ValueError, names
+  )
+
+
+def test_json_of_any_encoding_is_read():
+  for encoding in ("utf-8", "utf-8-sig", "utf-16"):
+    content = '{"a": "\u00fc"}'.encode(encoding)
+    assert checks.parse_json(content, "a.json") == {"a": "\u00fc"}

@@ -3,6 +3,7 @@
 import json
 import math
 
+import pytest
 import tensorboardX.proto.event_pb2 as event_pb2
 
 from a2r.core import writer
@@ -36,6 +37,13 @@ def test_a_line_that_a_kill_cut_off_is_dropped(tmp_path):
   with writer.Writer(tmp_path, start_step=2) as out:
     out.write(2, {"loss": 1.0})
   assert [row["loss"] for row in writer.read(tmp_path)] == [2.0, 1.0]
+
+
+@pytest.mark.parametrize("line", ["{", "[1]", '{"a": 1, "a": 2}'])
+def test_a_broken_line_is_named(tmp_path, line):
+  (tmp_path / "metrics.jsonl").write_text(f'{{"step": 1}}\n{line}\n')
+  with pytest.raises(ValueError, match="metrics.jsonl, line 2"):
+    writer.read(tmp_path)
 
 
 def test_tensorboard_events_hold_the_same_numbers(tmp_path):

@@ -201,7 +201,7 @@ def test_cut_weights_are_told(copy, share):
     ({"model": {"backbone": {"depth": 3}}}, "argument 'depth'"),
     ({"form": None, "temperature": None}, r"lacks \['form', 'temperature'\]"),
     ("{", "config.json is not JSON"),
-    ("[1]", "is not a JSON object, but '.1.'"),
+    ("[1]", "is not a JSON object, but .1."),
     ({"temperature": 0}, "temperature is 0, expected a number"),
     ({"temperature": 1e-300}, "temperature is 1e-300, expected a number"),
     ({"temperature": "hot"}, "temperature is 'hot', expected a number"),

@@ -65,6 +65,13 @@ def test_one_video_is_on_one_side():
   assert not len(chosen)  # Nothing would be left.
 
 
+def test_the_same_pictures_as_success_and_failure_are_told():
+  *_, notes = _split(["a", "b", "a", "a"], [1, 0, 0, 1], [5, 5, 5, 6])
+  assert notes[-1].startswith("TWO LABELS: 1 clips of ['a']")
+  *_, notes = _split(["a", "b"], [True, False], [5, 5])
+  assert not any("TWO LABELS" in note for note in notes)
+
+
 def test_extreme_shares():
   for share, count in ((0, 0), (0.01, 1), (0.999, 2)):
     _, chosen, _ = _split(["a"] * 3, [True] * 3, [1, 2, 3], share=share)

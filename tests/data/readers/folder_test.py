@@ -44,6 +44,38 @@ def test_csv(clips):
     assert clip.name == "ab"[line - 2] + ".gif"
 
 
+@pytest.mark.parametrize("delimiter, name", [(";", "m.csv"), ("\t", "m.tsv")])
+def test_csv_as_other_programs_write_it(clips, delimiter, name):
+  rows = [
+    ["\ufeff video ", '"success"', " instruction", "task"],
+    ["a.gif ", " TRUE ", '"closing,\nthen ""opening"" it; done\t"', ""],
+    ["", "", "", ""],
+    ["b.gif", "0", "closing drawer", "close"],
+    ["", " ", "", ""],
+  ]
+  path = clips / name
+  path.write_bytes("\r\n".join(map(delimiter.join, rows)).encode())
+  (first_file, first), (second_file, second) = folder.load_manifest(path)
+  assert (first_file, second_file) == (clips / "a.gif", clips / "b.gif")
+  assert first.instruction == 'closing, then "opening" it; done'
+  assert (first.success, second.success) == (True, False)
+  assert (first.seed, second.seed, second.task) == (2, 5, "close")
+
+
+def test_one_clip_may_be_judged_for_several_instructions(clips):
+  lines = [*GOOD, "a.gif,opening drawer,false", "a.gif,closing drawer,true"]
+  assert len(folder.load_manifest(_write(clips, lines))) == 4
+
+
+def test_a_picture_is_said_to_be_one_frame(clips, tmp_path, read):
+  imageio.imwrite(clips / "c.png", np.zeros((32, 32, 3), np.uint8))
+  manifest = _write(clips, [*GOOD, "c.png,closing drawer,false"])
+  for _ in range(2):  # When it is stored, and when it is there.
+    opened, (note,) = read(folder, manifest, tmp_path / "sets", num_frames=2)
+    assert "1 of 3 clips: a single frame" in note and "c.png" in note
+    assert len(opened) == 3
+
+
 def test_json_lines_and_optional_columns(clips):
   row = {
     "instruction": "closing it",
@@ -137,7 +169,7 @@ def test_folders_in_any_case_and_what_is_left_out(clips, tmp_path, read):
   "name, lines, message",
   [
     ("m.csv", ["video,success"], "line 1: no 'instruction' among"),
-    ("m.csv", ["video;success", "a, b;1"], "line 1: no 'video' among"),
+    ("m.csv", ["video;success", "a, b;1"], "line 1: no 'instruction' among"),
     ("m.csv", [GOOD[0] + ",color"], "line 1: unknown column 'color'"),
     ("m.csv", GOOD[:1], "lists no video"),
     ("m.csv", [*GOOD, "a.gif,,true"], "line 4: the instruction is empty"),
@@ -150,9 +182,17 @@ def test_folders_in_any_case_and_what_is_left_out(clips, tmp_path, read):
     ("m.csv", [*GOOD, ",closing,true"], "line 4: it names no video"),
     ("m.csv", [*GOOD, "a.gif,true"], "line 4: 3 columns expected"),
     ("m.csv", [*GOOD, "a.gif,a, then b,true"], "line 4: 3 columns expected"),
-    ("m.txt", GOOD, r"one of \['.csv', '.jsonl'\]"),
-    ("m.jsonl", ["{"], "line 1: not JSON"),
-    ("m.jsonl", ["[1]"], "line 1: not a JSON object"),
+    ("m.csv", [*GOOD, "a.gif,closing,true,,"], "line 4: 3 columns .* got 5"),
+    ("m.csv", [GOOD[0] + ", success "], "line 1: .* 'success' is there twice"),
+    ("m.csv", [",video,instruction,success"], "line 1: column 1 of .* no name"),
+    ("m.csv", [*GOOD, 'a.gif,"closing,true'], "lines 4 to 4: .* quotes"),
+    ("m.csv", [*GOOD, "a.gif,Closing drawer!,no"], "'a.gif' .* 2 .* line 4"),
+    ("m.csv", [*GOOD, "./b.gif,closing drawer,1"], "failure .* 3 .* line 4"),
+    ("m.jsonl", ['{"video": "a.gif", "video": "b.gif"}'], "line 1 .*'video'"),
+    ("m.jsonl", ["[" * 9999], "line 1 is not JSON"),
+    ("m.txt", GOOD, r"one of \['.csv', '.tsv', '.jsonl'\]"),
+    ("m.jsonl", ["{"], "line 1 is not JSON"),
+    ("m.jsonl", ["[1]"], "line 1 is not a JSON object"),
     ("m.jsonl", ['{"video": "a.gif"}'], "line 1: no 'instruction' among"),
     (
       "m.jsonl",

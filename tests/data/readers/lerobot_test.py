@@ -96,7 +96,8 @@ def test_labels_of_the_user(read, tmp_path):
   for lines, said in (
     ("episode_index,success\n9,yes\n", "line 2: no episode '9'"),
     ("episode_index,success\n1,maybe\n", "line 2: success is 'maybe'"),
-    ("episode_index,success\n1\n", "line 2: success is None"),
+    ("episode_index,success\n1\n", "line 2: success is ''"),
+    ("episode_index,success\n1,yes\n2,no\n1,no\n", "line 4: episode 1 has an"),
     ("episode,success\n1,yes\n", "'episode_index', 'success'.*expected"),
     ("episode_index,success\n", "lists no episode"),
   ):
@@ -162,7 +163,7 @@ def test_version_2(read, tmp_path):
   assert stored.success.tolist() == [True, False, True, False]
   _check_frames(stored)
   file.write_text(file.read_text() + "\n{")
-  with pytest.raises(ValueError, match="episodes.jsonl, line 5: not JSON"):
+  with pytest.raises(ValueError, match="episodes.jsonl, line 5 is not JSON"):
     read(lerobot, path, tmp_path)
   for value, said in (
     ("maybe", "set, episode 0: 'success' is 'maybe', no number"),

@@ -98,8 +98,8 @@ def test_what_is_not_there_is_told(make, tmp_path):
 @pytest.mark.parametrize(
   "content, message",
   [
-    ("{", "train.json: not JSON"),
-    ("{}", "train.json: a JSON list was expected"),
+    ("{", "train.json is not JSON"),
+    ("{}", "train.json is not a JSON list"),
     ('[{"template": "Closing [something]"}]', "entry 0 has no id"),
     ('["78687"]', "entry 0 has no id"),
     (
