@@ -33,7 +33,7 @@ _TRACEBACK = flags.DEFINE_bool(
 flags.disclaim_key_flags()
 
 # What a user can mend. JAX's own faults are TypeErrors and RuntimeErrors.
-_MISTAKES = (ValueError, KeyError, OSError, FloatingPointError)
+_MISTAKES = (ValueError, KeyError, OSError, FloatingPointError, flags.Error)
 
 
 def run(main: Callable[[], None]):
@@ -68,16 +68,22 @@ def call(main: Callable[[], None]) -> int:
       sys.stdout.flush()  # To a file on a disk that may be full.
   except signals.StopRequested as stopped:
     print(signals.stopped_line(stopped), file=sys.stderr, flush=True)
-  except (*_MISTAKES, flags.Error, AttributeError) as error:
-    # ml_collections raises AttributeErrors at a wrong key while parsing.
-    internal = isinstance(error, AttributeError) and flags.FLAGS.is_parsed()
-    if internal or "--traceback" in sys.argv:
+  except Exception as error:
+    if not _is_mistake(error) or "--traceback" in sys.argv:
       raise
     program = pathlib.Path(sys.argv[0]).stem
     message = checks.one_line(error)
     print(f"{program}: {message}", file=sys.stderr, flush=True)
     return 2
   return 0
+
+
+def _is_mistake(error: Exception) -> bool:
+  """Whether a line tells the user what to mend."""
+  if isinstance(error, AttributeError):
+    # ml_collections raises them at a wrong key while parsing.
+    return not flags.FLAGS.is_parsed()
+  return isinstance(error, _MISTAKES) or bool(files.why_full(error))
 
 
 def _parse():

@@ -1,7 +1,9 @@
 """Small data sets and weights; TensorFlow is imported when first used."""
 
+import contextlib
 import importlib
 import pathlib
+import resource
 import sys
 from typing import NamedTuple
 
@@ -54,6 +56,23 @@ def launch(monkeypatch, capsys):
     return Done(code, *capsys.readouterr())
 
   return run
+
+
+@pytest.fixture
+def no_room():
+  """Context manager in which no file can grow beyond some bytes, as a limit of
+  the system's: what writers meet on a full disk."""
+
+  @contextlib.contextmanager
+  def limit(num_bytes):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, before[1]))
+    try:
+      yield
+    finally:
+      resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+  return limit
 
 
 def _write_clips(root):

@@ -18,6 +18,7 @@ package itself. Checkpoints that its older interface wrote are read too.
 
 import contextlib
 import json
+import logging
 import pathlib
 import shutil
 from collections.abc import Mapping
@@ -81,8 +82,12 @@ class Checkpoints:
     """Returns when the last save is on disk; raises what went wrong there."""
     saving, self._saving = self._saving, None
     if saving is not None:
-      saving.result()
-      self._prune()
+      path, response = saving
+      try:
+        with files.writing(path):
+          response.result()
+      finally:  # What could not be ended takes no room.
+        self._prune()
 
   def steps(self) -> list[int]:
     """Returns the steps of the whole checkpoints, in order."""
@@ -138,8 +143,8 @@ class Checkpoints:
     for name, value in (items or {}).items():
       stored[name] = {"value": json.loads(json.dumps(value))}
     path = self._folder / str(step)
-    with _context(parts, stored):
-      self._saving = ocp.save_checkpointables_async(path, stored)
+    with _context(parts, stored), files.writing(path):
+      self._saving = path, ocp.save_checkpointables_async(path, stored)
 
   def restore(
     self,
@@ -208,6 +213,14 @@ class Checkpoints:
         if path.name.isdigit():
           path = path.rename(self._folder / f"{path.name}.{_DELETED}")
         shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+  """Whether a log is of no error of a save, which is raised."""
+  return not (record.exc_info and "orbax" in record.pathname)
+
+
+logging.getLogger("absl").addFilter(_is_news)
 
 
 def _is_whole(folder: epath.Path) -> bool:

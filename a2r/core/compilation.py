@@ -12,6 +12,7 @@ import pathlib
 import sys
 
 import jax
+from absl import logging
 
 from a2r.core import checks
 
@@ -19,19 +20,27 @@ _MIN_COMPILE_SECONDS = 0.5
 _forked = False  # Whether this process is a fork of one that uses JAX.
 
 
-def enable_cache() -> pathlib.Path:
+def enable_cache() -> pathlib.Path | None:
   """Turns the compilation cache on, for programs that took 0.5 s and more.
 
   A folder that the user chose for JAX (JAX_COMPILATION_CACHE_DIR) is kept; else
   it is in the user's cache folder (XDG_CACHE_HOME respected).
 
   Returns:
-    The folder, made if it was missing.
+    The folder, made if it was missing; None where it cannot be, and then there
+    is no cache.
   """
   root = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
   chosen = jax.config.jax_compilation_cache_dir
   path = checks.path(chosen or f"{root}/adapt2reward/xla")
-  path.mkdir(parents=True, exist_ok=True)
+  try:
+    path.mkdir(parents=True, exist_ok=True)
+  except OSError as error:
+    logging.warning(
+      "all programs are compiled anew, without a cache: %s", error
+    )
+    jax.config.update("jax_compilation_cache_dir", None)
+    return None
   jax.config.update("jax_compilation_cache_dir", str(path))
   jax.config.update(
     "jax_persistent_cache_min_compile_time_secs", _MIN_COMPILE_SECONDS

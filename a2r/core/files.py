@@ -1,6 +1,7 @@
 """Files written whole or not at all, folders held by one process, digests."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -13,6 +14,41 @@ import filelock
 from a2r.core import checks, digests
 
 LOCK_FILE = ".lock"
+# A disk that is full, a user's share of one, a limit on a file's size.
+_FULL = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)))
+
+
+class DiskFullError(OSError):
+  """There was no room for a file; names it."""
+
+
+@contextlib.contextmanager
+def writing(path: pathlib.Path) -> Iterator[None]:
+  """Says that `path` was written when its disk is full.
+
+  Raises:
+    DiskFullError: in place of what Python or a library said of it.
+  """
+  try:
+    yield
+  except DiskFullError:  # Of a file that is written on the way.
+    raise
+  except Exception as error:
+    reason = why_full(error)
+    if reason is None:
+      raise
+    raise DiskFullError(
+      f"{path} cannot be written: {reason.lower()}; make room on the disk of "
+      f"{path.parent} and run the same command, which goes on from there"
+    ) from error
+
+
+def why_full(error: Exception) -> str | None:
+  """Returns what an error says if it is of a full disk, else None.
+
+  Libraries have classes of their own for it, but the system's words.
+  """
+  return next((reason for reason in _FULL if reason in str(error)), None)
 
 
 @contextlib.contextmanager
@@ -22,13 +58,17 @@ def atomic_write(path: pathlib.Path) -> Iterator[pathlib.Path]:
   The name is of this process alone, so several may write one file. It ends in
   `.partial`: name the format to writers that guess it by the suffix. What a
   killed process leaves behind is never read. The folder must exist.
+
+  Raises:
+    DiskFullError: there is no room for it.
   """
   partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
   try:
-    yield partial
-    with open(partial, "rb") as stream:
-      os.fsync(stream.fileno())
-    os.replace(partial, path)
+    with writing(path):
+      yield partial
+      with open(partial, "rb") as stream:
+        os.fsync(stream.fileno())
+      os.replace(partial, path)
   finally:
     partial.unlink(missing_ok=True)
 

@@ -9,9 +9,11 @@ import json
 import math
 import os
 import pathlib
+import time
 from collections.abc import Mapping
 
-import tensorboardX
+from tensorboardX import event_file_writer
+from tensorboardX.proto import event_pb2, summary_pb2
 
 from a2r.core import checks, files
 
@@ -29,10 +31,17 @@ class Writer:
     if path.exists():
       rows = [row for row in read(workdir) if row["step"] <= start_step]
       files.write_text(path, "".join(json.dumps(r) + "\n" for r in rows))
+    self._path = path
     self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115
-    self._events = tensorboardX.SummaryWriter(
-      str(workdir / "events"), purge_step=start_step + 1
-    )
+    # Without the thread of a SummaryWriter, which waits forever once a full
+    # disk has ended it.
+    events = workdir / "events"
+    with files.writing(events):
+      events.mkdir(exist_ok=True)
+      self._events = event_file_writer.EventsWriter(str(events / "events"))
+      # What a run that was stopped wrote from this step on does not count.
+      log = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+      self._add_event(start_step + 1, session_log=log)
 
   def __enter__(self) -> "Writer":
     return self
@@ -41,26 +50,41 @@ class Writer:
     self.close()
 
   def write(self, step: int, metrics: Mapping[str, float]):
-    """Appends the row of a finished step; null where a number is not finite."""
-    row = {"step": int(step)}
-    for name, value in metrics.items():
-      value = float(value)
-      row[name] = value if math.isfinite(value) else None
-      self._events.add_scalar(name, value, int(step))
-    self._file.write(json.dumps(row, allow_nan=False) + "\n")
-    self._file.flush()
+    """Appends the row of a finished step; null where a number is not finite.
+
+    Raises:
+      DiskFullError: there is no room for it.
+    """
+    values = {name: float(value) for name, value in metrics.items()}
+    row = {k: v if math.isfinite(v) else None for k, v in values.items()}
+    line = json.dumps({"step": int(step)} | row, allow_nan=False)
+    summary = summary_pb2.Summary(
+      value=[
+        summary_pb2.Summary.Value(tag=name, simple_value=value)
+        for name, value in values.items()
+      ]
+    )
+    with files.writing(self._path):
+      self._file.write(line + "\n")
+      self._file.flush()
+      self._add_event(int(step), summary=summary)
+
+  def _add_event(self, step, **content):
+    event = event_pb2.Event(step=step, wall_time=time.time(), **content)
+    self._events.write_event(event)
 
   def flush(self):
     """Returns when the rows are safe from a power cut too."""
-    self._file.flush()
-    os.fsync(self._file.fileno())
-    self._events.flush()
+    with files.writing(self._path):
+      self._file.flush()
+      os.fsync(self._file.fileno())
+      self._events.flush()
 
   def close(self):
     """Writes what is left and closes the files."""
-    self.flush()
-    self._file.close()
-    self._events.close()
+    with files.writing(self._path), self._file:
+      self.flush()
+      self._events.close()
 
 
 def read(workdir: str | pathlib.Path) -> list[dict]:

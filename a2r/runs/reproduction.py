@@ -313,8 +313,10 @@ class Experiment:
     began = time.monotonic()
     with files.locked(folder):
       run_folder.store_config(folder, config.to_dict())
+      path = folder / "summary.txt"
       with (
-        open(folder / "summary.txt", "w", encoding="utf-8") as stream,
+        files.writing(path),
+        open(path, "w", encoding="utf-8") as stream,
         contextlib.redirect_stdout(stream),
       ):
         train_fn(config, folder)

@@ -65,6 +65,8 @@ def reproduce(experiment: reproduction.Experiment, command: str) -> str:
       if not job.is_done():
         raise RuntimeError(f"{job.name} left something undone")
       path.unlink(missing_ok=True)
+    except files.DiskFullError:  # Which would end the others too.
+      raise
     except Exception as error:  # One job's fault must not end the others.
       failed[job.name] = checks.one_line(error)
       jobs.print_line(f"{job.name} FAILED: {failed[job.name]}")

@@ -15,7 +15,7 @@ import numpy as np
 import optax
 import pytest
 
-from a2r.core import checkpoint
+from a2r.core import checkpoint, files
 from tests import tiny
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
@@ -256,3 +256,20 @@ def test_a_damaged_list_of_contents_deletes_nothing(tmp_path, old, new):
   with pytest.raises(ValueError, match=f"{path} is damaged"):
     checkpoint.Checkpoints(tmp_path)
   assert path.is_file()
+
+
+def test_a_full_disk_keeps_the_last_checkpoint_alone(tmp_path, no_room, caplog):
+  large = {"a": np.random.default_rng(0).random(100_000)}
+  with checkpoint.Checkpoints(tmp_path) as checkpoints:
+    checkpoints.save(1, {"params": {"a": np.ones(2)}})
+    checkpoints.wait()
+    with no_room(50_000):
+      checkpoints.save(2, {"params": large}, {"config": 1})
+      with pytest.raises(files.DiskFullError, match="checkpoints/2 cannot be"):
+        checkpoints.wait()
+    assert not caplog.records
+    assert os.listdir(tmp_path / "checkpoints") == ["1"]
+    checkpoints.save(2, {"params": large})
+  _assert_equal(
+    checkpoint.load(tmp_path, which="newest").parts["params"], large
+  )

@@ -55,3 +55,15 @@ def test_devices_that_are_there_or_chosen_are_kept(monkeypatch):
     monkeypatch.setenv("XLA_FLAGS", flags)
     compilation.use_cores(6)
     assert before == (jax.local_device_count(), jax.config.jax_num_cpu_devices)
+
+
+def test_no_place_for_the_cache_is_no_fault(tmp_path, caplog):
+  before = jax.config.jax_compilation_cache_dir
+  (tmp_path / "file").write_text("")
+  try:
+    jax.config.update("jax_compilation_cache_dir", str(tmp_path / "file" / "x"))
+    assert compilation.enable_cache() is None
+    assert jax.config.jax_compilation_cache_dir is None
+  finally:
+    jax.config.update("jax_compilation_cache_dir", before)
+  assert str(tmp_path / "file" / "x") in caplog.text

@@ -6,7 +6,7 @@ import math
 import pytest
 import tensorboardX.proto.event_pb2 as event_pb2
 
-from a2r.core import writer
+from a2r.core import files, writer
 
 
 def test_rows_are_on_disk_at_once(tmp_path):
@@ -59,3 +59,31 @@ def test_tensorboard_events_hold_the_same_numbers(tmp_path):
       found[value.tag] = (event.step, value.simple_value)
     data = data[16 + size :]
   assert found == {"loss/cdc": (7, 0.5)}
+
+
+def test_a_full_disk_is_told_at_once_and_made_room_for(tmp_path, no_room):
+  path = tmp_path / "metrics.jsonl"
+  with writer.Writer(tmp_path) as out:
+    out.write(1, {"loss": 1.0})
+  with (
+    no_room(4000),
+    pytest.raises(files.DiskFullError, match=f"^{path} "),
+    writer.Writer(tmp_path, start_step=1) as out,
+  ):
+    for step in range(2, 1000):
+      out.write(step, {"loss": 1.0})
+  with writer.Writer(tmp_path, start_step=1) as out:
+    out.write(2, {"loss": 1.0})
+  assert [row["step"] for row in writer.read(tmp_path)] == [1, 2]
+
+
+def test_a_full_disk_of_events_is_told_too(tmp_path, no_room, monkeypatch):
+  # As where the events' buffer is written before the rows'.
+  monkeypatch.setattr(writer.json, "dumps", lambda *_, **__: "{}")
+  with (
+    no_room(20_000),
+    pytest.raises(files.DiskFullError),
+    writer.Writer(tmp_path) as out,
+  ):
+    for step in range(2000):
+      out.write(step, {"loss": 1.0})

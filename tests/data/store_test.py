@@ -11,6 +11,7 @@ import sys
 import numpy as np
 import pytest
 
+from a2r.core import files
 from data import dataset, images, records
 from data import store as stores
 
@@ -269,6 +270,23 @@ def _arrays(number):
     "a": rng.integers(0, 256, (number + 1, 4), np.uint8),
     "b": np.full((number + 1, 2), number, np.float32),
   }
+
+
+def test_a_full_disk_keeps_the_shards_that_are_whole(
+  tmp_path, make_clip, no_room
+):
+  counts = [1, 40]
+
+  def make(shard):
+    return [make_clip(i) for i in range(counts[shard])]
+
+  with no_room(20_000), pytest.raises(files.DiskFullError, match="00001-of-"):
+    stores.write_shards(tmp_path, "robot", {}, counts, make)
+  assert [p.name for p in tmp_path.glob("*.tf*")] == [
+    "robot-00000-of-00002.tfrecord"
+  ]
+  stores.write_shards(tmp_path, "robot", {}, counts, make)
+  assert len(dataset.open_dataset(tmp_path, "robot")) == 41
 
 
 def test_arrays_are_made_once_and_go_on_where_they_were_killed(tmp_path):

@@ -89,6 +89,18 @@ def test_64_bits_are_named(launch, tmp_path):
       )
 
 
+def test_a_full_disk_is_one_line_whoever_says_so(monkeypatch, capsys):
+  class OfALibraryError(Exception):
+    pass
+
+  def main():
+    raise OfALibraryError("/data/a; No space left on device")
+
+  monkeypatch.setattr(sys, "argv", ["launch/a.py"])
+  assert app.call(main) == 2
+  assert capsys.readouterr().err == "a: /data/a; No space left on device\n"
+
+
 def test_a_mistake_with_its_traceback(launch):
   with pytest.raises(ValueError, match="--config is missing"):
     launch("train", "--traceback")
