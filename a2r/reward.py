@@ -26,7 +26,8 @@ PyTorch's DataLoader takes `multiprocessing_context='spawn'`.
 
 An instruction is one of the known ones if it reads the same but for case,
 punctuation, articles and the verb's -ing form; `Reward.read` tells, and the log
-does once. Any other text is scored as it stands.
+does once. Any other text is scored as it stands; the log says which of its
+words the model's vocabulary lacks.
 
 Letters: B clips, T frames, N instructions asked for, L known instructions, M
 trained instructions (those with robot data, the first of the known ones), K
@@ -112,8 +113,9 @@ class Reward:
       probability for the others.
 
     Raises:
-      ValueError: clips of another type or rank, an empty instruction, or a
-        number of instructions that is not B.
+      ValueError: clips of another type or rank, an empty instruction, one of
+        which the vocabulary reads nothing (of another script), or a number of
+        instructions that is not B.
     """
     if isinstance(instructions, str):
       return self.scores(clips, [instructions])[:, 0]

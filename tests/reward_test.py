@@ -155,6 +155,17 @@ def test_features_are_those_of_the_model(run, clips):
     loaded.score(clips, "moving " * 40)
 
 
+def test_instructions_of_another_script_are_told(run, clips, caplog):
+  loaded = reward.load(run[0])
+  for unread in ("\u5173\u62bd\u5c49", "\U0001f916"):
+    with pytest.raises(ValueError, match=f"nothing of .*{unread}"):
+      loaded.score(clips, ["closing drawer", unread, unread])
+  caplog.clear()
+  for _ in range(2):
+    loaded.score(clips, "closing \u62bd\u5c49")
+  assert len([r for r in caplog.records if "\u62bd" in r.getMessage()]) == 1
+
+
 def test_other_runs_are_listed(run, tmp_path):
   folder = run[0]
   with pytest.raises(FileNotFoundError, match="runs: .*tiny"):

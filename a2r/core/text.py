@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 import tokenizers
+from absl import logging
 from tokenizers import models, normalizers, pre_tokenizers
 
 from a2r.core import digests, files
@@ -209,6 +210,40 @@ class Tokenizer:
     text = self._tokenizer.to_str(pretty=True)
     with files.recorded_write(pathlib.Path(path)) as partial:
       partial.write_text(text, encoding="utf-8")
+
+  def check(self, texts: Sequence[str]):
+    """Tells, in one note, of words that the vocabulary lacks.
+
+    All of them read the same, such as words of another script.
+
+    Raises:
+      ValueError: a text of which nothing can be read.
+    """
+    unread = {}
+    for text in texts:
+      cleaned = pre_text(text)
+      pieces = self._tokenizer.encode(cleaned, add_special_tokens=False)
+      words = [
+        cleaned[slice(*place)]
+        for token, place in zip(pieces.tokens, pieces.offsets, strict=True)
+        if token == UNKNOWN
+      ]
+      if len(words) == len(pieces):
+        raise ValueError(
+          f"nothing of the instruction {text!r} can be read: the vocabulary "
+          "has neither its words nor its letters; use other words"
+        )
+      if words:
+        unread[text] = words
+    if unread:
+      text, words = next(iter(unread.items()))
+      logging.warning(
+        "words that the vocabulary lacks read as unknown, all the same: %s in "
+        "the instruction %r%s",
+        ", ".join(map(repr, words)),
+        text,
+        f", and others in {len(unread) - 1} more" * (len(unread) > 1),
+      )
 
   @property
   def mask_id(self) -> int:

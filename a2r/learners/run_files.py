@@ -16,7 +16,8 @@ def make_text_fn(
   """Returns `texts -> [L, E]` unit features by a run's text tower.
 
   A text that differs from one of the run's instructions in articles and the
-  verb's form alone is read as that.
+  verb's form alone is read as that; another of which nothing can be read is a
+  ValueError.
 
   Args:
     model: the module that the run's parameters are of.
@@ -24,7 +25,13 @@ def make_text_fn(
   """
   known = run.spec["instructions"]
   encode = scorer.make_text_fn(model, jax.device_put(run.params), run.tokenizer)
-  return lambda texts: encode([text_lib.read_as(t, known) for t in texts])
+
+  def text_fn(texts):
+    texts = [text_lib.read_as(text, known) for text in texts]
+    run.tokenizer.check([text for text in texts if text not in known])
+    return encode(texts)
+
+  return text_fn
 
 
 def find_label(

@@ -294,6 +294,7 @@ class Instructions:
     num_trained: int,
     text_fn: Callable[[list[str]], np.ndarray],
     failure_text_fn: Callable[[list[str]], np.ndarray] | None,
+    check_fn: Callable[[list[str]], None] = lambda texts: None,
   ):
     """Holds the known instructions; their features are made when first asked.
 
@@ -303,12 +304,14 @@ class Instructions:
       text_fn: texts to a robot -> `[N, E]`.
       failure_text_fn: the M trained instructions -> `[M, K, E]`; None where no
         failure prompts were trained, which then are ignored everywhere.
+      check_fn: fails for texts that cannot be read; not asked of known ones.
     """
     self.known = list(known)
     self.trained = self.known[:num_trained]
     self.prompted = self.trained if failure_text_fn else []
     self._text_fn = text_fn
     self._failure_text_fn = failure_text_fn
+    self._check_fn = check_fn
     self.read = functools.lru_cache(maxsize=1024)(self._read)
     self._make = functools.lru_cache(maxsize=64)(self._make_texts)
 
@@ -318,6 +321,8 @@ class Instructions:
 
   def _read(self, text: str) -> str:
     known = text_lib.read_as(text, self.known)
+    if known not in self.known:
+      self._check_fn([known])
     if text_lib.pre_text(known) != text_lib.pre_text(text):
       logging.info("instruction %r read as %r", text, known)
     return known
@@ -365,6 +370,7 @@ def adapt2reward(saved: saved_lib.SavedReward) -> Scorer:
       saved.num_trained,
       text_fn,
       failure_text_fn if saved.failure_prompts else None,
+      saved.tokenizer.check,
     ),
     num_frames=model.config.num_frames,
     image_size=model.config.image_size,

@@ -223,7 +223,8 @@ def load(model: Model, texts: Sequence[str]) -> Source:
     The weights (None from scratch), the tokenizer and a card.
 
   Raises:
-    ValueError: weights or a tokenizer that do not fit the sizes.
+    ValueError: weights or a tokenizer that do not fit the sizes, or a text of
+      which the tokenizer reads nothing.
     FileNotFoundError: no such folder or weights.
   """
   vocab_size = model.backbone.vocab_size
@@ -240,6 +241,7 @@ def load(model: Model, texts: Sequence[str]) -> Source:
       f"the tokenizer has {source.tokenizer.vocab_size} pieces, "
       f"model.backbone.vocab_size is {vocab_size}"
     )
+  source.tokenizer.check(texts)
   card = {"init": model.init} | source.card
   return source._replace(params=params, card=card)
 

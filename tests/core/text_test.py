@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 
 import numpy as np
 import pytest
@@ -97,6 +98,34 @@ def test_errors_say_what_is_wrong(tmp_path):
   path.write_text("{}")
   with pytest.raises(ValueError, match="not a tokenizer file"):
     text.Tokenizer.load(path)
+
+
+@pytest.mark.parametrize(
+  "unread",
+  [
+    "\u5173\u62bd\u5c49",
+    "\u0623\u063a\u0644\u0642",
+    "\U0001f916",
+    "..",
+    "\u200b",
+  ],
+)
+def test_a_text_of_which_nothing_can_be_read_is_an_error(unread, caplog):
+  tokenizer = text.Tokenizer.train(CORPUS, vocab_size=100)
+  with pytest.raises(ValueError, match=re.escape(repr(unread))):
+    tokenizer.check(["closing", unread])
+  # Of its own texts it knows every letter.
+  own = text.Tokenizer.train([f"closing {unread}"], vocab_size=100)
+  own.check([f"closing {unread}"])
+  assert not caplog.records
+
+
+def test_words_that_cannot_be_read_are_told_in_one_note(caplog):
+  tokenizer = text.Tokenizer.train(CORPUS, vocab_size=100)
+  tokenizer.check(["closing", "Close \u62bd\u5c49!", "push \U0001f916"])
+  (record,) = caplog.records
+  for part in ("'\u62bd', '\u5c49'", "'Close \u62bd\u5c49!'", "1 more"):
+    assert part in record.getMessage()
 
 
 @pytest.mark.parametrize(

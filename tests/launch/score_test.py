@@ -98,6 +98,7 @@ def test_mistakes_are_one_line(launch, run, tmp_path):
     ({"video": corrupt}, "corrupt.mp4"),
     ({"run": tmp_path / "none"}, "no trained run"),
     ({"instruction": " "}, "instruction"),
+    ({"instruction": "\u5173\u62bd\u5c49"}, "\u5173\u62bd\u5c49"),
   ):
     values = {
       "run": run,

@@ -12,6 +12,7 @@ from a2r.core import digests, text
 from a2r.models import saved
 from a2r.models.singularity import singularity
 from a2r.runs import weights
+from configs import envgen
 from tests import tiny
 
 TEXTS = ["word1 word2", "word3"]
@@ -137,6 +138,19 @@ def test_weights_of_a_conversion_at_another_size(folder, monkeypatch):
   np.testing.assert_array_equal(
     params["text_0"]["output"]["kernel"], old["text_0"]["output"]["kernel"]
   )
+
+
+def test_instructions_that_the_vocabulary_cannot_read_are_named(own):
+  config, texts = own[0].model, ["closing drawer", "\u5173\u62bd\u5c49"]
+  shipped = changed(config, init="small_backbone")
+  backbone = envgen.get_config("small").model.backbone
+  with shipped.unlocked():
+    shipped.backbone = backbone
+  with pytest.raises(ValueError, match=texts[1]):
+    weights.load(weights.read_model(shipped), texts)
+  # From scratch the vocabulary is made of them.
+  scratch = weights.read_model(changed(config, init="scratch"))
+  weights.load(scratch, texts).tokenizer.check(texts)
 
 
 def test_sizes_that_cannot_be_fitted_are_one_line(folder):
