@@ -1,13 +1,15 @@
-"""What the numbers of the configs may be, by key; a number has one range.
+"""What the configs must have, and what their numbers may be, by key.
 
-Programs check a config before they make anything. What several settings must
-be together is checked where they meet.
+Programs check a config before they make anything; a number has one range. What
+several settings must be together is checked where they meet.
 """
 
 import dataclasses
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+from a2r.core import checks
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,16 +40,18 @@ class Range:
 
 _FINITE = Range(-math.inf)
 _POSITIVE = Range(0, low_is_open=True)
-_FROM_0 = Range(0)
-_FROM_1 = Range(1)
+# Steps are counted in 32 bits; a larger number is a slip of the hand.
+_FROM_0 = Range(0, 2**31 - 1)
+_FROM_1 = Range(1, 2**31 - 1)
+_FRAMES, _PIXELS = Range(1, checks.MAX_FRAMES), Range(1, checks.MAX_PIXELS)
 _SHARE = Range(0, 1)
 _BELOW_1 = Range(0, 1, high_is_open=True)
 
 RANGES = {
   "seed": Range(0, 2**32 - 1),
   # data.
-  "data.image_size": _FROM_1,
-  "data.stored_frames": _FROM_1,
+  "data.image_size": _PIXELS,
+  "data.stored_frames": _FRAMES,
   "data.robot.success_threshold": _FINITE,
   "data.robot.successes": _FROM_0,
   "data.robot.failures": _FROM_0,
@@ -70,9 +74,9 @@ RANGES = {
   "model.num_failure_prompts": _FROM_0,
   "model.failure_prompt_length": _FROM_0,
   "model.domain_prompt_length": _FROM_0,
-  "model.backbone.image_size": _FROM_1,
+  "model.backbone.image_size": _PIXELS,
   "model.backbone.patch_size": _FROM_1,
-  "model.backbone.num_frames": _FROM_1,
+  "model.backbone.num_frames": _FRAMES,
   "model.backbone.stem_features": _FROM_1,
   "model.backbone.stem_patch": _FROM_1,
   "model.backbone.width": _FROM_1,
@@ -88,7 +92,7 @@ RANGES = {
   "model.backbone.dropout": _BELOW_1,
   "model.backbone.drop_path": _BELOW_1,
   "model.backbone.layer_scale_init": _FROM_0,
-  "model.image_size": _FROM_1,
+  "model.image_size": _PIXELS,
   "model.patch": _FROM_1,
   "model.filters": _FROM_1,
   "model.num_blocks": _FROM_1,
@@ -164,6 +168,12 @@ RANGES = {
   "eval.chunk_size": _FROM_1,
 }
 
+# Sections of all configs; others are methods'.
+_SECTIONS = (
+  "seed", "method", "data", "model", "loss", "optim", "train", "eval",
+)  # fmt: skip
+_FREE = ("model.backbone.", "data.sources.")
+
 
 def check(config: Any):
   """Checks the numbers of a config of this folder, or of one like them.
@@ -183,6 +193,36 @@ def check(config: Any):
   ]
   if faults:
     raise ValueError("; ".join(faults))
+
+
+def missing(config: Any, like: Any) -> list[str]:
+  """Returns the keys that a config lacks, of those that one like it has.
+
+  What a method has besides is needed by that method alone; a backbone and
+  shares of sources may have other keys.
+
+  Args:
+    config: a `ConfigDict`.
+    like: one that has all.
+  """
+  there = set(keys(config.to_dict()))
+  needed = (*_SECTIONS, config.get("method"))
+  return [
+    key
+    for key in keys(like.to_dict())
+    if key not in there
+    and key.rpartition(".")[0] in there | {""}
+    and key.partition(".")[0] in needed
+    and not key.startswith(_FREE)
+  ]
+
+
+def keys(settings: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+  """Yields the keys of nested settings, those of sections too."""
+  for name, value in settings.items():
+    yield prefix + name
+    if isinstance(value, Mapping):
+      yield from keys(value, f"{prefix}{name}.")
 
 
 def numbers(

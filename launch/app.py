@@ -7,6 +7,9 @@ first use, so a wrong flag is reported at once.
 """
 
 import contextlib
+import difflib
+import importlib
+import math
 import os
 import pathlib
 import sys
@@ -15,7 +18,7 @@ from typing import Any
 
 from absl import flags
 from etils import epy
-from ml_collections import config_flags
+from ml_collections import config_dict, config_flags
 
 from a2r.core import checks, signals
 from configs import ranges
@@ -93,9 +96,80 @@ def _parse():
     print(flags.FLAGS.main_module_help())
     print("Settings are changed one by one: --config.train.num_steps=500")
     sys.exit(0)
-  rest = flags.FLAGS(sys.argv)[1:]
+  try:
+    rest = flags.FLAGS(sys.argv)[1:]
+  except flags.Error:
+    raise
+  except Exception as error:  # A file of settings is a program: anything.
+    _explain(error)
+    raise
   if rest:
     raise ValueError(f"unexpected argument {rest[0]!r}; see --help")
+  for name in flags.FLAGS:
+    flag = flags.FLAGS[name]
+    # Those with a dot are settings, which have checks of their own.
+    if not flag.present or "." in name:
+      continue
+    if flag.value in ("", [], [""]):
+      raise ValueError(f"--{name} is empty: leave it out, or give a value")
+    if isinstance(flag.value, float) and not math.isfinite(flag.value):
+      raise ValueError(f"--{name}={flag.value} must be a finite number")
+
+
+def _explain(error: Exception):
+  """Raises a ValueError for what is wrong with --config or a setting."""
+  given = [a.lstrip("-").partition("=")[::2] for a in sys.argv[1:]]
+  file = dict(given).get("config", "")
+  try:
+    settings = flags.FLAGS["config"].parser.parse(file)
+    known = list(ranges.keys(settings.to_dict()))
+  except _MISTAKES:
+    return  # Of the file, and says so.
+  except Exception:
+    line = getattr(error, "lineno", None)
+    place = f"--config={file}" + f", line {line}" * (line is not None)
+    raise ValueError(
+      f"{place}: {type(error).__name__}: {checks.one_line(error)} "
+      "(--traceback shows where)"
+    ) from error
+  for name, _ in given:  # Which one it is, it does not say.
+    key = name.removeprefix("config.")
+    if key != name and key not in known:
+      near = difflib.get_close_matches(key, known)
+      there = f"; near it: {', '.join(near)}" if near else ""
+      raise ValueError(f"--{name}: {file} has no such setting{there}") from None
+
+
+def read_settings(flag: flags.FlagHolder, *examples: str) -> Any:
+  """Returns the settings that were given, their keys and numbers checked.
+
+  Args:
+    flag: what `config_flags.DEFINE_config_file` returned.
+    *examples: files of settings that the program takes, the usual one first.
+
+  Raises:
+    ValueError: none were given, or they are none of this program's.
+  """
+  if not flag.present:
+    required(flag, examples[0])
+  config = flag.value
+  file = config_flags.get_config_filename(flags.FLAGS[flag.name])
+  if not isinstance(config, config_dict.ConfigDict):
+    raise ValueError(
+      f"--config={file}: get_config returned {type(config).__name__}, not a "
+      "ConfigDict"
+    )
+  modules = (e.removesuffix(".py").replace("/", ".") for e in examples)
+  known = [importlib.import_module(name).get_config() for name in modules]
+  lacking = min((ranges.missing(config, like) for like in known), key=len)
+  if lacking:
+    more = f" and {len(lacking) - 3} more" * (len(lacking) > 3)
+    raise ValueError(
+      f"--config={file} lacks {', '.join(lacking[:3])}{more}: it is not of "
+      f"this program, which takes such as {' or '.join(examples)}"
+    )
+  ranges.check(config)
+  return config
 
 
 def required(flag: flags.FlagHolder, example: str = "") -> Any:
@@ -117,13 +191,13 @@ def required(flag: flags.FlagHolder, example: str = "") -> Any:
 class RunFlags:
   """The flags of a program that trains: settings, run folder, hosts."""
 
-  def __init__(self, example: str):
+  def __init__(self, *examples: str):
     """Defines the flags.
 
     Args:
-      example: a file of settings, for who named none.
+      *examples: files of settings, see `read_settings`.
     """
-    self._example = example
+    self._examples = examples
     self._config = config_flags.DEFINE_config_file(
       "config", None, "A file of settings, with a size after it such as :smoke."
     )
@@ -141,13 +215,12 @@ class RunFlags:
     The folder is held as long as the context lasts.
 
     Raises:
-      ValueError: no settings, a number out of its range, or the folder is of a
-        run with other settings.
+      ValueError: see `read_settings`, or the folder is of a run with other
+        settings.
     """
-    config = required(self._config, self._example)
-    ranges.check(config)
+    config = read_settings(self._config, *self._examples)
     workdir = self._workdir.value or default_workdir("config=", sys.argv[1:])
-    workdir = checks.path(workdir)
+    workdir = checks.folder(workdir)
     with contextlib.ExitStack() as stack:
       if self._distributed.value:
         jax.distributed.initialize()

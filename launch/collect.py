@@ -26,6 +26,7 @@ from absl import flags
 from etils import epy
 from ml_collections import config_flags
 
+from a2r.core import checks
 from launch import app
 
 with epy.lazy_imports():
@@ -82,9 +83,11 @@ def main():
     verb = "does not go with" if _SOURCES.value else "needs"
     raise ValueError(f"--{clash[0]} {verb} --source; see --help")
   out = _OUT.value or "datasets"
+  checks.folder(out)
   clips = _values(_SEED, _NUM_FRAMES, _IMAGE_SIZE)
-  if _CONFIG.value is not None:
-    out = datasets.make_all(_CONFIG.value, _OUT.value)
+  if "config" in given:
+    config = app.read_settings(_CONFIG, "configs/envgen.py")
+    out = datasets.make_all(config, _OUT.value)
   elif _HUMAN.value:
     templates = tuple(_TEMPLATES.value or human_clips.TEMPLATES)
     spec = human.HumanSpec(

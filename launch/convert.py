@@ -42,7 +42,11 @@ _TEMPORAL = flags.DEFINE_bool(
   "one does not.",
 )
 _HEADS = flags.DEFINE_integer(
-  "num_heads", None, "Attention heads; read off the weights by default."
+  "num_heads",
+  None,
+  "Attention heads; read off the weights by default.",
+  1,
+  10_000,
 )
 _MLM = flags.DEFINE_bool(
   "mlm", False, "Keep the masked-language head of pre-training."

@@ -44,9 +44,7 @@ _REPORT_EVERY = 7  # Animations.
 def main():
   """Reads the flags, makes what is missing, writes the sheet and the page."""
   keys = gallery.make_keys(_ENVIRONMENTS.value, _TASKS.value, _SOURCES.value)
-  out = checks.path(_OUT.value)
-  if out.exists() and not out.is_dir():
-    raise ValueError(f"--out={_OUT.value} is a file, not a folder")
+  out = checks.folder(_OUT.value)
   config = gallery.Config(
     image_size=_IMAGE_SIZE.value,
     samples=_SAMPLES.value,

@@ -39,7 +39,9 @@ _TASKS = flags.DEFINE_list(
   "tasks", ["all"], "Names of tasks; all are the four target tasks."
 )
 _TRIALS = flags.DEFINE_integer("trials", 100, "Per task and seed.", 1, 10_000)
-_SEEDS = flags.DEFINE_integer("seeds", 1, "Seeds 0, 1, ... of planning.", 1)
+_SEEDS = flags.DEFINE_integer(
+  "seeds", 1, "Seeds 0, 1, ... of planning.", 1, 1000
+)
 _CHECKPOINT = flags.DEFINE_enum(
   "checkpoint", "best", ["best", "newest"], "Which weights of the run."
 )

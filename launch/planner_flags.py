@@ -30,9 +30,9 @@ _PHYSICS = flags.DEFINE_enum(
   ["auto", "c", "mjx"],
   "Physics engine; auto is C on a CPU and MJX elsewhere.",
 )
-_BATCH = flags.DEFINE_integer("batch", 20, "Trials at a time.", 1)
+_BATCH = flags.DEFINE_integer("batch", 20, "Trials at a time.", 1, 10_000)
 _VIDEOS = flags.DEFINE_integer(
-  "videos", 1, "Trials of each task and seed to keep as animations.", 0
+  "videos", 1, "Trials of each task and seed to keep as animations.", 0, 10_000
 )
 # Each field of PlannerConfig: the name of its flag, and what --help says.
 _FIELDS = {

@@ -32,7 +32,7 @@ _SIZE = flags.DEFINE_enum(
   "size", "small", ["small", "paper", "smoke"], "Of data and networks."
 )
 _SEEDS = flags.DEFINE_integer(
-  "seeds", None, "Trainings of each method; 3, of smoke 1.", 1
+  "seeds", None, "Trainings of each method; 3, of smoke 1.", 1, 1000
 )
 _TRIALS = flags.DEFINE_integer(
   "trials", None, "Per task, environment and seed; 100, of smoke 2.", 1, 10_000
@@ -60,6 +60,10 @@ def main():
   """Reads the flags, does what is missing and prints the table."""
   if (_FIGURE.value is None) == (_TABLE.value is None):
     raise ValueError("give one of --figure=3 and --table=1")
+  if _HUMAN_PATH.value and _SIZE.value != "paper":
+    raise ValueError("--human_path is of no use without --size=paper")
+  if _DATA_DIR.value:
+    checks.folder(_DATA_DIR.value)
   dynamics = planner_flags.dynamics(trains_one=True)
   name = "figure3" if _FIGURE.value else "table1"
   size = _SIZE.value
@@ -70,7 +74,7 @@ def main():
   known = reproduction.find_columns(name, size)
   experiment = reproduction.Experiment(
     name=name,
-    folder=checks.path(_WORKDIR.value or f"runs/{name}{ending}"),
+    folder=checks.folder(_WORKDIR.value or f"runs/{name}{ending}"),
     size=size,
     num_seeds=_SEEDS.value or (1 if smoke else 3),
     num_trials=_TRIALS.value or (2 if smoke else 100),

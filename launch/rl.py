@@ -24,12 +24,16 @@ _OUT = flags.DEFINE_string(
   "out", "a2r/assets/stopped_policies.safetensors", "The file of the policies."
 )
 _STOP_AT = flags.DEFINE_float(
-  "stop_at", 0.5, "Share of successes in tabletop/train at which to stop."
+  "stop_at", 0.5, "Share of successes in tabletop/train at which to stop.", 0, 1
 )
 _NUM_STEPS = flags.DEFINE_integer(
-  "num_steps", 600_000, "Timesteps per task after which to stop anyway."
+  "num_steps",
+  600_000,
+  "Timesteps per task after which to stop anyway.",
+  1,
+  2**31 - 1,
 )
-_SEED = flags.DEFINE_integer("seed", 0, "Of all randomness.")
+_SEED = flags.DEFINE_integer("seed", 0, "Of all randomness.", 0, 2**32 - 1)
 
 
 def main():

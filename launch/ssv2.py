@@ -47,16 +47,18 @@ _SPLITS = flags.DEFINE_list(
   "split", ["train", "validation"], "Of train, validation and test."
 )
 _PER_TEMPLATE = flags.DEFINE_integer(
-  "per_template", 0, "Videos per template and split; 0 takes all."
+  "per_template", 0, "Videos per template and split; 0 takes all.", 0
 )
 _NUM_FRAMES = flags.DEFINE_integer("num_frames", 16, "Frames stored of a clip.")
 _IMAGE_SIZE = flags.DEFINE_integer("image_size", 224, "Pixels, either side.")
 _SEED = flags.DEFINE_integer(
-  "seed", 0, "Of the choice by --per_template; runs look for 0."
+  "seed", 0, "Of the choice by --per_template; runs look for 0.", 0
 )
-_WORKERS = flags.DEFINE_integer("workers", 0, "Processes; 0: one per core.")
+_WORKERS = flags.DEFINE_integer(
+  "workers", 0, "Processes; 0: one per core.", 0, 1024
+)
 _MAX_BAD_SHARE = flags.DEFINE_float(
-  "max_bad_share", 0.01, "Share of the videos that may be unreadable."
+  "max_bad_share", 0.01, "Share of the videos that may be unreadable.", 0, 1
 )
 
 
@@ -68,7 +70,7 @@ def main():
     templates += tasks.find(name) if named else [name]
   prepared = builder.SomethingSomethingV2(
     manual_dir=app.required(_FROM, "/data/ssv2"),
-    data_dir=_TO.value,
+    data_dir=checks.folder(_TO.value),
     chosen=store.Selection(
       templates=tuple(templates),
       per_template=_PER_TEMPLATE.value,

@@ -17,7 +17,7 @@ from launch import app
 with epy.lazy_imports():
   from a2r.runs import train, video
 
-_FLAGS = app.RunFlags("configs/envgen.py")
+_FLAGS = app.RunFlags("configs/envgen.py", "configs/fitvid.py")
 
 
 def main():

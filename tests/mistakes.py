@@ -11,7 +11,11 @@ def check(call, error: type[Exception], names: str):
   """
   with pytest.raises(error) as caught:
     call()
-  message = str(caught.value)
-  assert "\n" not in message
+  check_line(str(caught.value), names)
+
+
+def check_line(message: str, names: str):
+  """Asserts the same of a message."""
+  assert "\n" not in message.strip()
   for name in names.replace(", ", ",").split():
     assert name in message.replace(", ", ","), message

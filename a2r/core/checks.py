@@ -7,6 +7,9 @@ from collections.abc import Iterable
 from typing import Any
 
 _JSON_NAMES = {dict: "object", list: "list"}
+# Frames of a clip and pixels of a picture's side: more is a slip of the hand,
+# and would ask for any amount of memory.
+MAX_FRAMES, MAX_PIXELS = 1024, 4096
 
 
 def path(value: str | os.PathLike) -> pathlib.Path:
@@ -36,6 +39,21 @@ def file_to_write(value: str | os.PathLike) -> pathlib.Path:
   if not file.parent.is_dir():
     raise ValueError(f"{file}: there is no folder {file.parent}; make it")
   return file
+
+
+def folder(value: str | os.PathLike) -> pathlib.Path:
+  """Returns a folder to write in, which need not be there yet.
+
+  Raises:
+    ValueError: it is a file, or below one.
+  """
+  whole = path(value)
+  there = next(
+    p for p in (whole, *whole.parents) if p.exists() or p.is_symlink()
+  )
+  if not there.is_dir():
+    raise ValueError(f"{whole}: {there} is a file, not a folder")
+  return whole
 
 
 def one_of(
@@ -104,6 +122,18 @@ def _to_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     twice = next(name for name in names if names.count(name) > 1)
     raise ValueError(f"{twice!r} is there twice")
   return value
+
+
+def between(what: str, value: float, low: float, high: float):
+  """Raises a ValueError if a number is not in [low, high]."""
+  if not low <= value <= high:
+    raise ValueError(f"{what} must be from {low} to {high}, got {value}")
+
+
+def clip_sizes(num_frames: int, image_size: int):
+  """Raises a ValueError if clips of such frames cannot be meant."""
+  between("num_frames", num_frames, 1, MAX_FRAMES)
+  between("image_size", image_size, 1, MAX_PIXELS)
 
 
 def one_line(error: BaseException) -> str:

@@ -14,6 +14,7 @@ with epy.lazy_imports():
 Method = Literal["shooting", "cem", "mppi"]
 Clip = Literal["episode", "future"]
 METHODS = get_args(Method)
+_MOST = 1_000_000
 _COUNTS = (
   "num_samples",
   "horizon",
@@ -70,7 +71,7 @@ class PlannerConfig:
       value = getattr(self, name)
       if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise ValueError(f"{name} must be a whole number, got {value!r}")
-      checks.at_least(name, value, 1)
+      checks.between(name, value, 1, _MOST)
     if self.horizon * self.num_plans > physics.NUM_STEPS:
       raise ValueError(
         f"an episode has {physics.NUM_STEPS} steps, got {self.num_plans} plans"

@@ -66,6 +66,7 @@ def check_target(target: pathlib.Path, options: Options):
     ValueError: it is there already, wants PyTorch, or has no place for the
       vocabulary.
   """
+  options.check()
   if target.exists():
     raise ValueError(f"{target} is there already; choose another --to")
   if options.vocab and not is_folder(target):

@@ -13,6 +13,7 @@ from a2r.evaluation import figures, report, video_prediction
 from a2r.learners import fitvid as method
 from a2r.learners import loop
 from a2r.models.fitvid import fitvid
+from a2r.planning import video_model
 from a2r.runs import run_folder, settings
 from a2r.runs.sources import play
 from a2r.sim.tabletop import physics
@@ -66,6 +67,7 @@ def read(
     for purpose, key in _EPISODES.items()
   }
   checks.one_of("eval.best_metric", config.eval.best_metric, _METRICS)
+  checks.one_of("eval.latent", config.eval.latent, video_model.LATENTS)
   clocks = loop.read_clocks(train)
   _make_optimizer(config)
   return model, specs, clocks

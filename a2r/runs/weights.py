@@ -70,8 +70,8 @@ class Model:
       return None
     if self.init == _SHIPPED:
       return shipped_backbone()
-    path = checks.path(self.init)
-    if path.suffix != ".safetensors" and not path.is_dir():
+    path = checks.path(self.init) if self.init else None
+    if not path or not (path.suffix == ".safetensors" or path.is_dir()):
       raise FileNotFoundError(
         f"model.init: {self.init!r} is not a folder; known besides folders: "
         f"scratch, {_SHIPPED}, *.safetensors"
@@ -168,8 +168,7 @@ def read_config(path: pathlib.Path) -> singularity.Config | None:
   if file:
     digests.check(file)
     return _make_config(file, _read_metadata(file)["card"].get("config"))
-  record = path / "config.json"
-  settings = saved.read_json(record) if record.is_file() else {}
+  settings = saved.read_file(path, "config.json")
   return _make_config(path, settings.get("model", {}).get("backbone"))
 
 

@@ -54,8 +54,7 @@ class Selection:
 
   def __post_init__(self):
     checks.one_of("caption", self.caption, CAPTIONS)
-    checks.at_least("num_frames", self.num_frames, 1)
-    checks.at_least("image_size", self.image_size, 1)
+    checks.clip_sizes(self.num_frames, self.image_size)
     checks.at_least("per_template", self.per_template, 0)
 
 

@@ -40,6 +40,15 @@ def test_a_number_out_of_its_range_is_named(module):
     assert value in ranges.RANGES[key]
 
 
+def test_what_a_config_lacks_is_listed():
+  like, config = envgen.get_config(), envgen.get_config("paper")
+  assert not ranges.missing(config, like)
+  del config.eval, config.train["color"], config.dvd
+  assert ranges.missing(config, like) == ["eval", "train.color"]
+  config.method = "dvd"
+  assert "dvd" in ranges.missing(config, like)
+
+
 def test_all_faults_come_in_one_line_with_what_may_be():
   config = envgen.get_config()
   config.optim.update(learning_rate=0.0, warmup_steps=-1, floor=1.5)

@@ -20,6 +20,15 @@ def test_a_path_may_begin_with_a_home():
   assert checks.path(pathlib.Path("a/~")) == pathlib.Path("a/~")
 
 
+def test_a_folder_to_write_in_is_not_below_a_file(tmp_path):
+  (tmp_path / "file").write_text("")
+  assert checks.folder(tmp_path / "a" / "b") == tmp_path / "a" / "b"
+  for place in ("file", "file/a/b"):
+    mistakes.check(
+      lambda place=place: checks.folder(tmp_path / place), ValueError, "file"
+    )
+
+
 @pytest.mark.parametrize(
   "open_fn",
   [
@@ -30,7 +39,6 @@ def test_a_path_may_begin_with_a_home():
     lambda path: lerobot.open_clips(path, OPTIONS),
     lambda path: rlds.open_clips(path, OPTIONS),
     layout.find,
-    lambda path: weights.Model(path, None).path,
   ],
 )
 def test_nobodys_home_and_no_path_are_told(open_fn):
@@ -61,3 +69,15 @@ def test_json_of_any_encoding_is_read():
   for encoding in ("utf-8", "utf-8-sig", "utf-16"):
     content = '{"a": "\u00fc"}'.encode(encoding)
     assert checks.parse_json(content, "a.json") == {"a": "\u00fc"}
+
+
+def test_first_weights_in_nobodys_home_or_nowhere_are_told(tmp_path):
+  def find(init):
+    return weights.read_config(weights.Model(init, None).path)
+
+  path = "~nobody_of_that_name/a"
+  mistakes.check(lambda: find(path), ValueError, path)
+  mistakes.check(lambda: find(""), FileNotFoundError, "model.init scratch")
+  mistakes.check(
+    lambda: find(f"{tmp_path}"), FileNotFoundError, f"{tmp_path} config.json"
+  )

@@ -79,6 +79,79 @@ def test_numbers_of_a_config_are_told_before_a_folder_is_made(launch, tmp_path):
   assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+  "arguments, names",
+  [
+    (("score", "--run="), "--run empty"),
+    (("gallery", "--tasks="), "--tasks empty"),
+    (("rl", "--stop_at=nan"), "--stop_at=nan finite"),
+    (("collect", "--near_miss_fraction=inf"), "--near_miss_fraction=inf"),
+    (("collect", "--clips=1000001", "--source=random"), "clips 1000000"),
+    (("collect", "--image_size=5000"), "image_size 4096"),
+    (("plan", "--run=random", "--samples=1000001"), "num_samples 1000000"),
+    (("convert", "--to=x", "--allow_missing=("), "allow_missing '(' regular"),
+    (
+      ("reproduce", "--figure=3", "--human_path=a"),
+      "--human_path --size=paper",
+    ),
+  ],
+)
+def test_values_that_cannot_be_meant_are_told(launch, arguments, names):
+  done = launch(*arguments)
+  assert done.code == 2
+  mistakes.check_line(done.err, names)
+
+
+@pytest.mark.parametrize(
+  "program, content, names",
+  [
+    ("train", "def get_config(:", "mine.py, line 1 SyntaxError"),
+    ("train", "import no_such_module", "mine.py no_such_module"),
+    ("train", "get_config = lambda: 1 / 0", "mine.py ZeroDivisionError"),
+    ("train", "get_config = lambda: None", "mine.py NoneType ConfigDict"),
+    ("collect", "get_config = dict", "mine.py dict ConfigDict"),
+    ("pretrain", "x = 1", "mine.py get_config"),
+  ],
+)
+def test_a_file_that_is_no_config_is_named(
+  launch, tmp_path, monkeypatch, program, content, names
+):
+  file = tmp_path / "mine.py"
+  file.write_text(content)
+  # What a file that was loaded before has defined stays otherwise.
+  monkeypatch.delitem(sys.modules, "config_config", raising=False)
+  done = launch(program, f"--config={file}", "--traceback=false")
+  assert done.code == 2
+  mistakes.check_line(done.err, names)
+
+
+@pytest.mark.parametrize(
+  "program, config, lacks",
+  [
+    ("train", "pretrain", "data"),
+    ("pretrain", "envgen", "loss.caption_weight"),
+    ("finetune", "fitvid", "data.captions"),
+    ("collect", "fitvid", "data.human"),
+  ],
+)
+def test_settings_of_another_program_are_told(launch, program, config, lacks):
+  done = launch(program, f"--config={ROOT}/configs/{config}.py:smoke")
+  assert done.code == 2
+  mistakes.check_line(done.err, f"{config}.py {lacks} takes configs/")
+
+
+def test_a_misspelt_setting_is_named_with_those_near_it(launch):
+  for key, near in {
+    "optm.learning_rate": "optim.learning_rate",
+    "train.batch.humans": "train.batch.human",
+    "model.backbne.width": "model.backbone.width",
+  }.items():
+    config = f"--config={ROOT}/configs/envgen.py:smoke"
+    done = launch("train", config, f"--config.{key}=1")
+    assert done.code == 2
+    mistakes.check_line(done.err, f"--config.{key} {near} envgen.py")
+
+
 def test_64_bits_are_named(launch, tmp_path):
   with jax.enable_x64(True):
     done = launch("score", f"--run={tmp_path}")

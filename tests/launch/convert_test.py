@@ -180,7 +180,7 @@ def test_a_feature_that_sees_order_is_told_of(folder):
     (["--to={tmp}", f"--from={TINY}"], "is there already"),
     (["--to={tmp}/x", "--from={vocab}"], "torch.save"),
     (["--to={tmp}/x", "--from=nowhere.pth"], "nowhere.pth"),
-    (["--to={tmp}/x", "--from={tmp}"], "checkpoints"),
+    (["--to={tmp}/x", "--from={tmp}"], "no trained run"),
   ],
 )
 def test_mistakes_are_one_line(launch, vocab, tmp_path, arguments, message):

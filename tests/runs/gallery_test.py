@@ -122,7 +122,7 @@ def test_mistakes_are_one_line(launch, tmp_path, monkeypatch):
     ("--tasks=push", "task 'push'; known: close_drawer"),
     ("--tasks=poke_cup,poke_cup", "task: a name comes twice"),
     ("--sources=human", "source 'human'"),
-    ("--sources=", "no source named"),
+    ("--sources=", "--sources is empty"),
     ("--samples=9", "samples"),
     ("--out=setup", "is a file, not a folder"),
   ):

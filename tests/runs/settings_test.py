@@ -113,7 +113,7 @@ CONFIGS = {
     ("reward", "train.micro_batch", 2, "train.micro_batch=2"),
     ("reward", "eval.environments", ("tabletop/moon",), "tabletop/test3"),
     ("reward", "eval.tasks", ("fly",), "close_drawer"),
-    ("reward", "eval.successes", -1, "eval.successes=-1 must be at least 0"),
+    ("reward", "eval.successes", -1, "eval.successes=-1 must be in .0,"),
     ("reward", "eval.best_metric", "psnr", "eval.best_metric 'psnr'.* auroc"),
     ("reward", "eval.best_metric", "auroc/fly", "known: auroc, auroc/close"),
     ("reward", "optim.warmup_steps", 6, "warmup_steps=6 .* num_steps=6"),
@@ -175,7 +175,11 @@ def test_wrong_settings_are_named_before_anything_is_made(
   "kind, changes, named",
   [
     ("reward", {"data.human.templates": ("Flying",)}, "templates 'Flying'"),
-    ("reward", {"data.human.clips_per_template": 0}, "clips_per_template is 0"),
+    (
+      "reward",
+      {"data.human.clips_per_template": 0},
+      "clips_per_template must be from 1",
+    ),
     ("reward", {"data.human.source": "ssv2"}, "data.human.path"),
     ("reward", {"data.robot.source": "folder"}, "data.robot.path"),
     ("reward", {"data.robot.success_sources": ("magic",)}, "magic"),

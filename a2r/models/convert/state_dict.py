@@ -50,6 +50,16 @@ class Options(NamedTuple):
   seed: int = 0
   vocab: pathlib.Path | None = None
 
+  def check(self):
+    """Raises a ValueError at a pattern that is none."""
+    for name in ("allow_missing", "allow_unknown"):
+      try:
+        re.compile(getattr(self, name) or "")
+      except re.error as error:
+        raise ValueError(
+          f"{name}={getattr(self, name)!r} is no regular expression: {error}"
+        ) from error
+
 
 class Conversion(NamedTuple):
   """Converted weights, and what became of the keys.

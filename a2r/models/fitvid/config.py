@@ -53,8 +53,10 @@ class Config:
 
   def __post_init__(self):
     object.__setattr__(self, "filters", tuple(self.filters))
+    if not self.filters:
+      raise ValueError("filters are empty: the model has no stage")
     halvings = self.patch * 2 ** (len(self.filters) - 1)
-    if not self.filters or self.image_size % halvings:
+    if self.image_size % halvings:
       raise ValueError(
         f"image_size={self.image_size} does not go through patch={self.patch} "
         f"and {len(self.filters)} stages: it must be a multiple of {halvings}"

@@ -34,9 +34,10 @@ class HumanSpec(stores.Spec):
   clips_per_template: int
 
   def __post_init__(self):
+    super().__post_init__()
     checks.each_of("templates", self.templates, human_clips.TEMPLATES)
-    if self.clips_per_template < 1:
-      raise ValueError("no clips asked for: clips_per_template is 0")
+    num_clips = self.clips_per_template
+    checks.between("clips_per_template", num_clips, 1, stores.MAX_CLIPS)
 
 
 def collect(

@@ -17,6 +17,7 @@ from data import records, store
 from data.dataset import Dataset, open_dataset
 from data.records import Record
 
+MAX_CLIPS = 1_000_000  # Of a kind, that one data set may ask for.
 PURPOSES = ("train", "validation", "test")  # No two share a draw.
 # Entries of a spec that tell data sets apart at a glance.
 _CONTENT = ("environment", "purpose", "templates", "sources", "want", "seed")
@@ -38,6 +39,10 @@ class Spec:
   seed: int = 0
   num_frames: int = 8
   image_size: int = 64
+
+  def __post_init__(self):
+    checks.between("seed", self.seed, 0, 2**63 - 1)
+    checks.clip_sizes(self.num_frames, self.image_size)
 
 
 def make_dataset(

@@ -39,6 +39,7 @@ class _Spec(stores.Spec):
   purpose: str = "train"
 
   def __post_init__(self):
+    super().__post_init__()
     checks.one_of("purpose", self.purpose, stores.PURPOSES)
     checks.one_of("environment", self.environment, sim.ENVIRONMENTS)
     checks.each_of("tasks", self.tasks, sim.TASKS)
@@ -51,6 +52,8 @@ class _Spec(stores.Spec):
     """Checks that clips are asked for, and that there are policies for them."""
     if min(counts.values()) < 0 or not any(counts.values()):
       raise ValueError(f"no clips asked for: {counts}")
+    for name, count in counts.items():
+      checks.between(name, count, 0, stores.MAX_CLIPS)
     if any(source == "rl" and count for source, _, count in self.shares()):
       known = stopped.load()
       missing = ", ".join(task for task in self.tasks if task not in known)

@@ -67,7 +67,7 @@ def test_captions():
   "changes, message",
   [
     ({"caption": "text"}, "unknown caption 'text'; known: label, template"),
-    ({"num_frames": 0}, "num_frames must be at least 1, got 0"),
+    ({"num_frames": 0}, "num_frames must be from 1 .* got 0"),
     ({"per_template": -1}, "per_template must be at least 0, got -1"),
   ],
 )
