@@ -16,7 +16,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(launch):
     (["--config=configs/envgen.py:huge"], "known: small, paper, smoke"),
     (
       ["--config=configs/envgen.py", "--config.train.num_stepz=3"],
-      'Did you mean "num_steps"',
+      "near it: train.num_steps",
     ),
   ):
     done = launch("train", *args)
