@@ -41,6 +41,7 @@ SPEC_FILE = "spec.json"
 TABLE_FILE = "clips.parquet"
 BAD_FILE = "bad_clips.csv"
 NOTES_FILE = "noted_clips.csv"
+_STILL = "all pictures are the same: is it the right camera?"
 _CLIPS_PER_SHARD = 64
 _BLOCK = 1 << 22  # Bytes that are read at once.
 
@@ -147,7 +148,9 @@ def store_clips(
           bad.append((shard, clip.name, clip.reason))
           yield None
         else:
-          noted += [(shard, clip.name, note) for note in told]
+          if not told and _is_still(clip.frames):
+            told.add(_STILL)
+          noted += [(shard, clip.name, note) for note in sorted(told)]
           frames = images.resize(clip.frames, image_size)
           yield dataclasses.replace(clip, frames=frames)
         told.clear()
@@ -164,6 +167,10 @@ def store_clips(
   write_shards(folder, name, spec, counts, make)
   _save_list(folder / BAD_FILE, [*left_out, *_load_list(folder / BAD_FILE)])
   return folder
+
+
+def _is_still(frames: np.ndarray) -> bool:
+  return len(frames) > 1 and bool((frames == frames[0]).all())
 
 
 def clip_notes(folder: pathlib.Path, clips: readers.Clips) -> list[str]:

@@ -32,6 +32,11 @@ _CLOCK = re.compile(r"(\d+):(\d+):(\d+(?:\.\d*)?)\s*")
 _MAX_KEPT = 1 << 28  # Bytes of decoded frames; a longer video is read twice.
 
 
+# What Git leaves in the place of a large file that it has not fetched.
+_POINTER_HEAD = b"version https://git-lfs"
+POINTER = "not fetched: a pointer of Git LFS, `git lfs pull` brings the file"
+
+
 class VideoError(ValueError):
   """A video file that cannot be read; one line, beginning with the path."""
 
@@ -51,6 +56,12 @@ def _free_frames(function):
       gc.collect(1)
 
   return load
+
+
+def is_pointer(path: str | os.PathLike) -> bool:
+  """Returns whether a file is a pointer of Git LFS, see `POINTER`."""
+  with open(path, "rb") as stream:
+    return stream.read(len(_POINTER_HEAD)) == _POINTER_HEAD
 
 
 _noted: list[set[str]] = []  # Of each `noting` that is open.
@@ -277,6 +288,8 @@ def _open(path: str):
     raise VideoError(f"{path}: no such file")
   if os.path.getsize(path) == 0:
     raise VideoError(f"{path}: the file is empty (0 bytes)")
+  if is_pointer(path):
+    raise VideoError(f"{path}: {POINTER}")
   try:
     with av.open(path) as container:
       yield container, _find_stream(path, container)

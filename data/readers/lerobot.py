@@ -85,6 +85,12 @@ def open_clips(path: str | pathlib.Path, options: base.Options) -> base.Clips:
   camera, notes = _choose_camera(path, info, options.camera)
   fps = float(info["fps"])
   episodes, faults = _list_episodes(path, info, camera)
+  stated, num = info.get("total_episodes"), len(episodes) + len(faults)
+  if stated not in (None, num):
+    notes.append(
+      f"meta/info.json counts {stated} episodes, and meta/ lists {num}: the "
+      "others are left out"
+    )
   wanted, labels, keys = sorted({*episodes, *faults}), None, []
   if options.labels:
     labels, more = _read_labels(path / options.labels, wanted)
@@ -205,7 +211,7 @@ def _load_info(path: pathlib.Path) -> dict[str, Any]:
   if not file.is_file():
     raise ValueError(f"{path}: no LeRobot data set: it has no meta/info.json")
   try:
-    info = json.loads(file.read_text(encoding="utf-8"))
+    info = json.loads(file.read_text(encoding="utf-8-sig"))
     version = str(info["codebase_version"])
     features = info["features"]
     if not all(isinstance(f, dict) for f in (features, *features.values())):
@@ -591,6 +597,8 @@ def _read_table(file: pathlib.Path, names, **options) -> pyarrow.Table:
 def _readable(file: pathlib.Path):
   """Raises a ValueError that names the table where it cannot be read."""
   try:
+    if video.is_pointer(file):
+      raise OSError(video.POINTER)
     yield
   except (pyarrow.ArrowException, OSError, KeyError) as error:
     reason = checks.one_line(error)

@@ -8,7 +8,6 @@ among them. Fields are named by their way from the episode:
 """
 
 import functools
-import itertools
 import json
 import operator
 import pathlib
@@ -21,6 +20,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from a2r.core import checks, trees
+from data import video
 from data.readers import base
 from data.records import Record
 
@@ -36,6 +36,8 @@ _SHARD_FIELDS = (  # Of a pattern of shards' names.
   "DATASET", "SPLIT", "FILEFORMAT", "SHARD_INDEX", "NUM_SHARDS",
   "SHARD_X_OF_Y",
 )  # fmt: skip
+_PICTURE = re.compile("image|picture|rgb|camera|frame")
+_OUTCOME = re.compile(r"(?:^|[/\\])(success|failure)(?=[/\\])")
 _MAX_NAMES = 1 << 16  # Of an enumeration; more are numbers.
 _BATCH = 4096  # Steps that are read at once.
 # What TensorFlow's errors say of its own inside.
@@ -74,16 +76,17 @@ def open_clips(path: str | pathlib.Path, options: base.Options) -> base.Clips:
   load_fn = functools.partial(_load_episodes, folder, builder, split)
   where, name_fn = f"{folder}, {split}", f"{split} episode {{}}".format
 
-  texts, faults = {}, {}
+  texts, faults, num_several = {}, {}, 0
   labels = {key: {} for key in keys["success"]}
   names = [keys["camera"], *keys["instruction"], *labels]
   episodes = load_fn(0, num_episodes, names)
   for number, values in base.watch(episodes, num_episodes, "episodes opened"):
-    texts[number] = _first_text(
-      _by_name(fields[key], values[key]) for key in keys["instruction"]
+    texts[number], is_one = _find_text(
+      _as_texts(fields[key], values[key]) for key in keys["instruction"]
     )
+    num_several += not is_one
     for key in labels:
-      labels[key][number] = _by_name(fields[key], values[key])
+      labels[key][number] = _as_label(key, fields[key], values[key])
     if not values[keys["camera"]]:
       faults[number] = "it has no steps"
     elif not texts[number]:
@@ -95,6 +98,14 @@ def open_clips(path: str | pathlib.Path, options: base.Options) -> base.Clips:
     return bad
 
   left_out()  # Before their labels are missed.
+  if num_several:
+    notes.append(
+      f"{num_several} of {len(texts)} episodes have steps of several "
+      "instructions: the first is taken"
+    )
+  for key in list(labels)[:0:-1]:  # Most paths of files tell nothing.
+    if _is_path(key) and not any(map(any, labels[key].values())):
+      del labels[key]
   good = [number for number in texts if number not in faults]
   success, more = base.label_episodes(labels, good, options, where)
   notes += more
@@ -187,7 +198,9 @@ def _check_files(folder: pathlib.Path, split: tfds.core.SplitInfo):
       )
     except ValueError as error:  # It has no name for the data set.
       raise ValueError(f"{where}: {error}") from error
-    base.inside(folder, name, where)
+    file = base.inside(folder, name, where)
+    if file.is_file() and video.is_pointer(file):
+      raise ValueError(f"{file}: {video.POINTER}")
 
 
 def _class_names(value) -> Iterator[str]:
@@ -254,24 +267,37 @@ def _choose_fields(folder, fields, options: base.Options):
   """
   pictures = [key for key, field in fields.items() if _is_picture(key, field)]
   files = [key for key in pictures if _is_image(fields[key])]
-  texts, scalars = [], []
+  strings, codes, scalars = [], [], []
   for key, feature in fields.items():
-    is_plain = isinstance(feature.shape, tuple) and not _is_image(feature)
-    if is_plain and feature.tf_dtype == tf.string and len(feature.shape) < 2:
-      texts.append(key)
-    if is_plain and feature.shape in ((), (1,), (None,)):
+    if not isinstance(feature.shape, tuple) or _is_image(feature):
+      continue
+    if feature.tf_dtype == tf.string and len(feature.shape) < 2:
+      strings.append(key)
+    if feature.tf_dtype.is_integer and len(feature.shape) == 1:
+      codes.append(key)
+    if feature.shape in ((), (1,), (None,)):
       scalars.append(key)
-  enumerations = [k for k, field in fields.items() if _names(field)]
-  likely = list(filter(_tells_instruction, texts))
-  likely = likely or list(filter(_tells_instruction, enumerations))
-  texts += enumerations
+  # Files of pictures may be stored as any text is.
+  encoded = [key for key in strings if key.startswith(f"{_STEPS}/")]
+  named = [key for key in encoded if _PICTURE.search(key.rpartition("/")[2])]
+  camera = _pick(
+    folder, fields, options, "camera", pictures + encoded,
+    files or pictures or named,
+  )  # fmt: skip
+  enumerations = [key for key, field in fields.items() if _names(field)]
+  texts = [
+    list(filter(_tells_instruction, kind))
+    for kind in (strings, enumerations, codes)
+  ]
   # Spellings of one instruction: language_instruction, language_instruction_2.
   alike = {}
-  for key in sorted(likely):
+  for key in sorted(next(filter(None, texts), [])):
     alike.setdefault(re.sub(r"_?\d+$", "", key), []).append(key)
   alike = {keys[0]: keys for keys in alike.values()}
-  camera = _pick(folder, fields, options, "camera", pictures, files or pictures)
-  text = _pick(folder, fields, options, "instruction_key", texts, list(alike))
+  text = _pick(
+    folder, fields, options, "instruction_key",
+    strings + enumerations + texts[-1], list(alike),
+  )  # fmt: skip
   texts = [text] if options.instruction_key else alike[text]
   success = base.success_fields(options, scalars, str(folder))
   for key in success[:1]:
@@ -283,6 +309,8 @@ def _choose_fields(folder, fields, options: base.Options):
   success = success[:1] + [
     k for k in success[1:] if not _is_enumeration(fields[k])
   ]
+  paths = list(filter(_is_path, strings))
+  success += [key for key in paths if key not in success]
   keys = {"camera": camera, "instruction": texts, "success": success}
   told = ", then ".join(map(repr, texts))
   return keys, [f"pictures are {camera!r}, instructions {told}"]
@@ -290,6 +318,10 @@ def _choose_fields(folder, fields, options: base.Options):
 
 def _tells_instruction(key: str) -> bool:
   return "instruction" in key or "language" in key
+
+
+def _is_path(key: str) -> bool:
+  return key.endswith("file_path")
 
 
 def _is_enumeration(feature) -> bool:
@@ -403,19 +435,41 @@ def _select(example, names) -> tuple[dict[str, Any], tf.data.Dataset]:
   return pick(example, False), steps
 
 
-def _by_name(feature, values: list[Any]) -> list[Any]:
-  """Values as they are, those of an enumeration as names; -1 is none."""
-  names = _names(feature)
-  if not names:
-    return values
-  return [names[number] if number >= 0 else None for number in np.ravel(values)]
+def _as_label(key: str, feature, values: list[Any]) -> list[Any]:
+  """What `base.label_episodes` understands of a field's values by step.
+
+  Of an enumeration the names; of the path of a file, such as DROID's, the
+  folder success or failure that is in it.
+  """
+  if _names(feature):
+    return _as_texts(feature, values)
+  if feature.tf_dtype == tf.string and feature.shape == ():
+    texts = list(map(_decode, values))
+    if _is_path(key) or any("/" in text for text in texts):
+      return [match and match[1] for match in map(_OUTCOME.search, texts)]
+  return values
 
 
-def _first_text(values: Iterable[list[Any]]) -> str:
-  """The first text that is not empty, of all fields and their steps."""
-  for texts in itertools.chain.from_iterable(values):
-    for text in np.ravel(np.asarray(texts, object)):
-      text = text.decode(errors="replace") if isinstance(text, bytes) else text
-      if words := " ".join((text or "").split()):
-        return words
-  return ""
+def _as_texts(feature, values: list[Any]) -> list[str]:
+  """The first text of each step that is not empty; '' where there is none."""
+  if names := _names(feature):
+    numbers = np.ravel(values).tolist()
+    names = [" ".join(name.split()) for name in names]
+    return [names[number] if number >= 0 else "" for number in numbers]
+  if feature.tf_dtype.is_integer:  # Codes of UTF-8, and zeros behind them.
+    values = [np.asarray(value).tolist() for value in values]
+    return [_decode(bytes(c for c in v if 0 < c < 256)) for v in values]
+  steps = ([_decode(text) for text in np.ravel(value)] for value in values)
+  return [next(filter(None, texts), "") for texts in steps]
+
+
+def _decode(text: bytes) -> str:
+  return " ".join(text.decode(errors="replace").split())
+
+
+def _find_text(fields: Iterable[list[str]]) -> tuple[str, bool]:
+  """The first text of the first field that has one, and whether it has more."""
+  for texts in fields:
+    if known := dict.fromkeys(filter(None, texts)):
+      return next(iter(known)), len(known) == 1
+  return "", True

@@ -86,6 +86,8 @@ def find(manual_dir) -> Layout:
         "is there; it wants the annotations of Something-Something V2"
       )
   numbers = _read_json(labels, dict)
+  if not all(str(number).isdecimal() for number in numbers.values()):
+    raise ValueError(f"{labels}: templates with their numbers were expected")
   places = [folder / place for place in _VIDEO_FOLDERS]
   return Layout(
     folder=folder,
@@ -113,7 +115,7 @@ def load_split(layout: Layout, split: str) -> list[Video]:
   answers = {}
   if split == "test" and layout.answers is not None:
     # Lines of `78687;Holding something`.
-    with layout.answers.open(encoding="utf-8", newline="") as stream:
+    with layout.answers.open(encoding="utf-8-sig", newline="") as stream:
       rows = csv.reader(stream, delimiter=";")
       answers = {r[0].strip(): r[1].strip() for r in rows if len(r) > 1}
   videos = []
@@ -124,6 +126,8 @@ def load_split(layout: Layout, split: str) -> list[Video]:
       label = " ".join((entry.get("label") or plain(template)).split())
     except (KeyError, TypeError, AttributeError) as error:
       raise ValueError(f"{file}: entry {number} has no id") from error
+    if not name.isdecimal():
+      raise ValueError(f"{file}: entry {number} has the id {name!r}, no number")
     if not template:
       raise ValueError(
         f"{file}: video {name} has no template; the test split can be used "

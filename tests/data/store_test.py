@@ -14,6 +14,7 @@ import pytest
 from a2r.core import files
 from data import dataset, images, records
 from data import store as stores
+from data.readers import base as readers
 
 _COLLECT = """
 import sys, time
@@ -329,3 +330,14 @@ def test_damaged_or_unfinished_arrays_are_named(tmp_path):
   assert len(stores.load_arrays(folder)["a"]) == 3
   with pytest.raises(records.RecordError, match="not finished"):
     stores.load_arrays(tmp_path)
+
+
+def test_clips_in_which_nothing_moves_are_told(tmp_path, make_clip):
+  moving, still = make_clip(0, name="a"), make_clip(1, name="b")
+  still = dataclasses.replace(still, frames=still.frames[[0, 0, 0]])
+  clips = readers.Clips(2, lambda start, stop: [moving, still][start:stop], {})
+  folder = stores.store_clips(clips, tmp_path, "robot", image_size=16)
+  for _ in range(2):
+    (note,) = stores.clip_notes(folder, clips)
+    assert note.startswith("1 of 2 clips: all pictures are the same")
+    assert note.endswith("(b)")

@@ -283,8 +283,8 @@ def test_what_films_look_like_is_told_once(clips, tmp_path, read):
     with av.open(str(clips / name), "w") as container:
       stream = container.add_stream("qtrle", rate=10)
       stream.width, stream.height, stream.pix_fmt = 48, 32, "argb"
-      picture = np.full((32, 48, 4), 90, np.uint8)
-      for _ in range(3):
+      for gray in (90, 130, 170):
+        picture = np.full((32, 48, 4), gray, np.uint8)
         frame = av.VideoFrame.from_ndarray(picture, format="rgba")
         container.mux(stream.encode(frame))
       container.mux(stream.encode())

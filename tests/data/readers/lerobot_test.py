@@ -392,3 +392,28 @@ def test_an_enumeration_is_read_by_its_names(read, tmp_path):
     pyarrow.parquet.write_table(table, file)
   stored, _ = read(lerobot, path, tmp_path)
   assert stored.success.tolist() == [False, False, True, False]
+
+
+def test_episodes_that_meta_lost_are_told(read, tmp_path):
+  path = make_v3(tmp_path / "set")
+  file = path / "meta/info.json"
+  text = file.read_text()
+  for total, told in ((4, 0), (6, 1)):
+    about = json.dumps(json.loads(text) | {"total_episodes": total})
+    file.write_bytes(b"\xef\xbb\xbf" + about.encode())  # As some editors do.
+    stored, notes = read(lerobot, path, tmp_path)
+    assert len(stored) == 4
+    said = "counts 6 episodes, and meta/ lists 4"
+    assert sum(said in note for note in notes) == told
+
+
+@pytest.mark.parametrize("name", [FILM, "data/chunk-000/file-001.parquet"])
+def test_a_file_that_git_has_not_fetched(read, tmp_path, name):
+  path = make_v3(tmp_path / "set")
+  (path / name).write_text("version https://git-lfs.github.com/spec/v1\noid 1")
+  stored, notes = read(lerobot, path, tmp_path)
+  assert len(stored) == 3 and "a pointer of Git LFS" in notes[-1]
+  for file in path.rglob("*.parquet"):
+    file.write_text("version https://git-lfs.github.com/spec/v1\noid 1")
+  with pytest.raises(ValueError, match="a pointer of Git LFS, `git lfs pull`"):
+    read(lerobot, path, tmp_path)

@@ -14,7 +14,7 @@ def level(episode, step):
 
 def make(
   root, *, splits=("train",), kind=tfds.features.Dataset, config=None,
-  file_format=None, film=None, **changes,
+  file_format=None, film=None, file_fn="{}.h5".format, **changes,
 ):  # fmt: skip
   """A data set of three episodes; the middle one has no reward.
 
@@ -72,7 +72,7 @@ def make(
           episode,
           {
             "steps": [make_step(episode, step) for step in range(length)],
-            "episode_metadata": {"file_path": f"{episode}.h5"},
+            "episode_metadata": {"file_path": file_fn(episode)},
           }
           | ({"film": film[1](episode)} if film else {}),
         )

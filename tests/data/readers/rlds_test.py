@@ -175,6 +175,68 @@ def test_an_enumeration_of_instructions(read, tmp_path):
     read(rlds, path, tmp_path, **named)
 
 
+def test_codes_of_letters_are_an_instruction(read, tmp_path):
+  codes = tfds.features.Tensor(shape=(32,), dtype=np.int32)
+
+  def text(episode, step):
+    letters = [b"", "öffne es".encode(), b"close it"][episode]
+    return np.int32([*letters, *[0] * (32 - len(letters))])
+
+  kept = (tfds.features.Scalar(np.int64), 7)
+  path = make(
+    tmp_path / "a", language_instruction=kept, instruction=(codes, text)
+  )
+  stored, notes = read(rlds, path, tmp_path)
+  assert sorted(stored.instruction) == ["close it", "öffne es"]
+  assert "the instruction is empty" in notes[-1]
+
+
+def test_an_episode_of_several_instructions_is_told(read, tmp_path):
+  texts = [["", "a", "a", "b"], ["a"] * 6, ["b", "b", "", "b", ""]]
+  path = make(
+    tmp_path / "set", language_instruction=(TEXT, lambda e, s: texts[e][s])
+  )
+  stored, notes = read(rlds, path, tmp_path)
+  assert sorted(stored.instruction) == ["a", "a", "b"]
+  assert "1 of 3 episodes have steps of several instructions" in notes[1]
+
+
+def test_encoded_pictures_may_be_texts(read, toy, tmp_path):
+  def encoded(episode, step):
+    picture = np.full((16, 32, 3), level(episode, step), np.uint8)
+    return {"rgb": images.encode_jpeg(picture)}
+
+  kinds = tfds.features
+  field = kinds.FeaturesDict({"rgb": kinds.Tensor(shape=(), dtype=np.object_)})
+  path = make(tmp_path / "set", observation=(field, encoded))
+  stored, notes = read(rlds, path, tmp_path)
+  assert "pictures are 'steps/observation/rgb'" in notes[0]
+  usual, _ = read(rlds, toy, tmp_path)
+  for row in range(3):
+    frames = [clips.read(row).frames.astype(int) for clips in (stored, usual)]
+    assert np.abs(frames[0] - frames[1]).max() <= 3
+
+
+def test_the_path_of_a_file_tells_success(read, toy, tmp_path):
+  folders = ["success", "success", "failure"]
+  path = make(tmp_path / "a", file_fn=lambda e: f"LAB/{folders[e]}/{e}.h5")
+  stored, notes = read(rlds, path, tmp_path)
+  assert _labels(stored)[1].count(True) == 2
+  said = "'episode_metadata/file_path' reaches 1 in 2 of 3"
+  assert "disagree on 2 of 3" in notes[2] and said in notes[2]
+  key = "episode_metadata/file_path"
+  stored, _ = read(rlds, path, tmp_path, success_key=key)
+  by_path = {level(e, 0) // 10: folders[e] == "success" for e in range(3)}
+  for row in range(3):
+    first = int(round(stored.read(row).frames[0].mean())) // 10
+    assert stored.success[row] == by_path[first]
+  # The usual path tells nothing, and is not spoken of.
+  with pytest.raises(ValueError, match="file_path' has no value in any of the"):
+    read(rlds, toy, tmp_path, success_key=key)
+  _, notes = read(rlds, toy, tmp_path)
+  assert not any("file_path" in note for note in notes)
+
+
 def _labels(stored):
   order = np.argsort(stored.seed)
   return stored.seed[order].tolist(), stored.success[order].tolist()
@@ -341,16 +403,29 @@ def _cut(folder):
   file.write_bytes(file.read_bytes()[:-9])
 
 
+def _unfetch(folder):
+  (file,) = folder.glob("*.tfrecord*")
+  file.write_text("version https://git-lfs.github.com/spec/v1\noid 1")
+
+
 def _delete(folder):
   (file,) = folder.glob("*.tfrecord*")
   file.unlink()
 
 
-@pytest.mark.parametrize("spoil", [_lose_a_field, _cut, _delete])
-def test_faults_inside_are_one_line(toy, tmp_path, spoil):
+@pytest.mark.parametrize(
+  "spoil, said",
+  [
+    (_lose_a_field, "set: 'train' cannot be read"),
+    (_cut, "set: 'train' cannot be read"),
+    (_delete, "set: 'train' cannot be read"),
+    (_unfetch, "set/toy-train.tfrecord.*: not fetched: a pointer of Git LFS"),
+  ],
+)
+def test_faults_inside_are_one_line(toy, tmp_path, spoil, said):
   shutil.copytree(toy / "toy" / "1.0.0", tmp_path / "set")
   spoil(tmp_path / "set")
-  with pytest.raises(ValueError, match="set: 'train' cannot be read") as caught:
+  with pytest.raises(ValueError, match=said) as caught:
     rlds.open_clips(tmp_path / "set", base.Options(num_frames=3))
   message = str(caught.value)
   assert "\n" not in message and "{{" not in message, message

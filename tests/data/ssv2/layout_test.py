@@ -102,6 +102,7 @@ def test_what_is_not_there_is_told(make, tmp_path):
     ("{}", "train.json is not a JSON list"),
     ('[{"template": "Closing [something]"}]', "entry 0 has no id"),
     ('["78687"]', "entry 0 has no id"),
+    ('[{"id": "a/7", "label": "x"}]', "entry 0 has the id 'a/7', no number"),
     (
       json.dumps([{"id": "7", "template": "Eating [something]", "label": "x"}]),
       "video 7 has the template .*Eating .* not one of the 2 in labels.json",
@@ -113,3 +114,21 @@ def test_faulty_annotations_are_named(make, content, message):
   found.annotations["train"].write_text(content)
   with pytest.raises(ValueError, match=message):
     layout.load_split(found, "train")
+
+
+def test_files_may_begin_with_a_mark_of_their_encoding(make):
+  found = layout.find(make())
+  for file in (*found.annotations.values(), found.answers):
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+  again = layout.find(found.folder)
+  for split in layout.SPLITS:
+    assert len(layout.load_split(again, split)) == 2
+
+
+def test_labels_are_numbered(make):
+  folder = make()
+  for content in ('{"Closing something": "first"}', '{"Closing": [1]}'):
+    (file,) = folder.rglob("labels.json")
+    file.write_text(content)
+    with pytest.raises(ValueError, match="labels.json: templates with their n"):
+      layout.find(folder)
