@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -136,6 +137,18 @@ def clip_sizes(num_frames: int, image_size: int):
   between("image_size", image_size, 1, MAX_PIXELS)
 
 
+def printable(value: Any) -> str:
+  """Returns a value as a line of text that does no more than be shown.
+
+  Line breaks become blanks, what else cannot be printed (such as what colors a
+  terminal, or turns the direction of writing) its escape.
+  """
+  text = re.sub(r"[\r\n\t]+", " ", str(value))
+  return "".join(
+    c if c.isprintable() else c.encode("unicode_escape").decode() for c in text
+  )
+
+
 def one_line(error: BaseException) -> str:
   """Returns what an error says, in one line."""
   text = str(error)
@@ -144,4 +157,4 @@ def one_line(error: BaseException) -> str:
   lines = [line.strip() for line in text.split("\n") if line.strip()]
   if "Traceback (most recent call last):" in lines:
     lines = lines[-1:]
-  return " ".join(lines) or type(error).__name__
+  return printable(" ".join(lines)) or type(error).__name__

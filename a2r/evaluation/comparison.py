@@ -13,7 +13,7 @@ import json
 import pathlib
 from collections.abc import Mapping, Sequence
 
-from a2r.core import checks, files
+from a2r.core import checks, files, templates
 from a2r.evaluation import (
   by_task,
   figures,
@@ -245,7 +245,7 @@ def markdown(record: Mapping) -> str:
     parts += ["## Notes", _bullets(record["notes"])]
   made = [f"commit {record['commit']}", record["date"]]
   if record["command"]:
-    made.insert(0, f"`{record['command']}`")
+    made.insert(0, templates.code(record["command"]))
   return "\n\n".join([*parts, "Made by " + ", ".join(made) + "."]) + "\n"
 
 

@@ -178,5 +178,5 @@ def _tell(model: Model, instruction: str) -> list[str]:
   elif text_lib.pre_text(known) == text_lib.pre_text(instruction):
     meaning = "known to the run"
   else:
-    meaning = f"read as: {known}"
+    meaning = f"read as: {checks.printable(known)}"
   return [f"Instruction: {instruction}", f"  {meaning}"]

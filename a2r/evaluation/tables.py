@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from a2r.core import checks
+
 
 class Table(NamedTuple):
   """A table before it is text or a page.
@@ -84,4 +86,4 @@ def format_cell(value: Any) -> str:
   """Returns one value as text: two decimals of a float, a dash for nothing."""
   if isinstance(value, float):
     return f"{value:.2f}"
-  return "-" if value is None or value == "" else str(value)
+  return "-" if value is None or value == "" else checks.printable(value)

@@ -27,7 +27,19 @@ def render(config: Mapping[str, Any]) -> str:
 
   Args:
     config: config.json of an exported reward (`models/saved.py`).
+
+  Raises:
+    ValueError: its record is not that of a run.
   """
+  try:
+    return _render(config)
+  except (KeyError, IndexError, TypeError, AttributeError) as error:
+    raise ValueError(
+      f"the record of the run lacks what a model card says: {error!r}"
+    ) from error
+
+
+def _render(config: Mapping[str, Any]) -> str:
   record = config["record"]
   settings, figures = record["settings"], record["figures"]
   robot, human = (settings["data"][part] for part in ("robot", "human"))

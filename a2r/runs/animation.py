@@ -39,6 +39,15 @@ def encode(frames: np.ndarray, format_name: str) -> bytes:
   return stream.getvalue()
 
 
+def size(path: pathlib.Path) -> tuple[int, int] | None:
+  """Returns width and height that a file states, None of what is no picture."""
+  try:
+    with Image.open(path) as image:
+      return image.size
+  except (OSError, Image.DecompressionBombError):
+    return None
+
+
 def read_frame(path: pathlib.Path, index: int) -> Image.Image:
   """Returns a frame of an animation; equal neighbors may be stored as one."""
   with Image.open(path) as image:

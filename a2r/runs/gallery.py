@@ -28,6 +28,8 @@ from a2r.sim.behavior import policies
 from a2r.sim.tabletop import tasks
 
 MANIFEST, SHEET, PAGE = "gallery.json", "sheet.png", "index.html"
+# Of a row of the manifest.
+_FIELDS = {"digest", "success", "draw", "still", "settings"}
 _COLORS = {True: "#009E73", False: "#D55E00"}  # Color-blind safe.
 _INK = "#222222"
 _PACKAGES = ("jax", "mujoco", "numpy", "pillow")
@@ -67,6 +69,11 @@ class Config:
   code: str = ""
 
 
+def file_name(key: Key, format_name: str) -> str:
+  """Path of a key's animation in the gallery's folder."""
+  return f"{key.name}.{format_name}"
+
+
 def make_keys(
   environments: Sequence[str], names: Sequence[str], sources: Sequence[str]
 ) -> list[Key]:
@@ -87,13 +94,14 @@ def make_keys(
 def read_manifest(out: pathlib.Path) -> dict[str, dict[str, Any]]:
   """Returns what is known of each animation, by its key's name.
 
-  A manifest that is not there or damaged knows nothing: all is made again.
+  A manifest that is not there or damaged knows nothing: all is made again. It
+  says nothing of where a file is: anyone may have written it.
   """
   try:
     rows = files.read_json(out / MANIFEST)
-  except ValueError:
+    return {name: row for name, row in rows.items() if set(row) == _FIELDS}
+  except (ValueError, AttributeError, TypeError):
     return {}
-  return rows if isinstance(rows, dict) else {}
 
 
 def missing(
@@ -106,8 +114,13 @@ def missing(
     row = manifest.get(key.name)
     if row is None or row["settings"] != dataclasses.asdict(config):
       return False
-    path = out / row["file"]
-    return path.is_file() and files.digest(path)[:16] == row["digest"]
+    types = [type(row[name]) for name in ("success", "draw", "still")]
+    if types != [bool, int, int] or not 0 <= row["still"] < config.num_frames:
+      return False
+    path = out / file_name(key, config.format)
+    if not path.is_file() or files.digest(path)[:16] != row["digest"]:
+      return False
+    return animation.size(path) == (config.image_size, config.image_size)
 
   return [key for key in keys if not is_there(key)]
 
@@ -132,12 +145,10 @@ def make_clips(
       samples=config.samples,
     )
     data = animation.encode(np.asarray(clips.frames[0]), config.format)
-    name = f"{key.name}.{config.format}"
+    name = file_name(key, config.format)
     (out / name).parent.mkdir(parents=True, exist_ok=True)
     files.write_bytes(out / name, data)
-    old_name = manifest.get(key.name, {}).get("file", name)
     manifest[key.name] = {
-      "file": name,
       "digest": files.digest(data)[:16],
       "success": bool(clips.success[0]),
       "draw": int(clips.seeds[0]),
@@ -145,8 +156,8 @@ def make_clips(
       "settings": dataclasses.asdict(config),
     }
     files.write_json(out / MANIFEST, manifest)
-    if old_name != name:
-      (out / old_name).unlink(missing_ok=True)
+    for other in set(animation.FORMATS) - {config.format}:
+      (out / file_name(key, other)).unlink(missing_ok=True)
     yield key
 
 
@@ -188,7 +199,8 @@ def _draw_sheet(keys, manifest, size: int, out: pathlib.Path) -> bytes:
     made = manifest[key.name]
     y = top + step_y * rows.index((key.environment, key.source))
     x = left + step_x * columns.index(key.task)
-    sheet.paste(animation.read_frame(out / made["file"], made["still"]), (x, y))
+    path = out / file_name(key, made["settings"]["format"])
+    sheet.paste(animation.read_frame(path, made["still"]), (x, y))
     edge = (x, y + size, x + size - 1, y + size + bar - 1)
     draw.rectangle(edge, _COLORS[made["success"]])
   stream = io.BytesIO()
@@ -226,7 +238,10 @@ def write_pages(
     environments=environments,
     tasks={name: tasks.get(name).instruction for name in names},
     sources=sources,
-    rows={tuple(key): manifest[key.name] for key in keys},
+    rows={
+      tuple(key): manifest[key.name] | {"file": file_name(key, config.format)}
+      for key in keys
+    },
     colors=_COLORS,
     sheet=SHEET,
     command=command,
@@ -237,7 +252,8 @@ def write_pages(
   for source in sources:
     made = [manifest[key.name] for key in keys if key.source == source]
     successes = sum(row["success"] for row in made)
-    size = sum((out / row["file"]).stat().st_size for row in made) / 1e6
+    names = [file_name(k, config.format) for k in keys if k.source == source]
+    size = sum((out / name).stat().st_size for name in names) / 1e6
     rows.append([source, len(made), successes, len(made) - successes, size])
   header = ["source", "clips", "successes", "failures", "MB"]
   return tables.Table("", header, rows).text()

@@ -51,7 +51,7 @@ def test_folder_holds_what_a_run_needs(folder):
   )
   readme = (folder / "README.md").read_text()
   assert "the command" in readme
-  assert "singularity_tiny.pth, SHA-256 " in readme
+  assert "singularity_tiny.pth`, SHA-256 " in readme
   assert "--config.model.backbone.image_size=32" in readme
   # Others may read it too.
   mode = (folder / "backbone.safetensors").stat().st_mode

@@ -3,9 +3,11 @@
 import copy
 import re
 
+import markdown_it
 import pytest
 
 from a2r.models import card, saved
+from tests import mistakes
 
 SETTINGS = {
   "seed": 17,
@@ -133,8 +135,8 @@ def test_facts_of_the_model_and_its_run():
 
 def test_trained_instructions_are_told_from_known_ones():
   trained, known = render(make_config()).split("Known from human clips alone:")
-  assert "- closing drawer - opening drawer" in trained
-  assert "- juggling" not in trained and "- juggling" in known
+  assert "- `closing drawer` - `opening drawer`" in trained
+  assert "- `juggling`" not in trained and "- `juggling`" in known
   assert "3 learned failure prompts" in trained
   without = render(make_config(failure_prompts=False, num_trained=3))
   assert "failure prompts were not trained" in without
@@ -198,3 +200,63 @@ def test_what_is_missing_is_said():
   settings = copy.deepcopy(SETTINGS) | {"eval": {"environments": []}}
   text = render(make_config(settings, REPORT | {"config": settings}))
   assert "the figures are too good" in text
+
+
+_PARSER = markdown_it.MarkdownIt().enable(["table", "strikethrough"])
+_HOSTILE = (
+  "x <script>alert(1)</script> [a](https://b.example) ![c](d) | `e` **f**"
+  " https://g.example www.h.example\n\n---\nlicense: mit\n---\n\n# I\n\n"
+  "```\n\n</details>\n\n<img src=j>\n\n- k"
+)
+
+
+def _spoil(value):
+  """Plain values whose texts end in markup."""
+  if isinstance(value, dict):
+    return {key: _spoil(item) for key, item in value.items()}
+  if isinstance(value, list):
+    return [_spoil(item) for item in value]
+  return value + _HOSTILE if isinstance(value, str) else value
+
+
+def _structure(text):
+  """Headings, links, pictures, HTML and fences of Markdown, in order."""
+  found = []
+  for token in _PARSER.parse(text):
+    if token.type in ("html_block", "heading_open", "hr", "fence"):
+      found.append((token.type, token.tag, token.info))
+    for child in token.children or ():
+      if child.type in ("html_inline", "link_open", "image", "strong_open"):
+        found.append((child.type, child.attrs.get("href"), child.content))
+  return found
+
+
+@pytest.mark.parametrize("source", ["tabletop", "folder"])
+def test_texts_of_others_are_no_markup(source):
+  robot = SETTINGS["data"]["robot"] | {"source": source}
+  config = make_config(*with_settings(robot=robot))
+  record = _spoil(config["record"])
+  # What is chosen of known names.
+  record["settings"]["data"] = config["record"]["settings"]["data"]
+  record["settings"]["data"]["robot"]["environment"] += _HOSTILE
+  figures = record["figures"]
+  for fields in (figures, *figures["summary"]):
+    fields["form"] = fields["form"].removesuffix(_HOSTILE)
+  spoiled = {
+    "record": record,
+    "instructions": _spoil(config["instructions"]),
+  }
+  plain = card.render(config)
+  hostile = card.render(config | spoiled)
+  head = hostile.split("\n---\n")[0].replace("other", "apache-2.0")
+  assert head == plain.split("\n---\n")[0].replace("other", "apache-2.0")
+  assert _structure(hostile) == _structure(plain)
+
+
+@pytest.mark.parametrize(
+  "change", [{"settings": {}}, {"figures": 3}, {"settings": 1}]
+)
+def test_a_record_that_is_no_runs_is_one_line(change):
+  config = make_config()
+  config["record"] |= change
+  mistakes.check(lambda: card.render(config), ValueError, "record card")

@@ -1,13 +1,14 @@
 """The gallery of the simulator, tiny."""
 
 import dataclasses
+import json
 
 import jax
 import numpy as np
 import pytest
 from PIL import Image
 
-from a2r.core import signals
+from a2r.core import files, signals
 from a2r.runs import animation, gallery
 from tests import tiny
 
@@ -43,7 +44,7 @@ def test_real_clips_end_as_their_source_should(launch, keys, tmp_path):
   success = {key.source: rows[key.name]["success"] for key in keys}
   assert success == {"expert": True, "random": False}
   for key in keys:
-    with Image.open(tmp_path / rows[key.name]["file"]) as picture:
+    with Image.open(tmp_path / f"{key.name}.webp") as picture:
       assert picture.size == (32, 32) and 2 <= picture.n_frames <= 20
   assert (tmp_path / gallery.SHEET).is_file()
   assert "Made 0 of 2 animations" in launch(*arguments).out
@@ -90,6 +91,59 @@ def test_what_is_not_whole_or_not_asked_for_is_made_again(keys, tmp_path):
     assert _make(keys, other, tmp_path, tiny.Simulator()) == keys
     assert _make(keys, other, tmp_path, tiny.Simulator()) == []
   assert not file.exists() and file.with_suffix(".gif").exists()
+
+
+def _rewrite(out, **changes):
+  """Changes the rows of a manifest as whoever made the folder could."""
+  path = out / gallery.MANIFEST
+  rows = json.loads(path.read_text())
+  path.write_text(json.dumps({k: row | changes for k, row in rows.items()}))
+
+
+@pytest.mark.parametrize("absolute", [True, False])
+def test_a_manifest_has_no_file_elsewhere_read_or_deleted(
+  keys, tmp_path, absolute
+):
+  mine, out = tmp_path / "mine.txt", tmp_path / "gallery"
+  mine.write_text("mine")
+  _make(keys, _CONFIG, out, tiny.Simulator())
+  _rewrite(out, file=str(mine) if absolute else "../mine.txt")
+  other = dataclasses.replace(_CONFIG, format="gif")
+  assert _make(keys, other, out, tiny.Simulator()) == keys
+  gallery.write_pages(keys, other, out, "command")
+  assert "mine" not in (out / gallery.PAGE).read_text()
+  assert mine.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+  "change",
+  [
+    {"still": 10**9},
+    {"still": -1},
+    {"success": "<script>"},
+    {"draw": "<b>"},
+    {"more": 1},
+    {"settings": []},
+  ],
+)
+def test_rows_that_nobody_wrote_here_are_made_again(keys, tmp_path, change):
+  _make(keys, _CONFIG, tmp_path, tiny.Simulator())
+  _rewrite(tmp_path, **change)
+  assert _make(keys, _CONFIG, tmp_path, tiny.Simulator()) == keys
+  gallery.write_pages(keys, _CONFIG, tmp_path, "command")
+  for content in ("[]", '{"train/close_drawer-expert": 3}', "[" * 9999):
+    (tmp_path / gallery.MANIFEST).write_text(content)
+    assert gallery.read_manifest(tmp_path) == {}
+
+
+def test_a_picture_of_another_size_is_made_again(keys, tmp_path):
+  _make(keys, _CONFIG, tmp_path, tiny.Simulator())
+  path = tmp_path / f"{keys[0].name}.webp"
+  large = np.zeros((2, 600, 400, 3), np.uint8)
+  path.write_bytes(animation.encode(large, "webp"))
+  digest = files.digest(path)[:16]
+  _rewrite(tmp_path, digest=digest)
+  assert keys[0] in gallery.missing(keys, _CONFIG, tmp_path)
 
 
 @pytest.mark.parametrize("format_name", animation.FORMATS)
