@@ -20,6 +20,7 @@ from a2r.evaluation.video_prediction import Result
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _INK, _GRAY, _GRID = "#222222", "#8a8a8a", "#e6e6e6"
 _STYLE = {
+  "text.parse_math": False,  # Texts of users, whose dollars are dollars.
   "font.family": "DejaVu Sans",
   "font.size": 9,
   "axes.edgecolor": _GRAY,

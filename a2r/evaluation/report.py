@@ -228,6 +228,7 @@ def page(workdir: str | pathlib.Path) -> str:
 
   Raises:
     FileNotFoundError: the folder has neither a report nor metrics.
+    ValueError: a file of the folder is broken; names it.
   """
   workdir = pathlib.Path(workdir)
   result, record = read(workdir) or (None, {})
@@ -243,16 +244,25 @@ def page(workdir: str | pathlib.Path) -> str:
     "picture": _base64(picture.read_bytes() if picture.is_file() else None),
     "curves": _base64(figures.training_curves(metrics)),
   }
-  if result:
-    details = {key: record[key] for key in ("backbone", "versions", "machine")}
-    values |= {
-      "record": record,
-      "form_line": forms.explain(result),
-      "tables": all_tables(result),
-      "details": json.dumps(details, indent=2),
-      "config": json.dumps(record["config"], indent=2),
-    }
-  return templates.render("report.html", **values)
+  try:
+    if result:
+      values |= _describe(result, record)
+    return templates.render("report.html", **values)
+  except (KeyError, IndexError, TypeError, AttributeError) as error:
+    path = workdir / JSON_FILE
+    raise ValueError(f"{path} is not a report: {error!r}") from error
+
+
+def _describe(result: Report, record: Mapping[str, Any]) -> dict[str, Any]:
+  """What a page says of a result."""
+  details = {key: record[key] for key in ("backbone", "versions", "machine")}
+  return {
+    "record": record,
+    "form_line": forms.explain(result),
+    "tables": all_tables(result),
+    "details": json.dumps(details, indent=2),
+    "config": json.dumps(record["config"], indent=2),
+  }
 
 
 def _base64(data: bytes | None) -> str:

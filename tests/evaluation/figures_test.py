@@ -1,5 +1,6 @@
 """Tests of the pictures: they are drawn, and show what they are given."""
 
+import dataclasses
 import io
 
 import numpy as np
@@ -35,6 +36,13 @@ def test_filmstrips_show_the_frames():
 def test_one_clip_and_a_flat_curve():
   picture = figures.filmstrips([make_example(1)], form="cosine", title="A clip")
   assert Image.open(io.BytesIO(picture)).width > 500
+
+
+@pytest.mark.parametrize("text", ["for $5, not $\\frac$", "a_b^{"])
+def test_texts_are_no_formulas(text):
+  example = dataclasses.replace(make_example(1), instruction=text)
+  figures.filmstrips([example], form="cosine", title=text)
+  figures.training_curves([{"step": step, text: 1.0} for step in (1, 2)])
 
 
 def test_nothing_to_show():

@@ -1,6 +1,7 @@
 """An evaluation's tables, its files and its page."""
 
 import dataclasses
+import html.parser
 import json
 
 import pytest
@@ -127,6 +128,44 @@ def test_page_holds_everything(tmp_path):
   assert "seed 3 · 2" in text and " · jax 0." in text
   assert "&lt;b&gt;" in text and "<b>" not in text
   assert "http" not in text.split("<body>")[0]
+
+
+class _Tags(html.parser.HTMLParser):
+  """The tags of a page with their attributes, but for titles of links."""
+
+  def __init__(self, page):
+    super().__init__()
+    self.found = []
+    self.feed(page)
+
+  def handle_starttag(self, tag, attrs):
+    self.found.append((tag, [name for name, _ in attrs]))
+
+
+def _spoil(value, kept):
+  """Plain values whose texts are hostile, but for some that are names."""
+  if isinstance(value, dict):
+    return {
+      k: item if k in kept else _spoil(item, kept) for k, item in value.items()
+    }
+  if isinstance(value, list):
+    return [_spoil(item, kept) for item in value]
+  return "</pre><script>a()</script>" if isinstance(value, str) else value
+
+
+def test_texts_of_others_are_no_markup(tmp_path):
+  report.write(make_result(), tmp_path, config={"seed": 3, "name": "b"})
+  expected = _Tags(report.page(tmp_path)).found
+  path = tmp_path / "report.json"
+  record = json.loads(path.read_text())
+  path.write_text(json.dumps(_spoil(record, ("form", "validation"))))
+  (tmp_path / "digests.json").unlink()
+  page = report.page(tmp_path)
+  assert _Tags(page).found == expected and "&lt;script&gt;" in page
+  for key in set(record) - {"commit", "command"}:
+    path.write_text(json.dumps({k: record[k] for k in set(record) - {key}}))
+    with pytest.raises(ValueError, match=r"report\.(json|html)"):
+      report.page(tmp_path)
 
 
 def test_page_of_an_unfinished_run(tmp_path):
