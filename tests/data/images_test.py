@@ -1,7 +1,10 @@
-"""Resizing in numpy."""
+"""Resizing in numpy, and what is no picture of 8 bits."""
+
+import io
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from a2r.core import images as core_images
 from data import images
@@ -18,3 +21,20 @@ def test_equals_the_models_resize(shape):
 def test_same_size_is_untouched():
   pictures = np.zeros((3, 16, 16, 3), np.uint8)
   assert images.resize(pictures, 16) is pictures
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int32, np.float32])
+def test_pictures_of_more_bits_are_refused(dtype):
+  stream = io.BytesIO()
+  Image.fromarray(np.full((8, 8), 900, dtype)).save(stream, "TIFF")
+  with pytest.raises(ValueError, match="not of 8 bits a channel"):
+    images.load_rgb(stream.getvalue())
+
+
+def test_a_picture_of_any_size_is_one_error(monkeypatch):
+  stream = io.BytesIO()
+  Image.fromarray(np.zeros((40, 40), np.uint8)).save(stream, "PNG")
+  assert images.load_rgb(stream.getvalue()).shape == (40, 40, 3)
+  monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+  with pytest.raises(ValueError, match="decompression bomb"):
+    images.load_rgb(stream.getvalue())

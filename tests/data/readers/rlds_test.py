@@ -338,6 +338,10 @@ def _array_record(root):
   return make(root, file_format="array_record")
 
 
+def _parquet(root):
+  return make(root, file_format="parquet")
+
+
 def _sequence(root):
   return make(root, kind=tfds.features.Sequence)
 
@@ -352,7 +356,9 @@ def _tensor(root):
   return make(root, observation=(observation, value))
 
 
-@pytest.mark.parametrize("make_fn", [_array_record, _sequence, _tensor])
+@pytest.mark.parametrize(
+  "make_fn", [_array_record, _parquet, _sequence, _tensor]
+)
 def test_forms_of_the_format(read, toy, tmp_path, make_fn):
   stored, _ = read(rlds, make_fn(tmp_path / "set"), tmp_path)
   usual, _ = read(rlds, toy, tmp_path)
