@@ -43,6 +43,9 @@ def read(folder: pathlib.Path) -> dict[str, list[str]] | None:
     return None
   try:
     known = checks.parse_json(path.read_bytes(), path, dict)
+    for name in known:
+      if pathlib.Path(name).is_absolute() or ".." in pathlib.Path(name).parts:
+        raise ValueError(f"{name!r} is outside of the folder")
     return {name: list(digests) for name, digests in known.items()}
   except (ValueError, AttributeError, TypeError) as error:
     raise ValueError(

@@ -7,7 +7,9 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from a2r.core import digests, files, trees
+from a2r.core import checks, digests, files, trees
+
+MAX_BYTES = 1 << 31  # Of an .npz, which may be packed to a thousandth.
 
 
 def save(
@@ -61,6 +63,29 @@ def load_metadata(path: pathlib.Path) -> dict[str, str]:
       return stored.metadata() or {}
   except safetensors.SafetensorError as error:
     raise _damaged(path, error) from error
+
+
+def load_npz(path: pathlib.Path) -> dict[str, np.ndarray]:
+  """Returns the arrays of an .npz file, of anyone's.
+
+  Raises:
+    ValueError: the file is damaged, holds objects, or more than `MAX_BYTES`
+      when it is unpacked; names it.
+    OSError: it cannot be read.
+  """
+  digests.check(path)
+  try:
+    with np.load(path) as stored:
+      size = sum(member.file_size for member in stored.zip.infolist())
+      if size > MAX_BYTES:
+        raise ValueError(f"it unpacks to {size} bytes, more than {MAX_BYTES}")
+      return dict(stored)
+  except FileNotFoundError:
+    raise
+  # As many kinds as there are places of damage.
+  except Exception as error:
+    text = checks.one_line(error)
+    raise ValueError(f"{path} is damaged ({text}): copy it again") from error
 
 
 def _damaged(path, error) -> ValueError:

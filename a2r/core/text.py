@@ -9,17 +9,17 @@ Letters: N texts, L tokens.
 
 import collections
 import itertools
-import json
 import pathlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tokenizers
 from absl import logging
 from tokenizers import models, normalizers, pre_tokenizers
 
-from a2r.core import digests, files
+from a2r.core import checks, digests, files
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 PAD, UNKNOWN, CLS, SEP, MASK = SPECIAL
@@ -176,9 +176,37 @@ class Tokenizer:
   @classmethod
   def from_vocab(cls, vocab: Sequence[str]) -> "Tokenizer":
     """Returns a tokenizer; ids are the places in `vocab` (BERT's vocab.txt)."""
-    places = {token: place for place, token in enumerate(vocab)}
+    return cls._make({token: place for place, token in enumerate(vocab)})
+
+  @classmethod
+  def from_json(cls, content: str | bytes, where: Any) -> "Tokenizer":
+    """Returns the tokenizer that `save` wrote, of its JSON.
+
+    Of it the vocabulary alone is read: all else is always the same here, and of
+    a file of others could ask for any time and memory, such as to fill texts up
+    to a length.
+
+    Raises:
+      ValueError: it is none; begins with `where`.
+    """
+    try:
+      model = checks.parse_json(content, where, dict)["model"]
+      places = dict(model["vocab"])
+      if model.get("type", "WordPiece") != "WordPiece":
+        raise ValueError(f"its model is {model['type']!r}, not WordPiece")
+      if not all(type(place) is int for place in places.values()):
+        raise ValueError("a place in its vocabulary is no number")
+      return cls._make(places)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+      text = checks.one_line(error).removeprefix(f"{where} ")
+      raise ValueError(f"{where} is not a tokenizer file: {text}") from error
+    except OverflowError as error:
+      raise ValueError(f"{where} is not a tokenizer file: {error}") from error
+
+  @classmethod
+  def _make(cls, places: Mapping[str, int]) -> "Tokenizer":
     model = models.WordPiece(
-      places, unk_token=UNKNOWN, max_input_chars_per_word=100
+      dict(places), unk_token=UNKNOWN, max_input_chars_per_word=100
     )
     tokenizer = tokenizers.Tokenizer(model)
     tokenizer.normalizer = _NORMALIZER
@@ -195,15 +223,7 @@ class Tokenizer:
     """
     path = pathlib.Path(path)
     digests.check(path)
-    try:
-      text = path.read_text(encoding="utf-8")
-      json.loads(text)
-      return cls(tokenizers.Tokenizer.from_str(text))
-    except OSError:
-      raise
-    # The library raises bare Exceptions on a file of another kind.
-    except Exception as e:
-      raise ValueError(f"{path} is not a tokenizer file: {e}") from e
+    return cls.from_json(path.read_bytes(), path)
 
   def save(self, path: str | pathlib.Path) -> None:
     """Writes one JSON file, its digest on the folder's record."""
@@ -254,6 +274,11 @@ class Tokenizer:
   def vocab_size(self) -> int:
     """Returns the number of pieces, special tokens included."""
     return self._tokenizer.get_vocab_size()
+
+  @property
+  def num_ids(self) -> int:
+    """Returns the least number that is larger than every id."""
+    return 1 + max(self._tokenizer.get_vocab().values())
 
   def __call__(
     self, texts: Sequence[str], max_length: int

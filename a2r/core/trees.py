@@ -6,6 +6,8 @@ from typing import Any
 import jax
 import numpy as np
 
+_MAX_DEPTH = 100  # Beyond some thousands, JAX fails on a tree.
+
 
 def flatten(tree: Any) -> dict[str, Any]:
   """Returns a pytree's leaves by their path, like `0/mu/dense/kernel`."""
@@ -16,14 +18,25 @@ def flatten(tree: Any) -> dict[str, Any]:
   }
 
 
-def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
-  """Returns nested dicts of leaves named by path."""
+def nest(flat: Mapping[str, Any], where: str = "a tree") -> dict[str, Any]:
+  """Returns nested dicts of leaves named by path.
+
+  Raises:
+    ValueError: a path is too deep, or leads through a leaf; begins with
+      `where`.
+  """
   nested = {}
   for path, leaf in flat.items():
     *parents, last = path.split("/")
+    if len(parents) > _MAX_DEPTH:
+      raise ValueError(f"{where}: {path[:40]!r}... is nested too deeply")
     node = nested
     for name in parents:
       node = node.setdefault(name, {})
+      if not isinstance(node, dict):
+        raise ValueError(f"{where}: {path!r} lies in an array")
+    if last in node:
+      raise ValueError(f"{where}: {path!r} is an array that others lie in")
     node[last] = leaf
   return nested
 

@@ -25,7 +25,7 @@ import numpy as np
 import optax
 
 from a2r import losses
-from a2r.core import batching, digests, files, images, parallel
+from a2r.core import batching, files, images, parallel, tensors
 from a2r.core import rng as rng_lib
 from a2r.learners import base, encoding, loop, run_files
 from a2r.losses import classification
@@ -256,9 +256,11 @@ class _SameTask:
 
 def make_scorer(run: saved.Run) -> scorer.Scorer:
   """Returns the scorer of a run, see `base.Method`."""
-  digests.check(run.folder / DEMOS_FILE)
-  with np.load(run.folder / DEMOS_FILE) as stored:
+  stored = tensors.load_npz(run.folder / DEMOS_FILE)
+  try:
     demos, labels = stored["frames"], stored["labels"]
+  except KeyError as error:
+    raise ValueError(f"{run.folder / DEMOS_FILE} lacks {error}") from error
   plain = scorer.Scorer(
     name=METHOD.name,
     params={"head": run.params, **run.extra},

@@ -189,6 +189,11 @@ def load(folder: str | pathlib.Path, which: str = "best") -> SavedReward:
     )
   model = make_model(saved, str(folder))
   _check_sizes(saved, folder / CONFIG_FILE)
+  if saved.tokenizer.num_ids > model.config.vocab_size:
+    raise ValueError(
+      f"{folder / TOKENIZER_FILE} has {saved.tokenizer.num_ids} places, the "
+      f"model {model.config.vocab_size}"
+    )
   shapes = net.params_like(model)
   return saved._replace(params=trees.fit(shapes, saved.params, str(folder)))
 
@@ -454,7 +459,10 @@ def _read_exported(folder: pathlib.Path) -> SavedReward:
         f"{' or '.join(DTYPES)}"
       )
   return SavedReward(
-    params=trees.nest({k: v.astype(np.float32) for k, v in flat.items()}),
+    params=trees.nest(
+      {k: v.astype(np.float32) for k, v in flat.items()},
+      str(folder / WEIGHTS_FILE),
+    ),
     tokenizer=text_lib.Tokenizer.load(folder / TOKENIZER_FILE),
     **{key: config[key] for key in _VALUES},
   )

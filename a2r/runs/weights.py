@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import tokenizers
 
 from a2r import assets
 from a2r.core import checkpoint, checks, digests, tensors, text, trees
@@ -143,11 +142,11 @@ def read(path: pathlib.Path) -> Source:
     card = metadata["card"]
     if not (file.parent / digests.FILE).is_file():
       digests.note_unchecked(file.parent)
-    tokenizer = text.Tokenizer(
-      tokenizers.Tokenizer.from_str(metadata["tokenizer"])
+    tokenizer = text.Tokenizer.from_json(
+      metadata["tokenizer"], f"{file}: its vocabulary"
     )
     config = _make_config(file, card.pop("config", None))
-    return Source(trees.nest(flat), config, card, tokenizer)
+    return Source(trees.nest(flat, str(file)), config, card, tokenizer)
   config = read_config(path)
   if saved.is_exported(path):
     reward = saved.load(path)

@@ -34,7 +34,19 @@ def test_a_folder_is_checked_with_those_in_it(tmp_path):
     digests.check_folder(tmp_path)
 
 
-@pytest.mark.parametrize("content", ["{", "[1]", '{"a": 1}', "\xff"])
+@pytest.mark.parametrize("name", ["../b", "/etc/hostname", "c/../../b"])
+def test_no_file_outside_of_a_folder_is_read(tmp_path, name):
+  folder = tmp_path / "a"
+  folder.mkdir()
+  (tmp_path / "b").write_bytes(b"123456789")
+  (folder / digests.FILE).write_text(json.dumps({name: ["cbf43926"]}))
+  with pytest.raises(ValueError, match="outside of the folder"):
+    digests.check_folder(folder)
+
+
+@pytest.mark.parametrize(
+  "content", ["{", "[1]", '{"a": 1}', "\xff", "[" * 9999]
+)
 def test_a_broken_record_is_named(tmp_path, content):
   (tmp_path / digests.FILE).write_text(content, "latin1")
   with pytest.raises(ValueError, match=r"digests\.json is damaged"):

@@ -1,5 +1,8 @@
 """Files of arrays: any layout comes back, what is damaged does not."""
 
+import io
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -43,3 +46,30 @@ def test_a_flipped_bit_is_named(tmp_path, at):
   tiny.flip(path, at)
   with pytest.raises(ValueError, match=r"a\.safetensors is damaged"):
     tensors.load(path)
+
+
+def _npz(path, shape, size):
+  """Writes an .npz whose one array states a shape and has `size` zeros."""
+  head = io.BytesIO()
+  fields = {"descr": "|u1", "fortran_order": False, "shape": shape}
+  np.lib.format.write_array_header_1_0(head, fields)
+  with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+    archive.writestr("a.npy", head.getvalue() + bytes(size))
+
+
+def test_an_npz_asks_for_no_more_memory_than_it_should(tmp_path, monkeypatch):
+  path = tmp_path / "a.npz"
+  _npz(path, (100,), 100)
+  assert tensors.load_npz(path)["a"].tolist() == [0] * 100
+  for shape in ((101,), (1 << 50,), (1 << 70,)):
+    _npz(path, shape, 100)
+    with pytest.raises(ValueError, match="a.npz is damaged"):
+      tensors.load_npz(path)
+  monkeypatch.setattr(tensors, "MAX_BYTES", 1000)
+  _npz(path, (5000,), 5000)
+  assert path.stat().st_size < 1000
+  with pytest.raises(ValueError, match="unpacks to 5128 bytes"):
+    tensors.load_npz(path)
+  np.savez(path, a=np.array([{}], object))
+  with pytest.raises(ValueError, match="a.npz is damaged"):
+    tensors.load_npz(path)

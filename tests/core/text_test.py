@@ -128,6 +128,42 @@ def test_words_that_cannot_be_read_are_told_in_one_note(caplog):
     assert part in record.getMessage()
 
 
+def test_of_a_file_the_vocabulary_alone_counts(tmp_path):
+  tokenizer = text.Tokenizer.train(CORPUS, vocab_size=100)
+  path = tmp_path / "tokenizer.json"
+  tokenizer.save(path)
+  plain = json.loads(path.read_text("utf-8"))
+  # To fill each text up to this length would take tens of gigabytes.
+  padding = {
+    "strategy": {"Fixed": 2_000_000_000}, "direction": "Right", "pad_id": 0,
+    "pad_to_multiple_of": None, "pad_type_id": 0, "pad_token": "[PAD]",
+  }  # fmt: skip
+  slow = {"type": "Split", "pattern": {"Regex": "(a+)+b"}}
+  content = json.dumps(plain | {"padding": padding, "pre_tokenizer": slow})
+  other = text.Tokenizer.from_json(content, "a")
+  for ours, theirs in zip(tokenizer(CORPUS, 8), other(CORPUS, 8), strict=True):
+    np.testing.assert_array_equal(ours, theirs)
+  other.save(tmp_path / "again.json")
+  assert (tmp_path / "again.json").read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize(
+  "model",
+  [
+    None,
+    {"vocab": 3},
+    {"vocab": {"a": 0}},
+    {"vocab": dict.fromkeys(text.SPECIAL, "x")},
+    {"vocab": dict.fromkeys(text.SPECIAL, -1)},
+    {"vocab": dict.fromkeys(text.SPECIAL, 1 << 70)},
+    {"type": "BPE", "vocab": dict.fromkeys(text.SPECIAL, 0)},
+  ],
+)
+def test_a_file_of_another_kind_is_named(model):
+  with pytest.raises(ValueError, match="a.json is not a tokenizer file"):
+    text.Tokenizer.from_json(json.dumps({"model": model}), "a.json")
+
+
 @pytest.mark.parametrize(
   ("asked", "expected"),
   [

@@ -33,3 +33,11 @@ def test_fit_tells_where_and_what():
     "  only in the model: b",
     "  a: stored float32[2], the model has float64[2]",
   ]
+
+
+@pytest.mark.parametrize(
+  "names", [["a/b", "a"], ["a", "a/b"], ["/".join("a" * 5000)]]
+)
+def test_names_that_make_no_tree_are_told(names):
+  with pytest.raises(ValueError, match="x.safetensors: 'a"):
+    trees.nest(dict.fromkeys(names, np.zeros(1)), "x.safetensors")

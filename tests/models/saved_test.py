@@ -256,6 +256,23 @@ def test_a_flipped_bit_is_named(copy, name, at):
     saved.load(copy)
 
 
+def test_names_of_arrays_that_make_no_tree_are_named(copy):
+  path = copy / "model.safetensors"
+  arrays = tensors.load(path)
+  for name in ("/".join("a" * 5000), f"{next(iter(arrays))}/more"):
+    tensors.save(path, arrays | {name: np.zeros(1, np.float32)})
+    with pytest.raises(ValueError, match=r"model.safetensors: '"):
+      saved.load(copy)
+
+
+def test_a_vocabulary_of_another_size_is_named(copy):
+  path = copy / "tokenizer.json"
+  vocab = dict.fromkeys([*text.SPECIAL, "a"], 10**6)
+  files.write_json(path, {"model": {"vocab": vocab}}, recorded=True)
+  with pytest.raises(ValueError, match="tokenizer.json has 1000001 places"):
+    saved.load(copy)
+
+
 @pytest.mark.parametrize("dtype", [np.float64, np.int32, np.float16])
 def test_an_unknown_dtype_is_named(copy, dtype):
   path = copy / "model.safetensors"
