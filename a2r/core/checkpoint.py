@@ -203,12 +203,16 @@ class Checkpoints:
     return Checkpoint(step, found, values)
 
   def _prune(self):
-    """Removes all but the newest, the best, and what is being written."""
+    """Removes all checkpoints but the newest and the best.
+
+    Folders of other names are not of this class: the folder may be a link.
+    """
     if self._read_only or jax.process_index() != 0:
       return
     keep = {str(self.newest_step()), str(self.best_step())}
     for path in self._folder.iterdir():
-      if path.name not in keep:
+      # Half-written, or set aside, one is called 5.deleted or the like.
+      if path.name.partition(".")[0].isdigit() and path.name not in keep:
         # A rename is all or nothing, a recursive removal is not.
         if path.name.isdigit():
           path = path.rename(self._folder / f"{path.name}.{_DELETED}")

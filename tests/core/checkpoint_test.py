@@ -125,6 +125,22 @@ def test_a_copy_that_was_cut_short_is_no_checkpoint(tmp_path):
   assert os.listdir(folder) == ["5"]
 
 
+def test_what_is_no_checkpoint_is_not_removed(tmp_path):
+  elsewhere = tmp_path / "elsewhere"
+  for name in ("backup", "photos"):
+    (elsewhere / name).mkdir(parents=True)
+    (elsewhere / name / "1.txt").write_text("mine")
+  run = tmp_path / "run"
+  run.mkdir()
+  (run / "checkpoints").symlink_to(elsewhere)
+  with checkpoint.Checkpoints(run) as checkpoints:
+    for step in (1, 2):
+      checkpoints.save(step, {"params": {"a": np.ones(2)}}, score=step)
+      checkpoints.wait()
+  assert sorted(os.listdir(elsewhere)) == ["2", "backup", "photos"]
+  assert (elsewhere / "photos" / "1.txt").read_text() == "mine"
+
+
 def test_missing_runs_are_named(tmp_path):
   with pytest.raises(FileNotFoundError, match="no run in .*nowhere"):
     checkpoint.load(tmp_path / "nowhere")
