@@ -115,7 +115,7 @@ def load_video(
     if num_frames is None or size <= _MAX_KEPT:
       kept[index] = frame
   if len(times) == 1 and num_frames != 1:
-    _note(path, "a single frame: a clip that stands still")
+    note(path, "a single frame: a clip that stands still")
   indices = range(len(times))
   if num_frames is not None:
     indices = spread(times, num_frames)
@@ -237,7 +237,7 @@ def _decode(
       lasts = lasts or 1.0 / float(stream.guessed_rate or 25)
       end = max(end, (time or 0.0) + lasts)
       if num_decoded == 1 and start is None and (time or 0.0) > 1.5 * lasts:
-        _note(
+        note(
           path, "a start that cannot be decoded is left out: the file begins "
           "without a key frame", f"{time:.2f} s",
         )  # fmt: skip
@@ -309,14 +309,16 @@ def _find_stream(path, container) -> av.VideoStream:
     raise VideoError(f"{path}: holds no video stream")
   # Of those that do not state their length, the one with more frames.
   longest = max(films, key=lambda s: (_length(container, s), s.frames))
+  if longest.codec_context is None:
+    raise VideoError(f"{path}: FFmpeg has no decoder for its video stream")
   if len(films) > 1:
     lengths = ", ".join(f"{_length(container, s):.2f} s" for s in films)
-    _note(
+    note(
       path, "of several video streams the longest is read",
       f"number {films.index(longest) + 1} of {len(films)}: {lengths}",
     )  # fmt: skip
   if longest.metadata.get("alpha_mode") == "1":
-    _note(path, "an alpha channel is not read: every pixel counts as solid")
+    note(path, "an alpha channel is not read: every pixel counts as solid")
   _check_size(path, longest)
   return longest
 
@@ -350,12 +352,12 @@ def _length(container, stream) -> float:
 def _stack(path, frames: Sequence[av.VideoFrame]) -> np.ndarray:
   """Returns frames as uint8 `[T, H, W, 3]`, RGB."""
   for transfer in sorted({frame.color_trc for frame in frames} & _HDR.keys()):
-    _note(
+    note(
       path, f"HDR ({_HDR[transfer]}): its levels are taken as they are, so it "
       "looks duller than on a screen; convert it to SDR (BT.709)",
     )  # fmt: skip
   if any(_is_transparent(frame) for frame in frames):
-    _note(
+    note(
       path, "transparent pixels are taken as solid, in the color that is "
       "stored beneath; render it without an alpha channel",
     )  # fmt: skip
@@ -374,7 +376,7 @@ def _is_transparent(frame: av.VideoFrame) -> bool:
   return bool(frame.to_ndarray(format="rgba")[..., 3].min() < 255)
 
 
-def _note(path, kind: str, more: str = ""):
+def note(path: str | os.PathLike, kind: str, more: str = ""):
   """Notes what is done with a file, and logs it once."""
   for found in _noted:
     found.add(kind)

@@ -14,6 +14,7 @@ Reading one needs neither Orbax nor TensorFlow, and runs no code of others.
 import contextlib
 import dataclasses
 import importlib.metadata
+import math
 import pathlib
 import platform
 import re
@@ -180,12 +181,20 @@ def load(folder: str | pathlib.Path, which: str = "best") -> SavedReward:
       f"{folder}: the temperature is {temperature!r}, expected a number from "
       f"{low} to {high}"
     )
-  if not isinstance(instructions, list) or not all(
-    isinstance(text, str) for text in instructions
+  if (
+    not isinstance(instructions, list)
+    or not instructions
+    or not all(isinstance(text, str) for text in instructions)
   ):
     raise ValueError(
       f"{folder}: the instructions are {str(instructions)[:60]!r}, expected a "
       "list of texts"
+    )
+  checks.one_of(f"form in {folder}:", saved.form, list(net.FORMS))
+  if not isinstance(saved.failure_prompts, bool):
+    raise ValueError(
+      f"{folder}: failure_prompts is {saved.failure_prompts!r}, expected true "
+      "or false"
     )
   model = make_model(saved, str(folder))
   _check_sizes(saved, folder / CONFIG_FILE)
@@ -216,6 +225,15 @@ def _check_sizes(saved: SavedReward, where: pathlib.Path) -> None:
       )
 
 
+def _is_like(value: Any, default: Any) -> bool:
+  """Whether a value may stand for another one: counts are not negative."""
+  if isinstance(default, tuple):
+    return all(_is_like(item, default[0]) for item in value)
+  if isinstance(default, float):
+    return _is_number(value) and math.isfinite(value)
+  return type(value) is type(default) and not (type(value) is int and value < 0)
+
+
 def _is_number(value: Any) -> bool:
   return isinstance(value, int | float) and not isinstance(value, bool)
 
@@ -243,8 +261,9 @@ def _make_config(fields: Mapping[str, Any], where: str) -> singularity.Config:
     raise ValueError(f"{where}: sizes that this code does not know: {e}") from e
   for field in dataclasses.fields(config):
     value = getattr(config, field.name)
-    if field.type is int and type(value) is not int:
-      raise ValueError(f"{where}: {field.name} is {value!r}, expected an int")
+    if not _is_like(value, field.default):
+      kind = type(field.default).__name__
+      raise ValueError(f"{where}: {field.name} is {value!r}, expected a {kind}")
   return config
 
 
@@ -263,6 +282,11 @@ def _read_trained(folder: pathlib.Path, which: str) -> SavedReward:
     report = read_file(folder, REPORT_FILE)
   with _complete(folder):
     model, loss = run.settings["model"], run.settings["loss"]
+    weight = loss["weights"]["fvlc"]
+    if not _is_number(weight) or not weight >= 0:
+      raise ValueError(
+        f"{folder}: loss.weights.fvlc is {weight!r}, expected a number from 0"
+      )
     return SavedReward(
       params=run.params,
       tokenizer=run.tokenizer,
@@ -271,9 +295,7 @@ def _read_trained(folder: pathlib.Path, which: str) -> SavedReward:
       num_trained=run.spec["num_trained"],
       form=run.spec["form"],
       temperature=loss["temperature"],
-      failure_prompts=run.spec.get(
-        "failure_prompts", loss["weights"]["fvlc"] > 0
-      ),
+      failure_prompts=run.spec.get("failure_prompts", weight > 0),
       record=make_record(run.settings, report, step=run.step),
     )
 
@@ -283,6 +305,10 @@ def _complete(folder: pathlib.Path) -> Iterator[None]:
   """Names the folder of a run whose files lack what is looked up inside."""
   try:
     yield
+  except AttributeError as e:
+    raise ValueError(
+      f"{folder}: a part of {CONFIG_FILE} or {SPEC_FILE} is no table"
+    ) from e
   except (KeyError, TypeError) as e:
     raise ValueError(
       f"{folder}: {CONFIG_FILE} or {SPEC_FILE} has no, or an odd, {e}"

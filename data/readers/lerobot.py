@@ -68,6 +68,7 @@ class Clip:
   num_tasks: int
   # `[T]` seconds in the video, or rows of the table among the episode's.
   places: Sequence[float]
+  odd: str  # What is odd about its film, or ''.
 
 
 def open_clips(path: str | pathlib.Path, options: base.Options) -> base.Clips:
@@ -177,15 +178,16 @@ def _take(
   for episode in base.watch(episodes, len(episodes), "episodes opened"):
     try:
       frames = _find_frames(episode, load_table)
-      places = frames["row"]
+      places, odd = frames["row"], ""
       if episode.video:
-        places = _find_times(episode, load_times)
+        places, odd = _find_times(episode, load_times)
       instruction, num_tasks = _find_instruction(episode, frames, tasks)
     except ValueError as error:
       faults[episode.index] = str(error)
       continue
     taken = video.spread(frames["timestamp"], num_frames)
-    clips.append(Clip(episode, instruction, num_tasks, places[taken].tolist()))
+    places = places[taken].tolist()
+    clips.append(Clip(episode, instruction, num_tasks, places, odd))
     for key in keys:
       stored = episode.row.get(key, frames.get(key))
       fields[key][episode.index] = stored
@@ -397,13 +399,19 @@ def _list_films(
 
 def _film_times(
   film: pathlib.Path, inside: Sequence[Episode], fps: float
-) -> dict[int, np.ndarray]:
-  """`[L]` seconds at which the frames of a film's episodes are shown."""
+) -> tuple[dict[int, np.ndarray], str]:
+  """`[L]` seconds at which a film's episodes are shown, and what is odd."""
   times = video.frame_times(film)
   lengths = [episode.length for episode in inside]
   firsts = np.cumsum([0, *lengths[:-1]])
   in_order = inside == sorted(inside, key=lambda episode: episode.index)
-  if sum(lengths) != len(times) or not in_order:  # Gaps, or meta/ is wrong.
+  odd = ""
+  if sum(lengths) != len(times):
+    odd = (
+      f"the film has {len(times)} frames and meta/ lists {sum(lengths)} in it, "
+      "so the pictures may be another episode's"
+    )
+  if odd or not in_order:  # Gaps, or meta/ is wrong.
     nearest = [np.abs(times - episode.start).argmin() for episode in inside]
     there = [
       (episode, first)
@@ -417,23 +425,24 @@ def _film_times(
       if first + episode.length <= end
     ]
     inside, firsts = zip(*there, strict=True) if there else ((), ())
-  return {
+  shown = {
     episode.index: times[first : first + episode.length]
     for episode, first in zip(inside, firsts, strict=True)
   }
+  return shown, odd
 
 
-def _find_times(episode: Episode, load_times) -> np.ndarray:
-  """`[L]` seconds at which an episode's frames are shown in its film."""
+def _find_times(episode: Episode, load_times) -> tuple[np.ndarray, str]:
+  """`[L]` seconds at which its frames are shown; what is odd about its film."""
   if not episode.video.is_file():
     raise ValueError(f"no such file: {episode.video}")
-  times = load_times(episode.video).get(episode.index)
-  if times is None:
+  shown, odd = load_times(episode.video)
+  if episode.index not in shown:
     raise ValueError(
       f"{episode.video} has not the frames that meta/ lists from "
       f"{episode.start:.3f} s on"
     )
-  return times
+  return shown[episode.index], odd
 
 
 def _load_tasks(path: pathlib.Path) -> dict[int, str]:
@@ -552,6 +561,8 @@ def _load_frames(path, clip: Clip, camera, fps) -> np.ndarray:
   """`[T, H, W, 3]` uint8."""
   episode = clip.episode
   if episode.video is not None:
+    if clip.odd:
+      video.note(episode.video, clip.odd)
     return video.load_times(episode.video, clip.places, tolerance=0.5 / fps)
 
   def file(row):  # A table holds the pictures, or names files for them.

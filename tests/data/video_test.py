@@ -375,3 +375,12 @@ def test_frames_are_free_when_a_video_is_read(tmp_path):
   finally:
     gc.enable()
   assert not held
+
+
+def test_a_codec_that_nothing_decodes_is_told(tmp_path):
+  path = _film(tmp_path / "a.mkv", range(0, 400, 40))
+  content = path.read_bytes()
+  assert content.count(b"V_MPEG4/ISO/AVC") == 1
+  path.write_bytes(content.replace(b"V_MPEG4/ISO/AVC", b"V_MPEG9/ISO/AVC"))
+  with pytest.raises(video.VideoError, match="a.mkv: FFmpeg has no decoder"):
+    video.load_video(path)

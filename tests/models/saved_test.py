@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 import shutil
 
 import jax
@@ -207,6 +208,10 @@ def test_cut_weights_are_told(copy, share):
     ({"temperature": "hot"}, "temperature is 'hot', expected a number"),
     ({"temperature": float("nan")}, "temperature is nan, expected a number"),
     ({"instructions": 5}, "instructions are '5', expected a list of texts"),
+    ({"instructions": []}, "instructions are '..', expected a list of texts"),
+    ({"form": "best"}, "form in .*copy: 'best'; known: cosine, softmax"),
+    ({"form": {}}, "form in .*copy: {}; known"),
+    ({"failure_prompts": 1}, "copy: failure_prompts is 1, expected true"),
   ],
 )
 def test_a_config_of_another_kind_is_told(copy, change, said):
@@ -231,6 +236,9 @@ def test_a_config_of_another_kind_is_told(copy, change, said):
     ("embed_dim", 2.5),
     ("num_failure_prompts", 10**12),
     ("num_failure_prompts", "x"),
+    ("stem_features", (4, "x")),
+    ("stem_features", (4, -1)),
+    ("itm", []),
     ("num_trained", 10**12),
     ("num_trained", -1),
   ],
@@ -242,7 +250,8 @@ def test_a_size_is_checked_before_memory_is_asked_for(copy, name, size):
     if name in table:
       table[name] = size
   files.write_json(path, config, recorded=True)
-  with pytest.raises(ValueError, match=f"copy.*{name} is {size!r}"):
+  said = re.escape(f"{name} is {size!r}")
+  with pytest.raises(ValueError, match=f"copy.*{said}"):
     saved.load(copy)
 
 
@@ -305,4 +314,26 @@ def test_a_run_without_a_value_is_named(tmp_path, table):
   del value[gone]
   path.write_text(json.dumps(value))
   with pytest.raises(ValueError, match=f"run: .*{table}.json .*{gone}"):
+    saved.load(tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+  "table, place, value, said",
+  [
+    ("reward", ("form",), None, "form"),
+    ("config", ("data",), [], "is no table"),
+    ("config", ("loss", "weights", "fvlc"), float("nan"), "fvlc is nan"),
+    ("config", ("loss", "weights", "fvlc"), "x", "fvlc is 'x'"),
+  ],
+)
+def test_an_odd_value_of_a_run_is_named(tmp_path, table, place, value, said):
+  tiny.make_run(tmp_path / "run")
+  path = tmp_path / "run" / f"{table}.json"
+  whole = json.loads(path.read_text())
+  inner = whole
+  for key in place[:-1]:
+    inner = inner[key]
+  inner[place[-1]] = value
+  path.write_text(json.dumps(whole))
+  with pytest.raises(ValueError, match=f"run.*{said}|{said}.*run"):
     saved.load(tmp_path / "run")

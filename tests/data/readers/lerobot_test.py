@@ -290,7 +290,8 @@ def test_a_film_with_more_than_its_episodes(read, tmp_path):
   change(path, EPISODES, **{START: [0.0, 1.06, 0.0]})
   stored, notes = read(lerobot, path, tmp_path)
   assert stored.seed.tolist() == [0, 3]
-  assert "lists from 1.060 s on (episode 2)" in notes[-1]
+  assert "lists from 1.060 s on (episode 2)" in notes[-2]
+  assert "the film has 15 frames and meta/ lists 11 in it" in notes[-1]
 
 
 @pytest.mark.parametrize("starts", [[0.0, 0.3, 1.0, 0.0], [0.0] * 4])
@@ -376,7 +377,7 @@ def test_places_that_contradict_each_other(read, tmp_path):
   ):
     change(path, EPISODES, **{START: [0.0, 0.6, 1.0, 0.0]} | {column: values})
     stored, notes = read(lerobot, path, tmp_path)
-    assert len(stored) == 3 and said in notes[-1]
+    assert len(stored) == 3 and any(said in note for note in notes)
     _check_frames(stored)
 
 
@@ -417,3 +418,14 @@ def test_a_file_that_git_has_not_fetched(read, tmp_path, name):
     file.write_text("version https://git-lfs.github.com/spec/v1\noid 1")
   with pytest.raises(ValueError, match="a pointer of Git LFS, `git lfs pull`"):
     read(lerobot, path, tmp_path)
+
+
+def test_films_of_other_lengths_than_their_episodes_are_noted(read, tmp_path):
+  path = make_v3(tmp_path / "set")
+  one, other = sorted(path.rglob("*.mp4"))
+  contents = one.read_bytes(), other.read_bytes()
+  one.write_bytes(contents[1])
+  other.write_bytes(contents[0])
+  _, notes = read(lerobot, path, tmp_path)
+  for said in ("7 frames and meta/ lists 15", "15 frames and meta/ lists 7"):
+    assert any(said in note and "another" in note for note in notes)
