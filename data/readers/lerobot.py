@@ -271,9 +271,10 @@ def _list_episodes(
   """The episodes by index, in its order; and what is wrong with the others."""
   rows = []
   if info["merged"]:
-    for file in sorted((path / "meta" / "episodes").glob("*/*.parquet")):
+    files = sorted((path / "meta" / "episodes").glob("*/*.parquet"))
+    for file in filter(pathlib.Path.is_file, files):
       names = [n for n in _column_names(file) if not n.startswith("stats/")]
-      rows += _read_table(file, names).to_pylist()
+      rows += _read_rows(file, names)
   else:
     file = path / "meta" / "episodes.jsonl"
     rows += [row for _, row in base.json_lines(file)] if file.is_file() else ()
@@ -450,7 +451,7 @@ def _load_tasks(path: pathlib.Path) -> dict[int, str]:
   file = path / "meta" / "tasks.parquet"
   rows = []
   if file.is_file():  # pandas keeps the texts in the index, which has any name.
-    rows = _read_table(file, _column_names(file)).to_pylist()
+    rows = _read_rows(file, _column_names(file))
   elif file.with_suffix(".jsonl").is_file():
     rows = [row for _, row in base.json_lines(file.with_suffix(".jsonl"))]
   tasks = {}
@@ -567,7 +568,12 @@ def _load_frames(path, clip: Clip, camera, fps) -> np.ndarray:
 
   def file(row):  # A table holds the pictures, or names files for them.
     row = row.as_py()
-    return row["bytes"] or base.inside(path, row["path"], "its table")
+    if row["bytes"]:
+      return row["bytes"]
+    picture = base.inside(path, row["path"], "its table")
+    if not picture.is_file():
+      raise ValueError(f"no such file: {picture}")
+    return picture
 
   table = _read_table(
     episode.data,
@@ -604,6 +610,11 @@ def _read_table(file: pathlib.Path, names, **options) -> pyarrow.Table:
     return pyarrow.parquet.read_table(file, columns=names, **options)
 
 
+def _read_rows(file: pathlib.Path, names) -> list[dict[str, Any]]:
+  with _readable(file):
+    return _read_table(file, names).to_pylist()
+
+
 @contextlib.contextmanager
 def _readable(file: pathlib.Path):
   """Raises a ValueError that names the table where it cannot be read."""
@@ -611,6 +622,8 @@ def _readable(file: pathlib.Path):
     if video.is_pointer(file):
       raise OSError(video.POINTER)
     yield
-  except (pyarrow.ArrowException, OSError, KeyError) as error:
+  except (
+    pyarrow.ArrowException, OSError, KeyError, UnicodeDecodeError,
+  ) as error:  # fmt: skip
     reason = checks.one_line(error)
     raise ValueError(f"{file}: not a readable table ({reason})") from error

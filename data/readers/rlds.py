@@ -156,7 +156,7 @@ def open_clips(path: str | pathlib.Path, options: base.Options) -> base.Clips:
 def _find_folder(path: pathlib.Path) -> pathlib.Path:
   """The folder of a data set, which may be one or two levels down."""
   for pattern in ("", "*/", "*/*/"):
-    files = sorted(path.glob(pattern + _FEATURES))
+    files = sorted(filter(pathlib.Path.is_file, path.glob(pattern + _FEATURES)))
     if len(files) == 1:
       return files[0].parent
     if files:
@@ -172,6 +172,8 @@ def _check_classes(folder: pathlib.Path):
 
   It imports the module of every class that it does not know.
   """
+  for file in folder.iterdir():
+    _check_file(file)
   for file in (folder / _FEATURES, folder / _INFO):
     try:
       content = json.loads(file.read_bytes()) if file.exists() else {}
@@ -184,6 +186,12 @@ def _check_classes(folder: pathlib.Path):
           f"{file}: it names the class {name!r}, whose code is not run; known "
           f"are those of tensorflow-datasets, {_CLASSES}*"
         )
+
+
+def _check_file(file: pathlib.Path):
+  """Refuses what is there and has no end: a pipe, a device."""
+  if file.exists() and not file.is_file() and not file.is_dir():
+    raise ValueError(f"{file}: neither a file nor a folder")
 
 
 def _check_files(folder: pathlib.Path, split: tfds.core.SplitInfo):
@@ -199,7 +207,8 @@ def _check_files(folder: pathlib.Path, split: tfds.core.SplitInfo):
     except ValueError as error:  # It has no name for the data set.
       raise ValueError(f"{where}: {error}") from error
     file = base.inside(folder, name, where)
-    if file.is_file() and video.is_pointer(file):
+    _check_file(file)
+    if file.exists() and video.is_pointer(file):
       raise ValueError(f"{file}: {video.POINTER}")
 
 

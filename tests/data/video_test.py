@@ -149,6 +149,13 @@ def test_sound_only(tmp_path):
     video.load_video(path)
 
 
+def test_a_codec_that_nobody_knows(tmp_path):
+  path = _write(tmp_path / "a.mp4", _pictures(3))
+  path.write_bytes(path.read_bytes().replace(b"avc1", b"zzzz"))
+  with pytest.raises(video.VideoError, match="its codec is not known"):
+    video.load_video(path)
+
+
 @pytest.mark.parametrize("damage", ["cut", "zeros"])
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "webm"])
 def test_damaged_files(tmp_path, suffix, damage):

@@ -1,7 +1,9 @@
 """Data sets of strangers name no file outside, and ask for no memory."""
 
 import json
+import os
 import shutil
+import signal
 
 import numpy as np
 import pyarrow
@@ -188,6 +190,78 @@ def test_a_table_of_any_size_is_not_read(tmp_path, monkeypatch):
   # Columns that nobody reads do not count.
   lerobot_sets.change(path, file, **{"next.reward": None, "other": lists})
   assert _open(lerobot, path).num == 4
+
+
+@pytest.fixture(name="pipe")
+def _pipe():
+  """Function that puts a pipe, which is never read, in the place of a file."""
+
+  def stop(*_):
+    raise AssertionError("it waits for a pipe")
+
+  def replace(file):
+    file.unlink()
+    os.mkfifo(file)
+    signal.alarm(30)
+
+  before = signal.signal(signal.SIGALRM, stop)
+  yield replace
+  signal.alarm(0)
+  signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize(
+  "name, num",
+  [
+    (f"videos/{CAMERA}/chunk-000/file-001.mp4", 3),
+    ("data/chunk-000/file-001.parquet", 3),
+    ("meta/episodes/chunk-000/file-000.parquet", 0),
+    ("meta/info.json", 0),
+  ],
+)
+def test_pipes_of_lerobot_are_not_read(tmp_path, pipe, name, num):
+  path = lerobot_sets.make_v3(tmp_path / "set")
+  pipe(path / name)
+  if num:
+    assert _open(lerobot, path).num == num
+  else:
+    with pytest.raises(ValueError, match="meta/ lists no ep|no meta/info.json"):
+      _open(lerobot, path)
+
+
+def test_a_pipe_is_no_picture(tmp_path, pipe):
+  path = lerobot_sets.make_v3(tmp_path / "set", image={"dtype": "image"})
+  (path / "a.jpg").write_bytes(b"")
+  rows = [{"bytes": None, "path": "a.jpg"}] * 7
+  lerobot_sets.change(path, "data/*/file-001.parquet", image=rows)
+  pipe(path / "a.jpg")
+  (bad,) = _open(lerobot, path, camera="image").read_fn(3, 4)
+  assert "no such file: " in bad.reason
+
+
+@pytest.mark.parametrize(
+  "name", ["*.tfrecord*", "*_info.json", "features.json"]
+)
+def test_pipes_of_rlds_are_not_read(toy, tmp_path, pipe, name):
+  shutil.copytree(toy, tmp_path / "set")
+  (file,) = (tmp_path / "set").glob(name)
+  pipe(file)
+  with pytest.raises(ValueError, match="neither a file|has no features.json"):
+    _open(rlds, tmp_path / "set")
+
+
+def test_texts_that_are_no_texts(tmp_path):
+  path = lerobot_sets.make_v3(tmp_path / "set")
+  (file,) = path.glob(EPISODES)
+  data = file.read_bytes()
+  assert data.count(b"close the drawer")
+  file.write_bytes(
+    data.replace(b"close the drawer", b"close the \xff\xfe\xfd\xff\xfe\xfd")
+  )
+  with pytest.raises(
+    ValueError, match="file-000.parquet: not a readable table"
+  ):
+    _open(lerobot, path)
 
 
 def _repack(file, **changes):
