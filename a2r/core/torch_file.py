@@ -47,6 +47,7 @@ _CLASSES = {f"builtins.{kind.__name__}": kind for kind in _PLAIN} | {
   "torch.Size": tuple,
 }
 _PYTHON_2 = {"__builtin__": "builtins", "copy_reg": "copyreg"}
+_MAX_SPREAD = 1 << 20  # Numbers of a tensor that has fewer of its own.
 
 
 class Placeholder:
@@ -165,7 +166,15 @@ def _make_tensor(storage, offset, size, stride) -> np.ndarray:
   """The tensor of a storage; a ValueError where it does not fit."""
   num = math.prod(size)
   last = offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
-  if min((offset, *size, *stride)) < 0 or (num and last >= storage.size):
+  fits = not num or last < storage.size
+  if (
+    min((offset, *size, *stride)) < 0
+    or not fits
+    or (
+      # Strides of zero: numbers that are spread.
+      num > max(storage.size, _MAX_SPREAD)
+    )
+  ):
     raise ValueError(
       f"a tensor of shape {list(size)}, strides {list(stride)} at {offset} "
       f"does not fit its {storage.size} numbers"

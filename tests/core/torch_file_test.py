@@ -191,6 +191,7 @@ def test_code_is_not_run(tmp_path, module, name):
     tensor((2,), (1,), offset=-1),
     tensor((2,), (-1,), offset=3),
     tensor((2, 2), (1,)),
+    tensor((1 << 30, 1 << 30), (0, 0)),
     tensor((2,), (1,), count=11),
     tensor((2,), (1,), key="1"),
     tensor((2,), (1,), kind="BoolStorage"),
