@@ -291,7 +291,8 @@ def _open(path: str):
   if is_pointer(path):
     raise VideoError(f"{path}: {POINTER}")
   try:
-    with av.open(path) as container:
+    # Cameras write titles in any encoding.
+    with av.open(path, metadata_errors="replace") as container:
       yield container, _find_stream(path, container)
   except (av.error.FFmpegError, EOFError) as error:
     reason = getattr(error, "strerror", error)
@@ -307,9 +308,6 @@ def _find_stream(path, container) -> av.VideoStream:
   ]
   if not films:
     raise VideoError(f"{path}: holds no video stream")
-  films = [stream for stream in films if stream.codec_context is not None]
-  if not films:
-    raise VideoError(f"{path}: its codec is not known")
   # Of those that do not state their length, the one with more frames.
   longest = max(films, key=lambda s: (_length(container, s), s.frames))
   if longest.codec_context is None:
