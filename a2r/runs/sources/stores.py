@@ -6,6 +6,7 @@ what the first one made, and one that was killed goes on where it stopped.
 """
 
 import dataclasses
+import functools
 import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -19,6 +20,8 @@ from data.records import Record
 
 MAX_CLIPS = 1_000_000  # Of a kind, that one data set may ask for.
 PURPOSES = ("train", "validation", "test")  # No two share a draw.
+# The code that this process runs, though its files may change under it.
+_source_digest = functools.cache(fingerprint.source_digest)
 # Entries of a spec that tell data sets apart at a glance.
 _CONTENT = ("environment", "purpose", "templates", "sources", "want", "seed")
 
@@ -79,7 +82,7 @@ def identify(spec, module: str) -> dict[str, Any]:
     key: list(value) if isinstance(value, tuple) else value
     for key, value in dataclasses.asdict(spec).items()
   }
-  code = fingerprint.source_digest(module)
+  code = _source_digest(module)
   return values | {"made_by": module, "code": code}
 
 
