@@ -17,10 +17,12 @@ package itself. Checkpoints that its older interface wrote are read too.
 """
 
 import contextlib
+import functools
 import json
 import logging
 import pathlib
 import shutil
+import sys
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -69,6 +71,7 @@ class Checkpoints:
     self._read_only = read_only
     self._saving = None
     if not read_only:
+      _quieten()
       self._folder.mkdir(parents=True, exist_ok=True)
       self._prune()
 
@@ -219,12 +222,21 @@ class Checkpoints:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _is_news(record: logging.LogRecord) -> bool:
-  """Whether a log is of no error of a save, which is raised."""
-  return not (record.exc_info and "orbax" in record.pathname)
+@functools.cache
+def _quieten():
+  """Leaves out tracebacks from threads of a save that failed: it is raised."""
+  hook = sys.unraisablehook
 
+  def is_news(record):
+    return not (record.exc_info and "orbax" in record.pathname)
 
-logging.getLogger("absl").addFilter(_is_news)
+  def tell(unraisable):
+    # TensorStore's, for writes that nobody waits for any more.
+    if "Event loop is closed" not in str(unraisable.exc_value):
+      hook(unraisable)
+
+  logging.getLogger("absl").addFilter(is_news)
+  sys.unraisablehook = tell
 
 
 def _is_whole(folder: epath.Path) -> bool:

@@ -274,8 +274,13 @@ def test_a_damaged_list_of_contents_deletes_nothing(tmp_path, old, new):
   assert path.is_file()
 
 
-def test_a_full_disk_keeps_the_last_checkpoint_alone(tmp_path, no_room, caplog):
-  large = {"a": np.random.default_rng(0).random(100_000)}
+def test_a_full_disk_keeps_the_last_checkpoint_alone(
+  tmp_path, no_room, caplog, monkeypatch
+):
+  rng, unraisable = np.random.default_rng(0), []
+  large = {f"a{number}": rng.random(20_000) for number in range(40)}
+  checkpoint._quieten.cache_clear()
+  monkeypatch.setattr(sys, "unraisablehook", unraisable.append)
   with checkpoint.Checkpoints(tmp_path) as checkpoints:
     checkpoints.save(1, {"params": {"a": np.ones(2)}})
     checkpoints.wait()
@@ -283,7 +288,7 @@ def test_a_full_disk_keeps_the_last_checkpoint_alone(tmp_path, no_room, caplog):
       checkpoints.save(2, {"params": large}, {"config": 1})
       with pytest.raises(files.DiskFullError, match="checkpoints/2 cannot be"):
         checkpoints.wait()
-    assert not caplog.records
+    assert not caplog.records and not unraisable
     assert os.listdir(tmp_path / "checkpoints") == ["1"]
     checkpoints.save(2, {"params": large})
   _assert_equal(
