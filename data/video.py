@@ -24,6 +24,7 @@ from av.video.reformatter import ColorTrc
 from a2r.core import images
 from data.images import MAX_PIXELS
 
+_TS_PACKETS = (188, 192, 204)  # Bytes.
 _MIN_SHARE_OF_LENGTH = 0.9  # Below it a file counts as cut short.
 # Formats whose length is the time of the end, wherever the clock begins.
 _ENDS = ("matroska,webm", "asf", "nut")
@@ -262,6 +263,9 @@ def _is_cut(path: str, kind: str, end: float, length: float) -> bool:
     # each of its parts is the size of this, and in a part's head is its own.
     size = int.from_bytes(_tail(path, 4))
     return int.from_bytes(_tail(path, size + 4)[1:4]) + 11 != size
+  if kind == "mpegts":  # Nor does this; it is of packets of one size.
+    size = os.path.getsize(path)
+    return is_short or all(size % packet for packet in _TS_PACKETS)
   return is_short
 
 
@@ -310,8 +314,6 @@ def _find_stream(path, container) -> av.VideoStream:
     raise VideoError(f"{path}: holds no video stream")
   # Of those that do not state their length, the one with more frames.
   longest = max(films, key=lambda s: (_length(container, s), s.frames))
-  if longest.codec_context is None:
-    raise VideoError(f"{path}: FFmpeg has no decoder for its video stream")
   if len(films) > 1:
     lengths = ", ".join(f"{_length(container, s):.2f} s" for s in films)
     note(

@@ -83,6 +83,7 @@ def main():
   splits = dict.fromkeys(_SPLITS.value)
   for split in splits:
     checks.one_of("--split", split, prepared.layout.annotations)
+    prepared.videos(split)  # Read, so that nothing is stored if they are not.
   stored = {
     split: prepared.prepare_split(
       split, num_workers=_WORKERS.value, max_bad_share=_MAX_BAD_SHARE.value

@@ -123,9 +123,15 @@ def load_split(layout: Layout, split: str) -> list[Video]:
     try:
       name = str(entry["id"])
       template = entry.get("template") or answers.get(name, "")
-      label = " ".join((entry.get("label") or plain(template)).split())
+      label = entry.get("label") or (split == "test" and plain(template))
     except (KeyError, TypeError, AttributeError) as error:
       raise ValueError(f"{file}: entry {number} has no id") from error
+    for key, value in (("template", template), ("label", label)):
+      if not isinstance(value, str):
+        raise ValueError(
+          f"{file}: video {name} has no text for its {key}, but "
+          f"{entry.get(key)!r}"
+        )
     if not name.isdecimal():
       raise ValueError(f"{file}: entry {number} has the id {name!r}, no number")
     if not template:
@@ -138,6 +144,7 @@ def load_split(layout: Layout, split: str) -> list[Video]:
         f"{file}: video {name} has the template {template!r}, which is not "
         f"one of the {len(known)} in labels.json"
       )
+    label = " ".join(label.split())
     videos.append(Video(name, known[normalize(template)], label))
   return videos
 

@@ -181,12 +181,20 @@ def test_a_feature_that_sees_order_is_told_of(folder):
     (["--to={tmp}/x", "--from={vocab}"], "torch.save"),
     (["--to={tmp}/x", "--from=nowhere.pth"], "nowhere.pth"),
     (["--to={tmp}/x", "--from={tmp}"], "no trained run"),
+    (["--to={tmp}/x", "--from={no_keys}"], "none.safetensors: not the weights"),
+    (["--to={tmp}/x", f"--from={TINY}", "--vocab={gap}"], "gap.txt, line 102"),
   ],
 )
 def test_mistakes_are_one_line(launch, vocab, tmp_path, arguments, message):
-  done = launch(
-    "convert", *(a.format(tmp=tmp_path, vocab=vocab) for a in arguments)
-  )
+  places = {
+    "tmp": tmp_path,
+    "vocab": vocab,
+    "no_keys": tmp_path / "none.safetensors",
+    "gap": tmp_path / "gap.txt",
+  }
+  safetensors.numpy.save_file({"a": np.zeros(1)}, places["no_keys"])
+  places["gap"].write_text(vocab.read_text() + "\n")
+  done = launch("convert", *(a.format(**places) for a in arguments))
   assert done.code == 2
   (line,) = done.err.strip().splitlines()
   assert message in line

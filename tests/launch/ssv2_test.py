@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from benchmarks import ssv2_mini
+from tests import mistakes
 
 _SIZES = ("--num_frames=8", "--image_size=64")
 
@@ -41,6 +43,16 @@ def test_splits_are_known_before_one_is_stored(launch, mini, tmp_path):
   args = f"--from={mini}", f"--to={tmp_path}", "--split=train,dev"
   done = launch("ssv2", *args)
   assert done.code == 2 and "unknown --split 'dev'; known: train" in done.err
+  assert not list(tmp_path.rglob("*.tfrecord"))
+
+
+def test_all_annotations_are_read_before_a_video_is(launch, mini, tmp_path):
+  folder = shutil.copytree(mini, tmp_path / "ssv2")
+  (file,) = folder.rglob("validation.json")
+  file.write_text("{")
+  done = launch("ssv2", f"--from={folder}", f"--to={tmp_path / 'out'}", *_SIZES)
+  assert done.code == 2
+  mistakes.check_line(done.err, "validation.json JSON")
   assert not list(tmp_path.rglob("*.tfrecord"))
 
 

@@ -104,7 +104,11 @@ def _convert(
   sizes: Mapping[str, Any] | None = None,
 ) -> Source:
   """Converted weights with their card."""
-  result = state_dict.from_state_dict(state, options, sizes)
+  try:
+    result = state_dict.from_state_dict(state, options, sizes)
+  except ValueError as error:
+    where = " and ".join(map(str, paths))
+    raise ValueError(f"{where}: {error}") from error
   names = {path.name: path for path in paths}
   if len(names) < len(paths):
     names = {f"{path.parent.name}/{path.name}": path for path in paths}
@@ -158,6 +162,8 @@ def make_tokenizer(source: Source, vocab: pathlib.Path) -> text_lib.Tokenizer:
   digests.check(vocab)
   words = vocab.read_text(encoding="utf-8").replace("\r", "").split("\n")
   words = words[:-1] if words[-1] == "" else words
+  if "" in words:
+    raise ValueError(f"{vocab}, line {words.index('') + 1}: an empty word")
   if len(words) != rows or len(set(words)) != rows:
     raise ValueError(
       f"the word table has {rows} rows, {vocab.name} {len(set(words))} "

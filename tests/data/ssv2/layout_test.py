@@ -103,6 +103,9 @@ def test_what_is_not_there_is_told(make, tmp_path):
     ('[{"template": "Closing [something]"}]', "entry 0 has no id"),
     ('["78687"]', "entry 0 has no id"),
     ('[{"id": "a/7", "label": "x"}]', "entry 0 has the id 'a/7', no number"),
+    ('[{"id": "7", "template": 0.5, "label": "x"}]', "7 .* template, but 0.5"),
+    ('[{"id": "7", "template": "x"}]', "video 7 has no text for its label"),
+    ('[{"id": "7", "template": "x", "label": {}}]', "7 .* label, but {}"),
     (
       json.dumps([{"id": "7", "template": "Eating [something]", "label": "x"}]),
       "video 7 has the template .*Eating .* not one of the 2 in labels.json",
