@@ -226,9 +226,12 @@ def _check_sizes(saved: SavedReward, where: pathlib.Path) -> None:
 
 
 def _is_like(value: Any, default: Any) -> bool:
-  """Whether a value may stand for another one: counts are not negative."""
+  """Whether a value may stand for another one: no count is negative.
+
+  Of several sizes, such as those of layers, none is zero either.
+  """
   if isinstance(default, tuple):
-    return all(_is_like(item, default[0]) for item in value)
+    return all(_is_like(item, default[0]) and item for item in value)
   if isinstance(default, float):
     return _is_number(value) and math.isfinite(value)
   return type(value) is type(default) and not (type(value) is int and value < 0)
@@ -249,7 +252,7 @@ def make_model(
   try:
     backbone = _make_config(saved.model["backbone"], where)
     prompts = {key: saved.model[key] for key in PROMPTS}
-  except KeyError as e:
+  except (KeyError, TypeError) as e:
     raise ValueError(f"{where}: the sizes of the model lack {e}") from e
   return net.Adapt2Reward(backbone, saved.num_trained, **prompts)
 

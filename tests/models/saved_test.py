@@ -238,6 +238,7 @@ def test_a_config_of_another_kind_is_told(copy, change, said):
     ("num_failure_prompts", "x"),
     ("stem_features", (4, "x")),
     ("stem_features", (4, -1)),
+    ("stem_features", (4, 0)),
     ("itm", []),
     ("num_trained", 10**12),
     ("num_trained", -1),
@@ -272,6 +273,16 @@ def test_names_of_arrays_that_make_no_tree_are_named(copy):
     tensors.save(path, arrays | {name: np.zeros(1, np.float32)})
     with pytest.raises(ValueError, match=r"model.safetensors: '"):
       saved.load(copy)
+
+
+@pytest.mark.parametrize("model", [None, 3, "x", [], {}])
+def test_sizes_of_another_kind_are_named(copy, model):
+  path = copy / "config.json"
+  files.write_json(
+    path, json.loads(path.read_text()) | {"model": model}, recorded=True
+  )
+  with pytest.raises(ValueError, match="copy: the sizes of the model lack"):
+    saved.load(copy)
 
 
 def test_a_vocabulary_of_another_size_is_named(copy):
