@@ -71,7 +71,7 @@ def open_clips(path: str | pathlib.Path, options: base.Options) -> base.Clips:
   if not splits:
     raise ValueError(f"{folder}: it has no split")
   split = "train" if "train" in splits else splits[0]
-  _check_files(folder, builder.info.splits[split])
+  shards = _list_shards(folder, builder.info.splits[split])
   num_episodes = builder.info.splits[split].num_examples
   load_fn = functools.partial(_load_episodes, folder, builder, split)
   where, name_fn = f"{folder}, {split}", f"{split} episode {{}}".format
@@ -147,7 +147,9 @@ def open_clips(path: str | pathlib.Path, options: base.Options) -> base.Clips:
     "split": split,
     "keys": keys,
     "success_threshold": options.success_threshold,
-    "files": base.identify(*sorted(f for f in folder.iterdir() if f.is_file())),
+    "files": base.identify(
+      *sorted(file for file in folder.iterdir() if file.is_file()), *shards
+    ),
     "episodes": [list(episode) for episode in episodes],
   }
   return base.Clips(len(episodes), read, spec, notes, bad)
@@ -194,11 +196,14 @@ def _check_file(file: pathlib.Path):
     raise ValueError(f"{file}: neither a file nor a folder")
 
 
-def _check_files(folder: pathlib.Path, split: tfds.core.SplitInfo):
-  """Lets a data set name no shard outside of it."""
+def _list_shards(
+  folder: pathlib.Path, split: tfds.core.SplitInfo
+) -> list[pathlib.Path]:
+  """The files of a split, which a data set may not have outside of it."""
   where, template = f"{folder / _INFO}", split.filename_template
   fields = dict.fromkeys(_SHARD_FIELDS, "")
   base.check_pattern(template.template, fields, where)
+  files = []
   for shard in range(split.num_shards):
     try:
       name = template.relative_filepath(
@@ -210,6 +215,8 @@ def _check_files(folder: pathlib.Path, split: tfds.core.SplitInfo):
     _check_file(file)
     if file.exists() and video.is_pointer(file):
       raise ValueError(f"{file}: {video.POINTER}")
+    files.append(file)
+  return files
 
 
 def _class_names(value) -> Iterator[str]:

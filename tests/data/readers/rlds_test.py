@@ -334,6 +334,29 @@ def test_splits_and_shards(read, tmp_path):
     np.testing.assert_allclose(record.frames.mean(axis=(1, 2, 3)), ends, atol=3)
 
 
+def test_shards_in_a_folder_of_their_own(read, tmp_path):
+  folder = make(tmp_path / "set") / "toy" / "1.0.0"
+  (shard,) = folder.glob("*.tfrecord*")
+  (folder / "train").mkdir()
+  shard = shard.rename(folder / "train" / shard.name)
+  file = folder / "dataset_info.json"
+  content = json.loads(file.read_text())
+  template = "{SPLIT}/{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"
+  content["splits"][0]["filepathTemplate"] = template
+  file.write_text(json.dumps(content))
+  stored, _ = read(rlds, folder, tmp_path)
+  assert len(stored) == 3
+  # Another shard makes other clips.
+  records = [record.numpy() for record in tf.data.TFRecordDataset(str(shard))]
+  with tf.io.TFRecordWriter(str(shard)) as writer:
+    for record in reversed(records):
+      writer.write(record)
+  again, _ = read(rlds, folder, tmp_path)
+  assert again.files != stored.files
+  first, last = stored.read(0).frames, again.read(2).frames
+  np.testing.assert_array_equal(first, last)
+
+
 def _array_record(root):
   return make(root, file_format="array_record")
 
