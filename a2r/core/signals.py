@@ -25,6 +25,7 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _SECONDS_TO_STOP = 20.0
 _SECONDS_TO_FLUSH = 2.0
 _ENDING = threading.RLock()
+_LISTENERS: list[Callable[[], None]] = []
 
 
 class StopRequested(BaseException):
@@ -48,6 +49,8 @@ def watch(seconds: float = _SECONDS_TO_STOP):
   def wait():
     while (signum := os.read(receiver, 1)[0]) not in _SIGNALS:
       pass
+    for listener in _LISTENERS:
+      threading.Thread(target=listener, daemon=True).start()
     time.sleep(seconds)
     end(0, stopped_line(signal.Signals(signum).name))
 
@@ -60,6 +63,11 @@ def watch(seconds: float = _SECONDS_TO_STOP):
     signal.signal(signum, handle)
   # Written to when the signal comes, not when Python has time for it.
   signal.set_wakeup_fd(sender, warn_on_full_buffer=False)
+
+
+def listen(listener: Callable[[], None]):
+  """Has `listener` called, in a thread, when a `watch`ed request comes."""
+  _LISTENERS.append(listener)
 
 
 def stopped_line(why: object) -> str:

@@ -33,6 +33,23 @@ def test_replicate_and_back(num):
   np.testing.assert_array_equal(parallel.unreplicate(np.ones((2, 3))), 1.0)
 
 
+def test_a_broadcast_keeps_all_bits():
+  tree = {
+    "weights": np.array([[-0.0, np.nan], [1e-40, np.inf]], np.float32),
+    "scale": np.float16(0.1),
+    "flags": np.array([True, False, True]),
+    "step": np.int32(-3),
+    "none": None,
+  }
+  back = parallel.broadcast(tree | {"device": jnp.arange(3)})
+  for name in ("weights", "scale", "flags", "step"):
+    assert back[name].dtype == tree[name].dtype
+    assert back[name].shape == tree[name].shape
+    assert back[name].tobytes() == tree[name].tobytes()
+  np.testing.assert_array_equal(back["device"], [0, 1, 2])
+  assert back["none"] is None
+
+
 @pytest.mark.parametrize("num", [1, 8])
 def test_a_step_gathers_in_order_and_averages(num):
   def step(state, batch):
