@@ -25,6 +25,7 @@ import shutil
 import sys
 from collections.abc import Mapping
 from typing import Any, NamedTuple
+from unittest import mock
 
 import jax
 import numpy as np
@@ -146,7 +147,10 @@ class Checkpoints:
     for name, value in (items or {}).items():
       stored[name] = {"value": json.loads(json.dumps(value))}
     path = self._folder / str(step)
-    with _context(parts, stored), files.writing(path):
+    # Orbax would have all processes of a run compare their paths, whatever the
+    # context says of those that take part.
+    alone = mock.patch.object(jax, "process_count", lambda: 1)
+    with _context(parts, stored), alone, files.writing(path):
       self._saving = path, ocp.save_checkpointables_async(path, stored)
 
   def restore(
@@ -210,7 +214,7 @@ class Checkpoints:
 
     Folders of other names are not of this class: the folder may be a link.
     """
-    if self._read_only or jax.process_index() != 0:
+    if self._read_only:
       return
     keep = {str(self.newest_step()), str(self.best_step())}
     for path in self._folder.iterdir():
@@ -281,8 +285,7 @@ class _Recorded:
 
     async def finish():
       await written
-      if jax.process_index() == 0:
-        files.record(pathlib.Path(await directory.await_creation()))
+      files.record(pathlib.Path(await directory.await_creation()))
 
     return finish()
 
@@ -308,6 +311,9 @@ def _context(parts, names) -> ocp.Context:
     handler = _Tree if name in parts else _Json
     registry.add(handler, checkpointable_name=name)
   context = ocp.Context()
+  # Of several processes, one alone writes or reads.
+  context.multiprocessing.primary_host = jax.process_index()
+  context.multiprocessing.active_processes = {jax.process_index()}
   context.checkpointables.registry = registry
   return context
 

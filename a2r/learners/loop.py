@@ -8,6 +8,7 @@ stopped, and its metrics.jsonl has the same rows (but for the speeds).
 
 import contextlib
 import dataclasses
+import pathlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -15,9 +16,16 @@ import chex
 import jax
 import numpy as np
 import optax
-from jax.experimental import multihost_utils
 
-from a2r.core import checkpoint, checks, parallel, progress, signals, writer
+from a2r.core import (
+  checkpoint,
+  checks,
+  hosts,
+  parallel,
+  progress,
+  signals,
+  writer,
+)
 from a2r.core import rng as rng_lib
 from a2r.learners import base
 
@@ -80,7 +88,8 @@ def train(
     batches_fn: `batches_fn(start_step)` gives this host's batches from that
       step on; pure in the step, so that a resumed run sees the same ones.
     clocks: when to log, to validate and to save.
-    workdir: the run folder: checkpoints/, metrics.jsonl and events/.
+    workdir: the run folder: checkpoints/, metrics.jsonl and events/; of several
+      processes, that of the writer alone.
     seed: of all random keys.
     validate_fn: `validate_fn(params, extra) -> metrics`, deterministic.
     best_metric: the validation metric that the best checkpoint has most of.
@@ -103,6 +112,9 @@ def train(
     # Restore.
     checkpoints = stack.enter_context(checkpoint.Checkpoints(workdir))
     state, window = _restore_or_init(learner, optimizer, seed, checkpoints)
+    # Before this line there is nothing to save: being stopped may interrupt.
+    stop_requested = stack.enter_context(signals.deferring())
+    state = hosts.broadcast(state)
     start_step = step = int(state.step)
     report = stack.enter_context(_Report(workdir, start_step, num_steps))
     timer = progress.Timer()
@@ -111,10 +123,9 @@ def train(
     seeds = parallel.replicate(np.uint32(seed & 0xFFFFFFFF))
     step_fn = parallel.pmap_step(make_step_fn(learner, optimizer))
     batches = batches_fn(start_step) if start_step < num_steps else iter(())
-    # Before this line there is nothing to save: being stopped may interrupt.
-    stop_requested = stack.enter_context(signals.deferring())
+    stop = any(hosts.exchange(stop_requested()))
 
-    while step < num_steps:
+    while step < num_steps and not stop:
       # Step.
       with timer.waiting():
         batch = next(batches)
@@ -126,7 +137,7 @@ def train(
         window.fetch()
         report.progress.say(f"first step after {timer.restart():.1f} s")
 
-      stop = _agreed(stop_requested(), should_log(step))
+      stop = any(hosts.exchange(stop_requested()))
       if should_log(step):
         report(step, window.mean() | timer.rates())
       with timer.paused():
@@ -137,7 +148,7 @@ def train(
           report(step, metrics)
         # Validate.
         score, ends = None, should_end_epoch(step) or step == num_steps
-        if ends and validate_fn is not None:
+        if ends and validate_fn is not None and hosts.is_writer():
           host = parallel.unreplicate(state)
           metrics = dict(validate_fn(host.params, host.extra))
           report(step, metrics)
@@ -148,8 +159,6 @@ def train(
         if ends or stop or should_save(step):
           report.flush()
           _save(checkpoints, state, window, items, score)
-      if stop:
-        break
 
     checkpoints.wait()
     if step < num_steps:
@@ -203,13 +212,16 @@ def make_step_fn(
   return step_fn
 
 
-def is_finished(workdir: str, num_steps: int) -> bool:
-  """Whether the run has a checkpoint of its last step or a later one."""
+def is_finished(workdir: str | pathlib.Path, num_steps: int) -> bool:
+  """Whether the run has a checkpoint of its last step or a later one.
+
+  Of several processes, the writer's answer is that of all.
+  """
   try:
     newest = checkpoint.load(workdir, which="newest", parts=()).step
   except FileNotFoundError:
-    return False
-  return newest >= num_steps
+    newest = -1
+  return hosts.exchange(newest >= num_steps)[0]
 
 
 class _Clock(NamedTuple):
@@ -264,7 +276,7 @@ class _Report:
 
   def __init__(self, workdir: str, start_step: int, num_steps: int):
     self._rows = None
-    if jax.process_index() == 0:
+    if hosts.is_writer():
       self._rows = writer.Writer(workdir, start_step=start_step)
     self.progress = progress.Progress(num_steps, start=start_step)
 
@@ -308,6 +320,8 @@ def _parts(state: base.TrainState) -> dict[str, Any]:
 
 def _save(checkpoints, state, window, items, score):
   """Starts to save the replicated state; it is known to be finite."""
+  if not hosts.is_writer():
+    return
   items = dict(items or {}) | {"window": window.fetch()}
   state = parallel.unreplicate(state)
   checkpoints.save(int(state.step), _parts(state), items, score=score)
@@ -318,18 +332,9 @@ def _end_epoch(learner, state, epoch):
   if learner.on_epoch is None:
     return state, {}
   host = parallel.unreplicate(state)
-  extra, metrics = learner.on_epoch(host.params, host.extra, epoch)
-  chex.assert_trees_all_equal_shapes_and_dtypes(extra, host.extra)
-  state = state.replace(extra=parallel.replicate(extra))
+  extra, metrics = host.extra, {}
+  if hosts.is_writer():
+    extra, metrics = learner.on_epoch(host.params, host.extra, epoch)
+    chex.assert_trees_all_equal_shapes_and_dtypes(extra, host.extra)
+  state = state.replace(extra=parallel.replicate(hosts.broadcast(extra)))
   return state, {"epoch": epoch, **metrics}
-
-
-def _agreed(stop: bool, clock: bool) -> bool:
-  """Whether all hosts stop after this step: if one was asked to.
-
-  Several hosts ask each other when the `clock` strikes, not at every step, for
-  that takes time.
-  """
-  if jax.process_count() == 1:
-    return stop
-  return bool(clock and np.any(multihost_utils.process_allgather(stop)))

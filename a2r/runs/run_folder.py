@@ -9,7 +9,7 @@ from typing import Any
 
 from flax import traverse_util
 
-from a2r.core import checkpoint, files
+from a2r.core import checkpoint, files, hosts
 
 # May differ between a run and its continuation: length, clocks and places.
 _FREE_KEYS = (
@@ -56,23 +56,43 @@ def check_config(
   Raises:
     ValueError: names the keys that differ.
   """
-  old, new = (
-    traverse_util.flatten_dict(settings, sep=".")
-    for settings in (
-      files.read_json(workdir / "config.json") or {},
-      json.loads(json.dumps(config)),
+  old = files.read_json(workdir / "config.json") or {}
+  if differ := _differing(old, config, free):
+    raise ValueError(
+      f"{workdir} holds a run with other settings ({differ}): "
+      "choose another --workdir, or delete it"
     )
+
+
+def check_same_config(config: Mapping[str, Any]):
+  """Fails, on all processes of a run, where one has other settings.
+
+  Args:
+    config: nested plain values.
+
+  Raises:
+    ValueError: names the process and the keys that differ.
+  """
+  first, *others = hosts.exchange(config)
+  for index, other in enumerate(others, start=1):
+    if differ := _differing(first, other, ("data.dir",)):
+      raise ValueError(
+        f"process {index} has other settings than process 0 ({differ}): start "
+        "all with the same"
+      )
+
+
+def _differing(old, new, free) -> str:
+  """Keys that two settings have with other values, but for the free ones."""
+  old, new = (
+    traverse_util.flatten_dict(json.loads(json.dumps(settings)), sep=".")
+    for settings in (old, new)
   )
-  differ = [
+  return "; ".join(
     f"{key} was {json.dumps(old[key])}, now {json.dumps(new[key])}"
     for key in sorted(old.keys() & new.keys())
     if old[key] != new[key] and key not in free
-  ]
-  if differ:
-    raise ValueError(
-      f"{workdir} holds a run with other settings ({'; '.join(differ)}): "
-      "choose another --workdir, or delete it"
-    )
+  )
 
 
 def store_digests(workdir: pathlib.Path, digests: Mapping[str, str]):

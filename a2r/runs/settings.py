@@ -80,6 +80,8 @@ def read(config: Any, without: Sequence[str] = ()) -> Settings:
   prompts = {} if method.prompts else _NO_PROMPTS
   model = weights.read_model(config.model, **prompts)
   _check_prompts(options, model)
+  if size := getattr(options, "batch_size", 0):  # Of what it trains itself.
+    check_batch({f"{method.config_key}.batch_size": size})
   share = method.share(options, train.batch.to_dict(), data.human.source)
   clocks = loop.read_clocks(train, share.steps)
   _check_best_metric(config.eval.best_metric, data.robot)

@@ -12,7 +12,7 @@ from typing import Any
 import jax
 import optax
 
-from a2r.core import compilation, files, optim, writer
+from a2r.core import compilation, files, hosts, optim, writer
 from a2r.evaluation import retrieval, tables
 from a2r.learners import finetune, loop, pretrain, pretrain_eval
 from a2r.models.singularity import singularity
@@ -102,6 +102,7 @@ def run(config: Any, workdir: pathlib.Path):
   if most is not None:  # Faults are told before clips are made.
     _read_length(config, most)
   clips = captioned.open_clips(settings, config.seed, **asked)
+  hosts.check_same("the set of clips", [len(clips.train), len(clips.captions)])
   clocks, optimizer = _read_length(config, len(clips.train))
   start = weights.load(network, clips.captions)
   start.tokenizer.save(workdir / "tokenizer.json")
@@ -143,6 +144,8 @@ def run(config: Any, workdir: pathlib.Path):
     validate_fn=lambda params, extra: evaluate(params["backbone"]),
     items=run_folder.read_items(workdir),
   )
+  if not hosts.is_writer():
+    return
   # Without a matching head nothing is ranked again.
   num_reranked = config.eval.num_reranked if losses.weights["itm"] else 0
   metrics = evaluate(state.params["backbone"], num_reranked=num_reranked)
@@ -246,6 +249,8 @@ def run_procedural(config: Any, workdir: pathlib.Path):
     workdir=str(workdir),
     seed=config.seed,
   )
+  if not hosts.is_writer():
+    return
   params = state.params["backbone"]
   path = workdir / "small_backbone.safetensors"
   card = write(params, int(state.step), evaluate(params), path)

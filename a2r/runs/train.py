@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from a2r import reward
-from a2r.core import files
+from a2r.core import files, hosts
 from a2r.evaluation import evaluate, labeled, metrics, report, scoring
 from a2r.learners import base, loop
 from a2r.models import saved, scorer
@@ -37,6 +37,15 @@ def run(config: Any, workdir: pathlib.Path):
   data = datasets.open_data(
     settings.data, seed=settings.seed, use_failures=settings.uses_failures
   )
+  hosts.check_same(
+    "the set of clips",
+    [
+      data.texts,
+      len(data.robot),
+      len(data.human or ()),
+      *data.digests.values(),
+    ],
+  )
   data = data._replace(notes=(*data.notes, *settings.notes))
   for note in data.notes:
     print(f"NOTE: {note}", file=sys.stderr, flush=True)
@@ -46,7 +55,7 @@ def run(config: Any, workdir: pathlib.Path):
   start = weights.make_start(settings.model, data.texts, data.num_trained)
   start.tokenizer.save(workdir / "tokenizer.json")
 
-  if not loop.is_finished(str(workdir), settings.clocks.num_steps):
+  if not loop.is_finished(workdir, settings.clocks.num_steps):
     # Method.
     clips = clips_lib.Clips(settings, data, start)
     setup = base.Setup(
@@ -85,7 +94,8 @@ def run(config: Any, workdir: pathlib.Path):
       best_metric=settings.eval.best_metric if data.use_for_selection else None,
       items=run_folder.read_items(workdir),
     )
-  _evaluate(config, settings, workdir, data, start)
+  if hosts.is_writer():
+    _evaluate(config, settings, workdir, data, start)
 
 
 def _write_spec(workdir, data, spec):

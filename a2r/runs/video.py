@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from a2r.core import checkpoint as checkpoint_lib
-from a2r.core import checks, compilation, files, optim
+from a2r.core import checks, compilation, files, hosts, optim
 from a2r.evaluation import figures, report, video_prediction
 from a2r.learners import fitvid as method
 from a2r.learners import loop
@@ -88,7 +88,7 @@ def run(config: Any, workdir: pathlib.Path):
     )
   run_folder.store_digests(workdir, digests)
   predict_fn = video_prediction.make_predict_fn(model, config.eval.latent)
-  if not loop.is_finished(str(workdir), clocks.num_steps):
+  if not loop.is_finished(workdir, clocks.num_steps):
     held_out = windows.tiled_windows(
       episodes["validation"], model.num_past, config.eval.num_future
     )
@@ -109,6 +109,8 @@ def run(config: Any, workdir: pathlib.Path):
       best_metric=config.eval.best_metric,
       items=run_folder.read_items(workdir),
     )
+  if not hosts.is_writer():
+    return
   test, _ = play.open_episodes(specs["test"], config.data.dir)
   batch = windows.tiled_windows(test, model.num_past, config.eval.num_future)
   _evaluate(config, workdir, model, predict_fn, batch)
