@@ -24,9 +24,7 @@ from a2r.core import checks, signals
 from configs import ranges
 
 with epy.lazy_imports():
-  import jax
-
-  from a2r.core import compilation, files
+  from a2r.core import compilation, files, hosts
   from a2r.runs import run_folder
 
 _TRACEBACK = flags.DEFINE_bool(
@@ -205,27 +203,54 @@ class RunFlags:
       "workdir", None, "The run folder; runs/<name of the settings> by default."
     )
     self._distributed = flags.DEFINE_bool(
-      "distributed", False, "Several hosts: start jax.distributed on each."
+      "distributed",
+      None,
+      "One of several processes, as Slurm, Open MPI, a TPU or Kubernetes tell.",
+    )
+    self._coordinator = flags.DEFINE_string(
+      "coordinator",
+      None,
+      "host:port of process 0 (or JAX_COORDINATOR_ADDRESS); --distributed.",
+    )
+    self._num_processes = flags.DEFINE_integer(
+      "num_processes", None, "Of the run (or JAX_NUM_PROCESSES)."
+    )
+    self._process_index = flags.DEFINE_integer(
+      "process_index", None, "Of this one, from 0 (or JAX_PROCESS_ID)."
     )
 
   @contextlib.contextmanager
   def open(self) -> Iterator[tuple[Any, pathlib.Path]]:
     """Yields the settings and the run folder, which has them as config.json.
 
-    The folder is held as long as the context lasts.
+    The folder is held as long as the context lasts. Of several processes, all
+    but the first have another folder, see `hosts.joined`.
 
     Raises:
-      ValueError: see `read_settings`, or the folder is of a run with other
-        settings.
+      ValueError: see `read_settings`, the folder is of a run with other
+        settings, or the processes do not fit together.
     """
     config = read_settings(self._config, *self._examples)
     workdir = self._workdir.value or default_workdir("config=", sys.argv[1:])
     workdir = checks.folder(workdir)
+    given = [
+      flag.value
+      for flag in (self._coordinator, self._num_processes, self._process_index)
+    ]
+    is_one_of_many = given != [None] * 3
+    if self._distributed.value is False and is_one_of_many:
+      raise ValueError(
+        "--nodistributed contradicts --coordinator, --num_processes and "
+        "--process_index"
+      )
     with contextlib.ExitStack() as stack:
-      if self._distributed.value:
-        jax.distributed.initialize()
-        stack.callback(jax.distributed.shutdown)
-      stack.enter_context(files.locked(workdir))
+      if self._distributed.value or is_one_of_many:
+        place = hosts.read_place(hosts.Place(*given))
+        program = pathlib.Path(sys.argv[0]).stem
+        workdir = stack.enter_context(hosts.joined(place, workdir, program))
+        run_folder.check_same_config(config.to_dict())
+      else:
+        stack.enter_context(files.locked(workdir))
       run_folder.store_config(workdir, config.to_dict())
       yield config, workdir
 

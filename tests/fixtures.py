@@ -75,7 +75,7 @@ def no_room():
   return limit
 
 
-def _write_clips(root):
+def write_clips(root):
   """Two robot tasks and three human templates, eight clips of each."""
   from data import records, store
 
@@ -141,7 +141,7 @@ def _own_config():
 def _own(tmp_path_factory):
   """Settings of a run on stored clips, and its opened data."""
   root = tmp_path_factory.mktemp("own")
-  _write_clips(root)
+  write_clips(root)
   config = _config(root)
   from a2r.runs import data_settings
   from a2r.runs import datasets as prepare

@@ -152,6 +152,34 @@ def test_a_misspelt_setting_is_named_with_those_near_it(launch):
     mistakes.check_line(done.err, f"--config.{key} {near} envgen.py")
 
 
+def test_a_place_among_processes_is_told_before_a_folder_is_made(
+  launch, tmp_path, monkeypatch
+):
+  # As where no cluster is found.
+  def initialize(*place, **options):
+    raise ValueError("coordinator_address should be defined.")
+
+  monkeypatch.setattr(jax.distributed, "initialize", initialize)
+  for flags, names in (
+    (["--coordinator=here"], "--coordinator=here"),
+    (["--num_processes=2", "--process_index=2"], "--process_index=2"),
+    (["--nodistributed", "--process_index=1"], "--nodistributed"),
+    (["--distributed"], "--coordinator JAX_NUM_PROCESSES Slurm"),
+    (["--coordinator=a:1"], "--num_processes --process_index JAX_PROCESS_ID"),
+  ):
+    for name, config in (("train", "envgen"), ("pretrain", "pretrain")):
+      done = launch(
+        name,
+        f"--config={ROOT}/configs/{config}.py:smoke",
+        f"--workdir={tmp_path / name}",
+        *flags,
+      )
+      assert done.code == 2 and done.err.startswith(f"{name}: ")
+      assert done.err.count("\n") == 1
+      assert all(part in done.err for part in names.split()), done.err
+  assert not list(tmp_path.iterdir())
+
+
 def test_64_bits_are_named(launch, tmp_path):
   with jax.enable_x64(True):
     done = launch("score", f"--run={tmp_path}")

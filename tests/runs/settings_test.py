@@ -48,6 +48,12 @@ def test_the_clips_of_liv_split_over_the_devices():
   assert (run.batch["human"], run.batch["robot"]) == (devices, 2 * devices)
 
 
+def test_the_triplets_of_dvd_split_over_the_devices():
+  size = 3 * jax.device_count() - 1
+  with pytest.raises(ValueError, match=f"dvd.batch_size={size} does not split"):
+    read("dvd", **{"dvd.batch_size": size})
+
+
 def test_concept2robot_has_all_human_classes():
   config = envgen.get_config()
   config.method = "concept2robot"
