@@ -11,6 +11,7 @@ One copy is on disk: `data.dataset.open_dataset(builder.split_folder("train"),
 import dataclasses
 import os
 import pathlib
+import tempfile
 from collections.abc import Sequence
 
 import numpy as np
@@ -153,7 +154,14 @@ class SomethingSomethingV2(tfds.core.dataset_builder.FileReaderBuilder):
       )
       splits = dict(self.info.splits) | {split: info}
       self.info.set_splits(tfds.core.SplitDict(list(splits.values())))
-      self.info.write_to_directory(self.data_dir)
+      # The library writes in place: a kill would leave half a file.
+      with (
+        files.writing(self.data_path),
+        tempfile.TemporaryDirectory(dir=self.data_path) as partial,
+      ):
+        self.info.write_to_directory(partial)
+        for file in pathlib.Path(partial).iterdir():
+          os.replace(file, self.data_path / file.name)
 
   def _build_data_dir(self, given_data_dir):
     spec = dataclasses.asdict(self.chosen) | {

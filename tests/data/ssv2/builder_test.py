@@ -1,9 +1,14 @@
 """The tensorflow-datasets builder reads the shards that the project reads."""
 
+import errno
+import os
+import pathlib
+
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
+from a2r.core import files
 from data import dataset
 from data.ssv2 import builder
 from data.ssv2.store import Selection
@@ -66,6 +71,28 @@ def test_two_programs_make_a_split_each(make):
   again = first.prepare_split("train", num_workers=1, max_bad_share=0.5)
   assert again.clips_per_second is None
   assert set(make(per_template=2).info.splits) == set(splits)
+
+
+def test_a_full_disk_leaves_the_splits_that_were_there(make, monkeypatch):
+  prepared = make(caption="template", per_template=1)
+  prepared.prepare_split("validation", num_workers=1)
+  folder = prepared.data_path
+  before = {p.name: p.read_bytes() for p in folder.glob("*.*")}
+
+  def write_half(self, path):
+    (pathlib.Path(path) / "dataset_info.json").write_text('{"na')
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+  options = {"num_workers": 1, "max_bad_share": 0.5}
+  with monkeypatch.context() as patch:
+    patch.setattr(tfds.core.DatasetInfo, "write_to_directory", write_half)
+    with pytest.raises(files.DiskFullError, match=str(folder)):
+      prepared.prepare_split("train", **options)
+  assert {p.name: p.read_bytes() for p in folder.glob("*.*")} == before
+  assert len(before) > 1
+  prepared = make(caption="template", per_template=1)
+  prepared.prepare_split("train", **options)
+  assert set(prepared.info.splits) == {"train", "validation"}
 
 
 def test_every_selection_has_its_folder(make):
