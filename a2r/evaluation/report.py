@@ -216,7 +216,7 @@ def read(workdir: str | pathlib.Path) -> tuple[Report, dict] | None:
     return None
   try:
     return Report(**record.pop("report"), examples=[]), record
-  except (KeyError, TypeError) as error:
+  except (KeyError, TypeError, AttributeError) as error:
     raise ValueError(f"{path} is not a report: {error}") from error
 
 
@@ -238,19 +238,19 @@ def page(workdir: str | pathlib.Path) -> str:
       f"no run to report: {workdir} has neither {JSON_FILE} nor {writer.FILE}"
     )
   picture = workdir / PNG_FILE
-  values = {
-    "name": workdir.resolve().name,
-    "result": result,
-    "picture": _base64(picture.read_bytes() if picture.is_file() else None),
-    "curves": _base64(figures.training_curves(metrics)),
-  }
   try:
-    if result:
-      values |= _describe(result, record)
-    return templates.render("report.html", **values)
+    return templates.render(
+      "report.html",
+      name=workdir.resolve().name,
+      result=result,
+      picture=_base64(picture.read_bytes() if picture.is_file() else None),
+      curves=_base64(figures.training_curves(metrics)),
+      **(_describe(result, record) if result else {}),
+    )
   except (KeyError, IndexError, TypeError, AttributeError) as error:
-    path = workdir / JSON_FILE
-    raise ValueError(f"{path} is not a report: {error!r}") from error
+    raise ValueError(
+      f"{workdir}: {JSON_FILE} or {writer.FILE} is not a run's: {error!r}"
+    ) from error
 
 
 def _describe(result: Report, record: Mapping[str, Any]) -> dict[str, Any]:

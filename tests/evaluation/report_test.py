@@ -166,6 +166,15 @@ def test_texts_of_others_are_no_markup(tmp_path):
     path.write_text(json.dumps({k: record[k] for k in set(record) - {key}}))
     with pytest.raises(ValueError, match=r"report\.(json|html)"):
       report.page(tmp_path)
+  path.write_text("-1")
+  with pytest.raises(ValueError, match=r"report\.json"):
+    report.page(tmp_path)
+  path.unlink()
+  rows = [{"step": step, "loss": 1.0} for step in (1, {})]
+  lines = [json.dumps(row) + "\n" for row in rows]
+  (tmp_path / "metrics.jsonl").write_text("".join(lines))
+  with pytest.raises(ValueError, match=r"metrics\.jsonl"):
+    report.page(tmp_path)
 
 
 def test_page_of_an_unfinished_run(tmp_path):
