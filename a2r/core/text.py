@@ -11,6 +11,7 @@ import collections
 import itertools
 import pathlib
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -26,16 +27,21 @@ PAD, UNKNOWN, CLS, SEP, MASK = SPECIAL
 ARTICLES = ("a", "an", "the")
 _DELETED = re.compile(r"[,.'!?\"()*#:;~]")
 _SPACED = re.compile(r"[-/]")
+_DASH = r"[\s_\u2010-\u2015\u2212-]"  # Or a blank.
 # Between what is no letter: 'push_left' has one, 'upright' none.
 _DIRECTION = re.compile(
-  r"""(?<![^\W\d_])
+  rf"""(?<![^\W\d_])
   (?:(?:left|right)(?=(?:most|wards?|hand(?:ed)?|side)?(?![^\W\d_]))
-  |(?:(?:(?:counter|anti)[\s_-]*)?clock[\s_-]*wise|[ac]?cw)(?![^\W\d_]))""",
+  |(?:(?:(?:counter|anti|contra){_DASH}*)?clock{_DASH}*wise
+  |[ac]?cw|[lr]hs)(?![^\W\d_]))""",
   re.I | re.X,
 )
-# Places on a clock's face and turns by an angle with a sign.
+# Places on a clock's face, turns by an angle with a sign, and arrows.
 _UNSWAPPED = re.compile(
-  r"\bo\W?\s?clock\b|(?<!\w)[-+\u2212]\s?\d+\s?(?:\xb0|deg)", re.I
+  r"\bo\W?\s?clock\b"
+  r"|(?:(?<!\w)[-+\u2212]|\b(?:minus|plus))\s?\d+\s?(?:\xb0|deg)"
+  r"|[\u2190-\u21ff\u27a1\u27f0-\u27ff\u2b00-\u2b11\U0001f448\U0001f449]",
+  re.I,
 )
 _NORMALIZER = normalizers.BertNormalizer(lowercase=True, strip_accents=True)
 _PRE_TOKENIZER = pre_tokenizers.BertPreTokenizer()
@@ -43,7 +49,9 @@ _MIRRORED = {
   "left": "right", "right": "left",
   "clockwise": "counterclockwise",
   "counterclockwise": "clockwise", "anticlockwise": "clockwise",
+  "contraclockwise": "clockwise",
   "cw": "ccw", "ccw": "cw", "acw": "cw",
+  "lhs": "rhs", "rhs": "lhs",
 }  # fmt: skip
 
 
@@ -61,9 +69,9 @@ def has_direction(text: str) -> bool:
   """Returns whether a mirrored picture belies a text.
 
   It does where the text says left, right or the sense of a turn: clockwise, at
-  3 o'clock, by -90 degrees.
+  3 o'clock, by -90 degrees. One in another script may.
   """
-  return bool(_DIRECTION.search(text) or _UNSWAPPED.search(text))
+  return bool(_DIRECTION.search(text)) or _has_no_mirror(text)
 
 
 def mirror(text: str) -> str | None:
@@ -72,21 +80,30 @@ def mirror(text: str) -> str | None:
   Left and right are swapped, also with -most, -ward(s), -hand(ed) and -side,
   and so are clockwise and counterclockwise, anticlockwise, cw and ccw: whole
   words in any case, whatever they mean ('right behind' becomes 'left behind').
-  There is no mirrored text of 3 o'clock or -90 degrees.
+  There is no mirrored text of 3 o'clock, -90 degrees, or another script.
 
   >>> mirror('Pulling something from left to right')
   'Pulling something from right to left'
   """
 
   def swap(found):
-    word = _MIRRORED[re.sub(r"[\s_-]", "", found[0].lower())]
+    word = _MIRRORED[re.sub(_DASH, "", found[0].lower())]
     if found[0].isupper():
       return word.upper()
     return word.capitalize() if found[0][0].isupper() else word
 
-  if _UNSWAPPED.search(text):
+  if _has_no_mirror(text):
     return None
   return _DIRECTION.sub(swap, text)
+
+
+def _has_no_mirror(text: str) -> bool:
+  """Whether a text says what is not known of its mirror image."""
+  return bool(_UNSWAPPED.search(text)) or any(
+    letter.isalpha()
+    and not unicodedata.name(letter, "LATIN").startswith("LATIN")
+    for letter in text
+  )
 
 
 def ing_forms(verb: str) -> tuple[str, ...]:

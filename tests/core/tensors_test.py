@@ -3,6 +3,7 @@
 import io
 import zipfile
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -18,6 +19,9 @@ from tests import tiny
     np.arange(8, dtype=np.float32)[::2],
     np.broadcast_to(np.float32(2), (3,)),
     np.float32(2),
+    np.arange(6, dtype=np.float32)[::-1],
+    np.zeros((0, 3), np.float32),
+    np.arange(6).reshape(2, 3).astype(jnp.bfloat16).T,
   ],
 )
 def test_an_array_of_any_layout_comes_back(tmp_path, array):
@@ -31,6 +35,9 @@ def test_an_array_of_any_layout_comes_back(tmp_path, array):
 def test_what_is_not_finite_is_refused(tmp_path, value):
   path = tmp_path / "a.safetensors"
   tensors.save(path, {"fine": np.ones(2), "x": np.float32([1, value])})
+  with pytest.raises(ValueError, match=r"a\.safetensors: 1 of 2 values of x"):
+    tensors.load(path)
+  tensors.save(path, {"x": np.array([1, value], jnp.bfloat16)})
   with pytest.raises(ValueError, match=r"a\.safetensors: 1 of 2 values of x"):
     tensors.load(path)
   # A sum may overflow where no term does.

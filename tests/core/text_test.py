@@ -78,11 +78,20 @@ def test_mirror_swaps_directions(said, mirrored):
 
 
 def test_directions_of_many_spellings():
-  for said in ("anti-clockwise", "Counter-clock wise", "anticlockwise", "ACW"):
+  for said in (
+    "anti-clockwise", "Counter-clock wise", "anticlockwise", "ACW",
+    "counter\u2011clockwise", "anti \u2013 clockwise", "Contra-clockwise",
+  ):  # fmt: skip
     assert text.has_direction(said)
     assert text.mirror(said).lower() in ("clockwise", "cw")
-  for said in ("to 3 o'clock, left", "at six o\u2019clock", "by -90 degrees"):
+  for said in (
+    "to 3 o'clock, left", "at six o\u2019clock", "by -90 degrees",
+    "by minus 90 degrees", "push it \u2190", "\u5411\u5de6\u63a8",
+    "\u0432\u043b\u0435\u0432\u043e",
+  ):  # fmt: skip
     assert text.has_direction(said) and text.mirror(said) is None
+  assert text.mirror("on the LHS") == "on the RHS"
+  assert not text.has_direction("fermer \u00e0 moiti\u00e9, 5 \u00d7 3")
   assert not text.has_direction("by 90 degrees, 5-10 degrees")
 
 
