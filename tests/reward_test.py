@@ -155,6 +155,15 @@ def test_features_are_those_of_the_model(run, clips):
     loaded.score(clips, "moving " * 40)
 
 
+def test_64_bits_that_are_set_later_change_no_score(run, clips):
+  loaded = reward.load(run[0])
+  expected = loaded.score(clips, KNOWN[0])
+  with jax.enable_x64(True):
+    scores = loaded.score(clips, KNOWN[0])
+  assert scores.dtype == np.float32
+  np.testing.assert_allclose(scores, expected, rtol=1e-6)
+
+
 def test_instructions_of_another_script_are_told(run, clips, caplog):
   loaded = reward.load(run[0])
   for unread in ("\u5173\u62bd\u5c49", "\U0001f916"):

@@ -198,6 +198,10 @@ def load(folder: str | pathlib.Path, which: str = "best") -> SavedReward:
     )
   model = make_model(saved, str(folder))
   _check_sizes(saved, folder / CONFIG_FILE)
+  try:
+    checks.clip_sizes(model.config.num_frames, model.config.image_size)
+  except ValueError as error:
+    raise ValueError(f"{folder / CONFIG_FILE}: {error}") from error
   if saved.tokenizer.num_ids > model.config.vocab_size:
     raise ValueError(
       f"{folder / TOKENIZER_FILE} has {saved.tokenizer.num_ids} places, the "

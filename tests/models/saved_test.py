@@ -275,6 +275,15 @@ def test_names_of_arrays_that_make_no_tree_are_named(copy):
       saved.load(copy)
 
 
+def test_clips_of_any_length_are_not_asked_for(copy):
+  path = copy / "config.json"
+  config = json.loads(path.read_text())
+  config["model"]["backbone"]["num_frames"] = 1025
+  files.write_json(path, config, recorded=True)
+  with pytest.raises(ValueError, match="config.json: num_frames must be from"):
+    saved.load(copy)
+
+
 @pytest.mark.parametrize("model", [None, 3, "x", [], {}])
 def test_sizes_of_another_kind_are_named(copy, model):
   path = copy / "config.json"
