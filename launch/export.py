@@ -7,6 +7,8 @@ card with the figures of the run; it can be pushed to the Hugging Face Hub as it
 is. `a2r.reward.load` and `launch.score` read it as they read a run.
 """
 
+import shlex
+
 from absl import flags, logging
 from etils import epy
 
@@ -38,11 +40,11 @@ def main():
   size = sum(path.stat().st_size for path in folder.iterdir())
   print(f"Reward: {folder} ({size / 1e6:.1f} MB, {_DTYPE.value})")
   print(f"Its model card: {folder / saved.CARD_FILE}. Use it:")
-  instruction = model.instructions[0]
-  print(
-    f"  python -m launch.score --run={folder} --video=clip.mp4 "
-    f"--instruction={instruction!r}"
-  )
+  # Of whoever made the run: nothing of it may act in a shell.
+  instruction = checks.printable(model.instructions[0])
+  command = ["python", "-m", "launch.score", f"--run={folder}"]
+  command += ["--video=clip.mp4", f"--instruction={instruction}"]
+  print(f"  {shlex.join(command)}")
   print(f"  a2r.reward.load({str(folder)!r}).score(clips, {instruction!r})")
 
 

@@ -1,9 +1,12 @@
 """The export command, as its user meets it."""
 
 import importlib.util
+import json
 import os
 import pathlib
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 
@@ -73,6 +76,20 @@ def test_export_and_mistakes(launch, run, tmp_path):
   assert re.search(r"mine \(0\.\d MB, bfloat16\)", done.out)
   assert f"launch.score --run={mine} --video=" in done.out
   assert {path.name for path in tmp_path.iterdir()} == {"mine", "thesis"}
+
+
+def test_the_command_to_copy_does_nothing_else(launch, run, tmp_path):
+  spoiled = shutil.copytree(run, tmp_path / "run")
+  path = spoiled / "reward.json"
+  spec = json.loads(path.read_text())
+  spec["instructions"][0] = 'it\'s "$(touch x)"; `touch x`\x1b[3m\n# close it'
+  path.write_text(json.dumps(spec))
+  (spoiled / "digests.json").unlink()
+  done = launch("export", f"--run={spoiled}", f"--to={tmp_path / 'to'}")
+  (line,) = [line for line in done.out.splitlines() if "launch.score" in line]
+  assert shlex.split(line)[-1] == (
+    '--instruction=it\'s "$(touch x)"; `touch x`\\x1b[3m # close it'
+  )
 
 
 def test_the_command_line_can_be_run_again(monkeypatch):
