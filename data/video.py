@@ -21,7 +21,7 @@ import numpy as np
 from absl import logging
 from av.video.reformatter import ColorTrc
 
-from a2r.core import images
+from a2r.core import checks, images
 from data.images import MAX_PIXELS
 
 _TS_PACKETS = (188, 192, 204)  # Bytes.
@@ -107,7 +107,10 @@ def load_video(
 
   Raises:
     VideoError: the file is missing, empty, not a video, damaged or cut short.
+    ValueError: no such number of frames.
   """
+  if num_frames is not None:
+    checks.count("num_frames", num_frames, 1, checks.MAX_FRAMES)
   path = os.fspath(path)
   kept, times, size = {}, [], 0
   for index, (time, frame) in enumerate(_decode(path, num_threads)):

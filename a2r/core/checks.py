@@ -1,6 +1,7 @@
 """What a user gives, checked: errors of one line, with what came and exists."""
 
 import json
+import numbers
 import os
 import pathlib
 import re
@@ -11,6 +12,8 @@ _JSON_NAMES = {dict: "object", list: "list"}
 # Frames of a clip and pixels of a picture's side: more is a slip of the hand,
 # and would ask for any amount of memory.
 MAX_FRAMES, MAX_PIXELS = 1024, 4096
+MAX_SAMPLES = 8  # Rays per pixel in each direction.
+MANY = 1_000_000  # Of clips, episodes, steps, candidates.
 
 
 def path(value: str | os.PathLike) -> pathlib.Path:
@@ -131,10 +134,17 @@ def between(what: str, value: float, low: float, high: float):
     raise ValueError(f"{what} must be from {low} to {high}, got {value}")
 
 
+def count(what: str, value: int, low: int, high: int = MANY):
+  """Raises a ValueError if a value is no whole number in [low, high]."""
+  if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+    raise ValueError(f"{what} must be a whole number, got {value!r:.60}")
+  between(what, value, low, high)
+
+
 def clip_sizes(num_frames: int, image_size: int):
   """Raises a ValueError if clips of such frames cannot be meant."""
-  between("num_frames", num_frames, 1, MAX_FRAMES)
-  between("image_size", image_size, 1, MAX_PIXELS)
+  count("num_frames", num_frames, 1, MAX_FRAMES)
+  count("image_size", image_size, 1, MAX_PIXELS)
 
 
 def printable(value: Any) -> str:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from a2r.core import checks
 from a2r.planning import base, config, planner, samplers, timing
 from a2r.sim.tabletop import drawing, episodes, tasks
 from a2r.sim.tabletop import physics as physics_lib
@@ -135,16 +136,14 @@ def run(
 
 def _find_tasks(task_names, seeds, dynamics, objective) -> np.ndarray:
   """Returns the tasks `[E]` as indices in `sim.TASKS`; see `run`."""
+  for seed in seeds:
+    checks.count("a trial's seed", seed, 0, 2**32 - 1)
   if isinstance(task_names, str) or len(task_names) != len(seeds):
     raise ValueError(
       f"expected one task per seed, got {task_names!r} for {len(seeds)} seeds"
     )
   if not len(seeds):
     raise ValueError("need at least one trial, got none")
-  if min(seeds) < 0 or max(seeds) >= 2**32:
-    raise ValueError(
-      f"seeds are from 0 to 2**32 - 1, got {min(seeds)} to {max(seeds)}"
-    )
   known = tuple(tasks.TASKS)
   indices = [known.index(tasks.get(name).name) for name in task_names]
   if objective is not None:

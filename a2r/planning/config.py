@@ -1,7 +1,6 @@
 """How to plan; light to import, for programs whose flags are made of it."""
 
 import dataclasses
-import numbers
 from typing import Literal, get_args
 
 from etils import epy
@@ -14,7 +13,6 @@ with epy.lazy_imports():
 Method = Literal["shooting", "cem", "mppi"]
 Clip = Literal["episode", "future"]
 METHODS = get_args(Method)
-_MOST = 1_000_000
 _COUNTS = (
   "num_samples",
   "horizon",
@@ -62,16 +60,14 @@ class PlannerConfig:
   def __post_init__(self):
     checks.one_of("method", self.method, METHODS)
     checks.one_of("clip", self.clip, get_args(Clip))
+    checks.count("num_samples", self.num_samples, 1)
     if self.num_iterations is None:
       many = 1 if self.method == "shooting" else 3
       object.__setattr__(self, "num_iterations", many)
     if self.num_elites is None:
       object.__setattr__(self, "num_elites", max(1, self.num_samples // 5))
     for name in _COUNTS:
-      value = getattr(self, name)
-      if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise ValueError(f"{name} must be a whole number, got {value!r}")
-      checks.between(name, value, 1, _MOST)
+      checks.count(name, getattr(self, name), 1)
     if self.horizon * self.num_plans > physics.NUM_STEPS:
       raise ValueError(
         f"an episode has {physics.NUM_STEPS} steps, got {self.num_plans} plans"

@@ -40,7 +40,7 @@ def make_dynamics(
     ValueError: unknown physics or a picture without pixels.
   """
   model = physics_lib.load(environment)
-  checks.at_least("image_size", image_size, 1)
+  checks.count("image_size", image_size, 1, checks.MAX_PIXELS)
   if physics_lib.resolve(physics) == "c":
     predict_fn = functools.partial(_predict_c, model, image_size)
     return base.Dynamics("sim", {}, predict_fn, image_size, on_host=True)

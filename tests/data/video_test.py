@@ -401,3 +401,10 @@ def test_mpeg_ts_that_ends_within_a_packet_is_cut_short(tmp_path):
   path.write_bytes(content[: len(content) // 2 // 188 * 188 + 99])
   with pytest.raises(video.VideoError, match="a.ts: cut short"):
     video.load_video(path)
+
+
+@pytest.mark.parametrize("num_frames", [0, -1, 1.5, "4", 10**12])
+def test_a_number_of_frames_that_cannot_be_meant(tmp_path, num_frames):
+  path = _film(tmp_path / "a.mkv", range(0, 400, 40))
+  with pytest.raises(ValueError, match="num_frames must be"):
+    video.load_video(path, num_frames=num_frames)

@@ -63,6 +63,10 @@ def gym_use(use):
   use(sim.make_gym(ENV, num_envs=2, physics="c", render_mode="rgb_array"))
 
 
+def collect(seed=0, num_clips=1, **options):
+  sim.collect(ENV, TASK, "random", seed, num_clips, **options)
+
+
 def play(source, **options):
   options = {"stride": 30, "image_size": 8} | options
   clips.collect_play(ENV, source, 0, [0], **options)
@@ -91,12 +95,17 @@ CALLS = [
   (lambda: sim.make(ENV, reward="rich"), ValueError, "rich sparse shaped"),
   (lambda: sim.make(ENV, noise=1.0), ValueError, "noise 1.0"),
   (lambda: sim.make(ENV, image_size=0), ValueError, "image_size 0"),
+  (lambda: sim.make(ENV, image_size=1.5), ValueError, "image_size 1.5"),
+  (lambda: sim.make(ENV, image_size=10**9), ValueError, "image_size 4096"),
+  (lambda: sim.make(ENV, samples=9), ValueError, "samples 8 9"),
   (lambda: physics.load("tabletop/kitchen"), KeyError, "tabletop/test3"),
   (lambda: physics.resolve("warp"), ValueError, "physics warp mjx"),
   (lambda: physics.rollout(model(), np.zeros((3, 5))), ValueError, "(3, 5)"),
   (lambda: rewards.shaped("juggle"), KeyError, "juggle close_drawer"),
   (lambda: tasks.get("juggle"), KeyError, "juggle close_drawer poke_cup"),
   (lambda: roll_out(num_envs=0), ValueError, "num_envs 0"),
+  (lambda: roll_out(num_envs=10**9), ValueError, "num_envs 1000000000"),
+  (lambda: roll_out(num_envs=1.5), ValueError, "num_envs 1.5"),
   (lambda: roll_out(num_steps=0), ValueError, "num_steps 0"),
   (lambda: roll_out(pixels_every=3), ValueError, "pixels_every 4 3"),
   (lambda: roll_out(pixels_every=-1), ValueError, "pixels_every -1"),
@@ -135,6 +144,22 @@ CALLS = [
   (lambda: sim.collect("kitchen", TASK, "expert", 0, 1), KeyError, ENV),
   (lambda: sim.collect(ENV, "juggle", "expert", 0, 1), KeyError, TASK),
   (lambda: sim.collect(ENV, TASK, "oracle", 0, 1), KeyError, "near_miss"),
+  *(
+    (lambda name=name, value=value: collect(**{name: value}), ValueError, name)
+    for name, value in (
+      ("seed", -1),
+      ("seed", None),
+      ("seed", [1]),
+      ("num_clips", -1),
+      ("num_clips", 10**9),
+      ("num_frames", 0),
+      ("num_frames", 10**9),
+      ("image_size", 0),
+      ("image_size", "64"),
+      ("samples", 0),
+      ("want", "yes"),
+    )
+  ),
   (lambda: play("chaos"), KeyError, "chaos uniform"),
   (lambda: play("uniform", stride=7), ValueError, "stride 60 7"),
   (lambda: play("uniform", stride=0), ValueError, "stride 60 0"),

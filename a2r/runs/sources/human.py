@@ -36,8 +36,7 @@ class HumanSpec(stores.Spec):
   def __post_init__(self):
     super().__post_init__()
     checks.each_of("templates", self.templates, human_clips.TEMPLATES)
-    num_clips = self.clips_per_template
-    checks.between("clips_per_template", num_clips, 1, stores.MAX_CLIPS)
+    checks.count("clips_per_template", self.clips_per_template, 1)
 
 
 def collect(

@@ -18,7 +18,6 @@ from data import records, store
 from data.dataset import Dataset, open_dataset
 from data.records import Record
 
-MAX_CLIPS = 1_000_000  # Of a kind, that one data set may ask for.
 PURPOSES = ("train", "validation", "test")  # No two share a draw.
 # The code that this process runs, though its files may change under it.
 _source_digest = functools.cache(fingerprint.source_digest)
@@ -44,7 +43,7 @@ class Spec:
   image_size: int = 64
 
   def __post_init__(self):
-    checks.between("seed", self.seed, 0, 2**63 - 1)
+    checks.count("seed", self.seed, 0, 2**63 - 1)
     checks.clip_sizes(self.num_frames, self.image_size)
 
 

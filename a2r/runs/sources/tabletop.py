@@ -53,7 +53,7 @@ class _Spec(stores.Spec):
     if min(counts.values()) < 0 or not any(counts.values()):
       raise ValueError(f"no clips asked for: {counts}")
     for name, count in counts.items():
-      checks.between(name, count, 0, stores.MAX_CLIPS)
+      checks.count(name, count, 0)
     if any(source == "rl" and count for source, _, count in self.shares()):
       known = stopped.load()
       missing = ", ".join(task for task in self.tasks if task not in known)

@@ -66,9 +66,14 @@ def collect(
   Raises:
     KeyError: if a name is unknown, or the source is 'rl' and the task has no
       trained policy; the known are listed.
-    ValueError: if wanted clips hardly ever come up.
+    ValueError: if wanted clips hardly ever come up, or a number makes no sense.
   """
   tasks.get(task)
+  checks.count("seed", seed, 0, 2**63 - 1)
+  checks.count("num_clips", num_clips, 0)
+  checks.clip_sizes(num_frames, image_size)
+  checks.count("samples", samples, 1, checks.MAX_SAMPLES)
+  checks.one_of("want", want, (None, True, False))
   model = physics_lib.load(environment)
   keys = [
     seed,

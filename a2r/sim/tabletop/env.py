@@ -170,8 +170,8 @@ def make(
   """
   model = physics_lib.load(name)
   checks.one_of("reward", reward, REWARDS)
-  checks.at_least("image_size", image_size, 1)
-  checks.at_least("samples", samples, 1)
+  checks.count("image_size", image_size, 1, checks.MAX_PIXELS)
+  checks.count("samples", samples, 1, checks.MAX_SAMPLES)
   if not 0 <= noise <= 0.1:
     raise ValueError(f"noise must be in [0, 0.1], got {noise}")
   engine = physics_lib.resolve(physics)

@@ -56,9 +56,9 @@ class TabletopVectorEnv(gymnasium.vector.VectorEnv):
   ):
     checks.one_of("obs", obs, OBSERVATIONS)
     checks.one_of("render_mode", render_mode, RENDER_MODES)
-    _check_count("num_envs", num_envs)
+    checks.count("num_envs", num_envs, 1)
     if max_episode_steps is not None:
-      _check_count("max_episode_steps", max_episode_steps)
+      checks.count("max_episode_steps", max_episode_steps, 1)
     self.metadata = _METADATA | {"autoreset_mode": autoreset_mode}
     self.num_envs, self.render_mode = num_envs, render_mode
     self._env = _make(name, **options)
@@ -353,11 +353,6 @@ def _check_action(action, space: spaces.Box) -> np.ndarray:
     where = np.argwhere(np.isnan(numbers))[0].tolist()
     raise ValueError(f"action has a NaN, the first at {where}")
   return np.clip(numbers, space.low, space.high).astype(np.float32)
-
-
-def _check_count(what, value):
-  if not isinstance(value, (int, np.integer)) or value < 1:
-    raise ValueError(f"{what} must be a whole number above 0, got {value!r}")
 
 
 # Shared by all of the same arguments.

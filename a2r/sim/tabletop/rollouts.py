@@ -52,9 +52,10 @@ def rollout(
   Raises:
     ValueError: if a number makes no sense.
   """
-  checks.at_least("num_envs", num_envs, 1)
-  checks.at_least("num_steps", num_steps, 1)
-  if pixels_every < 0 or (pixels_every and num_steps % pixels_every):
+  checks.count("num_envs", num_envs, 1)
+  checks.count("num_steps", num_steps, 1)
+  checks.count("pixels_every", pixels_every, 0)
+  if pixels_every and num_steps % pixels_every:
     raise ValueError(
       f"pixels_every must divide {num_steps} steps, got {pixels_every}"
     )
