@@ -1,6 +1,8 @@
 """Files of arrays: any layout comes back, what is damaged does not."""
 
 import io
+import json
+import struct
 import zipfile
 
 import jax.numpy as jnp
@@ -53,6 +55,32 @@ def test_a_flipped_bit_is_named(tmp_path, at):
   tiny.flip(path, at)
   with pytest.raises(ValueError, match=r"a\.safetensors is damaged"):
     tensors.load(path)
+
+
+@pytest.mark.parametrize(
+  "size, head",
+  [
+    (1 << 62, {}),
+    (None, {"x": {"dtype": "F32", "shape": [1 << 40], "data_offsets": [0, 4]}}),
+    (
+      None,
+      {"x": {"dtype": "F32", "shape": [1 << 40], "data_offsets": [0, 1 << 42]}},
+    ),
+    (None, {"x": {"dtype": "F32", "shape": [1], "data_offsets": [4, 0]}}),
+    (
+      None,
+      {"x": {"dtype": "F32", "shape": [1 << 62] * 2, "data_offsets": [0, 4]}},
+    ),
+    (None, {"x": {"dtype": "X9", "shape": [1], "data_offsets": [0, 4]}}),
+  ],
+)
+def test_a_head_asks_for_no_more_memory_than_there_is(tmp_path, size, head):
+  path, text = tmp_path / "a.safetensors", json.dumps(head).encode()
+  path.write_bytes(struct.pack("<Q", size or len(text)) + text + bytes(4))
+  with pytest.raises(ValueError, match=r"a\.safetensors is damaged"):
+    tensors.load(path)
+  with pytest.raises(ValueError, match=r"a\.safetensors is damaged"):
+    tensors.load_metadata(path)
 
 
 def _npz(path, shape, size):

@@ -124,4 +124,13 @@ def test_report_writes_a_page(launch, tmp_path):
   (tmp_path / "metrics.jsonl").write_text('{"step": 1, "loss": 1.0}\n')
   done = launch("report", f"--run={tmp_path}")
   assert (done.code, done.err) == (0, "")
-  assert "<html" in (tmp_path / "report.html").read_text()
+  page = (tmp_path / "report.html").read_text()
+  assert "<html" in page
+  # In a folder of others it may be a link to anything.
+  mine = tmp_path / "mine.txt"
+  mine.write_text("mine")
+  (tmp_path / "report.html").unlink()
+  (tmp_path / "report.html").symlink_to(mine)
+  assert launch("report", f"--run={tmp_path}").code == 0
+  assert mine.read_text() == "mine"
+  assert (tmp_path / "report.html").read_text() == page
