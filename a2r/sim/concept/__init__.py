@@ -1,0 +1,1 @@
+"""Concept2Robot's table: tasks, scenes, robot, episodes of one decision."""
