@@ -1,4 +1,4 @@
-"""The simulated tabletop: environments, tasks, robot clips.
+"""The simulated worlds: environments, tasks, robot clips.
 
 The names are looked up when they are first used, so that the renderer and the
 human clips can be had without the physics engine.
@@ -7,10 +7,10 @@ human clips can be had without the physics engine.
 import importlib
 
 _HOME = {
-  "make": "tabletop.env",
+  "make": "environments",
   "make_gym": "tabletop.gym",
   "register_gym": "tabletop.gym",
-  "rollout": "tabletop.rollouts",
+  "rollout": "environments",
   "collect": "behavior.clips",
   "Clips": "tabletop.episodes",
   "TARGETS": "tabletop.tasks",

@@ -1,0 +1,151 @@
+"""Pictures of the table, by the project's ray caster.
+
+Floor and table stand still and are drawn once for each view; robot and things
+are drawn over them. Every scene fills the same slots, so that one compiled
+program draws them all; what a scene lacks is far below the floor.
+
+Letters: N pictures, G slots, H W image.
+"""
+
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import mujoco
+import numpy as np
+
+from a2r.sim.concept import scene as scene_lib
+from a2r.sim.concept import views
+from a2r.sim.rendering import geometry, material, raycast
+
+HEIGHT, WIDTH = 120, 160
+# Slots by type; the robot takes 2, 11 and 5 of them.
+_SLOTS = {geometry.CYLINDER: 3, geometry.CAPSULE: 12, geometry.BOX: 16}
+_TYPES = tuple(kind for kind, count in _SLOTS.items() for _ in range(count))
+_STILL = ("floor/plane", "table/top")
+_STILL_TYPES = (geometry.PLANE, geometry.BOX)
+_STILL_RGB = ((0.40, 0.42, 0.44), (0.62, 0.47, 0.33))
+_STILL_GRAIN = (0.0, 0.25)
+_HIDDEN_GROUP = 4
+_NOWHERE = (0.0, 0.0, -100.0)
+_CHUNK = {"cpu": 8}  # Pictures at a time; more do not fit a CPU's caches.
+_OTHER_CHUNK = 256
+_CALL = 64  # Pictures of one call, so that one shape is compiled.
+_LIGHT = material.Light(
+  direction=np.float32([0.35, 0.25, -1.0]) / np.float32(np.sqrt(1.185)),
+  ambient=np.float32(0.45),
+  headlight=np.float32(0.25),
+  diffuse=np.float32(0.45),
+  sky=np.float32([0.5, 0.5, 0.5]),
+)
+
+
+class Slots(NamedTuple):
+  """What a scene has in the slots."""
+
+  rows: np.ndarray  # `[G]` of its model's geoms, -1 for none.
+  size: np.ndarray  # `[G, 3]`.
+  rgb: np.ndarray  # `[G, 3]`.
+
+
+@functools.cache
+def make_slots(scene: scene_lib.Scene) -> Slots:
+  """Fills the slots with what is drawn of a scene.
+
+  Raises:
+    ValueError: the scene has more of a type than there are slots.
+  """
+  model, rows = scene.model, []
+  names = [model.geom(row).name for row in range(model.ngeom)]
+  for kind, count in _SLOTS.items():
+    found = [
+      row
+      for row in np.flatnonzero(model.geom_type == kind)
+      if names[row] not in _STILL and model.geom_group[row] != _HIDDEN_GROUP
+    ]
+    if len(found) > count:
+      raise ValueError(
+        f"{len(found)} {mujoco.mjtGeom(kind).name} to draw, at most {count}"
+      )
+    rows += [*found, *[-1] * (count - len(found))]
+  rows = np.array(rows)
+  size = np.where(rows[:, None] < 0, 1e-3, model.geom_size[rows])
+  return Slots(rows, np.float32(size), np.float32(model.geom_rgba[rows, :3]))
+
+
+@functools.cache
+def make_backdrop(view: str, height: int, width: int) -> raycast.Backdrop:
+  """Draws floor and table."""
+  with jax.ensure_compile_time_eval():
+    return _make_backdrop(views.make_camera(view), height, width)
+
+
+@functools.partial(jax.jit, static_argnums=(1, 2))
+def _make_backdrop(camera, height, width):
+  geoms = geometry.Geoms(
+    position=jnp.array([(0.0, 0.0, 0.0), (0.42, 0.0, scene_lib.TABLE - 0.015)]),
+    rotation=jnp.broadcast_to(jnp.eye(3), (2, 3, 3)),
+    size=jnp.array([(10.0, 10.0, 0.01), (0.3, 0.45, 0.015)]),
+    rgb=jnp.array(_STILL_RGB),
+    pattern=jnp.array(_STILL_GRAIN),
+  )
+  return raycast.make_backdrop(
+    _STILL_TYPES, geoms, camera, _LIGHT, height=height, width=width
+  )
+
+
+def draw(
+  scene: scene_lib.Scene,
+  position: np.ndarray,
+  rotation: np.ndarray,
+  *,
+  view: str = "first",
+  height: int = HEIGHT,
+  width: int = WIDTH,
+) -> np.ndarray:
+  """Draws pictures.
+
+  Args:
+    scene: of the shapes.
+    position: `[N, ngeom, 3]` of all geoms of its model, meters.
+    rotation: `[N, ngeom, 3, 3]`.
+    view: one of `views.VIEWS`.
+    height: H.
+    width: W.
+
+  Returns:
+    uint8 `[N, H, W, 3]`, upright.
+  """
+  slots = make_slots(scene)
+  backdrop = make_backdrop(view, height, width)
+  empty = slots.rows < 0
+  images = np.empty((len(position), height, width, 3), np.uint8)
+  for start in range(0, len(position), _CALL):
+    rows = np.arange(start, start + _CALL).clip(max=len(position) - 1)
+    at = np.where(empty[:, None], _NOWHERE, position[rows][:, slots.rows])
+    turn = rotation[rows][:, slots.rows]
+    drawn = _draw(
+      backdrop, slots.size, slots.rgb, np.float32(at), np.float32(turn)
+    )
+    drawn = np.asarray(drawn).reshape(_CALL, height, width, 3)
+    images[start : start + _CALL] = drawn[: len(position) - start]
+  return images
+
+
+@jax.jit
+def _draw(backdrop, size, rgb, position, rotation):
+  """Draws `[N, G, ...]` to uint8 `[N, H * W, 3]`."""
+  chunk = _CHUNK.get(jax.default_backend(), _OTHER_CHUNK)
+  chunk = min(chunk, len(position))
+  poses = jax.tree.map(
+    lambda x: x.reshape(-1, chunk, *x.shape[1:]), (position, rotation)
+  )
+
+  def one(pose):
+    color = raycast.draw(
+      backdrop, _TYPES, geometry.Geoms(*pose, size, rgb)
+    ).color
+    return jnp.round(jnp.moveaxis(color, 0, -1) * 255.0).astype(jnp.uint8)
+
+  return jax.lax.map(one, poses)

@@ -1,0 +1,54 @@
+"""All simulated environments by name."""
+
+from etils import epy
+
+from a2r.core import checks
+from a2r.sim.concept import env as concept
+from a2r.sim.tabletop import variants
+
+with epy.lazy_imports():
+  from a2r.sim.tabletop import env as tabletop
+  from a2r.sim.tabletop import rollouts
+
+
+def make(name: str, **options):
+  """Returns the environment of that name.
+
+  Args:
+    name: one of `sim.ENVIRONMENTS`, or 'concept/' and the number or the name of
+      a task: 'concept/5', 'concept/closing_something'.
+    **options: of a tabletop `task`, `image_size`, `samples`, `physics`,
+      `reward` and `noise` (`a2r.sim.tabletop.env.make`), of a concept `reward`
+      and `view` (`a2r.sim.concept.env.make`).
+
+  Raises:
+    KeyError: if a name is unknown; the known are listed.
+    ValueError: if another argument makes no sense.
+  """
+  if name.startswith(concept.PREFIX):
+    return concept.make(name, **options)
+  known = (*variants.ENVIRONMENTS, f"{concept.PREFIX}<task>")
+  checks.one_of("environment", name, known, KeyError)
+  return tabletop.make(name, **options)
+
+
+def rollout(env, policy, rng, num_envs: int, **options):
+  """Plays `num_envs` episodes of a policy, with pictures if asked for.
+
+  Args:
+    env: from `make`.
+    policy: (rng, observation) to an action, unbatched and pure.
+    rng: a typed key; consumed. Episode n depends on it and n alone.
+    num_envs: how many.
+    **options: `pixels_every`, and of a tabletop `num_steps`; see
+      `a2r.sim.tabletop.rollouts.rollout` and `a2r.sim.concept.env.rollout`.
+
+  Returns:
+    `tabletop.episodes.Episodes` or `concept.env.Played`.
+
+  Raises:
+    ValueError: if a number makes no sense.
+  """
+  plays = isinstance(env, concept.Concept)
+  play = concept.rollout if plays else rollouts.rollout
+  return play(env, policy, rng, num_envs, **options)

@@ -1,0 +1,67 @@
+"""The environment: Brax's functions, rollouts, pictures, names."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from a2r import sim
+from a2r.sim.concept import env as env_lib
+from a2r.sim.concept import policies
+
+
+def _policy(rng, obs):
+  del obs
+  return jax.random.uniform(rng, (350,), minval=-1)
+
+
+def test_an_episode_is_one_step():
+  env = sim.make("concept/closing_something", reward="manual")
+  state = jax.vmap(env.reset)(jax.random.split(jax.random.key(0), 2))
+  assert state.obs.shape == (2, env.observation_size)
+  step = jax.jit(jax.vmap(env.step))
+  after = step(state, jnp.zeros((2, env.action_size)))
+  assert after.done.all()
+  assert not after.metrics["success"].any()
+  assert (after.reward < 0).all()
+  picture = env.render(jax.tree.map(lambda x: x[0], state))
+  assert picture.shape == (120, 160, 3)
+  assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 200
+
+
+def test_an_episode_depends_on_its_number_alone():
+  env = sim.make("concept/45")
+  many = sim.rollout(env, _policy, jax.random.key(1), 4, pixels_every=49)
+  few = sim.rollout(env, _policy, jax.random.key(1), 2)
+  assert many.frames.shape == (4, 2, 120, 160, 3)
+  np.testing.assert_array_equal(few.actions, many.actions[:2])
+  np.testing.assert_allclose(few.qpos[:, 0], many.qpos[:2, 0], atol=1e-5)
+  np.testing.assert_array_equal(few.success, many.reward[:2] > 0)
+
+
+def test_the_optimizer_succeeds_and_its_near_misses_fail():
+  env = env_lib.make("45", reward="manual")
+  start = policies.sample_start(env.task.scene, [[0], [1]])
+  actions = policies.sample(env, "expert", start, seed=0)
+  assert env.play(start, actions).success.all()
+  spoiled = policies.spoil(env, start, actions, np.random.default_rng(0))
+  assert not env.play(start, spoiled).success.any()
+  with pytest.raises(KeyError, match="unknown source 'ppo'; known: expert"):
+    policies.sample(env, "ppo", start, seed=0)
+
+
+def test_other_views_are_other_pictures():
+  start = policies.sample_start(env_lib.make("45").task.scene, [[0]])
+  first, third, shifted = (
+    env_lib.make("45", view=view).draw(start)
+    for view in ("first", "third", "shifted_20")
+  )
+  assert np.mean(first != third) > 0.3
+  assert np.mean(first != shifted) > 0.1
+
+
+def test_an_unknown_environment_lists_the_known():
+  with pytest.raises(KeyError, match="tabletop/train.*concept/<task>"):
+    sim.make("metaworld")
+  with pytest.raises(KeyError, match="unknown task 'nothing'"):
+    sim.make("concept/nothing")
