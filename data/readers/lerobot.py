@@ -24,7 +24,7 @@ import functools
 import itertools
 import json
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,7 +42,8 @@ _COLUMNS = ("frame_index", "timestamp", "task_index")  # Of frames' tables.
 # in where one begins if the film has not just their frames.
 _OVERLAP, _DRIFT = 1.5, 0.25
 _LARGEST = 1 << 53  # Numbers in meta/ are below it.
-_MAX_VALUES = 1 << 26  # Of the columns that are read of one table.
+# Of the columns that are read of one table.
+_MAX_VALUES, _MAX_BYTES = 1 << 26, 1 << 30
 Columns = Mapping[str, np.ndarray]  # Name to values, `[L]`.
 
 
@@ -567,7 +568,6 @@ def _load_frames(path, clip: Clip, camera, fps) -> np.ndarray:
     return video.load_times(episode.video, clip.places, tolerance=0.5 / fps)
 
   def file(row):  # A table holds the pictures, or names files for them.
-    row = row.as_py()
     if row["bytes"]:
       return row["bytes"]
     picture = base.inside(path, row["path"], "its table")
@@ -575,12 +575,15 @@ def _load_frames(path, clip: Clip, camera, fps) -> np.ndarray:
       raise ValueError(f"no such file: {picture}")
     return picture
 
-  table = _read_table(
-    episode.data,
-    ["episode_index", camera],
-    filters=[("episode_index", "=", episode.index)],
-  )
-  stored = [table[camera][row] for row in clip.places]
+  names, stored, seen = ["episode_index", camera], {}, 0
+  for batch in _read_batches(episode.data, names, episode.index):
+    numbers = _numbers(episode.data, batch, "episode_index")
+    rows = np.flatnonzero(numbers == episode.index).tolist()
+    for place, row in enumerate(rows, seen):
+      if place in clip.places:
+        stored[place] = batch[camera][row].as_py()
+    seen += len(rows)
+  stored = [stored.get(place) for place in clip.places]
   return base.load_pictures(stored, len(stored), file)
 
 
@@ -589,25 +592,65 @@ def _column_names(file: pathlib.Path) -> list[str]:
     return pyarrow.parquet.read_schema(file).names
 
 
-def _read_table(file: pathlib.Path, names, **options) -> pyarrow.Table:
+def _read_table(file: pathlib.Path, names: Sequence[str]) -> pyarrow.Table:
+  """Columns of a table, which may not be of any size."""
+  batches, size = [], 0
+  for batch in _read_batches(file, names):
+    size += batch.nbytes
+    if size > _MAX_BYTES:
+      raise ValueError(f"{file}: its columns {names} have over {_MAX_BYTES} B")
+    batches.append(batch)
+  return pyarrow.concat_tables(batches)
+
+
+def _read_batches(
+  file: pathlib.Path, names: Sequence[str], episode: int | None = None
+) -> Iterator[pyarrow.Table]:
+  """Yields columns of a table in parts, one at least, that fit the memory.
+
+  With an episode's number, those parts alone that may have its rows.
+  """
   known = _column_names(file)
   for name in names:
     if name not in known:
       raise ValueError(f"{file}: no column {name!r}; it has {known}")
-  with _readable(file):
-    about = pyarrow.parquet.read_metadata(file)
-    groups = map(about.row_group, range(about.num_row_groups))
-    columns = [g.column(i) for g in groups for i in range(g.num_columns)]
+  with _readable(file), pyarrow.parquet.ParquetFile(file) as opened:
     # A list's values are at '<name>.list.element'.
     starts = tuple(f"{name}." for name in names)
-    num = sum(
-      column.num_values
-      for column in columns
-      if f"{column.path_in_schema}.".startswith(starts)
-    )
+    chosen, num, largest = [], 0, 1
+    for number in range(opened.num_row_groups):
+      group = opened.metadata.row_group(number)
+      columns = map(group.column, range(group.num_columns))
+      columns = [
+        c for c in columns if f"{c.path_in_schema}.".startswith(starts)
+      ]
+      if any(_excludes(column, episode) for column in columns):
+        continue
+      chosen.append(number)
+      num += sum(column.num_values for column in columns)
+      texts = (c for c in columns if c.physical_type == "BYTE_ARRAY")
+      largest = max(largest, *(c.total_uncompressed_size for c in texts), 1)
     if num > _MAX_VALUES:
       raise OSError(f"{num} values in {len(names)} columns are too many")
-    return pyarrow.parquet.read_table(file, columns=names, **options)
+    # A text or a file may be as large as its column, and be there many times.
+    num_rows = min(max(1, _MAX_BYTES // largest), 1 << 16)
+    schema = pyarrow.schema(
+      [opened.schema_arrow.field(name) for name in names],
+      opened.schema_arrow.metadata,
+    )
+    yield schema.empty_table()
+    for batch in opened.iter_batches(num_rows, chosen, list(names)):
+      yield pyarrow.Table.from_batches([batch]).select(names).cast(schema)
+
+
+def _excludes(column, episode: int | None) -> bool:
+  """Whether a part of a table has no row of an episode, by its statistics."""
+  if episode is None or column.path_in_schema != "episode_index":
+    return False
+  about = column.statistics
+  if about is None or not about.has_min_max:
+    return False
+  return not about.min <= episode <= about.max
 
 
 def _read_rows(file: pathlib.Path, names) -> list[dict[str, Any]]:

@@ -192,6 +192,15 @@ def test_a_table_of_any_size_is_not_read(tmp_path, monkeypatch):
   assert _open(lerobot, path).num == 4
 
 
+def test_a_text_that_is_there_many_times_is_not_read(tmp_path, monkeypatch):
+  path = lerobot_sets.make_v3(tmp_path / "set")
+  lerobot_sets.change(path, EPISODES, tasks=[["close it " * 1000]] * 4)
+  assert _open(lerobot, path).num == 4
+  monkeypatch.setattr(lerobot, "_MAX_BYTES", 20_000)
+  with pytest.raises(ValueError, match="file-000.parquet: its columns .* over"):
+    _open(lerobot, path)
+
+
 @pytest.fixture(name="pipe")
 def _pipe():
   """Function that puts a pipe, which is never read, in the place of a file."""
