@@ -23,6 +23,7 @@ from launch import app
 with epy.lazy_imports():
   from a2r.core import files, text
   from a2r.evaluation import figures, over_time, scoring
+  from a2r.models import scorer
   from data import video
 
 _RUN = flags.DEFINE_string("run", None, "Run folder, or an exported reward.")
@@ -113,12 +114,14 @@ def draw(
   """Draws the video's frames and its reward over time to the file `target`."""
   clip = video.load_video(path, num_frames=_FIGURE_FRAMES)
   known = model.read(instruction)
+  # Its prefixes are many: they need not be large.
+  small = scorer.shrink(clip, model.scorer.image_size)
   example = over_time.Example(
     environment=path.name,
     instruction=known,
     kinds=("video",),
     frames=(clip,),
-    curves=(over_time.reward_curve(model, model.form, clip, known),),
+    curves=(over_time.reward_curve(model, model.form, small, known),),
   )
   picture = figures.filmstrips([example], form=model.form)
   files.write_bytes(target, picture)

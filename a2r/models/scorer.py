@@ -112,15 +112,18 @@ def _take_frames(scorer: Scorer, clips: Iterable[np.ndarray]):
   size = scorer.image_size
   for clip in clips:
     index = images.frame_indices(len(clip), scorer.num_frames, "ends")
-    if clip.shape[1:3] == (size, size):
-      frames = clip[index]
-    else:
-      picked = images.pick([clip[i] for i in index], size)
-      frames = np.asarray(_resize(*picked))
+    frames = shrink([clip[i] for i in index], size)
     if isinstance(clip, np.memmap) and clip.mode != "c":
       # What was read of the file counts as the process's memory until then.
       clip._mmap.madvise(mmap.MADV_DONTNEED)
     yield frames
+
+
+def shrink(frames: Sequence[np.ndarray], size: int) -> np.ndarray:
+  """Returns pictures `[H, W, 3]` uint8 as scorers see them: `[T, S, S, 3]`."""
+  if frames[0].shape[:2] == (size, size):
+    return np.stack(frames)
+  return np.asarray(_resize(*images.pick(frames, size)))
 
 
 def score_features(

@@ -63,8 +63,9 @@ def test_clips_one_by_one_score_as_the_array_of_them():
   clips = [rng.integers(0, 256, (*s, 3), dtype=np.uint8) for s in sizes]
   together = scorer.scores(make_scorer(), clips, ["ab"])
   for clip, score in zip(clips, together, strict=True):
-    alone = scorer.scores(make_scorer(), clip[None], ["ab"])
-    np.testing.assert_array_equal(alone[0], score)
+    for same in (clip, scorer.shrink(clip, 4)):
+      alone = scorer.scores(make_scorer(), same[None], ["ab"])
+      np.testing.assert_array_equal(alone[0], score)
 
 
 def test_a_mapped_file_scores_as_its_array(tmp_path):
