@@ -115,7 +115,7 @@ def write_clips(root):
     )
 
 
-def _config(root):
+def make_config(root):
   """Settings of a run on the clips that are stored in a folder."""
   config = envgen.get_config("smoke")
   config.data.robot.update(source="records", path=f"{root}/robot", tasks=())
@@ -134,7 +134,7 @@ def _config(root):
 @pytest.fixture(name="own_config", scope="session")
 def _own_config():
   """Function of a folder to settings of a run on the clips stored there."""
-  return _config
+  return make_config
 
 
 @pytest.fixture(name="own", scope="session")
@@ -142,7 +142,7 @@ def _own(tmp_path_factory):
   """Settings of a run on stored clips, and its opened data."""
   root = tmp_path_factory.mktemp("own")
   write_clips(root)
-  config = _config(root)
+  config = make_config(root)
   from a2r.runs import data_settings
   from a2r.runs import datasets as prepare
 

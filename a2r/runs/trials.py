@@ -181,7 +181,17 @@ def read_counts(
   Raises:
     ValueError: the file is broken.
   """
-  return files.read_json(_path(folder, environment, task, seed, ".json"))
+  path = _path(folder, environment, task, seed, ".json")
+  counts = files.read_json(path)
+  if counts is not None:
+    try:
+      num_trials = counts["num_trials"]
+      checks.count("num_trials", num_trials, 1)
+      checks.count("num_successes", counts["num_successes"], 0, num_trials)
+    except (KeyError, TypeError, ValueError) as error:
+      text = checks.one_line(error)
+      raise ValueError(f"{path} is broken ({text}): delete it") from error
+  return counts
 
 
 def open_store(root: pathlib.Path, spec: TrialSpec) -> TrialStore:

@@ -196,6 +196,16 @@ def test_no_damage_to_a_cell_is_a_traceback(tmp_path):
     store.read("x", "poke_cup", 0)
 
 
+@pytest.mark.parametrize("num_trials", [10**12, -1, 2.5, "3", None, []])
+def test_counts_that_cannot_be_are_told(played, tmp_path, num_trials):
+  _run(tmp_path)
+  (file,) = tmp_path.rglob("poke_cup-seed0.json")
+  counts = json.loads(file.read_text())
+  file.write_text(json.dumps(counts | {"num_trials": num_trials}))
+  with pytest.raises(ValueError, match=f"{file.name} is broken .*num_trials"):
+    _run(tmp_path)
+
+
 @pytest.mark.parametrize(
   "args, said",
   [
