@@ -633,7 +633,7 @@ def _read_batches(
     if num > _MAX_VALUES:
       raise OSError(f"{num} values in {len(names)} columns are too many")
     # A text or a file may be as large as its column, and be there many times.
-    num_rows = min(max(1, _MAX_BYTES // largest), 1 << 16)
+    num_rows = min(max(1, (_MAX_BYTES >> 4) // largest), 1 << 16)
     schema = pyarrow.schema(
       [opened.schema_arrow.field(name) for name in names],
       opened.schema_arrow.metadata,
