@@ -247,7 +247,13 @@ def page(workdir: str | pathlib.Path) -> str:
       curves=_base64(figures.training_curves(metrics)),
       **(_describe(result, record) if result else {}),
     )
-  except (KeyError, IndexError, TypeError, AttributeError) as error:
+  except (
+    KeyError,
+    IndexError,
+    TypeError,
+    AttributeError,
+    ValueError,  # Of the template.
+  ) as error:
     raise ValueError(
       f"{workdir}: {JSON_FILE} or {writer.FILE} is not a run's: {error!r}"
     ) from error

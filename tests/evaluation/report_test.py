@@ -185,3 +185,15 @@ def test_page_of_an_unfinished_run(tmp_path):
   (tmp_path / "report.json").write_text('{"report": {}}')
   with pytest.raises(ValueError, match="is not a report"):
     report.page(tmp_path)
+
+
+@pytest.mark.parametrize("key", ["commit", "seed", "config", "versions"])
+def test_what_a_page_lacks_is_told_with_its_folder(tmp_path, key):
+  report.write(make_result(), tmp_path, config={"seed": 3})
+  (tmp_path / "digests.json").unlink()
+  file = tmp_path / "report.json"
+  record = json.loads(file.read_text())
+  del record[key]
+  file.write_text(json.dumps(record))
+  with pytest.raises(ValueError, match=f"{tmp_path}: .*report.json.*{key}"):
+    report.page(tmp_path)
