@@ -40,10 +40,10 @@ def run(config: Any, workdir: pathlib.Path):
   hosts.check_same(
     "the set of clips",
     [
-      data.texts,
       len(data.robot),
       len(data.human or ()),
       *data.digests.values(),
+      data.texts,
     ],
   )
   data = data._replace(notes=(*data.notes, *settings.notes))

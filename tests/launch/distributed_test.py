@@ -25,7 +25,9 @@ from tests import fixtures
 
 ROOT = pathlib.Path(__file__).parents[2]
 _SPEEDS = ("steps_per_second", "data_wait")
-_STEP_4 = 12  # Which exchange of the processes is that of the fourth step.
+# Which exchange of the processes is that before their clips are compared, and
+# that of the fourth step.
+_CLIPS, _STEP_4 = 4, 12
 
 
 class _Pair:
@@ -265,6 +267,18 @@ def test_one_is_asked_to_stop_and_all_save(data, whole, tmp_path, index):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("index", [0, 1])
+def test_one_is_asked_to_stop_before_there_is_anything(data, tmp_path, index):
+  pair = _Pair(data, tmp_path)
+  moments = ["never", "never"]
+  moments[index] = "ask early"
+  for _, said in _end(*pair.start_both(*moments)):
+    assert said.endswith("The same command goes on from there.\n")
+    assert "Traceback" not in said and "coordination" not in said
+  assert not checkpoint.exists(pair.run)
+
+
+@pytest.mark.slow
 def test_a_third_that_comes_late_is_told_and_harms_nobody(
   data, whole, tmp_path
 ):
@@ -317,12 +331,14 @@ def _main():
   actions = {
     "kill": functools.partial(os.kill, os.getpid(), signal.SIGKILL),
     "ask": ask,
+    "ask early": ask,
     "stand still": stand_still,
   }
 
   def exchange_until(value=None):
     calls.append(None)
-    if len(calls) == _STEP_4 and moment in actions:
+    at = _CLIPS if moment == "ask early" else _STEP_4
+    if len(calls) == at and moment in actions:
       actions[moment]()
     return exchange(value)
 
