@@ -43,13 +43,11 @@ class _Pair:
 
     It gets its place by 'flags', by JAX's 'variables' or by 'slurm'.
     """
-    variables, place = _command(by, index, self._port)
+    variables, place = _command(by, min(index, 1), self._port)
     if count == 1:
       place = []
     elif count > 2:
-      place = [
-        arg.replace("processes=2", f"processes={count}") for arg in place
-      ]
+      place[-2:] = [f"--num_processes={count}", f"--process_index={index}"]
     port = f"127.0.0.1:{self._port}"
     environ, place = (
       json.loads(json.dumps(words).replace("127.0.0.1:8476", port))
