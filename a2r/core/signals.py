@@ -6,8 +6,9 @@ with `StopRequested`: right where everything is written all or nothing. Under
 steps: right for a training loop. A second Ctrl-C always interrupts.
 
 Neither is sure to end a program: Python handles a signal between two of its
-instructions, so a compilation of a minute comes first, and an exception that is
-raised inside a library's callback may get lost. So programs `watch` too.
+instructions, so a compilation of a minute comes first; and an exception that is
+raised inside a library's callback (JAX has one for Python's collection of
+garbage) or a bare `except` is lost. So programs `watch` too.
 """
 
 import contextlib
@@ -23,6 +24,7 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 # A Cloud TPU that is preempted, Kubernetes and Slurm kill 30 s after they have
 # asked; the rest is left to a busy machine.
 _SECONDS_TO_STOP = 20.0
+_SECONDS_TO_RAISE = 1.0
 _SECONDS_TO_FLUSH = 2.0
 _ENDING = threading.RLock()
 _LISTENERS: list[Callable[[], None]] = []
@@ -38,7 +40,8 @@ def watch(seconds: float = _SECONDS_TO_STOP):
 
   At once where neither `raising` nor `deferring` is in force; else the main
   thread has `seconds` to save and to end, then it is ended, whatever it does.
-  Nothing is lost by that: files appear whole or not at all.
+  Nothing is lost by that: files appear whole or not at all. A `StopRequested`
+  that a library lost is raised again.
 
   Args:
     seconds: from the request to the end.
@@ -51,14 +54,23 @@ def watch(seconds: float = _SECONDS_TO_STOP):
       pass
     for listener in _LISTENERS:
       threading.Thread(target=listener, daemon=True).start()
-    time.sleep(seconds)
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+      time.sleep(min(_SECONDS_TO_RAISE, seconds))
+      if getattr(signal.getsignal(signal.SIGTERM), "raises", False):
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGTERM)
     end(0, stopped_line(signal.Signals(signum).name))
+
+  def tell(unraisable, hook=sys.unraisablehook):
+    if not isinstance(unraisable.exc_value, StopRequested):
+      hook(unraisable)
 
   def handle(signum, frame):
     del frame
     end(0, stopped_line(signal.Signals(signum).name))
 
   threading.Thread(target=wait, daemon=True).start()
+  sys.unraisablehook = tell
   for signum in _SIGNALS:
     signal.signal(signum, handle)
   # Written to when the signal comes, not when Python has time for it.
@@ -111,9 +123,12 @@ def raising() -> Iterator[None]:
 
   def handle(signum, frame):
     del frame
+    if signum == signal.SIGTERM and _is_leaving():
+      return
     received.append(signal.Signals(signum).name)
     raise StopRequested(received[0])
 
+  handle.raises = True
   try:
     with _handlers(handle):
       yield
@@ -121,6 +136,14 @@ def raising() -> Iterator[None]:
     if received:
       raise StopRequested(received[0]) from error
     raise
+
+
+def _is_leaving() -> bool:
+  """Whether this thread tidies up because it was asked to stop."""
+  error = sys.exc_info()[1]
+  while error is not None and not isinstance(error, StopRequested):
+    error = error.__context__
+  return error is not None
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ import sys
 import time
 from typing import Any
 
-from a2r.core import files, signals, tensors
+from a2r.core import files, tensors
 from a2r.sim.behavior import stopped, stopping
 
 _PACKAGES = ("brax", "jax", "mujoco", "numpy")
@@ -32,24 +32,19 @@ def train(
   Returns:
     False if the file has the task already, trained with these settings.
 
-  Raises:
-    signals.StopRequested: the process was asked to stop; nothing is added.
   """
   settings = {"seed": seed, "stop_at": stop_at, "num_steps": num_steps}
   if read_card(path).get(task, {}).get("settings") == settings:
     return False
   began = time.monotonic()
-  with signals.deferring() as requested:
 
-    def report(env_steps, figures):
-      text = " ".join(f"{key} {value:.3g}" for key, value in figures.items())
-      head = f"{task}: {env_steps}/{num_steps}"
-      print(head, text, file=sys.stderr, flush=True)
-      if requested():
-        raise signals.StopRequested(f"during {task}")
+  def report(env_steps, figures):
+    text = " ".join(f"{key} {value:.3g}" for key, value in figures.items())
+    head = f"{task}: {env_steps}/{num_steps}"
+    print(head, text, file=sys.stderr, flush=True)
 
-    result = stopping.train(task, report_fn=report, **settings)
-    judged = stopping.evaluate_everywhere(result.policy, task, seed)
+  result = stopping.train(task, report_fn=report, **settings)
+  judged = stopping.evaluate_everywhere(result.policy, task, seed)
   row = {
     "settings": settings,
     "env_steps": result.env_steps,
