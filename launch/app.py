@@ -9,6 +9,7 @@ first use, so a wrong flag is reported at once.
 import contextlib
 import difflib
 import importlib
+import itertools
 import math
 import os
 import pathlib
@@ -116,8 +117,11 @@ def _parse():
 
 def _explain(error: Exception):
   """Raises a ValueError for what is wrong with --config or a setting."""
-  given = [a.lstrip("-").partition("=")[::2] for a in sys.argv[1:]]
-  file = dict(given).get("config", "")
+  # A value stands behind = or is the next argument.
+  words = [w for a in sys.argv[1:] for w in a.split("=", 1)]
+  names = [w.lstrip("-") for w in words if w.startswith("-")]
+  pairs = itertools.pairwise(words)
+  file = next((b for a, b in pairs if a.lstrip("-") == "config"), "")
   try:
     settings = flags.FLAGS["config"].parser.parse(file)
     known = list(ranges.keys(settings.to_dict()))
@@ -130,7 +134,7 @@ def _explain(error: Exception):
       f"{place}: {type(error).__name__}: {checks.one_line(error)} "
       "(--traceback shows where)"
     ) from error
-  for name, _ in given:  # Which one it is, it does not say.
+  for name in names:  # Which one it is, it does not say.
     key = name.removeprefix("config.")
     if key != name and key not in known:
       near = difflib.get_close_matches(key, known)
@@ -152,6 +156,11 @@ def read_settings(flag: flags.FlagHolder, *examples: str) -> Any:
     required(flag, examples[0])
   config = flag.value
   file = config_flags.get_config_filename(flags.FLAGS[flag.name])
+  if not pathlib.Path(file.partition(":")[0]).is_file():
+    raise ValueError(
+      f"--config={file}: no such file; give one such as {examples[0]}, and run "
+      "from the project's folder"
+    )
   if not isinstance(config, config_dict.ConfigDict):
     raise ValueError(
       f"--config={file}: get_config returned {type(config).__name__}, not a "
@@ -231,8 +240,8 @@ class RunFlags:
         settings, or the processes do not fit together.
     """
     config = read_settings(self._config, *self._examples)
-    workdir = self._workdir.value or default_workdir("config=", sys.argv[1:])
-    workdir = checks.folder(workdir)
+    file = config_flags.get_config_filename(flags.FLAGS["config"])
+    workdir = checks.folder(self._workdir.value or default_workdir(file))
     given = [
       flag.value
       for flag in (self._coordinator, self._num_processes, self._process_index)
@@ -255,12 +264,8 @@ class RunFlags:
       yield config, workdir
 
 
-def default_workdir(flag: str, argv: list[str]) -> str:
+def default_workdir(config: str) -> str:
   """Returns runs/<experiment>, and _<size> after it for all sizes but small."""
-  value = next(
-    (a.split("=", 1)[1] for a in argv if a.lstrip("-").startswith(flag)),
-    "run",
-  )
-  path, _, size = value.partition(":")
+  path, _, size = config.partition(":")
   name, size = pathlib.Path(path).stem, size.replace(",", "_")
   return f"runs/{name}_{size}" if size not in ("", "small") else f"runs/{name}"

@@ -209,9 +209,26 @@ def test_a_mistake_with_its_traceback(launch):
 
 def test_default_workdir_is_named_after_settings_and_size():
   for argument, workdir in {
-    "--config=configs/envgen.py": "runs/envgen",
-    "--config=configs/envgen.py:smoke": "runs/envgen_smoke",
-    "--config=a/taskgen.py:plus3,smoke": "runs/taskgen_plus3_smoke",
+    "configs/envgen.py": "runs/envgen",
+    "configs/envgen.py:smoke": "runs/envgen_smoke",
+    "a/taskgen.py:plus3,smoke": "runs/taskgen_plus3_smoke",
   }.items():
-    arguments = ["--config.seed=1", argument]
-    assert app.default_workdir("config=", arguments) == workdir
+    assert app.default_workdir(argument) == workdir
+
+
+def test_a_blank_may_stand_for_the_equals_sign(launch, tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  config = f"{ROOT}/configs/envgen.py:smoke"
+  done = launch("train", "--config", config, "--config.train.crap", "1")
+  assert done.code == 2
+  mistakes.check_line(done.err, "--config.train.crap envgen.py train.crop")
+  (tmp_path / "runs").write_text("")
+  done = launch("train", "--config", config)
+  mistakes.check_line(done.err, "runs/envgen_smoke file")
+
+
+def test_a_config_that_is_not_there_is_named(launch):
+  for program in ("train", "collect"):
+    done = launch(program, "--config=configs/envgem.py:smoke")
+    assert done.code == 2
+    mistakes.check_line(done.err, "configs/envgem.py such configs/envgen.py")
