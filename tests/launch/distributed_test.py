@@ -28,6 +28,7 @@ _SPEEDS = ("steps_per_second", "data_wait")
 # Which exchange of the processes is that before their clips are compared, and
 # that of the fourth step.
 _CLIPS, _STEP_4 = 4, 12
+_STARTED = []
 
 
 class _Pair:
@@ -54,7 +55,7 @@ class _Pair:
       for words in (variables, place)
     )
     flags = os.environ["XLA_FLAGS"].replace("count=8", f"count={devices}")
-    return subprocess.Popen(
+    process = subprocess.Popen(
       [
         sys.executable,
         __file__,
@@ -68,6 +69,8 @@ class _Pair:
       stderr=subprocess.PIPE,
       text=True,
     )
+    _STARTED.append(process)
+    return process
 
   def start_both(self, first="never", second="never", *, by="flags"):
     self._port = _free_port()
@@ -173,6 +176,14 @@ def _wait_for(condition):
   while not condition():
     assert time.monotonic() < end
     time.sleep(0.1)
+
+
+@pytest.fixture(autouse=True)
+def _leave_none():
+  """Ends the processes that a test which fails leaves behind."""
+  yield
+  while _STARTED:
+    _STARTED.pop().kill()
 
 
 @pytest.fixture(name="data", scope="module")
