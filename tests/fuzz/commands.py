@@ -161,8 +161,13 @@ def _run(program, base, flag, value, refuse, tools: Tools) -> str:
     arguments.append("--dynamics=fitvid")
   elif flag.name == "table":
     arguments = [a for a in arguments if "figure" not in a]
+  is_path = flag.name in (_INPUTS | _OUTPUTS) - {"beit", "bert"}
   return tools.command(
-    program, *arguments, f"--{flag.name}={value}", refuse=refuse
+    program,
+    f"--{flag.name}={value}",
+    *arguments,
+    refuse=refuse,
+    names=[value.strip()[:20]] if is_path and value.strip() else [],
   )
 
 

@@ -120,7 +120,7 @@ def test_hugging_face_folders(vocab, tmp_path, monkeypatch):
 
 def test_a_failure_leaves_nothing(tmp_path, monkeypatch):
   source = conversion.read(TINY, Options())
-  with pytest.raises(ValueError, match="101 rows, bert_vocab.txt 30522"):
+  with pytest.raises(ValueError, match="101 rows, .*bert_vocab.txt 30522"):
     conversion.write(source, tmp_path / "x", Options(), "")
   large = dataclasses.replace(source.config, vocab_size=30522)
   tokenizer = files.make_tokenizer(

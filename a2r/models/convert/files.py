@@ -166,7 +166,7 @@ def make_tokenizer(source: Source, vocab: pathlib.Path) -> text_lib.Tokenizer:
     raise ValueError(f"{vocab}, line {words.index('') + 1}: an empty word")
   if len(words) != rows or len(set(words)) != rows:
     raise ValueError(
-      f"the word table has {rows} rows, {vocab.name} {len(set(words))} "
+      f"the word table has {rows} rows, {vocab} {len(set(words))} "
       "different words: pass the model's own with --vocab=vocab.txt"
     )
   return text_lib.Tokenizer.from_vocab(words)
