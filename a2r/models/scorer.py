@@ -113,8 +113,9 @@ def _take_frames(scorer: Scorer, clips: Iterable[np.ndarray]):
   for clip in clips:
     index = images.frame_indices(len(clip), scorer.num_frames, "ends")
     frames = shrink([clip[i] for i in index], size)
-    if isinstance(clip, np.memmap) and clip.mode != "c":
-      # What was read of the file counts as the process's memory until then.
+    # What was read of a file counts as the process's memory until it is given
+    # back; a copy, which has no mode, is in none.
+    if isinstance(clip, np.memmap) and clip.mode not in (None, "c"):
       clip._mmap.madvise(mmap.MADV_DONTNEED)
     yield frames
 

@@ -79,6 +79,9 @@ def test_a_mapped_file_scores_as_its_array(tmp_path):
     scores = scorer.scores(make_scorer(), mapped, ["ab"])
     np.testing.assert_array_equal(scores[1:], expected[1:])
     np.testing.assert_array_equal(mapped[0], clips[0] + (mode == "c"))
+    # A copy of one is of its class, and in no file.
+    scores = scorer.scores(make_scorer(), [mapped[1].copy()], ["ab"])
+    np.testing.assert_array_equal(scores, expected[1:2])
 
 
 def test_no_more_pixels_than_fit_go_through_the_model(monkeypatch):
