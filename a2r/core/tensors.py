@@ -74,18 +74,17 @@ def load_npz(path: pathlib.Path) -> dict[str, np.ndarray]:
     OSError: it cannot be read.
   """
   digests.check(path)
-  try:
-    with np.load(path) as stored:
-      size = sum(member.file_size for member in stored.zip.infolist())
-      if size > MAX_BYTES:
-        raise ValueError(f"it unpacks to {size} bytes, more than {MAX_BYTES}")
-      return dict(stored)
-  except FileNotFoundError:
-    raise
-  # As many kinds as there are places of damage.
-  except Exception as error:
-    text = checks.one_line(error)
-    raise ValueError(f"{path} is damaged ({text}): copy it again") from error
+  with open(path, "rb") as stream:
+    try:
+      with np.load(stream) as stored:
+        size = sum(member.file_size for member in stored.zip.infolist())
+        if size > MAX_BYTES:
+          raise ValueError(f"it unpacks to {size} bytes, more than {MAX_BYTES}")
+        return dict(stored)
+    # As many kinds as there are places of damage.
+    except Exception as error:
+      text = checks.one_line(error)
+      raise ValueError(f"{path} is damaged ({text}): copy it again") from error
 
 
 def _damaged(path, error) -> ValueError:

@@ -105,6 +105,9 @@ def test_an_npz_asks_for_no_more_memory_than_it_should(tmp_path, monkeypatch):
   assert path.stat().st_size < 1000
   with pytest.raises(ValueError, match="unpacks to 5128 bytes"):
     tensors.load_npz(path)
+  for place in (tmp_path, tmp_path / "none.npz"):  # Not damaged.
+    with pytest.raises(OSError):
+      tensors.load_npz(place)
   np.savez(path, a=np.array([{}], object))
   with pytest.raises(ValueError, match="a.npz is damaged"):
     tensors.load_npz(path)
