@@ -150,10 +150,11 @@ def clip_sizes(num_frames: int, image_size: int):
 def printable(value: Any) -> str:
   """Returns a value as a line of text that does no more than be shown.
 
-  Line breaks become blanks, what else cannot be printed (such as what colors a
-  terminal, or turns the direction of writing) its escape.
+  White space of other kinds, such as line breaks, becomes a blank, what else
+  cannot be printed (such as what colors a terminal, or turns the direction of
+  writing) its escape.
   """
-  text = re.sub(r"[\r\n\t]+", " ", str(value))
+  text = re.sub(r"[^\S ]+", " ", str(value))
   return "".join(
     c if c.isprintable() else c.encode("unicode_escape").decode() for c in text
   )

@@ -58,6 +58,7 @@ def test_a_block_ends_where_it_should():
 
 def test_what_is_printed_only_shows():
   assert checks.printable("a\n\tb") == "a b"
+  assert checks.printable("a  b\u00a0: c\u2028\u3000d") == "a  b : c d"
   assert checks.printable("\x1b[31m\u202e\ud800\u00fc") == (
     r"\x1b[31m\u202e\ud800" + "\u00fc"
   )
