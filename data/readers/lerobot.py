@@ -494,8 +494,8 @@ def _load_table(file: pathlib.Path, keys: Sequence[str]) -> dict[int, Columns]:
   if not file.is_file():
     raise ValueError(f"no such file: {file}")
   known = _column_names(file)
-  names = [name for name in (*_COLUMNS, *keys) if name in known]
-  table = _read_table(file, ["episode_index", *names])
+  names = {name: None for name in (*_COLUMNS, *keys) if name in known}
+  table = _read_table(file, list({"episode_index": None} | names))
   columns = {key: table[key].to_numpy() for key in names}
   columns |= {
     key: _numbers(file, table, key) for key in _COLUMNS if key in names

@@ -471,7 +471,9 @@ def _as_texts(feature, values: list[Any]) -> list[str]:
   if names := _names(feature):
     numbers = np.ravel(values).tolist()
     names = [" ".join(name.split()) for name in names]
-    return [names[number] if number >= 0 else "" for number in numbers]
+    return [
+      names[number] if 0 <= number < len(names) else "" for number in numbers
+    ]
   if feature.tf_dtype.is_integer:  # Codes of UTF-8, and zeros behind them.
     values = [np.asarray(value).tolist() for value in values]
     return [_decode(bytes(c for c in v if 0 < c < 256)) for v in values]

@@ -85,6 +85,22 @@ def test_without_a_field_all_are_successes(read, tmp_path):
   assert notes[0].startswith("NO SUCCESS FIELD")
 
 
+@pytest.mark.parametrize("key", ["frame_index", "episode_index"])
+def test_a_column_that_is_read_anyway_may_tell_success(read, tmp_path, key):
+  path = make_v3(tmp_path / "set")
+  for file, inside in ((TABLE, (0, 1, 2)), ("data/*/file-001.parquet", (3,))):
+    change(
+      path, file, frame_index=[f for e in inside for f in range(LENGTHS[e])]
+    )
+  options = {"success_key": key, "success_threshold": 3.5}
+  expected = {
+    "frame_index": [length > 4 for length in LENGTHS],
+    "episode_index": [False] * 4,
+  }
+  stored, _ = read(lerobot, path, tmp_path, **options)
+  assert stored.success.tolist() == expected[key]
+
+
 def test_labels_of_the_user(read, tmp_path):
   path = make_v3(tmp_path / "set")
   labels = path / "labels.csv"

@@ -175,6 +175,18 @@ def test_an_enumeration_of_instructions(read, tmp_path):
     read(rlds, path, tmp_path, **named)
 
 
+def test_a_number_beyond_the_names_of_an_enumeration_is_no_text(read, tmp_path):
+  words = tfds.features.ClassLabel(names=["close it", "open it", "push it"])
+  kept = (tfds.features.Scalar(np.int64), 7)
+  task = (words, lambda episode, _: episode)
+  path = make(tmp_path / "set", language_instruction=kept, instruction=task)
+  (labels,) = path.rglob("*.labels.txt")
+  labels.write_text("close it\nopen it\n")
+  stored, notes = read(rlds, path, tmp_path)
+  assert sorted(stored.instruction) == ["close it", "open it"]
+  assert "the instruction is empty" in notes[-1]
+
+
 def test_codes_of_letters_are_an_instruction(read, tmp_path):
   codes = tfds.features.Tensor(shape=(32,), dtype=np.int32)
 
