@@ -101,7 +101,7 @@ def score_all(
   lines = [scoring.describe_all(model, clips, names, instruction)]
   if faults:
     lines += ["", f"Left out: {len(faults)} of {len(paths)} files"]
-    lines += [f"  {fault}" for fault in faults]
+    lines += [f"  {checks.one_line(fault)}" for fault in faults]
   return "\n".join(lines)
 
 

@@ -64,7 +64,7 @@ def test_several_videos_are_a_table(launch, run, tmp_path):
   video = (run.parent / "clip.mp4").read_bytes()
   for name in ("b.mp4", "a.mp4", ".hidden.mp4"):
     (folder / name).write_bytes(video)
-  (folder / "notes.txt").write_text("none")
+  (folder / "notes\x1b[3m.txt").write_text("none")
   command = ["score", f"--run={run}", "--instruction=close the drawer"]
   single = f"--video={run.parent / 'clip.mp4'}"
   done = launch(*command, f"--video={folder}", single)
@@ -75,7 +75,7 @@ def test_several_videos_are_a_table(launch, run, tmp_path):
   assert len({tuple(row[1:]) for row in rows}) == 1
   reward = f"{float(rows[0][1]):.4f}"
   assert f"Reward: {reward}" in launch(*command, single).out
-  assert "Left out: 1 of 4" in done.out and "notes.txt" in done.out
+  assert "Left out: 1 of 4" in done.out and r"notes\x1b[3m.txt" in done.out
   for name in ("a.mp4", "b.mp4"):
     (folder / name).write_bytes(b"no video")
   (tmp_path / "empty").mkdir()
