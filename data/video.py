@@ -31,8 +31,6 @@ _ENDS = ("matroska,webm", "asf", "nut")
 _HDR = {ColorTrc.SMPTE2084: "PQ", ColorTrc.ARIB_STD_B67: "HLG"}
 _CLOCK = re.compile(r"(\d+):(\d+):(\d+(?:\.\d*)?)\s*")
 _MAX_KEPT = 1 << 28  # Bytes of decoded frames; a longer video is read twice.
-
-
 # What Git leaves in the place of a large file that it has not fetched.
 _POINTER_HEAD = b"version https://git-lfs"
 POINTER = "not fetched: a pointer of Git LFS, `git lfs pull` brings the file"

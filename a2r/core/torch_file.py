@@ -167,14 +167,8 @@ def _make_tensor(storage, offset, size, stride) -> np.ndarray:
   num = math.prod(size)
   last = offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
   fits = not num or last < storage.size
-  if (
-    min((offset, *size, *stride)) < 0
-    or not fits
-    or (
-      # Strides of zero: numbers that are spread.
-      num > max(storage.size, _MAX_SPREAD)
-    )
-  ):
+  is_spread = num > max(storage.size, _MAX_SPREAD)  # By strides of zero.
+  if min((offset, *size, *stride)) < 0 or not fits or is_spread:
     raise ValueError(
       f"a tensor of shape {list(size)}, strides {list(stride)} at {offset} "
       f"does not fit its {storage.size} numbers"
