@@ -313,6 +313,9 @@ def _find_stream(path, container) -> av.VideoStream:
   ]
   if not films:
     raise VideoError(f"{path}: holds no video stream")
+  films = [stream for stream in films if stream.codec_context is not None]
+  if not films:
+    raise VideoError(f"{path}: its codec is not known")
   # Of those that do not state their length, the one with more frames.
   longest = max(films, key=lambda s: (_length(container, s), s.frames))
   if len(films) > 1:

@@ -25,7 +25,7 @@ def make(name: str, **options):
     KeyError: if a name is unknown; the known are listed.
     ValueError: if another argument makes no sense.
   """
-  if name.startswith(concept.PREFIX):
+  if isinstance(name, str) and name.startswith(concept.PREFIX):
     return concept.make(name, **options)
   known = (*variants.ENVIRONMENTS, f"{concept.PREFIX}<task>")
   checks.one_of("environment", name, known, KeyError)

@@ -408,3 +408,12 @@ def test_a_number_of_frames_that_cannot_be_meant(tmp_path, num_frames):
   path = _film(tmp_path / "a.mkv", range(0, 400, 40))
   with pytest.raises(ValueError, match="num_frames must be"):
     video.load_video(path, num_frames=num_frames)
+
+
+def test_a_codec_that_nothing_decodes_is_told(tmp_path):
+  path = _film(tmp_path / "a.mkv", range(0, 400, 40))
+  content = path.read_bytes()
+  assert content.count(b"V_MPEG4/ISO/AVC") == 1
+  path.write_bytes(content.replace(b"V_MPEG4/ISO/AVC", b"V_MPEG9/ISO/AVC"))
+  with pytest.raises(video.VideoError, match="a.mkv: its codec is not known"):
+    video.load_video(path)

@@ -90,6 +90,7 @@ def tree_of(joint):
 # A call, the error, and the names in its message.
 CALLS = [
   (lambda: sim.make("tabletop/test9"), KeyError, "test9 tabletop/train"),
+  (lambda: sim.make(None), KeyError, "None tabletop/train"),
   (lambda: sim.make(ENV, task="juggle"), KeyError, "juggle close_drawer"),
   (lambda: sim.make(ENV, physics="warp"), ValueError, "warp auto c mjx"),
   (lambda: sim.make(ENV, reward="rich"), ValueError, "rich sparse shaped"),
