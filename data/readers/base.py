@@ -119,9 +119,10 @@ def csv_rows(
 ) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
   """Returns the columns of a CSV file, and line number and fields of its rows.
 
-  Columns are parted by commas, semicolons or tabs, whichever the first line has
-  most of. Blanks around names and fields do not count, nor do empty rows. The
-  line is that on which a row begins. `with_notes` there may be fields after
+  Columns are parted by commas, semicolons or tabs, whichever the line of their
+  names has most of. Blanks around names and fields do not count (behind a
+  closing quote there may be none), nor do empty rows. The line is that on which
+  a row begins. `with_notes` there may be fields after
   the columns, which are left out, or fewer.
 
   Raises:
@@ -132,7 +133,8 @@ def csv_rows(
     text = file.read_text("utf-8-sig")
   except UnicodeDecodeError as error:
     raise _not_utf8(file, error) from error
-  delimiter = max(",;\t", key=text.partition("\n")[0].count)
+  head = text.lstrip("\r\n ").partition("\n")[0]
+  delimiter = max(",;\t", key=head.count)
   reader = csv.reader(
     io.StringIO(text), delimiter=delimiter, skipinitialspace=True, strict=True
   )

@@ -62,6 +62,12 @@ def test_csv_as_other_programs_write_it(clips, delimiter, name):
   assert (first.seed, second.seed, second.task) == (2, 5, "close")
 
 
+def test_the_names_of_columns_may_come_after_empty_lines(clips):
+  lines = ["", "  ", "video;instruction;success", "a.gif;close, then open;true"]
+  ((_, record),) = folder.load_manifest(_write(clips, lines))
+  assert (record.instruction, record.seed) == ("close, then open", 4)
+
+
 def test_one_clip_may_be_judged_for_several_instructions(clips):
   lines = [*GOOD, "a.gif,opening drawer,false", "a.gif,closing drawer,true"]
   assert len(folder.load_manifest(_write(clips, lines))) == 4
