@@ -48,6 +48,8 @@ BASE = {
 _FREE = {"instruction", "allow_missing", "allow_unknown"}
 _INPUTS = {"run", "video", "from", "beit", "bert", "vocab", "config", "init"}
 _OUTPUTS = {"to", "out", "workdir", "figure", "data_dir", "human_path"}
+# Paths of which the message names the flag, or another one.
+_TOLD_BY_FLAG = {"beit", "bert", "human_path"}
 _SIGNED = {"seed"}  # Any number will do, within what a seed may be.
 _ZERO = {"per_template", "workers", "videos", "successes", "failures"}
 _SHARES = {"near_miss_fraction", "stop_at", "max_bad_share"}
@@ -161,7 +163,7 @@ def _run(program, base, flag, value, refuse, tools: Tools) -> str:
     arguments.append("--dynamics=fitvid")
   elif flag.name == "table":
     arguments = [a for a in arguments if "figure" not in a]
-  is_path = flag.name in (_INPUTS | _OUTPUTS) - {"beit", "bert"}
+  is_path = flag.name in (_INPUTS | _OUTPUTS) - _TOLD_BY_FLAG
   return tools.command(
     program,
     f"--{flag.name}={value}",
