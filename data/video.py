@@ -257,8 +257,8 @@ def _decode(
 def _is_cut(path: str, kind: str, end: float, length: float) -> bool:
   """Whether a file of a format lacks its end: it has frames until `end`."""
   is_short = end < _MIN_SHARE_OF_LENGTH * length
-  if kind == "gif":  # It does not state its length, but ends with a byte.
-    return is_short or not _tail(path, 64).rstrip(b"\0\r\n").endswith(b";")
+  if kind == "gif":  # It does not state its length, but ends with two bytes.
+    return is_short or b"\0;" not in _tail(path, 64)
   if kind == "flv" and is_short:
     # Its last frame, which does not say how long it lasts, may be held. Behind
     # each of its parts is the size of this, and in a part's head is its own.
