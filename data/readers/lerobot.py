@@ -500,7 +500,7 @@ def _load_table(file: pathlib.Path, keys: Sequence[str]) -> dict[int, Columns]:
   columns |= {
     key: _numbers(file, table, key) for key in _COLUMNS if key in names
   }
-  for key, classes in _class_names(table).items():
+  for key, classes in _class_names(file, table).items():
     if key in keys:
       words = [_find_class(number, classes) for number in columns[key].tolist()]
       columns[key] = np.array(words, object)
@@ -543,20 +543,29 @@ def _numbers(file, table: pyarrow.Table, name: str) -> np.ndarray:
     raise ValueError(f"{file}: {name!r} has no number in each row") from error
 
 
-def _find_class(number: float | None, classes: Sequence[str]) -> str | None:
-  is_known = number is not None and 0 <= number < len(classes)
-  return classes[int(number)] if is_known else None
+def _find_class(value: Any, classes: Sequence[str]) -> Any:
+  """The name of a number; None beyond them, and a word as it is."""
+  if not isinstance(value, int | float):
+    return value
+  return classes[int(value)] if 0 <= value < len(classes) else None
 
 
-def _class_names(table: pyarrow.Table) -> dict[str, list[str]]:
+def _class_names(file, table: pyarrow.Table) -> dict[str, list[str]]:
   """The names of enumerations, which Hugging Face stores as numbers."""
   about = (table.schema.metadata or {}).get(b"huggingface", b"{}")
-  features = json.loads(about).get("info", {}).get("features", {})
-  return {
-    key: feature["names"]
-    for key, feature in features.items()
-    if isinstance(feature, dict) and feature.get("_type") == "ClassLabel"
-  }
+  try:
+    features = json.loads(about).get("info", {}).get("features", {})
+    return {
+      key: list(map(str, feature["names"]))
+      for key, feature in features.items()
+      if isinstance(feature, dict) and feature.get("_type") == "ClassLabel"
+    }
+  except (
+    ValueError, KeyError, TypeError, AttributeError, RecursionError,
+  ) as error:  # fmt: skip
+    raise ValueError(
+      f"{file}: what its 'huggingface' says of the columns is odd ({error})"
+    ) from error
 
 
 def _load_frames(path, clip: Clip, camera, fps) -> np.ndarray:

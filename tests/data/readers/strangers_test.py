@@ -176,6 +176,43 @@ def test_values_of_any_kind_in_rows(tmp_path, row):
       _open(lerobot, path)
 
 
+@pytest.mark.parametrize(
+  "about",
+  [
+    "{",
+    [1],
+    {"info": 3},
+    {"info": {"features": []}},
+    {"info": {"features": {"next.reward": {"_type": "ClassLabel"}}}},
+  ],
+)
+def test_what_hugging_face_says_of_a_table_may_be_anything(tmp_path, about):
+  path = lerobot_sets.make_v3(tmp_path / "set")
+  (file,) = path.glob("data/*/file-001.parquet")
+  text = about if isinstance(about, str) else json.dumps(about)
+  table = pyarrow.parquet.read_table(file)
+  table = table.replace_schema_metadata({"huggingface": text})
+  pyarrow.parquet.write_table(table, file)
+  (bad,) = _open(lerobot, path).left_out
+  assert bad.name == "episode 3"
+  assert "file-001.parquet: " in bad.reason and "huggingface" in bad.reason
+
+
+def test_an_enumeration_may_be_stored_as_its_words(tmp_path):
+  path = lerobot_sets.make_v3(tmp_path / "set")
+  feature = {"_type": "ClassLabel", "names": ["failure", "success"]}
+  about = json.dumps({"info": {"features": {"success": feature}}})
+  for number, num in ((0, 15), (1, 7)):
+    (file,) = path.glob(f"data/*/file-00{number}.parquet")
+    words = pyarrow.array(["failure"] * (num - 1) + ["success"])
+    table = pyarrow.parquet.read_table(file).append_column("success", words)
+    table = table.replace_schema_metadata({"huggingface": about})
+    pyarrow.parquet.write_table(table, file)
+  clips = _open(lerobot, path, success_key="success")
+  records = clips.read_fn(0, 4)
+  assert [r.success for r in records] == [False, False, True, True]
+
+
 def test_a_table_of_any_size_is_not_read(tmp_path, monkeypatch):
   path = lerobot_sets.make_v3(tmp_path / "set")
   file = "data/*/file-001.parquet"
