@@ -298,7 +298,7 @@ def _list_episodes(
 
 
 def _number(row: Mapping[str, Any], key: str) -> float:
-  """A number that meta/ has of an episode, or a KeyError."""
+  """A number that meta/ has in a row, or a KeyError."""
   value = row[key]
   if not isinstance(value, int | float) or not abs(value) < _LARGEST:
     raise KeyError(key)
@@ -460,7 +460,12 @@ def _load_tasks(path: pathlib.Path) -> dict[int, str]:
     texts = [row[name] for name in ("task", "__index_level_0__") if name in row]
     texts += [value for value in row.values() if isinstance(value, str)]
     if row.get("task_index") is not None and texts:
-      tasks[int(row["task_index"])] = texts[0]
+      try:
+        tasks[int(_number(row, "task_index"))] = texts[0]
+      except KeyError as error:
+        raise ValueError(
+          f"{path}: meta/tasks has {error} {row['task_index']!r:.40}, no number"
+        ) from error
   return tasks
 
 

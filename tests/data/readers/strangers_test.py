@@ -198,6 +198,15 @@ def test_what_hugging_face_says_of_a_table_may_be_anything(tmp_path, about):
   assert "file-001.parquet: " in bad.reason and "huggingface" in bad.reason
 
 
+@pytest.mark.parametrize("number", ["x", [1], 1e999, 10**40, {}])
+def test_numbers_of_tasks_of_any_kind(tmp_path, number):
+  path = lerobot_sets.make_v3(tmp_path / "set")
+  row = {"task_index": number, "task": "close it"}
+  (path / "meta/tasks.jsonl").write_text(json.dumps(row))
+  with pytest.raises(ValueError, match="set: meta/tasks has 'task_index' "):
+    _open(lerobot, path)
+
+
 def test_an_enumeration_may_be_stored_as_its_words(tmp_path):
   path = lerobot_sets.make_v3(tmp_path / "set")
   feature = {"_type": "ClassLabel", "names": ["failure", "success"]}
