@@ -18,7 +18,7 @@ from PIL import Image
 
 from a2r.evaluation import intervals
 from a2r.sim.concept import env as env_lib
-from a2r.sim.concept import physics, policies
+from a2r.sim.concept import policies
 from a2r.sim.concept import tasks as tasks_lib
 from launch import app
 
@@ -59,14 +59,19 @@ def _measure(task):
     numbers = range(first, min(first + _BATCH, _EPISODES.value))
     seeds = [[_SEED.value, task.number, n] for n in numbers]
     start = policies.sample_start(task.scene, seeds)
+    rng = np.random.default_rng([_SEED.value, task.number, first])
+    expert = policies.optimize(env, start, rng)
+    actions = {
+      "expert": expert,
+      "near_miss": policies.spoil(env, start, expert, rng),
+      "random": policies.random_actions(rng, len(seeds)),
+      "nothing": np.zeros_like(expert),
+    }
+    played = {name: env.play(start, x) for name, x in actions.items()}
     for source in _SOURCES:
-      actions = np.zeros((len(seeds), physics.ACTION_SIZE), np.float32)
-      if source != "nothing":
-        actions = policies.sample(env, source, start, _SEED.value + first)
-      played = env.play(start, actions)
-      done[source] += played.success.tolist()
-      if source == "expert" and strip is None:
-        strip = _draw(env, start, actions, played)
+      done[source] += played[source].success.tolist()
+    if strip is None:
+      strip = _draw(env, start, expert, played["expert"])
   row = {"number": task.number, "template": task.template}
   for source, successes in done.items():
     low, high = intervals.wilson(sum(successes), len(successes))

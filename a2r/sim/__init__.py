@@ -8,7 +8,7 @@ import importlib
 
 _HOME = {
   "make": "environments",
-  "make_gym": "tabletop.gym",
+  "make_gym": "environments",
   "register_gym": "tabletop.gym",
   "rollout": "environments",
   "collect": "behavior.clips",

@@ -7,7 +7,9 @@ from a2r.sim.concept import env as concept
 from a2r.sim.tabletop import variants
 
 with epy.lazy_imports():
+  from a2r.sim.concept import gym as concept_gym
   from a2r.sim.tabletop import env as tabletop
+  from a2r.sim.tabletop import gym as tabletop_gym
   from a2r.sim.tabletop import rollouts
 
 
@@ -52,3 +54,24 @@ def rollout(env, policy, rng, num_envs: int, **options):
   plays = isinstance(env, concept.Concept)
   play = concept.rollout if plays else rollouts.rollout
   return play(env, policy, rng, num_envs, **options)
+
+
+def make_gym(name: str, *, num_envs: int | None = None, **options):
+  """Returns the environment of that name for Gymnasium.
+
+  Args:
+    name: as of `make`.
+    num_envs: None for a `gymnasium.Env`, N for a `gymnasium.vector.VectorEnv`
+      whose rows are stepped together.
+    **options: see `a2r.sim.tabletop.gym.make_gym` and
+      `a2r.sim.concept.gym.ConceptVectorEnv`.
+
+  Raises:
+    KeyError: if a name is unknown; the known are listed.
+    ValueError: if another argument makes no sense.
+  """
+  if not name.startswith(concept.PREFIX):
+    return tabletop_gym.make_gym(name, num_envs=num_envs, **options)
+  if num_envs is None:
+    return concept_gym.ConceptEnv(name, **options)
+  return concept_gym.ConceptVectorEnv(name, num_envs, **options)

@@ -78,11 +78,18 @@ class Concept(base.Env):
     zero = jnp.zeros(())
     return base.State(
       pipeline_state=start,
-      obs=_observe(start, self.task.scene.hand.grip),
+      obs=self.observe(jax.tree.map(lambda x: x[None], start))[0],
       reward=zero,
       done=zero,
       metrics={"success": zero, "length": zero},
     )
+
+  def observe(self, start: scene_lib.Start) -> jax.Array:
+    """Returns observations `[B, 57]` of starts: poses, joints, the gripper."""
+    poses = (start.positions, start.quats, start.joints[..., None])
+    poses = jnp.concatenate(poses, axis=-1).reshape(len(start.arm), -1)
+    grip = self.task.scene.hand.grip / scene_lib.CLOSED
+    return jnp.pad(poses, ((0, 0), (0, 1)), constant_values=grip)
 
   def step(self, state: base.State, action: jax.Array) -> base.State:
     """Plays an episode; batched by `jax.vmap` it is one call of the physics.
@@ -245,10 +252,3 @@ def rollout(
 def _split(rng, numbers):
   fold = jax.vmap(jax.random.fold_in, in_axes=(None, 0))
   return jax.vmap(jax.random.split)(fold(rng, numbers))
-
-
-def _observe(start, grip):
-  """Returns `[57]`: places, turns and joints of all, then the gripper."""
-  poses = (start.positions, start.quats, start.joints[..., None])
-  poses = jnp.concatenate(poses, axis=-1).reshape(-1)
-  return jnp.append(poses, grip / scene_lib.CLOSED)

@@ -24,6 +24,7 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.vector import utils as vector_utils
 
 from a2r.core import checks
+from a2r.sim import spaces as spaces_lib
 from a2r.sim.tabletop import env as tabletop
 from a2r.sim.tabletop import tasks, variants
 from a2r.sim.tabletop.physics import NUM_STEPS
@@ -127,7 +128,7 @@ class TabletopVectorEnv(gymnasium.vector.VectorEnv):
       ValueError: if `actions` are not [N, 5] numbers or have a NaN.
       ResetNeeded: before the first reset.
     """
-    actions = _check_action(actions, self.action_space)
+    actions = spaces_lib.check_action(actions, self.action_space)
     env = self._env
     self._state = tabletop.step_many(
       env.config, env.params, self._started(), actions
@@ -246,7 +247,7 @@ class TabletopEnv(gymnasium.Env):
     Raises:
       ValueError: if `action` is not five numbers or has a NaN.
     """
-    action = _check_action(action, self.action_space)
+    action = spaces_lib.check_action(action, self.action_space)
     obs, rewards, terminated, truncated, infos = self._row.step(action[None])
     obs, info = self._first(obs, infos)
     ends = bool(terminated[0]), bool(truncated[0])
@@ -328,31 +329,6 @@ _ENTRY_POINT = f"{__name__}:TabletopEnv"
 
 def _id(name, task):
   return f"a2r/{name.replace('/', '-')}-{task}-v0"
-
-
-def _check_action(action, space: spaces.Box) -> np.ndarray:
-  """Returns `action` as float32, clipped to `space`.
-
-  Raises:
-    ValueError: if it is not numbers of that shape or has a NaN.
-  """
-  try:
-    numbers = np.asarray(action)
-    if numbers.dtype.kind in "OSUcmM":
-      raise TypeError(f"dtype {numbers.dtype}")
-    numbers = numbers.astype(np.float64)
-  except (TypeError, ValueError, RuntimeError) as error:
-    raise ValueError(
-      f"action must be numbers of shape {space.shape}: {error}"
-    ) from error
-  if numbers.shape != space.shape:
-    raise ValueError(
-      f"action must have shape {space.shape}, got {numbers.shape}"
-    )
-  if np.isnan(numbers).any():
-    where = np.argwhere(np.isnan(numbers))[0].tolist()
-    raise ValueError(f"action has a NaN, the first at {where}")
-  return np.clip(numbers, space.low, space.high).astype(np.float32)
 
 
 # Shared by all of the same arguments.
