@@ -36,11 +36,15 @@ _DIRECTION = re.compile(
   |[ac]?cw|[lr]hs)(?![^\W\d_]))""",
   re.I | re.X,
 )
-# Places on a clock's face, turns by an angle with a sign, and arrows.
+# Places on a clock's face, turns by an angle with a sign, arrows, and left,
+# right and the senses of a turn in the languages of most data sets.
 _UNSWAPPED = re.compile(
   r"\bo\W?\s?clock\b"
   r"|(?:(?<!\w)[-+\u2212]|\b(?:minus|plus))\s?\d+\s?(?:\xb0|deg)"
-  r"|[\u2190-\u21ff\u27a1\u27f0-\u27ff\u2b00-\u2b11\U0001f448\U0001f449]",
+  r"|[\u2190-\u21ff\u27a1\u27f0-\u27ff\u2b00-\u2b11\U0001f448\U0001f449]"
+  r"|(?<![^\W\d_])(?:link(?:s|e[mnrs]?)|recht(?:s|e[mnrs]?)|uhrzeigersinn|gauche"
+  r"|droite?|(?:izquierd|derech|esquerd|direit|sinistr|destr)[ao]s?"
+  r"|(?:anti-?)?h?orari[oa]|(?:anti-?)?horaire)(?![^\W\d_])",
   re.I,
 )
 _NORMALIZER = normalizers.BertNormalizer(lowercase=True, strip_accents=True)
@@ -69,7 +73,8 @@ def has_direction(text: str) -> bool:
   """Returns whether a mirrored picture belies a text.
 
   It does where the text says left, right or the sense of a turn: clockwise, at
-  3 o'clock, by -90 degrees. One in another script may.
+  3 o'clock, by -90 degrees. So it does with these in German, Dutch, French,
+  Italian, Spanish and Portuguese. A text in another script may.
   """
   return bool(_DIRECTION.search(text)) or _has_no_mirror(text)
 
@@ -80,7 +85,8 @@ def mirror(text: str) -> str | None:
   Left and right are swapped, also with -most, -ward(s), -hand(ed) and -side,
   and so are clockwise and counterclockwise, anticlockwise, cw and ccw: whole
   words in any case, whatever they mean ('right behind' becomes 'left behind').
-  There is no mirrored text of 3 o'clock, -90 degrees, or another script.
+  There is no mirrored text of 3 o'clock, -90 degrees, another script, or left
+  and right in another language.
 
   >>> mirror('Pulling something from left to right')
   'Pulling something from right to left'

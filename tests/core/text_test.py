@@ -90,6 +90,13 @@ def test_directions_of_many_spellings():
     "\u0432\u043b\u0435\u0432\u043e",
   ):  # fmt: skip
     assert text.has_direction(said) and text.mirror(said) is None
+  for said in (
+    "schlie\u00dfe die linke T\u00fcr", "duw_naar_rechts", "im Uhrzeigersinn",
+    "pousser \u00e0 gauche", "tourner dans le sens antihoraire", "a la Derecha",
+    "gira en sentido antihorario", "a sinistra", "para a esquerda",
+  ):  # fmt: skip
+    assert text.has_direction(said) and text.mirror(said) is None, said
+  assert not text.has_direction("link the two chairs, rectangle, oratorio")
   assert text.mirror("on the LHS") == "on the RHS"
   assert not text.has_direction("fermer \u00e0 moiti\u00e9, 5 \u00d7 3")
   assert not text.has_direction("by 90 degrees, 5-10 degrees")
