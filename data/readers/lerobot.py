@@ -257,7 +257,12 @@ def _choose_camera(path, info, camera: str) -> tuple[str, list[str]]:
       cameras.append(key)
   if camera in cameras:
     return camera, []
-  if camera or not cameras:
+  if not cameras:
+    raise ValueError(
+      f"{path}: it has no camera, a feature of the dtype 'video' or 'image' "
+      f"that is no depth; it has {list(info['features'])}"
+    )
+  if camera:
     raise ValueError(
       f"{path}: no camera {camera!r}; data.robot.camera is one of {cameras}"
     )

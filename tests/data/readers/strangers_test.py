@@ -126,6 +126,7 @@ def test_links_of_a_cache_are_followed(tmp_path, read):
       {"features": {"x": {"dtype": "video", "info": 3}}},
       "lacks 'videos/x/chunk",
     ),
+    ({"features": {"x": {"dtype": "int64"}}}, "set: it has no camera.*'x'"),
     ({"chunks_size": "many"}, "not the description of a data set"),
     ({"chunks_size": 1e999}, "not the description of a data set"),
   ],
