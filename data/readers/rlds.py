@@ -103,8 +103,8 @@ def open_clips(path: str | pathlib.Path, options: base.Options) -> base.Clips:
       f"{num_several} of {len(texts)} episodes have steps of several "
       "instructions: the first is taken"
     )
-  for key in list(labels)[:0:-1]:  # Most paths of files tell nothing.
-    if _is_path(key) and not any(map(any, labels[key].values())):
+  for key in list(filter(_is_path, labels)):  # Most of them tell nothing.
+    if key != options.success_key and not any(map(any, labels[key].values())):
       del labels[key]
   good = [number for number in texts if number not in faults]
   success, more = base.label_episodes(labels, good, options, where)

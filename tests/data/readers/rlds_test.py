@@ -247,6 +247,14 @@ def test_the_path_of_a_file_tells_success(read, toy, tmp_path):
   assert not any("file_path" in note for note in notes)
 
 
+def test_a_path_alone_that_tells_nothing_is_no_field_of_success(read, tmp_path):
+  two = tfds.features.Tensor(shape=(2,), dtype=np.float32)
+  path = make(tmp_path / "set", reward=(two, np.zeros(2, np.float32)))
+  stored, notes = read(rlds, path, tmp_path)
+  assert stored.success.tolist() == [True] * 3
+  assert any("NO SUCCESS FIELD" in note for note in notes)
+
+
 def _labels(stored):
   order = np.argsort(stored.seed)
   return stored.seed[order].tolist(), stored.success[order].tolist()
