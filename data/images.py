@@ -68,6 +68,9 @@ def load_rgb(
       return np.asarray(image.convert("RGB"))
   except Image.DecompressionBombError as error:
     raise ValueError(str(error)) from error
+  except Image.UnidentifiedImageError as error:
+    # Without the stream's address, which is another in each picture's reason.
+    raise ValueError(str(error).partition(" <")[0]) from error
 
 
 def encode_jpeg(frame: np.ndarray) -> bytes:

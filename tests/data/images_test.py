@@ -31,6 +31,18 @@ def test_pictures_of_more_bits_are_refused(dtype):
     images.load_rgb(stream.getvalue())
 
 
+def test_what_is_no_picture_is_told_alike(tmp_path):
+  faults = set()
+  for content in (b"no", b"none"):
+    with pytest.raises(ValueError) as caught:
+      images.load_rgb(content)
+    faults.add(str(caught.value))
+  assert len(faults) == 1
+  (tmp_path / "a.png").write_bytes(b"no")
+  with pytest.raises(ValueError, match="a.png"):
+    images.load_rgb(tmp_path / "a.png")
+
+
 def test_a_picture_of_any_size_is_one_error(monkeypatch):
   stream = io.BytesIO()
   Image.fromarray(np.zeros((40, 40), np.uint8)).save(stream, "PNG")
