@@ -74,10 +74,9 @@ def test_what_is_left_out_is_counted():
   assert not base.tell_left_out([], 4, "bad.csv")
   bad = _bad("it is empty", "no such file: b", "it is empty")
   (note,) = base.tell_left_out(bad, 9, "bad.csv")
-  assert note == (
-    "3 of 9 clips are left out: 2 x it is empty (clip 0, clip 2); 1 x no such "
-    "file: b (clip 1); all are listed in bad.csv"
-  )
+  for part in ("3 of 9", "2 x it is empty (clip 0, clip 2)", "bad.csv"):
+    assert part in note
+  assert note.index("it is empty") < note.index("1 x no such file: b (clip 1)")
   (note,) = base.tell_left_out(_bad(*["it is empty"] * 9), 99, "bad.csv")
   assert (
     "it is empty (clip 0, clip 1, clip 2, clip 3, clip 4, ...); all" in note
