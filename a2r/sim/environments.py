@@ -27,11 +27,8 @@ def make(name: str, **options):
     KeyError: if a name is unknown; the known are listed.
     ValueError: if another argument makes no sense.
   """
-  if isinstance(name, str) and name.startswith(concept.PREFIX):
-    return concept.make(name, **options)
-  known = (*variants.ENVIRONMENTS, f"{concept.PREFIX}<task>")
-  checks.one_of("environment", name, known, KeyError)
-  return tabletop.make(name, **options)
+  make_fn = concept.make if _is_concept(name) else tabletop.make
+  return make_fn(name, **options)
 
 
 def rollout(env, policy, rng, num_envs: int, **options):
@@ -70,8 +67,17 @@ def make_gym(name: str, *, num_envs: int | None = None, **options):
     KeyError: if a name is unknown; the known are listed.
     ValueError: if another argument makes no sense.
   """
-  if not name.startswith(concept.PREFIX):
+  if not _is_concept(name):
     return tabletop_gym.make_gym(name, num_envs=num_envs, **options)
   if num_envs is None:
     return concept_gym.ConceptEnv(name, **options)
   return concept_gym.ConceptVectorEnv(name, num_envs, **options)
+
+
+def _is_concept(name: str) -> bool:
+  """Whether it is a concept, not a tabletop; a KeyError at any other name."""
+  if isinstance(name, str) and name.startswith(concept.PREFIX):
+    return True
+  known = (*variants.ENVIRONMENTS, f"{concept.PREFIX}<task>")
+  checks.one_of("environment", name, known, KeyError)
+  return False

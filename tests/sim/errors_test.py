@@ -135,6 +135,7 @@ CALLS = [
     )
   ),
   (lambda: sim.make_gym("tabletop/test9"), KeyError, "test9 tabletop/train"),
+  (lambda: sim.make_gym(5), KeyError, "5 tabletop/train concept/<task>"),
   (lambda: sim.make_gym(ENV, task="juggle"), KeyError, "juggle close_drawer"),
   (lambda: sim.make_gym(ENV, obs="image"), ValueError, "obs image state"),
   (lambda: sim.make_gym(ENV, render_mode="human"), ValueError, "rgb_array"),
