@@ -34,8 +34,8 @@ _PHASES = {
   "step": 1.0,
   "validation": 3.0,
   "checkpoint": 0.2,
-  "last evaluation": 6.0,
-  "figures": 1.0,
+  "last evaluation": 1.0,
+  "figures": 0.1,
   "end": 0.0,
 }
 
