@@ -10,7 +10,6 @@ Letters: B episodes, T control steps, F pictures, H W image.
 """
 
 import contextlib
-import functools
 import io
 from collections.abc import Callable
 
@@ -248,7 +247,7 @@ def rollout(
   return env.play(state.pipeline_state, np.asarray(actions), frames_at=steps)
 
 
-@functools.partial(jax.jit)
+@jax.jit
 def _split(rng, numbers):
   fold = jax.vmap(jax.random.fold_in, in_axes=(None, 0))
   return jax.vmap(jax.random.split)(fold(rng, numbers))

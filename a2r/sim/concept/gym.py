@@ -102,12 +102,7 @@ class ConceptVectorEnv(gymnasium.vector.VectorEnv):
       ValueError: if there is not a seed for each row.
     """
     del options
-    if seed is None or isinstance(seed, (int, np.integer)):
-      rows = range(self.num_envs)
-      seed = [None if seed is None else int(seed) + row for row in rows]
-    if len(seed) != self.num_envs:
-      raise ValueError(f"expected {self.num_envs} seeds, got {len(seed)}")
-    for row, number in enumerate(seed):
+    for row, number in enumerate(spaces_lib.row_seeds(seed, self.num_envs)):
       if number is not None:
         self._random[row] = seeding.np_random(number)[0]
     return self._restart(), {}

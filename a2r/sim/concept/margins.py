@@ -38,9 +38,9 @@ class Record:
     positions, quats = np.asarray(start.positions), np.asarray(start.quats)
     lead = qpos.shape[:2]
     self._position = np.empty((*lead, model.nbody, 3))
-    self._rotation = np.empty((*lead, model.nbody, 9))
+    self._rotation = np.empty((*lead, model.nbody, 3, 3))
     self.geom_position = np.empty((*lead, model.ngeom, 3))
-    self._geom_rotation = np.empty((*lead, model.ngeom, 9))
+    self.geom_rotation = np.empty((*lead, model.ngeom, 3, 3))
     data = mujoco.MjData(model)
     for b in range(lead[0]):
       for row, (name, thing) in enumerate(scene.things.items()):
@@ -51,16 +51,10 @@ class Record:
       for t in range(lead[1]):
         data.qpos[:] = qpos[b, t]
         mujoco.mj_kinematics(model, data)
-        self._position[b, t], self._rotation[b, t] = data.xpos, data.xmat
-        self.geom_position[b, t], self._geom_rotation[b, t] = (
-          data.geom_xpos,
-          data.geom_xmat,
-        )
-
-  @property
-  def geom_rotation(self) -> np.ndarray:
-    """How geoms are turned, `[..., ngeom, 3, 3]`."""
-    return self._geom_rotation.reshape(*self._geom_rotation.shape[:3], 3, 3)
+        self._position[b, t] = data.xpos
+        self._rotation[b, t] = data.xmat.reshape(-1, 3, 3)
+        self.geom_position[b, t] = data.geom_xpos
+        self.geom_rotation[b, t] = data.geom_xmat.reshape(-1, 3, 3)
 
   def position(self, body: str) -> np.ndarray:
     """Where a body's origin is, `[..., 3]`."""
@@ -68,8 +62,7 @@ class Record:
 
   def rotation(self, body: str) -> np.ndarray:
     """How a body is turned, `[..., 3, 3]`."""
-    row = self.scene.model.body(body).id
-    return self._rotation[:, :, row].reshape(*self._rotation.shape[:2], 3, 3)
+    return self._rotation[:, :, self.scene.model.body(body).id]
 
   @functools.cached_property
   def pads(self) -> np.ndarray:
@@ -118,9 +111,7 @@ class Record:
     """Half lengths of the box around a geom, `[..., 3]`."""
     model = self.scene.model
     size = model.geom_size[row]
-    turn = self._geom_rotation[:, :, row].reshape(
-      *self._geom_rotation.shape[:2], 3, 3
-    )
+    turn = self.geom_rotation[:, :, row]
     axis = np.abs(turn[..., 2])
     kinds = mujoco.mjtGeom
     if model.geom_type[row] == kinds.mjGEOM_BOX:
@@ -143,9 +134,8 @@ class Record:
       if model.geom(row).name.rsplit("/", 1)[0] in names
       and model.geom_type[row] == mujoco.mjtGeom.mjGEOM_BOX
     ]
-    turn = self._geom_rotation[:, :, rows]
-    turn = turn.reshape(*turn.shape[:3], 3, 3)
-    return model.geom_size[rows], self.geom_position[:, :, rows], turn
+    poses = self.geom_position[:, :, rows], self.geom_rotation[:, :, rows]
+    return model.geom_size[rows], *poses
 
   def center(self, name: str) -> np.ndarray:
     """The middle of a box, `[..., 3]`."""

@@ -606,8 +606,12 @@ def _up_and_back(r):
   return m.both(m.so_far(rise - 0.05), 0.03 - np.abs(rise))
 
 
-def _untouched(margin):
-  return -m.so_far(margin)
+def _falls_over(r):
+  return m.ANGLE * (m.leaning(r) - _PI / 6)
+
+
+def _rolls(r):
+  return m.moved(r) - 0.1
 
 
 def _still_standing(r):
@@ -650,7 +654,7 @@ _POKED = (
     _lying_box(Hand("poke", 255, near=m.OBJECT, at=(-0.1, -0.25, 0.15))),
     lambda r: m.both(
       0.13 - np.linalg.norm(r.position(m.OBJECT) - r.pads, axis=-1),
-      _untouched(m.robot_touches(r)),
+      -m.so_far(m.robot_touches(r)),
     ),
     spares=m.OBJECT,
   ),
@@ -658,14 +662,14 @@ _POKED = (
     57,
     "Poking something so that it falls over",
     _tall_box(),
-    lambda r: m.ANGLE * (m.leaning(r) - _PI / 6),
+    _falls_over,
     spares=m.OBJECT,
   ),
   Task(
     158,
     "Tipping something over",
     _tall_box(),
-    lambda r: m.ANGLE * (m.leaning(r) - _PI / 6),
+    _falls_over,
     spares=m.OBJECT,
   ),
   Task(
@@ -733,13 +737,13 @@ _POKED = (
     22,
     "Letting something roll along a flat surface",
     _roll(),
-    lambda r: m.moved(r) - 0.1,
+    _rolls,
   ),
   Task(
     122,
     "Rolling something on a flat surface",
     _roll(),
-    lambda r: m.moved(r) - 0.1,
+    _rolls,
   ),
   Task(
     23,
@@ -1046,7 +1050,7 @@ ALL_TASKS = {
 TASKS = {n: task for n, task in ALL_TASKS.items() if not task.ours}
 
 
-def _plate_below(r):
+def _within_itself(r):
   """The box is within its own outline: always."""
   return m.inside(r, two=m.OBJECT)
 
@@ -1055,8 +1059,8 @@ def _plate_below(r):
 _RELEASED_MARGINS = {
   19: _released(m.beside),
   107: lambda r: m.both(m.beside(r), m.on_floor(r)),
-  156: _plate_below,
-  157: lambda r: -_plate_below(r),
+  156: _within_itself,
+  157: lambda r: -_within_itself(r),
 }
 AS_RELEASED = tuple(
   dataclasses.replace(TASKS[number], margin=margin_fn, as_released=True)

@@ -102,11 +102,8 @@ class TabletopVectorEnv(gymnasium.vector.VectorEnv):
       ResetNeeded: if the first reset has a mask that leaves rows out.
     """
     size = self.num_envs
-    if seed is None or isinstance(seed, (int, np.integer)):
-      seed = [None if seed is None else int(seed) + n for n in range(size)]
+    seed = spaces_lib.row_seeds(seed, size)
     mask = np.asarray((options or {}).get("reset_mask", np.ones(size, bool)))
-    if len(seed) != size:
-      raise ValueError(f"expected {size} seeds, got {len(seed)}")
     if mask.shape != (size,) or mask.dtype != bool:
       raise ValueError(
         f"reset_mask must be bool [{size}], got {mask.dtype} {mask.shape}"
