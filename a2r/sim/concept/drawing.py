@@ -25,7 +25,7 @@ _SLOTS = {geometry.CYLINDER: 3, geometry.CAPSULE: 12, geometry.BOX: 16}
 _TYPES = tuple(kind for kind, count in _SLOTS.items() for _ in range(count))
 _STILL = ("floor/plane", "table/top")
 _STILL_TYPES = (geometry.PLANE, geometry.BOX)
-_STILL_RGB = ((0.40, 0.42, 0.44), (0.62, 0.47, 0.33))
+STILL_RGB = ((0.40, 0.42, 0.44), (0.62, 0.47, 0.33))
 _STILL_GRAIN = (0.0, 0.25)
 _HIDDEN_GROUP = 4
 _NOWHERE = (0.0, 0.0, -100.0)
@@ -87,7 +87,7 @@ def _make_backdrop(camera, height, width):
     position=jnp.array([(0.0, 0.0, 0.0), (0.42, 0.0, scene_lib.TABLE - 0.015)]),
     rotation=jnp.broadcast_to(jnp.eye(3), (2, 3, 3)),
     size=jnp.array([(10.0, 10.0, 0.01), (0.3, 0.45, 0.015)]),
-    rgb=jnp.array(_STILL_RGB),
+    rgb=jnp.array(STILL_RGB),
     pattern=jnp.array(_STILL_GRAIN),
   )
   return raycast.make_backdrop(

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from a2r.sim.concept import margins, physics, policies, tasks
+from a2r.sim.concept import margins, objects, physics, policies, tasks
+from a2r.sim.concept import scene as scene_lib
 
 NUM = 16
 
@@ -27,6 +28,29 @@ def test_the_hand_follows_within_millimeters():
   told = physics.make_motion(*flange, start.arm, actions, 130)
   off = record.position("flange")[:, 1:] - told.positions
   assert np.linalg.norm(off, axis=-1).max() < 8e-3
+
+
+def test_things_rest_where_the_release_has_them():
+  bodies = {
+    "box": (objects.box(0.05, 0.05, 0.10), 0.05),
+    "tall": (objects.box(0.05, 0.05, 0.20), 0.1),
+    "nut": (objects.nut(2.0), 0.045),  # On one of its six sides.
+    "roll": (objects.roller(), 0.05),
+    "plate": (objects.box(0.2, 0.2, 0.02), 0.01),
+  }
+  things = {
+    name: scene_lib.Thing(body, (0.3, 0.17 * index - 0.34, 0.295 + half))
+    for index, (name, (body, half)) in enumerate(bodies.items())
+  }
+  hand = scene_lib.Hand("poke", at=(0.6, -0.3, 0.6))
+  scene = scene_lib.Scene(things, hand)
+  start = policies.sample_start(scene, [[n] for n in range(NUM)])
+  actions = np.zeros((NUM, physics.ACTION_SIZE))
+  record = margins.Record(scene, physics.play(scene, start, actions))
+  for name, (_, half) in bodies.items():
+    height = record.position(name)[:, -1, 2] - half
+    # There they rest on 0.286, as Bullet keeps meshes a millimeter apart.
+    np.testing.assert_allclose(height, 0.2855, atol=0.001, err_msg=name)
 
 
 def test_a_grasp_holds_in_fast_motions():
