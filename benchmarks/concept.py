@@ -59,12 +59,12 @@ def _measure(task):
     numbers = range(first, min(first + _BATCH, _EPISODES.value))
     seeds = [[_SEED.value, task.number, n] for n in numbers]
     start = policies.sample_start(task.scene, seeds)
-    rng = np.random.default_rng([_SEED.value, task.number, first])
-    expert = policies.optimize(env, start, rng)
+    rngs = [np.random.default_rng([*seed, 1]) for seed in seeds]
+    expert = policies.optimize(env, start, rngs)
     actions = {
       "expert": expert,
-      "near_miss": policies.spoil(env, start, expert, rng),
-      "random": policies.random_actions(rng, len(seeds)),
+      "near_miss": policies.spoil(env, start, expert, rngs),
+      "random": policies.random_actions(rngs),
       "nothing": np.zeros_like(expert),
     }
     played = {name: env.play(start, x) for name, x in actions.items()}

@@ -19,7 +19,7 @@ _FARTHEST = (0.7264, 0.4556)  # Meters in x, and in y either way.
 _BASE, _BASE_RADIUS = 0.05, 0.04  # Meters from the flange: the gripper's body.
 _FAULT = -1.0  # The margin of an episode that ends by a fault.
 # Meters: more is not better; a task done by far is no better than one done.
-_ENOUGH = 0.02
+ENOUGH = 0.02
 
 
 class Outcome(NamedTuple):
@@ -36,7 +36,7 @@ def judge(task: tasks_lib.Task, record: margins.Record) -> Outcome:
   num_steps = margin.shape[1] - 1
   faults = _faults(task, record)
   faulty = np.maximum.accumulate(faults, axis=1)
-  margin = np.where(faulty, _FAULT, np.clip(margin, _FAULT, _ENOUGH))
+  margin = np.where(faulty, _FAULT, np.clip(margin, _FAULT, ENOUGH))
   # A start is no deed.
   done = margin[:, 1:] > 0
   if task.at_end:

@@ -21,6 +21,7 @@ import mujoco
 import numpy as np
 from mujoco import rollout as c_rollout
 
+from a2r.core import batching
 from a2r.sim.concept import arm, dmp, rotations
 from a2r.sim.concept import scene as scene_lib
 
@@ -34,6 +35,7 @@ _CONTROL = (
   | mujoco.mjtState.mjSTATE_MOCAP_POS
   | mujoco.mjtState.mjSTATE_MOCAP_QUAT
 )
+_CHUNKS = (1, 32, 256)  # Episodes whose motions are made at a time.
 _LOCK = threading.Lock()  # The pool and its scratch data serve one call.
 
 
@@ -113,7 +115,11 @@ def play(
     where = np.argwhere(~np.isfinite(actions))[0].tolist()
     raise ValueError(f"actions are not finite, the first at {where}")
   flange = start.positions[:, -1], start.quats[:, -1]
-  motion = make_motion(*flange, start.arm, actions, scene.hand.grip)
+  motion = batching.map_chunks(
+    lambda rows: make_motion(*rows, scene.hand.grip),
+    _CHUNKS,
+    (*flange, start.arm, actions),
+  )
   qpos = scene_lib.initial_qpos(scene, start)
   return _simulate(scene, start, qpos, _control(scene, start, motion))
 

@@ -8,16 +8,19 @@ near miss is a success that is spoiled until it fails.
 Letters: B episodes, N candidates of each.
 """
 
+from collections.abc import Sequence
+
 import jax
 import numpy as np
 
 from a2r.core import checks
 from a2r.sim.concept import env as env_lib
-from a2r.sim.concept import physics
+from a2r.sim.concept import outcomes, physics
 from a2r.sim.concept import scene as scene_lib
 
 SOURCES = ("expert", "near_miss", "random")
-_CANDIDATES, _ELITES, _ROUNDS = 24, 4, 5
+_CANDIDATES, _ELITES = 24, 4
+_FEWEST_ROUNDS, _MOST_ROUNDS = 2, 10
 _SPREAD, _LEAST_SPREAD = 0.5, 0.02
 _EFFORT = 0.002  # Reward that a goal at its bounds costs: short ways are taken.
 _SPOILED = (0.3, 0.9)  # Least and most of the way that near misses go.
@@ -33,37 +36,48 @@ def sample_start(scene: scene_lib.Scene, seeds: np.ndarray) -> scene_lib.Start:
   return scene_lib.place(scene, np.float32(draws))
 
 
-def random_actions(rng: np.random.Generator, num: int) -> np.ndarray:
-  """Returns actions `[num, 350]` of uniform goals and no forces."""
-  goals = rng.uniform(-1, 1, (num, physics.GOAL_SIZE))
-  return _with_forces(goals)
+def random_actions(rngs: Sequence[np.random.Generator]) -> np.ndarray:
+  """Returns actions `[B, 350]` of uniform goals and no forces."""
+  goals = [rng.uniform(-1, 1, physics.GOAL_SIZE) for rng in rngs]
+  return _with_forces(np.array(goals))
 
 
 def optimize(
-  env: env_lib.Concept, start: scene_lib.Start, rng: np.random.Generator
+  env: env_lib.Concept,
+  start: scene_lib.Start,
+  rngs: Sequence[np.random.Generator],
 ) -> np.ndarray:
   """Returns actions `[B, 350]` that the cross-entropy method found.
+
+  An episode's search ends, at the earliest after two rounds, when its best
+  candidate has all of the reward.
 
   Args:
     env: with the reward 'manual'.
     start: of B episodes.
-    rng: of the candidates.
+    rngs: B, of the candidates of each.
   """
   num, size = len(start.arm), physics.GOAL_SIZE
-  many = jax.tree.map(lambda x: np.repeat(x, _CANDIDATES, axis=0), start)
   mean, std = np.zeros((num, size)), np.full((num, size), _SPREAD)
   best = np.zeros((num, size))
-  for _ in range(_ROUNDS):
-    noise = rng.normal(size=(num, _CANDIDATES, size))
-    goals = np.clip(mean[:, None] + std[:, None] * noise, -1, 1)
-    goals[:, 0] = best
+  left = np.arange(num)
+  for number in range(_MOST_ROUNDS):
+    noise = np.stack([rngs[n].normal(size=(_CANDIDATES, size)) for n in left])
+    goals = np.clip(mean[left, None] + std[left, None] * noise, -1, 1)
+    goals[:, 0] = best[left]
     actions = _with_forces(goals.reshape(-1, size))
-    reward = env.play(many, actions).reward.reshape(num, _CANDIDATES)
-    reward = reward - _EFFORT * np.abs(goals).mean(axis=-1)
-    order = np.argsort(-reward, axis=1)[:, :_ELITES]
+    played = env.play(_take(start, left.repeat(_CANDIDATES)), actions)
+    reward = played.reward.reshape(goals.shape[:2])
+    value = reward - _EFFORT * np.abs(goals).mean(axis=-1)
+    order = np.argsort(-value, axis=1)[:, :_ELITES]
     elites = np.take_along_axis(goals, order[..., None], axis=1)
-    mean, std = elites.mean(axis=1), elites.std(axis=1) + _LEAST_SPREAD
-    best = elites[:, 0]
+    mean[left] = elites.mean(axis=1)
+    std[left] = elites.std(axis=1) + _LEAST_SPREAD
+    best[left] = elites[:, 0]
+    if number + 1 >= _FEWEST_ROUNDS:
+      left = left[reward.max(axis=1) < outcomes.ENOUGH]
+    if not len(left):
+      break
   return _with_forces(best)
 
 
@@ -71,7 +85,7 @@ def spoil(
   env: env_lib.Concept,
   start: scene_lib.Start,
   actions: np.ndarray,
-  rng: np.random.Generator,
+  rngs: Sequence[np.random.Generator],
 ) -> np.ndarray:
   """Returns actions `[B, 350]` that come nearly as far and fail, if any do.
 
@@ -79,21 +93,27 @@ def spoil(
     env: of the task.
     start: of B episodes.
     actions: `[B, 350]` that succeed.
-    rng: of what is spoiled.
+    rngs: B, of what is spoiled in each.
   """
-  chosen, found = actions.copy(), np.zeros(len(actions), bool)
+  chosen, left = actions.copy(), np.arange(len(actions))
   for share in np.linspace(*_SPOILED[::-1], _NUM_SPOILED):
-    goals = actions[:, : physics.GOAL_SIZE]
-    noise = (1 - share) * rng.normal(size=goals.shape)
-    tried = _with_forces(np.clip(share * goals + 0.3 * noise, -1, 1))
-    fails = ~env.play(start, tried).success & ~found
-    chosen[fails] = tried[fails]
-    found |= fails
+    goals = actions[left, : physics.GOAL_SIZE]
+    noise = np.stack([rngs[n].normal(size=physics.GOAL_SIZE) for n in left])
+    goals = share * goals + 0.3 * (1 - share) * noise
+    tried = _with_forces(np.clip(goals, -1, 1))
+    fails = ~env.play(_take(start, left), tried).success
+    chosen[left[fails]] = tried[fails]
+    left = left[~fails]
+    if not len(left):
+      break
   return chosen
 
 
 def sample(
-  env: env_lib.Concept, source: str, start: scene_lib.Start, seed: int
+  env: env_lib.Concept,
+  source: str,
+  start: scene_lib.Start,
+  seeds: Sequence[int | Sequence[int]],
 ) -> np.ndarray:
   """Returns actions `[B, 350]`.
 
@@ -101,17 +121,21 @@ def sample(
     env: with the reward 'manual'.
     source: of `SOURCES`.
     start: of B episodes.
-    seed: of all randomness besides the starts.
+    seeds: B, of all randomness besides the start of each.
 
   Raises:
     KeyError: an unknown source; the known are listed.
   """
   checks.one_of("source", source, SOURCES, KeyError)
-  rng = np.random.default_rng(seed)
+  rngs = [np.random.default_rng(seed) for seed in seeds]
   if source == "random":
-    return random_actions(rng, len(start.arm))
-  actions = optimize(env, start, rng)
-  return spoil(env, start, actions, rng) if source == "near_miss" else actions
+    return random_actions(rngs)
+  actions = optimize(env, start, rngs)
+  return spoil(env, start, actions, rngs) if source == "near_miss" else actions
+
+
+def _take(start, rows):
+  return jax.tree.map(lambda x: np.asarray(x)[rows], start)
 
 
 def _with_forces(goals):

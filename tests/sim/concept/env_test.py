@@ -42,12 +42,13 @@ def test_an_episode_depends_on_its_number_alone():
 def test_the_optimizer_succeeds_and_its_near_misses_fail():
   env = env_lib.make("45", reward="manual")
   start = policies.sample_start(env.task.scene, [[0], [1]])
-  actions = policies.sample(env, "expert", start, seed=0)
+  actions = policies.sample(env, "expert", start, [0, 1])
   assert env.play(start, actions).success.all()
-  spoiled = policies.spoil(env, start, actions, np.random.default_rng(0))
+  rngs = [np.random.default_rng(n) for n in range(2)]
+  spoiled = policies.spoil(env, start, actions, rngs)
   assert not env.play(start, spoiled).success.any()
   with pytest.raises(KeyError, match="unknown source 'ppo'; known: expert"):
-    policies.sample(env, "ppo", start, seed=0)
+    policies.sample(env, "ppo", start, [0, 1])
 
 
 def test_other_views_are_other_pictures():
