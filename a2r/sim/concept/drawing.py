@@ -78,7 +78,8 @@ def make_slots(scene: scene_lib.Scene) -> Slots:
 def make_backdrop(view: str, height: int, width: int) -> raycast.Backdrop:
   """Draws floor and table."""
   with jax.ensure_compile_time_eval():
-    return _make_backdrop(views.make_camera(view), height, width)
+    camera = views.make_camera(view, width / height)
+    return _make_backdrop(camera, height, width)
 
 
 @functools.partial(jax.jit, static_argnums=(1, 2))

@@ -54,6 +54,7 @@ class Body:
 
   Attributes:
     parts: its primitives.
+    noun: what instructions call it.
     mass: of what moves.
     friction: sliding, against table and hand.
     joint: of the moving parts, if it has any.
@@ -61,6 +62,7 @@ class Body:
   """
 
   parts: tuple[Part, ...]
+  noun: str = "box"
   mass: float = _DENSE
   friction: float = 1.0
   joint: Joint | None = None
@@ -78,18 +80,19 @@ def nut(scale: float, **kwargs) -> Body:
   side = across / np.sqrt(3)
   turns = (0.0, np.pi / 3, 2 * np.pi / 3)
   parts = (_box(side, thickness, across, euler=(0.0, a, 0.0)) for a in turns)
-  return Body(tuple(parts), **kwargs)
+  return Body(tuple(parts), "nut", **kwargs)
 
 
 def roller(radius: float = 0.05, length: float = 0.18, **kwargs) -> Body:
-  """Returns a roll along x: a capsule, which rolls on boxes in MJX too."""
+  """Returns a can along x: a capsule, which rolls on boxes in MJX too."""
   size = (radius, length / 2 - radius)
-  return Body((Part("capsule", size, euler=(0.0, np.pi / 2, 0.0)),), **kwargs)
+  part = Part("capsule", size, euler=(0.0, np.pi / 2, 0.0))
+  return Body((part,), "can", **kwargs)
 
 
 def cup(radius: float = 0.045, height: float = 0.073) -> Body:
   """Returns the cup that things are moved to and from, upside down."""
-  return Body((Part("cylinder", (radius, height / 2)),))
+  return Body((Part("cylinder", (radius, height / 2)),), "cup")
 
 
 def open_box(scale: float) -> Body:
@@ -107,7 +110,7 @@ def bin_of(x: float, y: float, z: float, wall: float = 0.005) -> Body:
 
 def tray() -> Body:
   """Returns four thick walls around what stands within."""
-  return Body(_walls(0.3, 0.3, 0.1, 0.05))
+  return Body(_walls(0.3, 0.3, 0.1, 0.05), "tray")
 
 
 def shelter(scale: float = 1.5) -> Body:
@@ -119,7 +122,8 @@ def shelter(scale: float = 1.5) -> Body:
       _box(0.01 * s, 0.28 * s, 0.15 * s, (0.07 * s, 0.0, 0.0)),
       _box(0.15 * s, 0.01 * s, 0.15 * s, (0.0, 0.135 * s, 0.0)),
       _box(0.15 * s, 0.01 * s, 0.15 * s, (0.0, -0.135 * s, 0.0)),
-    )
+    ),
+    "shelf",
   )
 
 
@@ -147,7 +151,7 @@ def drawer(scale: float) -> Body:
   slide = Joint(
     "slide", (-1.0, 0.0, 0.0), (0.0, 0.2 * s), friction=0.5, damping=2.0
   )
-  return Body(cabinet, joint=slide, moving=inside)
+  return Body(cabinet, "drawer", joint=slide, moving=inside)
 
 
 def book() -> Body:
@@ -162,7 +166,7 @@ def book() -> Body:
     damping=0.02,
   )
   upper = _box(*leaf, (0.0, 0.0, thickness))
-  return Body((_box(*leaf),), joint=hinge, moving=(upper,))
+  return Body((_box(*leaf),), "book", joint=hinge, moving=(upper,))
 
 
 def spinner() -> Body:
@@ -171,7 +175,8 @@ def spinner() -> Body:
     "hinge", (0.0, 0.0, 1.0), (-9.0, 9.0), friction=0.002, damping=0.001
   )
   bar = _box(0.20, 0.04, 0.02, (0.0, 0.0, 0.05))
-  return Body((_box(0.046, 0.046, 0.08),), joint=hinge, moving=(bar,))
+  post = _box(0.046, 0.046, 0.08)
+  return Body((post,), "spinner", joint=hinge, moving=(bar,))
 
 
 def _box(x, y, z, position=(0.0, 0.0, 0.0), euler=(0.0, 0.0, 0.0)) -> Part:

@@ -43,6 +43,8 @@ class Task:
     as_released: whether it has the release's test, which cannot tell (below).
     spares: a thing that the arm, but for the gripper, must not touch.
     ours: whether the release has a scene but no test.
+    nouns: what stands in the template for each 'something', if it is not the
+      object, then the reference.
   """
 
   number: int
@@ -53,6 +55,16 @@ class Task:
   as_released: bool = False
   spares: str = ""
   ours: bool = False
+  nouns: tuple[str, ...] = ()
+
+  @property
+  def instruction(self) -> str:
+    """The template with its things named, lower case: 'closing drawer'."""
+    things, text = self.scene.things, self.template.lower()
+    named = [n for n in (m.OBJECT, m.REFERENCE) if n in things]
+    for noun in self.nouns or [things[n].body.noun for n in named]:
+      text = text.replace("something", noun, 1)
+    return text
 
   @property
   def name(self) -> str:
@@ -96,9 +108,8 @@ def _open_box(scale=1.0, x=0.35, y=0.1) -> Thing:
 
 
 def _slab(x, y, z, spread=0.05, **options) -> Thing:
-  return _fixed(
-    objects.box(0.3, 0.3, 0.075), (x, y, z), spread=spread, **options
-  )
+  body = objects.box(0.3, 0.3, 0.075, noun="board")
+  return _fixed(body, (x, y, z), spread=spread, **options)
 
 
 def _released(margin_fn):
@@ -279,6 +290,7 @@ _MOVED_IN_THE_AIR = (
       grip=120,
     ),
     _held(m.touches),
+    nouns=("nut", "box", "nut"),
   ),
   Task(
     85,
@@ -312,7 +324,10 @@ _MOVED_IN_THE_AIR = (
       -0.1,
       0.40,
       _fixed(
-        objects.box(0.2, 0.2, 0.05), (0.30, -0.05, 0.27), spread=0.05, turn=_PI
+        objects.box(0.2, 0.2, 0.05, noun="board"),
+        (0.30, -0.05, 0.27),
+        spread=0.05,
+        turn=_PI,
       ),
     ),
     _onto,
@@ -324,7 +339,7 @@ _MOVED_IN_THE_AIR = (
       0.4237,
       0.04,
       0.40,
-      _fixed(objects.box(0.3, 0.3, 0.03), (0.4237, 0.06, 0.30)),
+      _fixed(objects.box(0.3, 0.3, 0.03, noun="board"), (0.4237, 0.06, 0.30)),
       spread=0.0,
       grip=150,
     ),
@@ -356,7 +371,7 @@ def _bat(reference: Thing, z=0.36, spread=0.05) -> Scene:
 
 def _block() -> Thing:
   return _fixed(
-    objects.box(0.10, 0.10, 0.07),
+    objects.box(0.10, 0.10, 0.07, noun="block"),
     (0.3337, 0.08, TABLE + 0.035),
     spread=0.05,
     euler=(0, 0, _YAW),
@@ -421,7 +436,11 @@ _BOXES_HELD = (
     lambda r: m.both(m.thrown(r), -m.touches(r, two=m.TABLE)),
   ),
   Task(
-    15, "Hitting something with something", _bat(_block()), _held(m.touches)
+    15,
+    "Hitting something with something",
+    _bat(_block()),
+    _held(m.touches),
+    nouns=("block", "box"),
   ),
   Task(
     152,
@@ -696,6 +715,7 @@ _POKED = (
     "Poking a stack of something so the stack collapses",
     _tower(),
     lambda r: m.touches(r, "top", m.TABLE),
+    nouns=("boxes",),
   ),
   Task(
     54,
@@ -703,6 +723,7 @@ _POKED = (
     _tower(),
     _still_standing,
     at_end=True,
+    nouns=("boxes",),
   ),
   Task(
     98,
@@ -732,6 +753,7 @@ _POKED = (
       0.1 - m.moved(r, "other"),
     ),
     spares=m.OBJECT,
+    nouns=("blue box", "red box"),
   ),
   Task(
     22,
@@ -912,9 +934,14 @@ _ON_PLATES = (
     lambda r: m.both(
       0.1 * (0.05 - _seen(r)), 0.04 - m.gap(r, m.OBJECT, _PLATE)
     ),
+    nouns=("box", "plate"),
   ),
   Task(
-    121, "Removing something, revealing something behind", _covered(), _uncovers
+    121,
+    "Removing something, revealing something behind",
+    _covered(),
+    _uncovers,
+    nouns=("plate", "box"),
   ),
   Task(171, "Uncovering something", _covered(), _uncovers),
   Task(
@@ -922,6 +949,7 @@ _ON_PLATES = (
     "Lifting something with something on it",
     _loaded(1.5, 0.8),
     lambda r: m.both(m.moved(r, _PLATE, m.Z) - 0.1, m.moved(r, axis=m.Z) - 0.1),
+    nouns=("plate", "box"),
   ),
   Task(
     156,
@@ -929,12 +957,14 @@ _ON_PLATES = (
     _loaded(1.8, 0.8, color=YELLOW),
     lambda r: m.both(m.ANGLE * (m.leaning(r, _PLATE) - 0.05), _on_the_plate(r)),
     at_end=True,
+    nouns=("plate", "box"),
   ),
   Task(
     157,
     "Tilting something with something on it until it falls off",
     _loaded(1.8, 0.8, color=YELLOW),
     lambda r: -m.inside(r, two=_PLATE),
+    nouns=("plate", "box"),
   ),
 )
 
@@ -981,7 +1011,7 @@ _LONG_BOXES = (
       0.42,
       -0.05,
       0.46,
-      _fixed(objects.box(0.3, 0.3, 0.3), (0.25, 0.16, 0.21)),
+      _fixed(objects.box(0.3, 0.3, 0.3, noun="crate"), (0.25, 0.16, 0.21)),
     ),
     _over_the_edge,
   ),
@@ -1008,7 +1038,7 @@ _LONG_BOXES = (
       -0.14,
       0.46,
       _fixed(
-        objects.box(0.15, 0.15, 0.105),
+        objects.box(0.15, 0.15, 0.105, noun="block"),
         (0.3637, 0.05, TABLE + 0.0525),
         spread=0.05,
       ),
@@ -1030,6 +1060,7 @@ _LONG_BOXES = (
     _wiped,
     at_end=True,
     ours=True,
+    nouns=("crumbs", "board"),
   ),
 )
 
@@ -1062,6 +1093,11 @@ _RELEASED_MARGINS = {
   156: _within_itself,
   157: lambda r: -_within_itself(r),
 }
+# The twelve that the reward is trained on: ways to push, pull, pick, put, drop,
+# close, cover, poke and roll, both of opposite ways, one of two that are alike.
+# The optimizer does each in more than nine of ten episodes, and people are seen
+# doing each (`a2r.sim.humans.templates`).
+TRAINED = (5, 6, 12, 22, 47, 57, 86, 87, 93, 94, 106, 171)
 AS_RELEASED = tuple(
   dataclasses.replace(TASKS[number], margin=margin_fn, as_released=True)
   for number, margin_fn in _RELEASED_MARGINS.items()

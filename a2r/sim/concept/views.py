@@ -16,17 +16,19 @@ _TARGET = (0.6173, 0.0066, 0.0)
 _ROLL = np.deg2rad(2.31)
 _THIRD_EYE, _THIRD_TARGET = (1.115, -0.023, 1.128), (0.217, -0.007, 0.0)
 _CENTER = (0.42, 0.0)  # Of the table: what a moved camera turns about.
-_FOVY = np.float32(40.0)
 ASPECT = 4 / 3  # Width over height.
+_UP = np.tan(np.deg2rad(20.0))  # Half the picture's height, a meter ahead.
 _SHIFTS = {f"shifted_{degrees}": degrees for degrees in (10, 20, 30)}
 VIEWS = ("first", "third", *_SHIFTS)
 
 
-def make_camera(view: str = "first") -> cameras.Camera:
+def make_camera(view: str = "first", aspect: float = ASPECT) -> cameras.Camera:
   """Returns a camera.
 
   Args:
     view: one of `VIEWS`.
+    aspect: width over height of the pictures. Whatever it is, they are as wide
+      as the release's; square ones show more above and below.
 
   Raises:
     KeyError: if there is no such view; the known are listed.
@@ -38,7 +40,8 @@ def make_camera(view: str = "first") -> cameras.Camera:
   turn = np.deg2rad(_SHIFTS.get(view, 0))
   eye, target = _turned(eye, turn), _turned(target, turn)
   rotation = cameras.look_at(np.float32(eye), np.float32(target), roll)
-  return cameras.Camera(np.float32(eye), np.asarray(rotation), _FOVY)
+  fovy = np.rad2deg(2 * np.arctan(_UP * ASPECT / aspect))
+  return cameras.Camera(np.float32(eye), np.asarray(rotation), np.float32(fovy))
 
 
 def _turned(point, angle):
