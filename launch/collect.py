@@ -4,6 +4,7 @@
   python -m launch.collect --environment=tabletop/test1 --tasks=close_drawer \
     --successes=50 --failures=50 --out=datasets
   python -m launch.collect --source=random,noise --clips=100
+  python -m launch.collect --environment=concept --tasks=5,93 --successes=50
   python -m launch.collect --human --templates="Closing something" --clips=100
 
 Who acts in a robot clip is its source: expert, near_miss (the expert's motion
@@ -14,6 +15,10 @@ are collected; of the expert only successes are kept, of near_miss, noise and rl
 only failures, and random and explore clips as they come; --want=success,
 failure or all overrules that. Without --source the experts' --successes and the
 --failures of all other sources are collected.
+
+At Concept2Robot's table (--environment=concept) tasks have numbers and names,
+the expert's motion is found by an optimizer in the simulator, and the sources
+are expert, near_miss and random. --environment=concept/5 is one of its tasks.
 
 With --config, everything that launch.train would make: robot clips for
 training, validation and test, and human clips. What is there already is found;
@@ -30,9 +35,8 @@ from a2r.core import checks
 from launch import app
 
 with epy.lazy_imports():
-  from a2r import sim
   from a2r.runs import datasets
-  from a2r.runs.sources import human, stores, tabletop
+  from a2r.runs.sources import human, stores, worlds
   from a2r.sim.humans import human_clips
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -44,7 +48,9 @@ _OUT = flags.DEFINE_string(
 _ENVIRONMENT = flags.DEFINE_string(
   "environment", "tabletop/train", "Where the robot is."
 )
-_TASKS = flags.DEFINE_list("tasks", [], "The four target tasks if none.")
+_TASKS = flags.DEFINE_list(
+  "tasks", [], "If none, the four targets, or the twelve of concept."
+)
 _SUCCESSES = flags.DEFINE_integer("successes", 90, "Successes per task.")
 _FAILURES = flags.DEFINE_integer("failures", 90, "Failures per task.")
 _NEAR_MISSES = flags.DEFINE_float(
@@ -95,17 +101,18 @@ def main():
     )
     human.collect(spec, out)
   else:
-    clips |= _values(_ENVIRONMENT, _PURPOSE)
-    clips["tasks"] = tuple(_TASKS.value or sim.TARGETS)
+    place, tasks = worlds.find(_ENVIRONMENT.value, _TASKS.value)
+    clips |= _values(_PURPOSE) | {"environment": place, "tasks": tasks}
     if _SOURCES.value:
       sources = tuple(",".join(_SOURCES.value).replace(" ", "").split(","))
       want = _WANT.value or "usual"
       clips |= {"sources": sources, "clips": _CLIPS.value, "want": want}
-      spec = tabletop.SourceSpec(**clips)
+      spec = worlds.SourceSpec(**clips)
     else:
       clips |= _values(_SUCCESSES, _FAILURES, _NEAR_MISSES)
-      spec = tabletop.RobotSpec(**clips)
-    tabletop.collect(spec, out)
+      clips["near_miss_sources"] = worlds.find_world(place).near_sources
+      spec = worlds.RobotSpec(**clips)
+    worlds.collect(spec, out)
   print(stores.report(out))
 
 

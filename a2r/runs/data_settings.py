@@ -27,7 +27,7 @@ class RobotSettings:
   """Robot clips.
 
   `camera` to `labels` are for readers, see `data.readers.base.Options`;
-  `environment` and the rest for the simulator, see `tabletop.RobotSpec`.
+  `environment` and the rest for the simulator, see `worlds.RobotSpec`.
 
   Attributes:
     source: of `ROBOT_SOURCES`.

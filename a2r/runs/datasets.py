@@ -15,7 +15,7 @@ from a2r.runs import settings as run_settings
 from a2r.runs import split as split_lib
 from a2r.runs.data_settings import DataSettings
 from a2r.runs.sources import human as human_source
-from a2r.runs.sources import ssv2, tabletop, user
+from a2r.runs.sources import ssv2, user, worlds
 from a2r.sim.humans import human_clips
 from data import checks as data_checks
 from data import pipeline
@@ -112,8 +112,8 @@ def open_data(settings: DataSettings, *, seed: int, use_failures: bool) -> Data:
       notes += more
   else:
     specs = _make_specs(settings, seed=seed)
-    robot = tabletop.collect(specs["train"], settings.dir)
-    held_out = tabletop.collect(specs["validation"], settings.dir)
+    robot = worlds.collect(specs["train"], settings.dir)
+    held_out = worlds.collect(specs["validation"], settings.dir)
     human = open_human(settings, seed)
   if settings.human.source not in ("procedural", "none"):
     digests["data.human.path"] = split_lib.digest(human, human.crc)
@@ -207,7 +207,7 @@ def open_test(
     return user.label(load_labeled(dataset, settings), dataset, "test clips")
   specs = _make_specs(settings, evaluation)
   clips = [
-    load_labeled(tabletop.collect(specs[name], settings.dir), settings)
+    load_labeled(worlds.collect(specs[name], settings.dir), settings)
     for name in evaluation.environments
   ]
   return labeled.concatenate(clips) if clips else None
@@ -242,7 +242,7 @@ def load_labeled(
 
 def _make_specs(
   settings: DataSettings, evaluation: Any = None, seed: int = 0
-) -> dict[str, tabletop.RobotSpec]:
+) -> dict[str, worlds.RobotSpec]:
   """What is made in the simulator: 'train', 'validation', test environments."""
   values = vars(settings.robot) | settings.sizes
   values["tasks"] = values["tasks"] or tuple(sim.TARGETS)
@@ -250,7 +250,7 @@ def _make_specs(
   def make(purpose, counts, **changes):
     counts = {name: counts[name] for name in ("successes", "failures")}
     changes |= {"purpose": purpose, **counts}
-    return data_settings.make_record(tabletop.RobotSpec, values | changes)
+    return data_settings.make_record(worlds.RobotSpec, values | changes)
 
   specs = {
     "train": make("train", values, seed=seed),

@@ -11,7 +11,7 @@ _HOME = {
   "make_gym": "environments",
   "register_gym": "tabletop.gym",
   "rollout": "environments",
-  "collect": "behavior.clips",
+  "collect": "environments",
   "Clips": "tabletop.episodes",
   "TARGETS": "tabletop.tasks",
   "TASKS": "tabletop.tasks",

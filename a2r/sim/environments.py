@@ -3,10 +3,13 @@
 from etils import epy
 
 from a2r.core import checks
-from a2r.sim.concept import env as concept
+from a2r.sim.concept import variants as concept_variants
 from a2r.sim.tabletop import variants
 
 with epy.lazy_imports():
+  from a2r.sim.behavior import clips
+  from a2r.sim.concept import clips as concept_clips
+  from a2r.sim.concept import env as concept
   from a2r.sim.concept import gym as concept_gym
   from a2r.sim.tabletop import env as tabletop
   from a2r.sim.tabletop import gym as tabletop_gym
@@ -51,6 +54,37 @@ def rollout(env, policy, rng, num_envs: int, **options):
   plays = isinstance(env, concept.Concept)
   play = concept.rollout if plays else rollouts.rollout
   return play(env, policy, rng, num_envs, **options)
+
+
+def collect(
+  environment: str, task: str, source: str, seed: int, num_clips: int, **options
+):
+  """Simulates and draws clips of one source, labeled by what happened.
+
+  Args:
+    environment: one of `sim.ENVIRONMENTS`, or of `concept.variants`.
+    task: a name of `sim.TASKS`, or a number or a name of a concept.
+    source: who acts: 'expert', 'near_miss', 'random', of a tabletop also
+      'noise', 'rl' and 'explore'.
+    seed: of all randomness.
+    num_clips: how many.
+    **options: see `a2r.sim.behavior.clips.collect` and
+      `a2r.sim.concept.clips.collect`.
+
+  Returns:
+    `sim.Clips` or `concept.clips.Clips`.
+
+  Raises:
+    KeyError: an unknown name; the known are listed.
+    ValueError: wanted clips hardly ever come up, or a number makes no sense.
+  """
+  concepts = list(concept_variants.ENVIRONMENTS)
+  known = (*variants.ENVIRONMENTS, *concepts)
+  checks.one_of("environment", environment, known, KeyError)
+  collect_fn = clips.collect
+  if environment in concepts:
+    collect_fn = concept_clips.collect
+  return collect_fn(environment, task, source, seed, num_clips, **options)
 
 
 def make_gym(name: str, *, num_envs: int | None = None, **options):

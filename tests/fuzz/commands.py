@@ -203,7 +203,7 @@ def stop_before_work(tools: Tools):
   from a2r.learners import loop
   from a2r.planning import acting
   from a2r.runs import gallery
-  from a2r.runs.sources import human, play, tabletop
+  from a2r.runs.sources import human, play, worlds
   from a2r.sim.behavior import stopping
   from data.ssv2 import store
 
@@ -214,7 +214,7 @@ def stop_before_work(tools: Tools):
     return start
 
   for function, key, name in (
-    (tabletop.collect, "collect_fn", "robot clips"),
+    (worlds.collect, "collect_fn", "robot clips"),
     (human.collect, "sample_fn", "human clips"),
     (gallery.make_clips, "collect_fn", "animations"),
   ):

@@ -7,7 +7,9 @@ import pathlib
 import numpy as np
 import pytest
 
-from a2r.runs.sources import fingerprint, human, stores, tabletop
+from a2r import sim
+from a2r.runs.sources import fingerprint, human, stores, worlds
+from data import store
 from tests import tiny
 
 
@@ -18,7 +20,7 @@ def simulator():
 
 @pytest.fixture
 def spec():
-  return tabletop.RobotSpec(
+  return worlds.RobotSpec(
     environment="tabletop/train",
     tasks=("close_drawer", "move_faucet"),
     successes=3,
@@ -33,7 +35,7 @@ def _bytes(dataset):
 
 
 def test_clips_are_made_once_and_mended(simulator, spec, tmp_path):
-  robot = tabletop.collect(spec, tmp_path, collect_fn=simulator)
+  robot = worlds.collect(spec, tmp_path, collect_fn=simulator)
   rows = list(zip(robot.task, robot.source, robot.success, strict=True))
   for task in spec.tasks:
     assert rows.count((task, "expert", True)) == 3
@@ -45,36 +47,79 @@ def test_clips_are_made_once_and_mended(simulator, spec, tmp_path):
   assert len(set(robot.seed)) == len(robot)
   assert robot.read(0).states.size == 61 * 13
   before, num_calls = _bytes(robot), len(simulator.calls)
-  again = tabletop.collect(spec, tmp_path, collect_fn=simulator)
+  again = worlds.collect(spec, tmp_path, collect_fn=simulator)
   assert again.files == robot.files and len(simulator.calls) == num_calls
   robot.files[2].unlink()
-  mended = tabletop.collect(spec, tmp_path, collect_fn=simulator)
+  mended = worlds.collect(spec, tmp_path, collect_fn=simulator)
   assert len(simulator.calls) == num_calls + 1
   assert _bytes(mended) == before
 
 
+def test_a_world_s_clips_are_told_by_its_own_tasks(simulator, tmp_path):
+  place, tasks = worlds.find("concept", ["93", "closing_something"])
+  spec = worlds.RobotSpec(
+    environment=place,
+    tasks=tasks,
+    successes=1,
+    failures=2,
+    near_miss_sources=worlds.find_world(place).near_sources,
+    num_frames=2,
+    image_size=8,
+  )
+  robot = worlds.collect(spec, tmp_path, collect_fn=simulator)
+  rows = list(zip(robot.task, robot.source, robot.instruction, strict=True))
+  assert len(rows) == 6
+  assert (tasks[0], "expert", "pushing nut from left to right") in rows
+  assert ("closing_something", "near_miss", "closing drawer") in rows
+  assert set(robot.template) == {
+    "Closing something",
+    "Pushing something from left to right",
+  }
+  assert set(robot.environment) == {"concept"}
+  assert store.load_index(robot.files[0].parent)["spec"]["made_by"] == (
+    "a2r.sim.concept.clips"
+  )
+
+
+def test_tasks_have_numbers_and_environments_a_task():
+  closing = ("concept", ("closing_something",))
+  for environment, tasks in (
+    ("concept/5", []),
+    ("concept/closing_something", []),
+    ("concept", ["5"]),
+  ):
+    assert worlds.find(environment, tasks) == closing
+  assert worlds.find("concept_third/5", [])[0] == "concept_third"
+  assert len(worlds.find("concept", [])[1]) == 12
+  assert worlds.find("tabletop/train", []) == ("tabletop/train", sim.TARGETS)
+  with pytest.raises(KeyError, match="unknown task '7'; known: 8, 9, .*throw"):
+    worlds.find("concept/7", [])
+  with pytest.raises(ValueError, match="do not go with concept/5"):
+    worlds.find("concept/5", ["93"])
+
+
 def test_other_specs_share_no_draw(simulator, spec, tmp_path):
-  first = tabletop.collect(spec, tmp_path, collect_fn=simulator)
+  first = worlds.collect(spec, tmp_path, collect_fn=simulator)
   for change in (
     {"seed": 1},
     {"purpose": "validation"},
     {"environment": "tabletop/test1"},
   ):
     other = dataclasses.replace(spec, **change)
-    second = tabletop.collect(other, tmp_path, collect_fn=simulator)
+    second = worlds.collect(other, tmp_path, collect_fn=simulator)
     assert first.files[0].parent != second.files[0].parent
     assert not set(first.seed) & set(second.seed)
 
 
 def test_many_clips_are_several_shards(simulator, spec, tmp_path):
   spec = dataclasses.replace(spec, tasks=("close_drawer",), successes=70)
-  robot = tabletop.collect(spec, tmp_path, collect_fn=simulator)
+  robot = worlds.collect(spec, tmp_path, collect_fn=simulator)
   assert [call[4] for call in simulator.calls] == [64, 6, 1, 1, 3]
   assert int(robot.success.sum()) == 70
 
 
 def test_near_misses_are_shared_evenly(simulator, spec, tmp_path, monkeypatch):
-  monkeypatch.setattr(tabletop.stopped, "load", lambda: {"close_drawer": 0})
+  monkeypatch.setattr(worlds.stopped, "load", lambda: {"close_drawer": 0})
   spec = dataclasses.replace(
     spec,
     tasks=("close_drawer",),
@@ -82,7 +127,7 @@ def test_near_misses_are_shared_evenly(simulator, spec, tmp_path, monkeypatch):
     near_miss_fraction=0.7,
     near_miss_sources=("noise", "near_miss", "rl"),
   )
-  robot = tabletop.collect(spec, tmp_path, collect_fn=simulator)
+  robot = worlds.collect(spec, tmp_path, collect_fn=simulator)
   sources = robot.source.tolist()
   counts = {source: sources.count(source) for source in set(sources)}
   assert counts == dict(expert=3, noise=3, near_miss=3, rl=2, random=3)
@@ -90,7 +135,7 @@ def test_near_misses_are_shared_evenly(simulator, spec, tmp_path, monkeypatch):
 
 @pytest.fixture
 def source_spec():
-  return tabletop.SourceSpec(
+  return worlds.SourceSpec(
     environment="tabletop/train",
     tasks=("close_drawer",),
     sources=("noise", "expert", "random"),
@@ -108,7 +153,7 @@ def test_clips_of_exactly_these_sources(simulator, source_spec, tmp_path):
     "all": [None] * 3,
   }.items():
     spec = dataclasses.replace(source_spec, want=want)
-    robot = tabletop.collect(spec, tmp_path, collect_fn=simulator)
+    robot = worlds.collect(spec, tmp_path, collect_fn=simulator)
     assert robot.source.tolist() == [s for s in spec.sources for _ in range(2)]
     assert [call[5]["want"] for call in simulator.calls[-3:]] == wants
 
@@ -130,7 +175,7 @@ def test_clips_of_exactly_these_sources(simulator, source_spec, tmp_path):
   ],
 )
 def test_mistakes_are_named(request, monkeypatch, kind, change, message):
-  monkeypatch.setattr(tabletop.stopped, "load", lambda: {"close_drawer": 0})
+  monkeypatch.setattr(worlds.stopped, "load", lambda: {"close_drawer": 0})
   with pytest.raises(ValueError, match=message):
     dataclasses.replace(request.getfixturevalue(kind), **change)
 
@@ -166,8 +211,8 @@ def test_human_clips(tmp_path, monkeypatch):
 
 
 def test_report(simulator, spec, source_spec, tmp_path):
-  tabletop.collect(spec, tmp_path, collect_fn=simulator)
-  tabletop.collect(source_spec, tmp_path, collect_fn=simulator)
+  worlds.collect(spec, tmp_path, collect_fn=simulator)
+  worlds.collect(source_spec, tmp_path, collect_fn=simulator)
   told = stores.report(tmp_path)
   lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
   rows = {row["content"]: row for row in map(json.loads, lines)}
@@ -211,6 +256,17 @@ def test_other_policies_and_scenes_make_other_clips(monkeypatch):
   monkeypatch.setattr(pathlib.Path, "read_bytes", spy)
   fingerprint.source_digest("a2r.sim.behavior.clips")
   assert read == ["stopped_policies.safetensors", "sawyer.xml", "tabletop.xml"]
+
+
+@pytest.mark.slow
+def test_command_line_at_concept2robots_table(launch, tmp_path):
+  sizes = ("--num_frames=2", "--image_size=8", f"--out={tmp_path}")
+  command = ("--environment=concept", "--tasks=5,93", "--source=random")
+  done = launch("collect", *command, "--clips=1", *sizes)
+  assert done.code == 0, done.err
+  assert "concept train random usual 0" in done.out
+  wrong = launch("collect", "--environment=concept/push", *sizes)
+  assert wrong.code == 2 and "unknown task 'push'; known: 8" in wrong.err
 
 
 @pytest.mark.slow

@@ -329,14 +329,14 @@ def _reproduce(folder, moment):
 
 def _collect(root, do=None):
   """Makes four shards of clips; `do` happens in the third."""
-  from a2r.runs.sources import tabletop
+  from a2r.runs.sources import worlds
   from tests import tiny
 
   def before(number, source):
     if do is not None and source == "near_miss":
       do()
 
-  spec = tabletop.RobotSpec(
+  spec = worlds.RobotSpec(
     environment="tabletop/train",
     tasks=("close_drawer",),
     successes=70,
@@ -344,7 +344,7 @@ def _collect(root, do=None):
     num_frames=2,
     image_size=8,
   )
-  tabletop.collect(spec, root, collect_fn=tiny.Simulator(before))
+  worlds.collect(spec, root, collect_fn=tiny.Simulator(before))
 
 
 def _main():

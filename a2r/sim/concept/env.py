@@ -174,10 +174,31 @@ class Concept(base.Env):
     width: int = drawing.WIDTH,
   ) -> np.ndarray:
     """Draws starts `[B, ...]`, uint8 `[B, H, W, 3]`."""
+    qpos = scene_lib.initial_qpos(self.task.scene, start)[:, None]
+    return self.draw_states(start, qpos, height, width)[:, 0]
+
+  def draw_states(
+    self,
+    start: scene_lib.Start,
+    qpos: np.ndarray,
+    height: int = drawing.HEIGHT,
+    width: int = drawing.WIDTH,
+  ) -> np.ndarray:
+    """Draws states of episodes.
+
+    Args:
+      start: of B episodes.
+      qpos: `[B, F, nq]` as `Played` has them.
+      height: H.
+      width: W.
+
+    Returns:
+      uint8 `[B, F, H, W, 3]`.
+    """
     scene = self.task.scene
-    record = margins.Record(scene, physics.at_start(scene, start))
-    steps = np.zeros((len(start.arm), 1), int)
-    return self._draw(record, steps, height, width)[:, 0]
+    record = margins.Record(scene, physics.at_states(scene, start, qpos))
+    steps = np.tile(np.arange(qpos.shape[1]), (len(qpos), 1))
+    return self._draw(record, steps, height, width)
 
   def render(self, state: base.State) -> np.ndarray:
     """Draws the start of an unbatched state, uint8 `[120, 160, 3]`."""

@@ -126,7 +126,19 @@ def play(
 
 def at_start(scene: scene_lib.Scene, start: scene_lib.Start) -> Episode:
   """Returns episodes of no step, to look at."""
-  qpos = scene_lib.initial_qpos(scene, start)[:, None]
+  return at_states(scene, start, scene_lib.initial_qpos(scene, start)[:, None])
+
+
+def at_states(
+  scene: scene_lib.Scene, start: scene_lib.Start, qpos: np.ndarray
+) -> Episode:
+  """Returns episodes of states at rest, to look at.
+
+  Args:
+    scene: what is played with.
+    start: of B episodes.
+    qpos: `[B, F, nq]` joint positions.
+  """
   qvel = np.zeros((*qpos.shape[:2], scene.model.nv))
   return Episode(start, qpos, qvel, {})
 

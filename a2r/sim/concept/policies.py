@@ -12,11 +12,14 @@ from collections.abc import Sequence
 
 import jax
 import numpy as np
+from etils import epy
 
 from a2r.core import checks
-from a2r.sim.concept import env as env_lib
 from a2r.sim.concept import outcomes, physics
 from a2r.sim.concept import scene as scene_lib
+
+with epy.lazy_imports():
+  from a2r.sim.concept import env as env_lib
 
 SOURCES = ("expert", "near_miss", "random")
 _CANDIDATES, _ELITES = 24, 4
@@ -43,7 +46,7 @@ def random_actions(rngs: Sequence[np.random.Generator]) -> np.ndarray:
 
 
 def optimize(
-  env: env_lib.Concept,
+  env: "env_lib.Concept",
   start: scene_lib.Start,
   rngs: Sequence[np.random.Generator],
 ) -> np.ndarray:
@@ -82,7 +85,7 @@ def optimize(
 
 
 def spoil(
-  env: env_lib.Concept,
+  env: "env_lib.Concept",
   start: scene_lib.Start,
   actions: np.ndarray,
   rngs: Sequence[np.random.Generator],
@@ -110,7 +113,7 @@ def spoil(
 
 
 def sample(
-  env: env_lib.Concept,
+  env: "env_lib.Concept",
   source: str,
   start: scene_lib.Start,
   seeds: Sequence[int | Sequence[int]],

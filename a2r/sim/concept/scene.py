@@ -372,3 +372,39 @@ def initial_qpos(scene: Scene, start: Start) -> np.ndarray:
     if thing.body.joint:
       put(f"{name}/joint", np.asarray(start.joints)[:, row, None])
   return qpos
+
+
+def states(scene: Scene, start: Start, qpos: np.ndarray) -> np.ndarray:
+  """Returns the true state over time, alike for all scenes.
+
+  Args:
+    scene: whose.
+    start: of B episodes.
+    qpos: `[B, T+1, nq]` joint positions.
+
+  Returns:
+    float32 `[B, T+1, 56]`: of up to six things, in the order of `Scene.things`,
+    x, y, z, the quaternion and the joint; then the arm's seven joints, and the
+    right finger's. What is missing is 0.
+  """
+  model = scene.model
+  things = np.zeros((*qpos.shape[:2], MAX_THINGS, 8), np.float32)
+
+  def get(joint, width=1):
+    address = model.joint(joint).qposadr[0]
+    return qpos[..., address : address + width]
+
+  for row, (name, thing) in enumerate(scene.things.items()):
+    if thing.fixed:
+      pose = np.concatenate([start.positions, start.quats], axis=-1)
+      things[:, :, row, :7] = pose[:, None, row]
+    else:
+      things[:, :, row, :7] = get(name, 7)
+    if thing.body.joint:
+      things[:, :, row, 7:] = get(f"{name}/joint")
+  parts = (
+    things.reshape(*qpos.shape[:2], -1),
+    qpos[..., : arm.NUM_JOINTS],
+    get("right_finger"),
+  )
+  return np.concatenate(parts, axis=-1, dtype=np.float32)

@@ -48,6 +48,20 @@ def test_they_are_the_68_of_the_release_that_can_be_played():
   assert len(tasks.NAMES) == 71 + len(tasks.AS_RELEASED)
 
 
+@pytest.mark.parametrize("name", tasks.NAMES)
+def test_an_instruction_names_all_things(name):
+  assert "something" not in tasks.NAMES[name].instruction
+
+
+def test_the_twelve_are_tasks_of_their_own():
+  assert len(set(tasks.TRAINED)) == 12
+  assert set(tasks.TRAINED) <= set(tasks.TASKS)
+  for one, twin in ((122, 22), (158, 57), (160, 56), (171, 121)):
+    assert not {one, twin} <= set(tasks.TRAINED)
+  instructions = {tasks.TASKS[n].instruction for n in tasks.TRAINED}
+  assert len(instructions) == 12
+
+
 @pytest.mark.parametrize("name", ["5", "closing_something"])
 def test_a_task_has_a_number_and_a_name(name):
   assert tasks.get(name) is tasks.TASKS[5]

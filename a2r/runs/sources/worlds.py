@@ -1,12 +1,13 @@
-"""Robot clips of the tabletop, made where they are not at hand yet.
+"""Robot clips of the simulated worlds, made where they are not at hand yet.
 
 See `a2r.runs.sources.stores` for what happens when a set is there already or
-half made, and `a2r.sim.behavior.policies` for who may act in a robot clip.
+half made, and `a2r.sim.behavior.policies` and `a2r.sim.concept.policies` for
+who may act in a robot clip.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from a2r import sim
 from a2r.core import checks
 from a2r.runs.sources import stores
 from a2r.sim.behavior import policies, stopped
+from a2r.sim.concept import policies as concept_policies
+from a2r.sim.concept import tasks as concept_tasks
+from a2r.sim.concept import variants as concept_variants
 from data.dataset import Dataset
 from data.records import Record
 
@@ -24,13 +28,76 @@ _CLIPS_PER_SHARD = 64
 _DRAW_BITS = 20  # A clip's seed is its shard's, and below it the draw's number.
 
 
+class World(NamedTuple):
+  """A simulator: what there is in it, and what makes its clips."""
+
+  environments: tuple[str, ...]
+  tasks: Mapping[str, Any]  # By name; each has `instruction` and `template`.
+  sources: tuple[str, ...]  # Who may act.
+  near_sources: tuple[str, ...]  # Whose failures are near misses.
+  random_sources: tuple[str, ...]
+  module: str
+
+
+WORLDS = (
+  World(
+    sim.ENVIRONMENTS,
+    sim.TASKS,
+    policies.SOURCES,
+    policies.NEAR_SOURCES,
+    policies.RANDOM_SOURCES,
+    "a2r.sim.behavior.clips",
+  ),
+  World(
+    tuple(concept_variants.ENVIRONMENTS),
+    concept_tasks.NAMES,
+    concept_policies.SOURCES,
+    ("near_miss",),
+    ("random",),
+    "a2r.sim.concept.clips",
+  ),
+)
+
+
+def find_world(environment: str) -> World:
+  """Returns the world of an environment.
+
+  Raises:
+    ValueError: an unknown environment; the known are listed.
+  """
+  known = {name: world for world in WORLDS for name in world.environments}
+  checks.one_of("environment", environment, known)
+  return known[environment]
+
+
+def find(environment: str, tasks: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+  """Returns an environment and the names of its tasks, as specs have them.
+
+  Args:
+    environment: of a world; 'concept/5' is 'concept' with that task alone.
+    tasks: names, or numbers of Concept2Robot's; none stand for the tabletop's
+      targets, or for Concept2Robot's that are trained on.
+
+  Raises:
+    KeyError: a task of Concept2Robot that is not known; the known are listed.
+    ValueError: tasks besides an environment that names one.
+  """
+  place, _, task = environment.partition("/")
+  if place not in concept_variants.ENVIRONMENTS:
+    return environment, tuple(tasks) or tuple(sim.TARGETS)
+  if task and tasks:
+    raise ValueError(f"tasks do not go with {environment}, which names its own")
+  names = [task] if task else tasks or map(str, concept_tasks.TRAINED)
+  return place, tuple(concept_tasks.get(name).name for name in names)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Spec(stores.Spec):
   """What all robot specs say.
 
   Attributes:
-    environment: such as 'tabletop/train'.
-    tasks: names in `sim.TASKS`.
+    environment: such as 'tabletop/train' or 'concept'.
+    tasks: names of tasks there.
     purpose: of `stores.PURPOSES`: no two share a draw.
   """
 
@@ -41,8 +108,12 @@ class _Spec(stores.Spec):
   def __post_init__(self):
     super().__post_init__()
     checks.one_of("purpose", self.purpose, stores.PURPOSES)
-    checks.one_of("environment", self.environment, sim.ENVIRONMENTS)
-    checks.each_of("tasks", self.tasks, sim.TASKS)
+    checks.each_of("tasks", self.tasks, self.world.tasks)
+
+  @property
+  def world(self) -> World:
+    """Where its environment is."""
+    return find_world(self.environment)
 
   def shares(self) -> list[tuple[str, bool | None, int]]:
     """Per task: source, wanted outcome (None: any), and number of clips."""
@@ -72,9 +143,9 @@ class RobotSpec(_Spec):
     failures: clips per task that do not.
     near_miss_fraction: share of the failures that nearly do; the others are
       random exploration.
-    near_miss_sources: of `policies.NEAR_SOURCES`, which share these evenly.
-    random_sources: of `policies.RANDOM_SOURCES`, which share the others.
-    success_sources: of `policies.SOURCES`, which share the successes.
+    near_miss_sources: of the world's, which share these evenly.
+    random_sources: of the world's, which share the others.
+    success_sources: of the world's, which share the successes.
   """
 
   successes: int
@@ -87,9 +158,9 @@ class RobotSpec(_Spec):
   def __post_init__(self):
     super().__post_init__()
     for key, known in (
-      ("near_miss_sources", policies.NEAR_SOURCES),
-      ("random_sources", policies.RANDOM_SOURCES),
-      ("success_sources", policies.SOURCES),
+      ("near_miss_sources", self.world.near_sources),
+      ("random_sources", self.world.random_sources),
+      ("success_sources", self.world.sources),
     ):
       checks.each_of(key, getattr(self, key), known)
     if not 0 <= self.near_miss_fraction <= 1:
@@ -117,7 +188,7 @@ class SourceSpec(_Spec):
   """Clips of given sources, as many of each task and source.
 
   Attributes:
-    sources: of `policies.SOURCES`.
+    sources: of the world's.
     clips: per task and source.
     want: 'success', 'failure', 'all' (as they come), or 'usual': successes of
       the expert, failures of the sources that nearly succeed, all of random.
@@ -129,7 +200,7 @@ class SourceSpec(_Spec):
 
   def __post_init__(self):
     super().__post_init__()
-    checks.each_of("sources", self.sources, policies.SOURCES)
+    checks.each_of("sources", self.sources, self.world.sources)
     checks.one_of("want", self.want, ["usual", *_WANTS])
     self._check_counts(clips=self.clips)
 
@@ -166,7 +237,7 @@ def collect(
 
   def make(shard: int) -> Iterator[Record]:
     name, source, want, num_clips, seed = shards[shard]
-    task = sim.TASKS[name]
+    task = spec.world.tasks[name]
     clips = collect_fn(
       spec.environment,
       name,
@@ -192,5 +263,5 @@ def collect(
 
   counts = [num_clips for _, _, _, num_clips, _ in shards]
   return stores.make_dataset(
-    root, "robot", spec, "a2r.sim.behavior.clips", counts, make
+    root, "robot", spec, spec.world.module, counts, make
   )
