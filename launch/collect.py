@@ -70,7 +70,9 @@ _PURPOSE = flags.DEFINE_enum(
 )
 _HUMAN = flags.DEFINE_bool("human", False, "Human clips instead of robot ones.")
 _TEMPLATES = flags.DEFINE_multi_string(
-  "templates", [], "Templates of the human clips, one flag each; all if none."
+  "templates",
+  [],
+  "Templates of the human clips, one flag each; if none, all that stage 1 has.",
 )
 _CLIPS = flags.DEFINE_integer(
   "clips", 120, "Clips per human template, or per task and --source."

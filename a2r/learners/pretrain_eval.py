@@ -16,7 +16,7 @@ import numpy as np
 from a2r.core import batching, text
 from a2r.learners import pretrain
 from a2r.models.singularity import singularity
-from a2r.sim.humans import human_clips
+from a2r.sim.humans import human_clips, people
 from a2r.sim.humans import texts as human_texts
 
 _HELD_OUT = 2**31 - 1  # Keys of held-out clips; training never draws it.
@@ -75,7 +75,7 @@ def make_evaluator(
     scores = video @ classes.T
     return {
       **_ranks(scores, labels),
-      **_opposites(scores, backwards @ classes.T, labels),
+      **_opposites(scores, backwards @ classes.T, labels, opposites()),
       "paraphrases": _paraphrases(texts_of, video, labels),
       "names": _named(texts_of, video, labels, nouns, "known"),
       "new_names": _named(texts_of, video, labels, nouns, "name"),
@@ -83,6 +83,59 @@ def make_evaluator(
     }
 
   return evaluate
+
+
+def measure_people(
+  model: singularity.Singularity,
+  tokenizer: text.Tokenizer,
+  params,
+  *,
+  clips_per_template: int,
+) -> tuple[dict[str, float], np.ndarray]:
+  """Measures a backbone on held-out clips of all templates of `people`.
+
+  Returns:
+    Shares of clips, and the share of each template `[C]` found among all.
+    `all/`, `first/` (templates that stage 1 trains on, their clips those of
+    `make_evaluator`) and `acts/` are among all templates; `acts_alone/` is
+    among the acts. Each has `top1` and `top5`; `opposites` as there.
+  """
+  num = len(people.TEMPLATES)
+  labels = np.repeat(np.arange(num), clips_per_template)
+  rngs = jax.random.split(jax.random.key(_HELD_OUT), len(labels))
+  encode = jax.jit(functools.partial(pretrain.video_feature, model))
+
+  def features(rngs, labels):
+    clips = people.sample_clips(
+      rngs,
+      labels,
+      1,
+      num_frames=model.config.num_frames,
+      image_size=model.config.image_size,
+    )
+    return encode(params, clips.frames), encode(params, clips.frames[:, ::-1])
+
+  video, backwards = batching.map_chunks(
+    lambda rows: features(*rows), _CHUNK, (rngs, labels)
+  )
+  texts = tokenizer(list(people.TEMPLATES), model.config.max_positions)
+  classes = np.asarray(pretrain.text_feature(model, params, *texts))
+  scores, flipped = video @ classes.T, backwards @ classes.T
+  act = labels >= _NUM
+  parts = {
+    "all": (scores, labels),
+    "first": (scores[~act], labels[~act]),
+    "acts": (scores[act], labels[act]),
+    "acts_alone": (scores[act][:, _NUM:], labels[act] - _NUM),
+  }
+  metrics = {
+    f"{part}/{name}": share
+    for part, of in parts.items()
+    for name, share in _ranks(*of).items()
+  }
+  metrics |= _opposites(scores, flipped, labels, opposites(people))
+  right = scores.argmax(-1) == labels
+  return metrics, right.reshape(num, clips_per_template).mean(-1)
 
 
 def _top1(scores, labels):
@@ -95,9 +148,8 @@ def _ranks(scores, labels):
   return {"top1": float((rank < 1).mean()), "top5": float((rank < 5).mean())}
 
 
-def _opposites(forward, backward, labels):
+def _opposites(forward, backward, labels, opposite):
   """Shares of right answers between two opposites, both ways of time."""
-  opposite = opposites()
   rows = np.flatnonzero(opposite[labels] >= 0)
   own, other = labels[rows], opposite[labels[rows]]
   right = forward[rows, own] > forward[rows, other]
@@ -108,11 +160,15 @@ def _opposites(forward, backward, labels):
   }
 
 
-def opposites() -> np.ndarray:
-  """`[C]` index of the opposite template, -1 where there is none."""
-  opposite = np.full(_NUM, -1)
-  for one, other in human_clips.OPPOSITES:
-    a, b = human_clips.TEMPLATES.index(one), human_clips.TEMPLATES.index(other)
+def opposites(clips=human_clips) -> np.ndarray:
+  """`[C]` index of the opposite template, -1 where there is none.
+
+  Args:
+    clips: `human_clips` or `people`, whose templates they are.
+  """
+  opposite = np.full(len(clips.TEMPLATES), -1)
+  for one, other in clips.OPPOSITES:
+    a, b = clips.TEMPLATES.index(one), clips.TEMPLATES.index(other)
     opposite[a], opposite[b] = b, a
   return opposite
 

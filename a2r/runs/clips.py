@@ -13,7 +13,7 @@ from a2r import sim
 from a2r.core import text as text_lib
 from a2r.runs import datasets, settings, weights
 from a2r.runs.sources import user
-from a2r.sim.humans import human_clips
+from a2r.sim.humans import people
 from data import pipeline
 from data.ssv2 import layout
 
@@ -86,7 +86,7 @@ class Clips:
       changed = settings.change_human(
         config,
         source="procedural",
-        templates=tuple(t for t in human_clips.TEMPLATES if t in labels),
+        templates=tuple(t for t in people.TEMPLATES if t in labels),
         clips_per_template=num,
       )
       chosen = datasets.open_human(changed, _SEED + self._run.seed)

@@ -16,7 +16,7 @@ from a2r.runs import split as split_lib
 from a2r.runs.data_settings import DataSettings
 from a2r.runs.sources import human as human_source
 from a2r.runs.sources import ssv2, user, worlds
-from a2r.sim.humans import human_clips
+from a2r.sim.humans import human_clips, people
 from data import checks as data_checks
 from data import pipeline
 from data.dataset import Dataset
@@ -280,8 +280,8 @@ def _open_users(
   """
   robot, notes = user.open_robot(settings)
   if settings.human.source == "procedural":
-    robot, more = user.match_templates(robot, human_clips.TEMPLATES)
-    templates = [t for t in human_clips.TEMPLATES if t in robot.template]
+    robot, more = user.match_templates(robot, people.TEMPLATES)
+    templates = [t for t in people.TEMPLATES if t in robot.template]
     templates = tuple(dict.fromkeys([*settings.human.templates, *templates]))
     changed = run_settings.change_human(settings, templates=templates)
     human = open_human(changed, seed)

@@ -210,6 +210,26 @@ def test_human_clips(tmp_path, monkeypatch):
     dataclasses.replace(spec, templates=("Singing something",))
 
 
+def test_human_clips_of_acts_do_not_touch_those_of_others(monkeypatch):
+  made = {}
+
+  def make_dataset(root, name, spec, module, counts, make_fn):
+    made[spec.templates] = module, [r.instruction for r in make_fn(0)]
+
+  def sample(rng, labels, **sizes):
+    nouns = np.tile([[0, 1]], (len(labels), 1))
+    return np.zeros((len(labels), 2, 8, 8, 3), np.uint8), nouns
+
+  monkeypatch.setattr(stores, "make_dataset", make_dataset)
+  for templates in (("Closing something",), ("Throwing something",)):
+    spec = human.HumanSpec(templates=templates, clips_per_template=1)
+    human.collect(spec, None, sample_fn=sample)
+  assert made == {
+    ("Closing something",): ("a2r.sim.humans.human_clips", ["closing cup"]),
+    ("Throwing something",): ("a2r.sim.humans.people", ["throwing cup"]),
+  }
+
+
 def test_report(simulator, spec, source_spec, tmp_path):
   worlds.collect(spec, tmp_path, collect_fn=simulator)
   worlds.collect(source_spec, tmp_path, collect_fn=simulator)

@@ -13,7 +13,7 @@ import numpy as np
 
 from a2r.core import checks
 from a2r.runs.sources import stores
-from a2r.sim.humans import human_clips
+from a2r.sim.humans import human_clips, people
 from data.dataset import Dataset
 from data.records import Record
 
@@ -26,7 +26,7 @@ class HumanSpec(stores.Spec):
   """Procedural human clips of some templates.
 
   Attributes:
-    templates: of `human_clips.TEMPLATES`.
+    templates: of `people.TEMPLATES`.
     clips_per_template: clips of each.
   """
 
@@ -35,7 +35,7 @@ class HumanSpec(stores.Spec):
 
   def __post_init__(self):
     super().__post_init__()
-    checks.each_of("templates", self.templates, human_clips.TEMPLATES)
+    checks.each_of("templates", self.templates, people.TEMPLATES)
     checks.count("clips_per_template", self.clips_per_template, 1)
 
 
@@ -43,14 +43,17 @@ def collect(
   spec: HumanSpec,
   root,
   *,
-  sample_fn: Callable[..., Any] = human_clips.sample_clips,
+  sample_fn: Callable[..., Any] = people.sample_clips,
 ) -> Dataset:
   """Opens the human clips of a spec, made under `root` if they are not there.
 
   Raises:
     RecordError: stored clips that are damaged.
   """
-  labels = np.array([human_clips.TEMPLATES.index(t) for t in spec.templates])
+  labels = np.array([people.TEMPLATES.index(t) for t in spec.templates])
+  # Without acts, the code of theirs does not count.
+  has_acts = set(spec.templates) - set(human_clips.TEMPLATES)
+  module = (people if has_acts else human_clips).__name__
   num_clips = spec.clips_per_template * len(labels)
   starts = range(0, num_clips, _CLIPS_PER_SHARD)
   counts = [min(_CLIPS_PER_SHARD, num_clips - start) for start in starts]
@@ -72,13 +75,11 @@ def collect(
       for row in range(min(_CLIPS_PER_CALL, counts[shard] - first)):
         yield Record(
           frames=frames[row],
-          instruction=human_clips.caption(template[row], nouns[row]),
-          template=human_clips.TEMPLATES[template[row]],
+          instruction=people.caption(template[row], nouns[row]),
+          template=people.TEMPLATES[template[row]],
           source="human",
           environment="human",
           seed=int(clips[row]),
         )
 
-  return stores.make_dataset(
-    root, "human", spec, "a2r.sim.humans.human_clips", counts, make
-  )
+  return stores.make_dataset(root, "human", spec, module, counts, make)

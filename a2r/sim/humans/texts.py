@@ -2,10 +2,11 @@
 
 Training draws one text per clip, on the device, from tables of token ids. Some
 paraphrases and names are kept for evaluations. Letters: C templates, P phrases
-per template, N nouns, M names per noun, K colors, L tokens.
+per template, Q places for nouns, N nouns, M names per noun, K colors, L tokens.
 """
 
 import re
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +14,7 @@ import numpy as np
 from flax import struct
 
 from a2r.core import checks, text
-from a2r.sim.humans import looks, templates
+from a2r.sim.humans import act_phrases, acts, looks, templates
 from a2r.sim.humans import phrases as human_phrases
 
 COLORS = tuple(looks.COLORS)
@@ -23,12 +24,19 @@ _PLAIN_NAME, _COLORED = 0.5, 0.25
 _PLACE = re.compile(r"\{[01]\}")
 
 
+class Words(NamedTuple):
+  """What is said of a set of templates, for training and for evaluations."""
+
+  phrases: tuple  # C pairs: phrases of training, the template first; others.
+  names: tuple  # N pairs: names of training, the caption's first; others.
+
+
 @struct.dataclass
 class Tables:
   """Token ids of all training texts in parts; unused ids are -1."""
 
-  parts: jax.Array  # `[C, P, 3, L1]` before, between, after nouns' places.
-  places: jax.Array  # `[C, P, 2]` which noun is first and second, -1 for none.
+  parts: jax.Array  # `[C, P, Q + 1, L1]` before, between, after the places.
+  places: jax.Array  # `[C, P, Q]` which noun is in each, -1 for none.
   num_phrases: jax.Array  # `[C]`; phrase 0 is the template.
   names: jax.Array  # `[N + 1, M, L2]`; the last noun is 'something'.
   num_names: jax.Array  # `[N + 1]`.
@@ -38,17 +46,23 @@ class Tables:
   max_length: int = struct.field(pytree_node=False)  # L.
 
 
-def make_tables(tokenizer: text.Tokenizer, max_length: int) -> Tables:
+def make_tables(
+  tokenizer: text.Tokenizer, max_length: int, words: Words | None = None
+) -> Tables:
   """Makes tables for `draw`, whose texts are cut after `max_length` tokens."""
-  phrases = [trained for trained, _ in PHRASES]
-  names = [*(trained for trained, _ in NAMES), ["something"]]
+  words = words or WORDS
+  phrases = [trained for trained, _ in words.phrases]
+  names = [*(trained for trained, _ in words.names), ["something"]]
   most = max(map(len, phrases))
   padded = [_filled(row, most) for row in phrases]
-  parts = [[_filled(_PLACE.split(x), 3) for x in row] for row in padded]
-  places = [
-    [_filled([int(p[1]) for p in _PLACE.findall(x)], 2, -1) for x in row]
-    for row in padded
+  nouns = [
+    [[int(p[1]) for p in _PLACE.findall(x)] for x in row] for row in padded
   ]
+  num_places = max(len(x) for row in nouns for x in row)
+  parts = [
+    [_filled(_PLACE.split(x), num_places + 1) for x in row] for row in padded
+  ]
+  places = [[_filled(x, num_places, -1) for x in row] for row in nouns]
   most_names = max(map(len, names))
   begin, pad = tokenizer([""], 2)[0][0]
   return Tables(
@@ -92,62 +106,70 @@ def draw(tables: Tables, rng, label, nouns, color):
   colors = colors.at[0].set(jnp.where(colored, tables.colors[color], -1))
   nouns = jnp.concatenate([colors, names], axis=-1)
   places = tables.places[label, phrase][:, None]
-  first, second = jnp.where(places >= 0, nouns[places[:, 0]], -1)
-  before, between, after = tables.parts[label, phrase]
-  return _join(tables, [before, first, between, second, after])
+  nouns = jnp.where(places >= 0, nouns[places[:, 0]], -1)
+  before, *others = tables.parts[label, phrase]
+  pairs = zip(nouns, others, strict=True)
+  return _join(tables, [before, *(ids for pair in pairs for ids in pair)])
 
 
-def corpus() -> list[str]:
+def corpus(words: Words | None = None) -> list[str]:
   """Returns all phrases and names of training texts, for a vocabulary."""
-  names = [name for trained, _ in NAMES for name in trained]
+  words = words or WORDS
+  names = [name for trained, _ in words.names for name in trained]
   phrases = [
     phrase.format("something", "something")
-    for trained, _ in PHRASES
+    for trained, _ in words.phrases
     for phrase in trained
   ]
   return [*phrases, *names, *COLORS]
 
 
-def held_out(kind: str) -> list[list[str]]:
+def held_out(kind: str, words: Words | None = None) -> list[list[str]]:
   """Returns texts of every template that training never draws.
 
   Args:
     kind: 'paraphrase': other phrases, about 'object' and 'thing'; 'name': the
       template with every held-out name in all its places.
+    words: of which templates; by default of `templates`.
   """
   checks.one_of("kind", kind, KINDS)
+  phrases, names = words or WORDS
   if kind == "paraphrase":
-    return [[x.format("object", "thing") for x in kept] for _, kept in PHRASES]
-  names = [name for _, kept in NAMES for name in kept]
-  return [[trained[0].format(x, x) for x in names] for trained, _ in PHRASES]
+    return [[x.format("object", "thing") for x in kept] for _, kept in phrases]
+  names = [name for _, kept in names for name in kept]
+  return [[trained[0].format(x, x) for x in names] for trained, _ in phrases]
 
 
-def held_out_texts(kind: str, nouns, index: int = 0) -> list[str]:
+def held_out_texts(
+  kind: str, nouns, index: int = 0, words: Words | None = None
+) -> list[str]:
   """Returns C texts, one per template, for clips with these `nouns`.
 
   Args:
     kind: 'paraphrase': a held-out phrase with the captions' names; 'name': the
       template with held-out names.
-    nouns: two indices into `NOUNS`.
+    nouns: two indices into the nouns of `words`.
     index: which of the held-out phrases or names.
+    words: of which templates; by default of `templates`.
   """
   checks.one_of("kind", kind, KINDS)
+  phrases, known = words or WORDS
   if kind == "paraphrase":
-    names = [NAMES[int(noun)][0][0] for noun in nouns]
-    return [kept[index % len(kept)].format(*names) for _, kept in PHRASES]
-  names = [NAMES[int(noun)][1] for noun in nouns]
+    names = [known[int(noun)][0][0] for noun in nouns]
+    return [kept[index % len(kept)].format(*names) for _, kept in phrases]
+  names = [known[int(noun)][1] for noun in nouns]
   names = [kept[index % len(kept)] for kept in names]
-  return [trained[0].format(*names) for trained, _ in PHRASES]
+  return [trained[0].format(*names) for trained, _ in phrases]
 
 
-def _phrases(name):
+def _phrases(name, listed):
   """Training and held-out phrases of one template, the template first."""
-  _, _, rest = human_phrases.PHRASES.partition(f"\n{name}\n")
+  _, _, rest = listed.partition(f"\n{name}\n")
   if not rest:
     raise ValueError(f"no phrases for template {name!r}")
   block = re.split(r"\n(?! )", rest)[0]
   trained, _, kept = block.partition("*")
-  numbers = iter("01")
+  numbers = iter("010")  # A third place names the first thing again.
   own = re.sub("something", lambda _: f"{{{next(numbers)}}}", name.lower())
   return [own, *_items(trained)], _items(kept)
 
@@ -163,9 +185,16 @@ def _items(listed):
   return [" ".join(item.split()) for item in listed.split(";") if item.strip()]
 
 
-# Of each template and each noun, what training draws and what it never does.
-PHRASES = tuple(map(_phrases, templates.TEMPLATES))
-NAMES = tuple(map(_names, human_phrases.NAMES.strip().splitlines()))
+def _words(texts, data):
+  """The words of templates `texts` in a module of phrases and names."""
+  names = map(_names, data.NAMES.strip().splitlines())
+  return Words(tuple(_phrases(x, data.PHRASES) for x in texts), tuple(names))
+
+
+WORDS = _words(templates.TEMPLATES, human_phrases)
+_ACT_WORDS = _words(acts.TEMPLATES, act_phrases)
+# Of the templates and nouns of `people`.
+ALL_WORDS = Words(*(a + b for a, b in zip(WORDS, _ACT_WORDS, strict=True)))
 
 
 def _filled(items, length, padding=""):

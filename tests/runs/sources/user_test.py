@@ -113,6 +113,11 @@ def test_what_an_instruction_and_its_outcomes_decide(tmp_path):
   assert data.disabled_losses == ("fvlc", "bce")
   assert any(note.startswith("NO FAILURES: ") for note in data.notes)
   assert len(data.validation) == 1
+  # A template that is drawn where it is named alone.
+  _videos(tmp_path, successes, "throw the cup")
+  data = _open(config)
+  assert data.labels[0] == "Throwing something"
+  assert (data.human.template == "Throwing something").sum() == 2
   _videos(tmp_path, successes, "put the sponge in the sink")
   data = _open(config)
   assert data.label_by == "template"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from a2r.core import text
-from a2r.sim.humans import templates
+from a2r.sim.humans import people, templates
 from a2r.sim.humans import texts as human_texts
 from a2r.sim.tabletop import tasks
 
@@ -40,27 +40,29 @@ def drawn(tokenizer):
 
 def test_every_template_and_noun_has_training_and_held_out_texts():
   seen = set()
-  for trained, kept in human_texts.PHRASES:
+  phrases, names = human_texts.ALL_WORDS
+  for label, (trained, kept) in zip(people.TEMPLATES, phrases, strict=True):
+    assert trained[0].format("something", "something") == label.lower()
     assert len(trained) >= 5 and len(kept) >= 2
     assert not seen & {*trained, *kept}
     seen |= {*trained, *kept}
-    places = re.findall(r"\{.\}", trained[0])
+    places = sorted(set(re.findall(r"\{.\}", trained[0])))
     assert len(set(trained + kept)) == len(trained + kept)
     for phrase in trained + kept:
-      assert sorted(re.findall(r"\{.\}", phrase)) == places
-  for noun, (trained, kept) in zip(
-    templates.NOUNS, human_texts.NAMES, strict=True
-  ):
+      assert sorted(set(re.findall(r"\{.\}", phrase))) == places
+  for noun, (trained, kept) in zip(people.NOUNS, names, strict=True):
     assert trained[0] == noun
     assert len(trained) >= 5 and len(kept) >= 2
 
 
 def test_held_out_phrases_have_known_words_and_names_unknown_ones():
+  for words in (human_texts.WORDS, human_texts.ALL_WORDS):
+    known = _words(human_texts.corpus(words))
+    for texts in human_texts.held_out("paraphrase", words):
+      assert _words(texts) <= known
+    for _, kept in words.names:
+      assert not _words(kept) & known
   known = _words(human_texts.corpus())
-  for texts in human_texts.held_out("paraphrase"):
-    assert _words(texts) <= known
-  for _, kept in human_texts.NAMES:
-    assert not _words(kept) & known
   assert _words(task.instruction for task in tasks.TASKS.values()) <= known
 
 
@@ -101,6 +103,24 @@ def test_the_robots_instructions_are_drawn(tokenizer):
     "pushing red cup from left to right",
     "push the mug to the right",
   ):
+    row = tokenizer([wanted], LENGTH)[0]
+    assert (np.asarray(ids) == row).all(-1).any(), wanted
+
+
+def test_texts_of_three_places_are_drawn_whole():
+  words = human_texts.ALL_WORDS
+  tokenizer = text.Tokenizer.train(human_texts.corpus(words), vocab_size=800)
+  tables = human_texts.make_tables(tokenizer, LENGTH, words)
+  label = people.TEMPLATES.index(
+    "Failing to put something into something because something does not fit"
+  )
+  ball, box = map(people.NOUNS.index, ("ball", "box"))
+  ids, _ = jax.vmap(
+    lambda rng: human_texts.draw(tables, rng, label, jnp.array([ball, box]), 0)
+  )(jax.random.split(jax.random.key(1), 200))
+  for noun in ("ball", "something"):
+    other = "box" if noun == "ball" else noun
+    wanted = f"failing to put {noun} into {other} because {noun} does not fit"
     row = tokenizer([wanted], LENGTH)[0]
     assert (np.asarray(ids) == row).all(-1).any(), wanted
 
