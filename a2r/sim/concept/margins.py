@@ -23,6 +23,7 @@ X, Y, Z = 0, 1, 2
 OBJECT, REFERENCE, TABLE = "object", "reference", "table"
 TOUCH = 0.01  # Meters that a touch counts.
 ANGLE = 0.1  # Meters that a radian counts.
+_FINGER = 0.02  # Meters, half the thickness of a finger.
 _NEARLY = 1e-3  # Meters that what only looks like a touch lacks.
 
 
@@ -213,6 +214,26 @@ def arm_touches(record: Record, thing: str = OBJECT) -> np.ndarray:
   """Whether the arm, not the gripper, touches a thing; bool."""
   links = [record.contact(link, thing) for link in scene_lib.ARM_LINKS]
   return np.any(links, axis=0)
+
+
+def hand_to_arm(record: Record) -> np.ndarray:
+  """The least distance of the fingers, as balls, to the arm, meters."""
+  model = record.scene.model
+  names = [model.geom(row).name for row in range(model.ngeom)]
+  arm = [
+    row
+    for row, name in enumerate(names)
+    if name.startswith("arm/")
+    and model.geom_type[row] == mujoco.mjtGeom.mjGEOM_CAPSULE
+  ]
+  fingers = [r for r, name in enumerate(names) if name.startswith("finger/")]
+  radius, half = model.geom_size[arm, 0], model.geom_size[arm, 1]
+  centers = record.geom_position[:, :, fingers][:, :, :, None]
+  way = centers - record.geom_position[:, :, arm][:, :, None]
+  axis = record.geom_rotation[..., 2][:, :, arm][:, :, None]
+  along = np.clip((way * axis).sum(axis=-1), -half, half)
+  far = np.linalg.norm(way - along[..., None] * axis, axis=-1) - radius
+  return (far - _FINGER).min(axis=(-2, -1))
 
 
 def distance(record: Record, one: str = OBJECT, two: str = REFERENCE):

@@ -1,9 +1,9 @@
 """How episodes end: success, failure, and the reward made by hand.
 
 An episode ends at the first state in which its task is done, or in which the
-hand has left the table, the gripper is out of the picture, or the arm touches
-what it must spare. Tasks that are judged at their end ("holding something")
-end earlier by a fault alone.
+hand has left the table, the gripper is out of the picture, the fingers are too
+near to the arm, or the arm touches what it must spare. Tasks that are judged at
+their end ("holding something") end earlier by a fault alone.
 
 Letters: B episodes, T control steps.
 """
@@ -17,6 +17,7 @@ from a2r.sim.concept import tasks as tasks_lib
 
 _FARTHEST = (0.7264, 0.4556)  # Meters in x, and in y either way.
 _BASE, _BASE_RADIUS = 0.05, 0.04  # Meters from the flange: the gripper's body.
+_CLEAR = 0.02  # Meters that fingers keep from the arm.
 _FAULT = -1.0  # The margin of an episode that ends by a fault.
 # Meters: more is not better; a task done by far is no better than one done.
 ENOUGH = 0.02
@@ -57,6 +58,7 @@ def _faults(task, record):
   faults = (x > _FARTHEST[0]) | (y > _FARTHEST[1])
   base = flange + _BASE * record.rotation("flange")[..., 2]
   faults |= ~views.sees(base, _BASE_RADIUS)
+  faults |= margins.hand_to_arm(record) < _CLEAR
   if task.spares:
     faults |= margins.arm_touches(record, task.spares)
   faults |= ~np.isfinite(record.episode.qpos).all(axis=-1)

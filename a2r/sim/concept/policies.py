@@ -25,6 +25,8 @@ SOURCES = ("expert", "near_miss", "random")
 _CANDIDATES, _ELITES = 24, 4
 _FEWEST_ROUNDS, _MOST_ROUNDS = 2, 10
 _SPREAD, _LEAST_SPREAD = 0.5, 0.02
+# Who does not succeed on a straight way is pushed off it, early and in x, y, z.
+_BENDS, _EARLY, _BEND = 3, 16, 0.3
 _EFFORT = 0.002  # Reward that a goal at its bounds costs: short ways are taken.
 _SPOILED = (0.3, 0.9)  # Least and most of the way that near misses go.
 _NUM_SPOILED = 8
@@ -60,11 +62,14 @@ def optimize(
     start: of B episodes.
     rngs: B, of the candidates of each.
   """
-  num, size = len(start.arm), physics.GOAL_SIZE
-  mean, std = np.zeros((num, size)), np.full((num, size), _SPREAD)
+  num, size = len(start.arm), physics.GOAL_SIZE + _BENDS
+  mean, std = np.zeros((num, size)), np.zeros((num, size))
+  std[:, : physics.GOAL_SIZE] = _SPREAD
   best = np.zeros((num, size))
   left = np.arange(num)
   for number in range(_MOST_ROUNDS):
+    if number == _FEWEST_ROUNDS:
+      std[left, physics.GOAL_SIZE :] = _BEND
     noise = np.stack([rngs[n].normal(size=(_CANDIDATES, size)) for n in left])
     goals = np.clip(mean[left, None] + std[left, None] * noise, -1, 1)
     goals[:, 0] = best[left]
@@ -142,6 +147,9 @@ def _take(start, rows):
 
 
 def _with_forces(goals):
-  """Actions `[N, 350]` of goals `[N, 7]`, without forces."""
-  forces = np.zeros((len(goals), physics.ACTION_SIZE - physics.GOAL_SIZE))
+  """Actions `[N, 350]` of goals `[N, 7]` and perhaps early forces `[N, 3]`."""
+  forces = np.zeros((len(goals), physics.NUM_STEPS, physics.GOAL_SIZE))
+  goals, early = np.split(goals, [physics.GOAL_SIZE], axis=1)
+  forces[:, :_EARLY, : early.shape[1]] = early[:, None]
+  forces = forces.reshape(len(goals), -1)
   return np.float32(np.concatenate([goals, forces], axis=1))

@@ -30,14 +30,13 @@ ORIENTATIONS = {
     "grasp": ((0.28, 0.9, -0.3), (-0.955, 0.296, 0.0)),
     "poke": ((0.12, 0.94, -0.32), (-0.99, 0.11, -0.04)),
     "steep": ((0.0, 0.71, -0.71), (-1.0, 0.0, 0.0)),
-    "tilted": ((0.0, 0.48, -0.88), (-1.0, 0.0, 0.0)),
     "down": ((0.0, 0.0, -1.0), (0.0, -1.0, 0.0)),
     "aside": ((0.1, -0.5, -0.86), (1.0, 0.0, 0.1)),
     "flat": ((0.296, 0.955, 0.0), (0.0, 0.0, 1.0)),
   }.items()
 }
 # Of these the arm comes from above, not from its right.
-_FROM_ABOVE = ("tilted", "down", "aside")
+_FROM_ABOVE = ("down", "aside")
 # From the flange to between the pads, by the gripper's command.
 _COMMANDS = (0, 100, 120, 130, 150, 200, 220, 255)
 _DEPTHS = (0.1303, 0.1398, 0.1411, 0.1417, 0.1426, 0.1441, 0.1442, 0.144)

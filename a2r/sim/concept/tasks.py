@@ -380,8 +380,14 @@ def _block() -> Thing:
 
 
 def _beneath(r):
-  high = [r.box(name)[1][..., m.Z] for name in (m.REFERENCE, m.OBJECT)]
-  return m.both(m.inside(r), high[0] - high[1])
+  """The object is under the roof, the first part of the reference."""
+  halves, places, turns = r.boxes(m.REFERENCE)
+  way = r.position(m.OBJECT) - places[:, :, 0]
+  x, y, _ = np.moveaxis(np.einsum("...ji,...j", turns[:, :, 0], way), -1, 0)
+  (width, depth, _), high = halves[0], r.box(m.OBJECT)[1][..., m.Z]
+  return m.both(
+    width - np.abs(x), depth - np.abs(y), places[:, :, 0, m.Z] - high
+  )
 
 
 _BOXES_HELD = (
@@ -799,7 +805,7 @@ _WITH_JOINTS = (
           color=BROWN,
         )
       },
-      Hand("tilted", 220, at=(0.25, -0.05, 0.45), spread=0.03),
+      Hand("grasp", 220, at=(0.17, -0.25, 0.40), spread=0.03),
       30,
     ),
     lambda r: 0.01 - r.joint(),
@@ -989,10 +995,14 @@ def _rests_on(r):
 
 def _crumbs() -> dict[str, Thing]:
   crumb = objects.box(0.03, 0.03, 0.03, mass=0.01)
-  places = ((-0.03, 0.0), (0.03, 0.0), (0.0, 0.04), (0.0, -0.04))
+  places = ((-0.02, 0.0), (0.02, 0.0), (0.0, 0.03))
   return {
     f"crumb{index}": Thing(
-      crumb, (x, y, 0.0375 + 0.015), near=m.REFERENCE, spread=0.01, color=YELLOW
+      crumb,
+      (x, y, 0.0375 + 0.015),
+      near=m.REFERENCE,
+      spread=0.003,
+      color=YELLOW,
     )
     for index, (x, y) in enumerate(places)
   }

@@ -28,6 +28,24 @@ def test_boxes_tell_before_behind_and_beside():
   np.testing.assert_allclose(far, np.hypot(0.11, 0.12), atol=2e-3)
 
 
+def test_the_hand_is_clear_of_the_arm_at_the_start():
+  assert margins.hand_to_arm(_start(45)).min() > 0.1
+
+
+def test_fingers_between_the_arms_links_are_near_to_them():
+  record = _start(45, num=1)
+  model = record.scene.model
+  fingers, link = (
+    [row for row in range(model.ngeom) if model.geom(row).name.startswith(name)]
+    for name in ("finger/right", "arm/upper")
+  )
+  record.geom_position[:, :, fingers[0]] = record.geom_position[:, :, link[0]]
+  thickness = model.geom_size[link[0], 0]
+  np.testing.assert_allclose(
+    margins.hand_to_arm(record), -thickness - 0.02, atol=1e-6
+  )
+
+
 def test_margins_combine_as_in_signal_temporal_logic():
   one, two = np.array([[1.0, -1.0]]), np.array([[-2.0, 3.0]])
   np.testing.assert_array_equal(margins.both(one, two), [[-2, -1]])
