@@ -10,6 +10,7 @@ Letters: B episodes, T control steps, F pictures, H W image.
 """
 
 import contextlib
+import dataclasses
 import io
 from collections.abc import Callable
 
@@ -23,6 +24,7 @@ with contextlib.redirect_stdout(io.StringIO()):
   from brax.envs import base
 
 from a2r.core import checks
+from a2r.sim.concept import distractors as distractors_lib
 from a2r.sim.concept import drawing, margins, outcomes, physics, views
 from a2r.sim.concept import scene as scene_lib
 from a2r.sim.concept import tasks as tasks_lib
@@ -71,9 +73,15 @@ class Concept(base.Env):
   def reset(self, rng: jax.Array) -> base.State:
     """Returns a start, drawn from `rng`, consumed."""
     draws = jax.random.uniform(rng, (1, *scene_lib.DRAWS), minval=-1.0)
-    start = jax.tree.map(
-      lambda x: x[0], scene_lib.place(self.task.scene, draws)
-    )
+    scene = self.task.scene
+    start = scene_lib.place(scene, draws)
+    if scene.distractors:
+      tried = distractors_lib.draws_shape(scene)
+      draws = jax.random.uniform(
+        jax.random.fold_in(rng, 1), (1, *tried), minval=-1.0
+      )
+      start = self._with_distractors(start, draws)
+    start = jax.tree.map(lambda x: x[0], start)
     zero = jnp.zeros(())
     return base.State(
       pipeline_state=start,
@@ -82,6 +90,25 @@ class Concept(base.Env):
       done=zero,
       metrics={"success": zero, "length": zero},
     )
+
+  def _with_distractors(self, start, draws):
+    """Adds distractors to starts; batched it is one call on the host."""
+    scene = self.task.scene
+
+    def place(start, draws):
+      lead = draws.shape[:-4]
+      start, draws = jax.tree.map(
+        lambda x: np.asarray(x).reshape(-1, *x.shape[len(lead) + 1 :]),
+        (start, draws),
+      )
+      poses = distractors_lib.place(scene, start, draws)
+      return poses.reshape(*lead, -1, *poses.shape[1:])
+
+    shape = jax.ShapeDtypeStruct((*draws.shape[:2], 7), jnp.float32)
+    poses = jax.pure_callback(
+      place, shape, start, draws, vmap_method="broadcast_all"
+    )
+    return start._replace(distractors=poses)
 
   def observe(self, start: scene_lib.Start) -> jax.Array:
     """Returns observations `[B, 57]` of starts: poses, joints, the gripper."""
@@ -220,20 +247,30 @@ class Concept(base.Env):
     return "c"
 
 
-def make(name: str, *, reward: str = "sparse", view: str = "first") -> Concept:
+def make(
+  name: str,
+  *,
+  reward: str = "sparse",
+  view: str = "first",
+  distractors: int = 0,
+) -> Concept:
   """Returns the environment of a task.
 
   Args:
     name: 'concept/' and a task's number or name.
     reward: 'sparse' or 'manual'.
     view: one of `views.VIEWS`.
+    distractors: how many things stand around that the task is not about.
 
   Raises:
     KeyError: an unknown name; the known are listed.
+    ValueError: more distractors than `distractors.MAX_DISTRACTORS`.
   """
   task = tasks_lib.get(name.removeprefix(PREFIX))
   checks.one_of("reward", reward, REWARDS)
   views.make_camera(view)
+  scene = distractors_lib.add(task.scene, distractors)
+  task = dataclasses.replace(task, scene=scene)
   return Concept(task, reward=reward, view=view)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from etils import epy
 
 from a2r.core import checks
-from a2r.sim.concept import outcomes, physics
+from a2r.sim.concept import distractors, outcomes, physics
 from a2r.sim.concept import scene as scene_lib
 
 with epy.lazy_imports():
@@ -34,11 +34,15 @@ _NUM_SPOILED = 8
 
 def sample_start(scene: scene_lib.Scene, seeds: np.ndarray) -> scene_lib.Start:
   """Returns B starts, each drawn from its own seed, numbers `[B, ...]`."""
-  draws = [
-    np.random.default_rng(np.atleast_1d(seed)).uniform(-1, 1, scene_lib.DRAWS)
-    for seed in seeds
-  ]
-  return scene_lib.place(scene, np.float32(draws))
+  rngs = [np.random.default_rng(np.atleast_1d(seed)) for seed in seeds]
+  draws = [rng.uniform(-1, 1, scene_lib.DRAWS) for rng in rngs]
+  start = scene_lib.place(scene, np.float32(draws))
+  if not scene.distractors:
+    return start
+  shape = distractors.draws_shape(scene)
+  draws = np.stack([rng.uniform(-1, 1, shape) for rng in rngs])
+  poses = distractors.place(scene, start, draws)
+  return start._replace(distractors=poses)
 
 
 def random_actions(rngs: Sequence[np.random.Generator]) -> np.ndarray:

@@ -108,11 +108,13 @@ class Scene:
     things: by name; 'object' is what the task is about.
     hand: where it starts.
     rate: control steps a second, 100 or 30.
+    distractors: by name, what stands around; see `concept.distractors`.
   """
 
   things: Mapping[str, Thing]
   hand: Hand
   rate: int = 100
+  distractors: Mapping[str, Thing] = dataclasses.field(default_factory=dict)
 
   @functools.cached_property
   def substeps(self) -> int:
@@ -135,6 +137,7 @@ class Start(NamedTuple):
   quats: jax.Array  # `[B, M + 1, 4]`.
   joints: jax.Array  # `[B, M + 1]` meters or radians.
   arm: jax.Array  # `[B, 7]` radians.
+  distractors: jax.Array | None = None  # `[B, D, 7]` poses, if there are any.
 
 
 class _Layout(NamedTuple):
@@ -239,7 +242,7 @@ def make_spec(scene: Scene) -> mujoco.MjSpec:
     pos=(0.42, 0, TABLE - 0.015),
     **_mask(_FIXED),
   )
-  for name, thing in scene.things.items():
+  for name, thing in {**scene.things, **scene.distractors}.items():
     _add(world, name, thing)
   for name, sides in contacts(scene).items():
     _add_contact(spec, name, *sides)
@@ -370,6 +373,8 @@ def initial_qpos(scene: Scene, start: Start) -> np.ndarray:
       put(name, np.concatenate(pose, axis=-1), 7)
     if thing.body.joint:
       put(f"{name}/joint", np.asarray(start.joints)[:, row, None])
+  for row, name in enumerate(scene.distractors):
+    put(name, np.asarray(start.distractors)[:, row], 7)
   return qpos
 
 
