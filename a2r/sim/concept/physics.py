@@ -104,13 +104,15 @@ def play(
     actions: `[B, 350]`; clipped to [-1, 1].
 
   Raises:
-    ValueError: actions of another shape, or with a value that is not finite.
+    ValueError: actions that are not that many finite numbers.
   """
-  actions = np.asarray(actions, np.float32)
-  if actions.shape != (len(start.arm), ACTION_SIZE):
+  actions, shape = np.asarray(actions), (len(start.arm), ACTION_SIZE)
+  if actions.shape != shape or actions.dtype.kind in "OSUcmM":
     raise ValueError(
-      f"actions must be [{len(start.arm)}, {ACTION_SIZE}], got {actions.shape}"
+      f"actions must be {list(shape)} numbers, got {list(actions.shape)} of"
+      f" {actions.dtype}"
     )
+  actions = actions.astype(np.float32)
   if not np.isfinite(actions).all():
     where = np.argwhere(~np.isfinite(actions))[0].tolist()
     raise ValueError(f"actions are not finite, the first at {where}")

@@ -7,7 +7,7 @@ import pytest
 
 from a2r import sim
 from a2r.sim.concept import env as env_lib
-from a2r.sim.concept import policies
+from a2r.sim.concept import outcomes, policies, tasks
 
 
 def _policy(rng, obs):
@@ -66,3 +66,48 @@ def test_an_unknown_environment_lists_the_known():
     sim.make("metaworld")
   with pytest.raises(KeyError, match="unknown task 'nothing'"):
     sim.make("concept/nothing")
+
+
+_WILD = {
+  "uniform": lambda rng, shape: rng.uniform(-1, 1, shape),
+  "beyond the bounds": lambda rng, shape: rng.normal(0, 1e3, shape),
+  "at the bounds": lambda rng, shape: rng.choice([-1.0, 1.0], shape),
+  "huge": lambda rng, shape: rng.choice([-3e38, 3e38], shape),
+  "tiny": lambda rng, shape: rng.choice([-1e-40, 1e-40], shape),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", _WILD)
+def test_a_thousand_wild_actions_give_numbers(kind):
+  rng = np.random.default_rng(0)
+  for number in tasks.ALL_TASKS:
+    env = env_lib.make(str(number), reward="manual")
+    start = policies.sample_start(env.task.scene, [[n] for n in range(3)])
+    played = env.play(start, _WILD[kind](rng, (3, env.action_size)))
+    assert np.isfinite(played.qpos).all()
+    assert np.isfinite(played.reward).all()
+    assert (played.reward <= outcomes.ENOUGH).all()
+    assert ((played.length >= 1) & (played.length <= 49)).all()
+
+
+@pytest.mark.parametrize(
+  "actions",
+  [
+    np.full((1, 350), np.nan),
+    np.full((1, 350), -np.inf),
+    np.zeros(350),
+    np.zeros((2, 350)),
+    np.zeros((1, 57)),
+    np.full((1, 350), "up"),
+    np.zeros((1, 350), complex),
+    None,
+  ],
+)
+def test_what_is_no_action_is_told(actions):
+  env = env_lib.make("45")
+  start = policies.sample_start(env.task.scene, [[0]])
+  with pytest.raises(
+    ValueError, match=r"must be \[1, 350\] numbers, got|finite"
+  ):
+    env.play(start, actions)

@@ -91,5 +91,5 @@ def test_actions_that_are_not_finite_are_named(fault):
 def test_actions_of_another_shape_are_named():
   scene = tasks.TASKS[45].scene
   start = policies.sample_start(scene, [[0]])
-  with pytest.raises(ValueError, match=r"\[1, 350\], got \(1, 7\)"):
+  with pytest.raises(ValueError, match=r"\[1, 350\] numbers, got \[1, 7\]"):
     physics.play(scene, start, np.zeros((1, 7)))
