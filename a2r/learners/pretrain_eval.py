@@ -97,43 +97,36 @@ def measure_people(
   Returns:
     Shares of clips, and the share of each template `[C]` found among all.
     `all/`, `first/` (templates that stage 1 trains on, their clips those of
-    `make_evaluator`) and `acts/` are among all templates; `acts_alone/` is
-    among the acts. Each has `top1` and `top5`; `opposites` as there.
+    `make_evaluator`) and `acts/` have `top1` and `top5` among all templates,
+    and `opposites` and `reversed_opposites` as there; `acts_alone/` has the
+    acts among the acts.
   """
   num = len(people.TEMPLATES)
   labels = np.repeat(np.arange(num), clips_per_template)
   rngs = jax.random.split(jax.random.key(_HELD_OUT), len(labels))
   encode = jax.jit(functools.partial(pretrain.video_feature, model))
 
-  def features(rngs, labels):
-    clips = people.sample_clips(
-      rngs,
-      labels,
+  def features(rows):
+    frames = people.sample_clips(
+      *rows,
       1,
       num_frames=model.config.num_frames,
       image_size=model.config.image_size,
-    )
-    return encode(params, clips.frames), encode(params, clips.frames[:, ::-1])
+    ).frames
+    return encode(params, frames), encode(params, frames[:, ::-1])
 
-  video, backwards = batching.map_chunks(
-    lambda rows: features(*rows), _CHUNK, (rngs, labels)
-  )
+  video, backwards = batching.map_chunks(features, _CHUNK, (rngs, labels))
   texts = tokenizer(list(people.TEMPLATES), model.config.max_positions)
   classes = np.asarray(pretrain.text_feature(model, params, *texts))
   scores, flipped = video @ classes.T, backwards @ classes.T
   act = labels >= _NUM
-  parts = {
-    "all": (scores, labels),
-    "first": (scores[~act], labels[~act]),
-    "acts": (scores[act], labels[act]),
-    "acts_alone": (scores[act][:, _NUM:], labels[act] - _NUM),
-  }
-  metrics = {
-    f"{part}/{name}": share
-    for part, of in parts.items()
-    for name, share in _ranks(*of).items()
-  }
-  metrics |= _opposites(scores, flipped, labels, opposites(people))
+  metrics, opposite = {}, opposites(people)
+  for part, rows in (("all", labels >= 0), ("first", ~act), ("acts", act)):
+    shares = _ranks(scores[rows], labels[rows])
+    shares |= _opposites(scores[rows], flipped[rows], labels[rows], opposite)
+    metrics |= {f"{part}/{name}": share for name, share in shares.items()}
+  alone = _ranks(scores[act][:, _NUM:], labels[act] - _NUM)
+  metrics |= {f"acts_alone/{name}": share for name, share in alone.items()}
   right = scores.argmax(-1) == labels
   return metrics, right.reshape(num, clips_per_template).mean(-1)
 

@@ -1,3 +1,6 @@
+import functools
+import types
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -6,7 +9,7 @@ import pytest
 from a2r.core import parallel
 from a2r.learners import pretrain, pretrain_eval
 from a2r.models.singularity import singularity
-from a2r.sim.humans import human_clips
+from a2r.sim.humans import human_clips, people
 from configs import backbones
 
 LOSS = dict(caption_weight=0.5, target_weight=1.0)
@@ -30,10 +33,11 @@ def _views():
   return next(batches)
 
 
-def test_opposites_point_at_each_other():
-  opposite = pretrain_eval.opposites()
+@pytest.mark.parametrize("clips", [human_clips, people])
+def test_opposites_point_at_each_other(clips):
+  opposite = pretrain_eval.opposites(clips)
   paired = np.flatnonzero(opposite >= 0)
-  assert len(paired) == 2 * len(human_clips.OPPOSITES)
+  assert len(paired) == 2 * len(clips.OPPOSITES)
   np.testing.assert_array_equal(opposite[opposite[paired]], paired)
 
 
@@ -61,6 +65,32 @@ def test_a_feature_of_its_text_is_found(kind, tokenizer):
     video = texts_of(texts)
     share = pretrain_eval._named(texts_of, video, labels, nouns, kind)
     assert share == 1.0
+
+
+def test_features_of_their_texts_are_found_among_all_templates(monkeypatch):
+  num, first = len(people.TEMPLATES), len(human_clips.TEMPLATES)
+  following = [*np.roll(range(first), -1), *np.roll(range(first, num), -1)]
+
+  def sample(rngs, labels, held_out, **sizes):
+    frames = np.stack([labels, pretrain_eval.opposites(people)[labels]], -1)
+    return human_clips.Clips(frames, *[labels] * 4)
+
+  monkeypatch.setattr(people, "sample_clips", sample)
+  monkeypatch.setattr(
+    pretrain, "video_feature", lambda model, params, x: params[x[:, 0]]
+  )
+  monkeypatch.setattr(pretrain, "text_feature", lambda *_: np.eye(num))
+  measure = functools.partial(
+    pretrain_eval.measure_people,
+    types.SimpleNamespace(config=backbones.small()),
+    lambda texts, length: (texts, length),
+    clips_per_template=2,
+  )
+  metrics, found = measure(jnp.eye(num))
+  assert set(metrics.values()) == {1.0} and (found == 1).all()
+  metrics, found = measure(jnp.eye(num)[np.array(following)])
+  assert metrics["first/top1"] == metrics["acts_alone/top1"] == 0.0
+  assert metrics["acts/opposites"] < 1.0 and not found.any()
 
 
 @pytest.mark.slow

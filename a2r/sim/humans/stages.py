@@ -222,7 +222,7 @@ def _sample_arm(rng, act, view, spans, mirrored):
       -lead * looks.within(rngs[0], (0.3, 1.3)),
       mirrored * looks.within(rngs[0], (0.3, 0.8)),
     ],
-    mirrored * looks.within(rngs[0], (0.35, 1.3)),
+    mirrored * looks.within(rngs[0], (0.5, 1.3)),
   )
   across = jax.random.bernoulli(rngs[8], 0.2) & (act.side != acts.FRONT)
   side = jnp.where(across, np.pi - side, side) + view.azimuth
