@@ -21,6 +21,8 @@ from a2r.sim.humans import (
 )
 from a2r.sim.rendering import batches, geometry
 
+_HANDLE = 0.15  # Length of a faucet's, before scaling.
+
 
 @functools.partial(jax.jit, static_argnames=("num_frames", "image_size"))
 def sample_clips(
@@ -121,7 +123,15 @@ def _still(act, stage):
   is_shelf = act.partner == acts.SHELF
   case, link = boxes[:4], props.hide_unless(~is_shelf, boxes[4:] + rods)
   opener = props.hide_unless(stage.present[0], [*case, *link])
-  faucet, _ = motion.faucet(stage, stage.layout.idle_state[1])
+  layout, paint = stage.layout, stage.colors.paint
+  faucet, _ = props.faucet(
+    layout.faucet_at,
+    stage.things.fixture_scale[1],
+    layout.faucet_yaw + layout.idle_state[1],
+    _HANDLE,
+    paint[2],
+    paint[3],
+  )
   third = jnp.append(stage.layout.things_at[2], stage.things.half_height[2])
   yaw = geometry.rotation_about_z(stage.layout.thing_yaw[scenes.NUM_THINGS - 1])
   return [

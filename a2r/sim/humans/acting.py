@@ -95,10 +95,12 @@ def _turned(act, stage, i, foot, angle):
 def _partner(act, stage, share, center, tilt):
   """Center and tilt of the partner; cargo goes with its subject."""
   passed, way = _legs(act, share)
-  # Alone, it turns about its middle.
-  loose = act.replace(pivot=jnp.where(act.pivot == acts.HINGE, act.pivot, 0.0))
   own, own_tilt = _turned(
-    loose, stage, 1, _along(stage.way[1], way), _along(stage.turn[1], way)
+    act.replace(pivot=acts.CENTER),
+    stage,
+    1,
+    _along(stage.way[1], way),
+    _along(stage.turn[1], way),
   )
   half = stage.things.half_height
   carried = center + (half[0] + half[1]) * tilt[:, 2]
@@ -137,7 +139,7 @@ def _fingertip(act, stage, time):
   touch = center + tilt @ offset
   holds_stick = act.partner == acts.STICK
   touch = jnp.where(holds_stick, _stick(act, stage, share)[1], touch)
-  away = stage.action.away
+  away = stage.away
   touch += (1.0 - act.real) * stage.arm.miss * away / jnp.linalg.norm(away)
   come = _smooth((stage.arm.begin - time) / stage.arm.begin) * act.comes
   lets_go = stage.arm.begin + act.until * length

@@ -41,7 +41,6 @@ class Stage:
   things: scenes.Things  # Subject, partner, a third; `nouns` of `acts.NOUNS`.
   arm: scenes.Arm  # The arm and when it acts.
   layout: scenes.Layout  # Where everything stands.
-  action: scenes.Action  # How far away the hand waits; a faucet's handle.
   colors: looks.Colors  # Of all of it.
   camera: cameras.Camera  # The camera itself.
   light: material.Light  # What lights it.
@@ -50,6 +49,7 @@ class Stage:
   place: jax.Array  # `[3]` the partner's, on the table.
   frame: jax.Array  # `[3, 3]` columns: along the line, to its left, up.
   towards_arm: jax.Array  # `[3]` unit vector, level.
+  away: jax.Array  # `[3]` where the hand waits, from what it will touch.
   lift: jax.Array  # `[]` meters.
   reach: jax.Array  # `[]` meters.
   gap: jax.Array  # `[]` meters, see `acts.at`.
@@ -85,7 +85,7 @@ def sample_stage(rng, act: acts.Act, held_out=0) -> Stage:
     act: its row.
     held_out: `[]` 1 for a view, colors and hands that training never draws.
   """
-  names = ("view", "things", "arm", "layout", "action", "colors")
+  names = ("view", "things", "arm", "layout", "lengths", "colors")
   names += ("camera", "light", "place")
   rngs = dict(zip(names, jax.random.split(rng, len(names)), strict=True))
   spans = looks.ranges(jnp.asarray(held_out))
@@ -100,13 +100,15 @@ def sample_stage(rng, act: acts.Act, held_out=0) -> Stage:
   to_arm = jnp.stack([towards_arm, left, _UP], axis=-1)
   frame = jnp.where(act.line == acts.ARM, to_arm, frame)
   layout = _sample_layout(rngs["layout"], act, place, frame)
-  rng_action = jax.random.split(rngs["action"], 4)
-  reach = looks.within(rng_action[0], (0.11, 0.19))
-  lift = looks.within(rng_action[1], (0.09, 0.17))
-  ramp = Ramp(
-    looks.within(rng_action[2], (0.22, 0.32)),
-    looks.within(rng_action[3], (0.08, 0.15)),
+  reach, lift, *ramp = (
+    looks.within(rng_length, span)
+    for rng_length, span in zip(
+      jax.random.split(rngs["lengths"], 4),
+      ((0.11, 0.19), (0.09, 0.17), (0.22, 0.32), (0.08, 0.15)),
+      strict=True,
+    )
   )
+  ramp = Ramp(*ramp)
   gap, top = _contact(act, things, ramp)
   keys = jnp.stack([act.way, act.partner_way])
   along = keys[..., :1] * reach + keys[..., 1:2] * gap
@@ -122,13 +124,6 @@ def sample_stage(rng, act: acts.Act, held_out=0) -> Stage:
     things=things,
     arm=arm,
     layout=layout,
-    action=scenes.Action(
-      path=way[0, :3],
-      state=jnp.zeros(2),
-      turn=jnp.ones(()),
-      reach=jnp.full((), 0.15),
-      away=0.22 * back + jnp.array([0.0, 0.0, 0.05]),
-    ),
     colors=colors,
     camera=camera,
     light=looks.sample_light(rngs["light"]),
@@ -137,6 +132,7 @@ def sample_stage(rng, act: acts.Act, held_out=0) -> Stage:
     place=place,
     frame=frame,
     towards_arm=towards_arm,
+    away=0.22 * back + jnp.array([0.0, 0.0, 0.05]),
     lift=lift,
     reach=reach,
     gap=gap,
