@@ -25,7 +25,8 @@ with contextlib.redirect_stdout(io.StringIO()):
 
 from a2r.core import checks
 from a2r.sim.concept import distractors as distractors_lib
-from a2r.sim.concept import drawing, margins, outcomes, physics, views
+from a2r.sim.concept import drawing, margins, outcomes, views
+from a2r.sim.concept import physics as physics_lib
 from a2r.sim.concept import scene as scene_lib
 from a2r.sim.concept import tasks as tasks_lib
 
@@ -67,8 +68,11 @@ class Concept(base.Env):
     view: where it is seen from.
   """
 
-  def __init__(self, task: tasks_lib.Task, *, reward: str, view: str):
+  def __init__(
+    self, task: tasks_lib.Task, *, reward: str, view: str, engine: str
+  ):
     self.task, self.reward, self.view = task, reward, view
+    self._engine = engine
 
   def reset(self, rng: jax.Array) -> base.State:
     """Returns a start, drawn from `rng`, consumed."""
@@ -169,7 +173,8 @@ class Concept(base.Env):
       ValueError: actions of another shape, or not finite.
     """
     scene = self.task.scene
-    record = margins.Record(scene, physics.play(scene, start, actions))
+    episode = physics_lib.play(scene, start, actions, engine=self._engine)
+    record = margins.Record(scene, episode)
     outcome = outcomes.judge(self.task, record)
     reward = outcome.reward
     if self.reward == "sparse":
@@ -223,7 +228,7 @@ class Concept(base.Env):
       uint8 `[B, F, H, W, 3]`.
     """
     scene = self.task.scene
-    record = margins.Record(scene, physics.at_states(scene, start, qpos))
+    record = margins.Record(scene, physics_lib.at_states(scene, start, qpos))
     steps = np.tile(np.arange(qpos.shape[1]), (len(qpos), 1))
     return self._draw(record, steps, height, width)
 
@@ -239,12 +244,12 @@ class Concept(base.Env):
   @property
   def action_size(self) -> int:
     """Length of an action."""
-    return physics.ACTION_SIZE
+    return physics_lib.ACTION_SIZE
 
   @property
   def backend(self) -> str:
-    """The physics engine."""
-    return "c"
+    """The physics engine, 'c' or 'mjx'."""
+    return self._engine
 
 
 def make(
@@ -253,6 +258,7 @@ def make(
   reward: str = "sparse",
   view: str = "first",
   distractors: int = 0,
+  physics: str = "auto",
 ) -> Concept:
   """Returns the environment of a task.
 
@@ -261,17 +267,24 @@ def make(
     reward: 'sparse' or 'manual'.
     view: one of `views.VIEWS`.
     distractors: how many things stand around that the task is not about.
+    physics: 'c', 'mjx', which has no room for distractors, or 'auto': C on a
+      CPU or with distractors, else MJX.
 
   Raises:
     KeyError: an unknown name; the known are listed.
-    ValueError: more distractors than `distractors.MAX_DISTRACTORS`.
+    ValueError: another argument that makes no sense, or more distractors than
+      `distractors.MAX_DISTRACTORS`.
   """
   task = tasks_lib.get(name.removeprefix(PREFIX))
   checks.one_of("reward", reward, REWARDS)
   views.make_camera(view)
   scene = distractors_lib.add(task.scene, distractors)
   task = dataclasses.replace(task, scene=scene)
-  return Concept(task, reward=reward, view=view)
+  if distractors:
+    checks.one_of("physics with distractors", physics, ("auto", "c"))
+    physics = "c"
+  engine = physics_lib.resolve(physics)
+  return Concept(task, reward=reward, view=view, engine=engine)
 
 
 def rollout(
@@ -301,7 +314,7 @@ def rollout(
   actions = jax.vmap(policy)(rngs[:, 1], state.obs)
   steps = None
   if pixels_every:
-    steps = np.arange(0, physics.NUM_STEPS + 1, pixels_every)
+    steps = np.arange(0, physics_lib.NUM_STEPS + 1, pixels_every)
   return env.play(state.pipeline_state, np.asarray(actions), frames_at=steps)
 
 

@@ -1,4 +1,7 @@
-"""Episodes of one decision: starts and actions to motions, in C MuJoCo.
+"""Episodes of one decision: starts and actions to motions.
+
+Two engines stand behind one signature: C MuJoCo on all cores, and MJX, which
+runs on any XLA device (`a2r.sim.concept.mjx_engine`).
 
 An action `[350]` in [-1, 1] is a goal `[7]` and forces `[49, 7]` of the
 dynamic movement primitives of `a2r.sim.concept.dmp`, each for x, y, z, the
@@ -19,12 +22,18 @@ import jax
 import jax.numpy as jnp
 import mujoco
 import numpy as np
+from etils import epy
 from mujoco import rollout as c_rollout
 
 from a2r.core import batching
 from a2r.sim.concept import arm, dmp, rotations
 from a2r.sim.concept import scene as scene_lib
+from a2r.sim.tabletop import physics as tabletop_physics
 
+with epy.lazy_imports():  # It takes seconds.
+  from a2r.sim.concept import mjx_engine
+
+resolve = tabletop_physics.resolve
 NUM_STEPS = dmp.NUM_STEPS
 GOAL_SIZE = 7
 ACTION_SIZE = GOAL_SIZE * (1 + NUM_STEPS)
@@ -94,14 +103,19 @@ def make_motion(
 
 
 def play(
-  scene: scene_lib.Scene, start: scene_lib.Start, actions: np.ndarray
+  scene: scene_lib.Scene,
+  start: scene_lib.Start,
+  actions: np.ndarray,
+  *,
+  engine: str = "c",
 ) -> Episode:
-  """Plays all control steps of B episodes, on all cores.
+  """Plays all control steps of B episodes.
 
   Args:
     scene: what is played with.
     start: B starts, from `scene.place`.
     actions: `[B, 350]`; clipped to [-1, 1].
+    engine: 'c' or 'mjx'.
 
   Raises:
     ValueError: actions that are not that many finite numbers.
@@ -123,7 +137,11 @@ def play(
     (*flange, start.arm, actions),
   )
   qpos = scene_lib.initial_qpos(scene, start)
-  return _simulate(scene, start, qpos, _control(scene, start, motion))
+  control = _control(scene, start, motion)
+  if engine == "mjx":
+    control = control[..., : scene.model.nu]
+    return Episode(start, *mjx_engine.simulate(scene, start, qpos, control))
+  return _simulate(scene, start, qpos, control)
 
 
 def at_start(scene: scene_lib.Scene, start: scene_lib.Start) -> Episode:

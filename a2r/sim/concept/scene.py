@@ -46,8 +46,8 @@ _TYPES = {
   kind: getattr(mujoco.mjtGeom, f"mjGEOM_{kind.upper()}")
   for kind in ("box", "capsule", "cylinder")
 }
-# Who touches whom: the robot all else, what is fixed only what moves.
-_ROBOT, _FIXED, _FREE = (1, 0), (2, 1), (4, 7)
+# Who touches whom: the robot (1, 0) all else, what is fixed only what moves.
+FIXED, FREE = (2, 1), (4, 7)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -233,48 +233,70 @@ def make_spec(scene: Scene) -> mujoco.MjSpec:
     name="floor/plane",
     type=kinds.mjGEOM_PLANE,
     size=(10, 10, 0.01),
-    **_mask(_FIXED),
+    **_mask(FIXED),
   )
   world.add_geom(
     name="table/top",
     type=kinds.mjGEOM_BOX,
     size=(0.3, 0.45, 0.015),
     pos=(0.42, 0, TABLE - 0.015),
-    **_mask(_FIXED),
+    **_mask(FIXED),
   )
   for name, thing in {**scene.things, **scene.distractors}.items():
-    _add(world, name, thing)
+    add_thing(world, name, thing)
   for name, sides in contacts(scene).items():
     _add_contact(spec, name, *sides)
   return spec
 
 
-def _add(world, name, thing):
+def add_thing(world: mujoco.MjsBody, name: str, thing: Thing) -> None:
   """Adds a thing to the world."""
   kind, joint = thing.body, thing.body.joint
   body = world.add_body(name=name, mocap=thing.fixed)
   if not thing.fixed:
     body.add_freejoint(name=name)
-  mask = _FIXED if thing.fixed else _FREE
-  _add_parts(body, name, kind.parts, kind, mask, thing.color)
+  mask = FIXED if thing.fixed else FREE
+  add_parts(body, name, kind.parts, kind, mask, thing.color)
   if joint:
     moving = body.add_body(name=moving_name(name), gravcomp=1)
-    moving.add_joint(
-      name=f"{name}/joint",
-      type=getattr(mujoco.mjtJoint, f"mjJNT_{joint.kind.upper()}"),
-      axis=joint.axis,
-      pos=joint.anchor,
-      range=joint.range,
-      limited=True,
-      frictionloss=joint.friction,
-      damping=[joint.damping, 0, 0],
-      armature=0.001,
-    )
+    add_joint(moving, f"{name}/joint", joint)
     lighter = tuple(min(1.0, value + 0.15) for value in thing.color)
-    _add_parts(moving, f"{name}/moving", kind.moving, kind, _FREE, lighter)
+    add_parts(moving, f"{name}/moving", kind.moving, kind, FREE, lighter)
 
 
-def _add_parts(body, name, parts, kind, mask, color):
+def add_joint(body: mujoco.MjsBody, name: str, joint: objects.Joint):
+  """Adds a joint to a body and returns it."""
+  return body.add_joint(
+    name=name,
+    type=getattr(mujoco.mjtJoint, f"mjJNT_{joint.kind.upper()}"),
+    axis=joint.axis,
+    pos=joint.anchor,
+    range=joint.range,
+    limited=True,
+    frictionloss=joint.friction,
+    damping=[joint.damping, 0, 0],
+    armature=0.001,
+  )
+
+
+def add_parts(
+  body: mujoco.MjsBody,
+  name: str,
+  parts: tuple[objects.Part, ...],
+  kind: objects.Body,
+  mask: tuple[int, int],
+  color: tuple[float, float, float],
+) -> None:
+  """Adds parts to a body, its mass spread over their volume.
+
+  Args:
+    body: that gets them.
+    name: theirs are this and a number.
+    parts: primitives.
+    kind: whose mass and friction they have.
+    mask: who touches them, one of `FIXED` and `FREE`.
+    color: RGB.
+  """
   sizes = [np.prod([2 * x for x in part.size]) for part in parts]
   for index, (part, size) in enumerate(zip(parts, sizes, strict=True)):
     body.add_geom(
