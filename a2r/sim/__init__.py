@@ -9,7 +9,7 @@ import importlib
 _HOME = {
   "make": "environments",
   "make_gym": "environments",
-  "register_gym": "tabletop.gym",
+  "register_gym": "environments",
   "rollout": "environments",
   "collect": "environments",
   "Clips": "tabletop.episodes",

@@ -101,11 +101,19 @@ def make_gym(name: str, *, num_envs: int | None = None, **options):
     KeyError: if a name is unknown; the known are listed.
     ValueError: if another argument makes no sense.
   """
-  if not _is_concept(name):
-    return tabletop_gym.make_gym(name, num_envs=num_envs, **options)
-  if num_envs is None:
-    return concept_gym.ConceptEnv(name, **options)
-  return concept_gym.ConceptVectorEnv(name, num_envs, **options)
+  gym = concept_gym if _is_concept(name) else tabletop_gym
+  return gym.make_gym(name, num_envs=num_envs, **options)
+
+
+def register_gym() -> list[str]:
+  """Makes all environments known to `gymnasium.make` and `make_vec`.
+
+  Returns:
+    Their ids, 'a2r/tabletop-test2-close_drawer-v0',
+    'a2r/concept-closing_something-v0' and so on. `gymnasium.make` and
+    `make_vec` take the other arguments of `make_gym`.
+  """
+  return tabletop_gym.register_gym() + concept_gym.register_gym()
 
 
 def _is_concept(name: str) -> bool:

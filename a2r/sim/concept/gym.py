@@ -1,8 +1,9 @@
 """Concept2Robot's table as Gymnasium environments.
 
 They wrap the Brax environment: the same starts, rewards and pictures, as numpy
-arrays. An episode is one step, so each step terminates. `info` holds `success`
-and `length`, the control steps until the episode's end.
+arrays. An episode is one step, so each step terminates (in NEXT_STEP every
+other one starts anew). `info` holds `success` and `length`, the control steps
+until the episode's end.
 
 Letters: N environments, S entries of an observed state, H W image.
 """
@@ -13,6 +14,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 from gymnasium import spaces
+from gymnasium.envs import registration
 from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector import utils as vector_utils
@@ -21,6 +23,7 @@ from a2r.core import checks
 from a2r.sim import spaces as spaces_lib
 from a2r.sim.concept import drawing, physics, policies
 from a2r.sim.concept import env as env_lib
+from a2r.sim.concept import tasks as tasks_lib
 
 OBSERVATIONS = ("pixels", "state")
 _STATE_BOUND = 1000.0  # Gymnasium asks for a finite box.
@@ -51,7 +54,9 @@ class ConceptVectorEnv(gymnasium.vector.VectorEnv):
       name: as of `env.make`.
       num_envs: N.
       obs: 'pixels', uint8 `[120, 160, 3]`, or 'state', float32 `[S]`.
-      autoreset_mode: SAME_STEP, or DISABLED: resets are the user's.
+      autoreset_mode: SAME_STEP; NEXT_STEP: the step after an episode starts
+        the next, disregards its action and has reward 0; or DISABLED: resets
+        are the user's.
       render_mode: None or 'rgb_array'.
       **options: of `env.make`.
 
@@ -62,8 +67,7 @@ class ConceptVectorEnv(gymnasium.vector.VectorEnv):
     checks.one_of("obs", obs, OBSERVATIONS)
     checks.one_of("render_mode", render_mode, (None, "rgb_array"))
     checks.count("num_envs", num_envs, 1)
-    modes = (AutoresetMode.SAME_STEP, AutoresetMode.DISABLED)
-    checks.one_of("autoreset_mode", autoreset_mode, modes)
+    checks.one_of("autoreset_mode", autoreset_mode, AutoresetMode)
     self.metadata = _METADATA | {"autoreset_mode": autoreset_mode}
     self.num_envs, self.render_mode = num_envs, render_mode
     self.env, self._obs = env_lib.make(name, **options), obs
@@ -84,6 +88,7 @@ class ConceptVectorEnv(gymnasium.vector.VectorEnv):
     )
     self._random = [seeding.np_random()[0] for _ in range(num_envs)]
     self._start = self._frames = None
+    self._starts_anew = False  # By the next step.
 
   def reset(
     self,
@@ -110,6 +115,8 @@ class ConceptVectorEnv(gymnasium.vector.VectorEnv):
   def step(self, actions):
     """Plays all rows: (obs, rewards, terminated, truncated, infos) `[N, ...]`.
 
+    Or starts them anew, see `autoreset_mode`.
+
     Args:
       actions: `[N, 350]`.
 
@@ -118,18 +125,21 @@ class ConceptVectorEnv(gymnasium.vector.VectorEnv):
       ResetNeeded: before the first reset.
     """
     actions = spaces_lib.check_action(actions, self.action_space)
+    ends = np.ones(self.num_envs, bool)
+    if self._starts_anew:
+      return self._restart(), np.zeros(self.num_envs), ~ends, ~ends, {}
     if self._start is None:
       raise gymnasium.error.ResetNeeded("call reset() first")
-    played = self.env.play(
-      self._start, actions, frames_at=np.array([physics.NUM_STEPS])
-    )
-    ends = np.ones(self.num_envs, bool)
+    seen = self._obs == "pixels" or self.render_mode is not None
+    at = np.array([physics.NUM_STEPS]) if seen else None
+    played = self.env.play(self._start, actions, frames_at=at)
     infos = {"success": played.success, "length": played.length}
     infos |= {f"_{name}": ends.copy() for name in infos}
-    self._frames = played.frames[:, 0]
+    self._frames = played.frames[:, 0] if seen else None
     obs = self._frames if self._obs == "pixels" else self._observe()
-    self._start = None
-    if self.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP:
+    self._start, mode = None, self.metadata["autoreset_mode"]
+    self._starts_anew = mode == AutoresetMode.NEXT_STEP
+    if mode == AutoresetMode.SAME_STEP:
       infos |= {"final_obs": obs, "_final_obs": ends.copy()}
       obs = self._restart()
     rewards = played.reward.astype(np.float64)
@@ -144,7 +154,7 @@ class ConceptVectorEnv(gymnasium.vector.VectorEnv):
   def _restart(self):
     seeds = [rng.integers(2**32, size=2) for rng in self._random]
     self._start = policies.sample_start(self.env.task.scene, seeds)
-    self._frames = None
+    self._frames, self._starts_anew = None, False
     return self._draw() if self._obs == "pixels" else self._observe()
 
   def _draw(self):
@@ -195,3 +205,55 @@ class ConceptEnv(gymnasium.Env):
     """Returns the picture uint8 `[120, 160, 3]`; None without a mode."""
     frames = self._row.render()
     return frames and frames[0]
+
+
+def make_gym(name: str, *, num_envs: int | None = None, **options):
+  """Returns a `ConceptEnv`, or a `ConceptVectorEnv` of N rows.
+
+  Args:
+    name: 'concept/' and a task's number or name.
+    num_envs: None, or N.
+    **options: as of `ConceptVectorEnv`.
+
+  Raises:
+    KeyError: an unknown name; the known are listed.
+    ValueError: another argument that makes no sense.
+  """
+  if num_envs is not None:
+    return ConceptVectorEnv(name, num_envs, **options)
+  env = ConceptEnv(name, **options)
+  env.spec = registration.EnvSpec(
+    _id(tasks_lib.get(name.removeprefix(env_lib.PREFIX))),
+    entry_point=_ENTRY_POINT,
+    order_enforce=False,
+    disable_env_checker=True,
+    kwargs={"name": name} | options,
+  )
+  return env
+
+
+def register_gym() -> list[str]:
+  """Makes all tasks known to `gymnasium.make` and `make_vec`.
+
+  Returns:
+    Their ids, 'a2r/concept-closing_something-v0' and so on. `gymnasium.make`
+    and `make_vec` take the other arguments of `ConceptVectorEnv`.
+  """
+  ids = []
+  for task in tasks_lib.NAMES.values():
+    ids.append(_id(task))
+    if ids[-1] not in gymnasium.registry:
+      gymnasium.register(
+        ids[-1],
+        entry_point=_ENTRY_POINT,
+        vector_entry_point=f"{__name__}:ConceptVectorEnv",
+        kwargs={"name": f"{env_lib.PREFIX}{task.name}"},
+      )
+  return ids
+
+
+_ENTRY_POINT = f"{__name__}:ConceptEnv"
+
+
+def _id(task):
+  return f"a2r/concept-{task.name}-v0"

@@ -150,7 +150,8 @@ def _assert_same(left, right):
 def test_gymnasium_makes_the_registered():
   ids = sim.register_gym()
   assert sim.register_gym() == ids
-  assert len(ids) == len(sim.ENVIRONMENTS) * len(sim.TASKS)
+  tabletops = [name for name in ids if name.startswith("a2r/tabletop-")]
+  assert len(tabletops) == len(sim.ENVIRONMENTS) * len(sim.TASKS)
   name = "a2r/tabletop-test2-close_drawer-v0"
   for length, options in ((60, {}), (61, {"max_episode_steps": 61})):
     env = gymnasium.make(name, physics="c", **options)
