@@ -42,7 +42,7 @@ class Task:
     at_end: whether the last state alone decides; else any, and it ends there.
     as_released: whether it has the release's test, which cannot tell (below).
     spares: a thing that the arm, but for the gripper, must not touch.
-    ours: whether the release has a scene but no test.
+    ours: whether the release has no test of it, or nothing at all.
     nouns: what stands in the template for each 'something', if it is not the
       object, then the reference.
   """

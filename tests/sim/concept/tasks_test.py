@@ -43,9 +43,9 @@ def test_a_row(number):
 
 def test_they_are_the_68_of_the_release_that_can_be_played():
   assert len(tasks.TASKS) == 68
-  assert {n for n, t in tasks.ALL_TASKS.items() if t.ours} == {111, 112, 173}
+  assert {111, 112, 173} <= {n for n, t in tasks.ALL_TASKS.items() if t.ours}
   assert not {7, 49, 60, 62, 108, 123, 129, 130, 164} & set(tasks.ALL_TASKS)
-  assert len(tasks.NAMES) == 71 + len(tasks.AS_RELEASED)
+  assert len(tasks.NAMES) == len(tasks.ALL_TASKS) + len(tasks.AS_RELEASED)
 
 
 @pytest.mark.parametrize("name", tasks.NAMES)
