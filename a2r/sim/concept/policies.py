@@ -15,7 +15,7 @@ import numpy as np
 from etils import epy
 
 from a2r.core import checks
-from a2r.sim.concept import distractors, outcomes, physics
+from a2r.sim.concept import distractors, physics
 from a2r.sim.concept import scene as scene_lib
 
 with epy.lazy_imports():
@@ -58,8 +58,7 @@ def optimize(
 ) -> np.ndarray:
   """Returns actions `[B, 350]` that the cross-entropy method found.
 
-  An episode's search ends, at the earliest after two rounds, when its best
-  candidate has all of the reward.
+  An episode's search ends with its first success, after two rounds at least.
 
   Args:
     env: with the reward 'manual'.
@@ -87,7 +86,7 @@ def optimize(
     std[left] = elites.std(axis=1) + _LEAST_SPREAD
     best[left] = elites[:, 0]
     if number + 1 >= _FEWEST_ROUNDS:
-      left = left[reward.max(axis=1) < outcomes.ENOUGH]
+      left = left[reward.max(axis=1) <= 0]
     if not len(left):
       break
   return _with_forces(best)
