@@ -13,6 +13,7 @@ import contextlib
 import dataclasses
 import io
 from collections.abc import Callable
+from concurrent import futures
 
 import flax
 import jax
@@ -32,6 +33,7 @@ from a2r.sim.concept import tasks as tasks_lib
 
 PREFIX = "concept/"
 REWARDS = ("sparse", "manual")
+_PART = 128  # Episodes, at most, that C plays in one piece.
 OBSERVATION_SIZE = (scene_lib.MAX_THINGS + 1) * 8 + 1
 
 
@@ -172,6 +174,21 @@ class Concept(base.Env):
     Raises:
       ValueError: actions of another shape, or not finite.
     """
+    actions = physics_lib.check_actions(actions, len(start.arm))
+
+    def play(rows):
+      part = jax.tree.map(lambda x: np.asarray(x)[rows], start)
+      return self._play(part, actions[rows], frames_at, height, width)
+
+    num_parts = -(-len(actions) // _PART) if self._engine == "c" else 1
+    first, *others = np.array_split(np.arange(len(actions)), num_parts)
+    played = [play(first)]  # Alone: it compiles what is missing.
+    # While the physics of one part runs, another one is judged and drawn.
+    with futures.ThreadPoolExecutor(2) as pool:
+      played += pool.map(play, others)
+    return jax.tree.map(lambda *x: np.concatenate(x), *played)
+
+  def _play(self, start, actions, frames_at, height, width):
     scene = self.task.scene
     episode = physics_lib.play(scene, start, actions, engine=self._engine)
     record = margins.Record(scene, episode)
@@ -183,8 +200,7 @@ class Concept(base.Env):
     if frames_at is not None:
       at = np.minimum(np.asarray(frames_at), outcome.length[:, None])
       frames = self._draw(record, at, height, width)
-    qpos = np.float32(record.episode.qpos)
-    actions = np.clip(np.float32(actions), -1, 1)
+    qpos, actions = np.float32(record.episode.qpos), np.clip(actions, -1, 1)
     return Played(
       actions, qpos, outcome.success, outcome.length, reward, frames
     )

@@ -44,7 +44,7 @@ _CONTROL = (
   | mujoco.mjtState.mjSTATE_MOCAP_POS
   | mujoco.mjtState.mjSTATE_MOCAP_QUAT
 )
-_CHUNKS = (1, 32, 256)  # Episodes whose motions are made at a time.
+_CHUNKS = (1, 32, 128)  # Episodes whose motions are made at a time.
 _LOCK = threading.Lock()  # The pool and its scratch data serve one call.
 
 
@@ -120,16 +120,7 @@ def play(
   Raises:
     ValueError: actions that are not that many finite numbers.
   """
-  actions, shape = np.asarray(actions), (len(start.arm), ACTION_SIZE)
-  if actions.shape != shape or actions.dtype.kind in "OSUcmM":
-    raise ValueError(
-      f"actions must be {list(shape)} numbers, got {list(actions.shape)} of"
-      f" {actions.dtype}"
-    )
-  actions = actions.astype(np.float32)
-  if not np.isfinite(actions).all():
-    where = np.argwhere(~np.isfinite(actions))[0].tolist()
-    raise ValueError(f"actions are not finite, the first at {where}")
+  actions = check_actions(actions, len(start.arm))
   flange = start.positions[:, -1], start.quats[:, -1]
   motion = batching.map_chunks(
     lambda rows: make_motion(*rows, scene.hand.grip),
@@ -142,6 +133,25 @@ def play(
     control = control[..., : scene.model.nu]
     return Episode(start, *mjx_engine.simulate(scene, start, qpos, control))
   return _simulate(scene, start, qpos, control)
+
+
+def check_actions(actions: np.ndarray, num: int) -> np.ndarray:
+  """Returns actions as float32.
+
+  Raises:
+    ValueError: if they are not `[num, 350]` finite numbers.
+  """
+  actions, shape = np.asarray(actions), (num, ACTION_SIZE)
+  if actions.shape != shape or actions.dtype.kind in "OSUcmM":
+    raise ValueError(
+      f"actions must be {list(shape)} numbers, got {list(actions.shape)} of"
+      f" {actions.dtype}"
+    )
+  actions = actions.astype(np.float32)
+  if not np.isfinite(actions).all():
+    where = np.argwhere(~np.isfinite(actions))[0].tolist()
+    raise ValueError(f"actions are not finite, the first at {where}")
+  return actions
 
 
 def at_start(scene: scene_lib.Scene, start: scene_lib.Start) -> Episode:
