@@ -85,8 +85,8 @@ def _episodes(number, num):
   """An environment, starts of `num` episodes and their actions."""
   env = env_lib.make(number)
   start = policies.sample_start(env.task.scene, [[0, n] for n in range(num)])
-  rng = np.random.default_rng(0)
-  return env, start, _GOAL * policies.random_actions(rng, num)
+  rngs = [np.random.default_rng(n) for n in range(num)]
+  return env, start, _GOAL * policies.random_actions(rngs)
 
 
 def _our_calls(number, pictures):

@@ -1,50 +1,18 @@
 """The ray caster against MuJoCo's own renderer, in every environment."""
 
-import os
-import subprocess
-import sys
-
 import jax
 import numpy as np
 import pytest
 
 from a2r.sim.tabletop import drawing, physics, variants
 from a2r.sim.tabletop.engines import c_engine
+from tests.sim import mujoco_pictures
 
 # Pixels and states per environment.
 _CASES = [(64, 4)]
 _CASES += [
   pytest.param((size, 20), marks=pytest.mark.slow) for size in (64, 112, 224)
 ]
-_PICTURES = ("image", "depth", "segment")
-# Runs apart: the graphics library is chosen before mujoco is imported.
-_REFERENCE = """
-import sys
-import mujoco
-import numpy as np
-from a2r.sim.tabletop import variants
-states, out, size = sys.argv[1:]
-pictures = {}
-for name, states in np.load(states).items():
-  model = variants.make_model(variants.get(name))
-  data = mujoco.MjData(model)
-  rows = {kind: [] for kind in ('image', 'depth', 'segment')}
-  with mujoco.Renderer(model, int(size), int(size)) as renderer:
-    for qpos in states:
-      data.qpos[:] = qpos
-      mujoco.mj_forward(model, data)
-      renderer.update_scene(data, camera='camera')
-      rows['image'].append(renderer.render().copy())
-      renderer.enable_depth_rendering()
-      rows['depth'].append(renderer.render().copy())
-      renderer.disable_depth_rendering()
-      renderer.enable_segmentation_rendering()
-      rows['segment'].append(renderer.render()[..., 0].copy())
-      renderer.disable_segmentation_rendering()
-  for kind, row in rows.items():
-    pictures[f'{name} {kind}'] = np.stack(row)
-np.savez(out, **pictures)
-"""
 
 
 def _states(name, num_states):
@@ -59,22 +27,17 @@ def _states(name, num_states):
 def case(tmp_path_factory, request):
   """Pixels, number of states, and 'name kind' -> MuJoCo's pictures."""
   size, num_states = request.param
-  folder = tmp_path_factory.mktemp("reference")
-  states, out = folder / "states.npz", folder / "out.npz"
-  rows = {name: _states(name, num_states) for name in variants.ENVIRONMENTS}
-  np.savez(states, **rows)
-  command = [sys.executable, "-c", _REFERENCE, states, out, size]
-  environ = os.environ | {
-    "MUJOCO_GL": os.environ.get("MUJOCO_GL", "egl"),
-    "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+  states = {
+    name: [{"qpos": qpos} for qpos in _states(name, num_states)]
+    for name in variants.ENVIRONMENTS
   }
-  done = subprocess.run(
-    list(map(str, command)), env=environ, capture_output=True, text=True
-  )
-  if not out.exists():
-    lines = done.stderr.strip().splitlines() or ["no message"]
-    pytest.skip(f"mujoco.Renderer has no graphics library here: {lines[-1]}")
-  return size, num_states, dict(np.load(out))
+  models = {
+    name: variants.make_model(variants.get(name))
+    for name in variants.ENVIRONMENTS
+  }
+  folder = tmp_path_factory.mktemp("reference")
+  pictures = mujoco_pictures.draw(folder, models, states, (size, size))
+  return size, num_states, pictures
 
 
 def _ours(name, qpos, size):
@@ -95,7 +58,7 @@ def _ours(name, qpos, size):
 def test_depth_segments_and_colors_agree(name, case):
   size, num_states, reference = case
   qpos = _states(name, num_states)
-  theirs = [reference[f"{name} {kind}"] for kind in _PICTURES]
+  theirs = [reference[f"{name} {kind}"] for kind in mujoco_pictures.KINDS]
   image, depth, segment = _ours(name, qpos, size)
   both = (segment >= 0) & (theirs[2] >= 0)
   error = np.abs(depth - theirs[1])[both]

@@ -23,7 +23,7 @@ HEIGHT, WIDTH = 120, 160
 # Slots by type; the robot takes 2, 11 and 5 of them.
 _SLOTS = {geometry.CYLINDER: 3, geometry.CAPSULE: 12, geometry.BOX: 16}
 _TYPES = tuple(kind for kind, count in _SLOTS.items() for _ in range(count))
-_STILL = ("floor/plane", "table/top")
+STILL = ("floor/plane", "table/top")
 _STILL_TYPES = (geometry.PLANE, geometry.BOX)
 STILL_RGB = ((0.40, 0.42, 0.44), (0.62, 0.47, 0.33))
 _STILL_GRAIN = (0.0, 0.25)
@@ -32,7 +32,7 @@ _NOWHERE = (0.0, 0.0, -100.0)
 _CHUNK = {"cpu": 8}  # Pictures at a time; more do not fit a CPU's caches.
 _OTHER_CHUNK = 256
 _CALL = 64  # Pictures of one call, so that one shape is compiled.
-_LIGHT = material.Light(
+LIGHT = material.Light(
   direction=np.float32([0.35, 0.25, -1.0]) / np.float32(np.sqrt(1.185)),
   ambient=np.float32(0.45),
   headlight=np.float32(0.25),
@@ -62,7 +62,7 @@ def make_slots(scene: scene_lib.Scene) -> Slots:
     found = [
       row
       for row in np.flatnonzero(model.geom_type == kind)
-      if names[row] not in _STILL and model.geom_group[row] != _HIDDEN_GROUP
+      if names[row] not in STILL and model.geom_group[row] != _HIDDEN_GROUP
     ]
     if len(found) > count:
       raise ValueError(
@@ -92,7 +92,7 @@ def _make_backdrop(camera, height, width):
     pattern=jnp.array(_STILL_GRAIN),
   )
   return raycast.make_backdrop(
-    _STILL_TYPES, geoms, camera, _LIGHT, height=height, width=width
+    _STILL_TYPES, geoms, camera, LIGHT, height=height, width=width
   )
 
 
@@ -118,20 +118,51 @@ def draw(
   Returns:
     uint8 `[N, H, W, 3]`, upright.
   """
-  slots = make_slots(scene)
-  backdrop = make_backdrop(view, height, width)
-  empty = slots.rows < 0
   images = np.empty((len(position), height, width, 3), np.uint8)
   for start in range(0, len(position), _CALL):
     rows = np.arange(start, start + _CALL).clip(max=len(position) - 1)
-    at = np.where(empty[:, None], _NOWHERE, position[rows][:, slots.rows])
-    turn = rotation[rows][:, slots.rows]
-    drawn = _draw(
-      backdrop, slots.size, slots.rgb, np.float32(at), np.float32(turn)
-    )
-    drawn = np.asarray(drawn).reshape(_CALL, height, width, 3)
+    inputs = _inputs(scene, position[rows], rotation[rows], view, height, width)
+    drawn = np.asarray(_draw(*inputs)).reshape(_CALL, height, width, 3)
     images[start : start + _CALL] = drawn[: len(position) - start]
   return images
+
+
+def trace(
+  scene: scene_lib.Scene,
+  position: np.ndarray,
+  rotation: np.ndarray,
+  *,
+  view: str = "first",
+) -> raycast.Traced:
+  """Traces pictures of the usual size.
+
+  Args:
+    scene, position, rotation, view: as for `draw`.
+
+  Returns:
+    What is seen, `[N, H * W]`; segments are rows of the model's geoms.
+  """
+  size = HEIGHT, WIDTH
+  traced = _trace(*_inputs(scene, position, rotation, view, *size))
+  still = [scene.model.geom(name).id for name in STILL]
+  # Still shapes are 0 and 1, none is -1, slot g is -2 - g.
+  rows = np.array([-1, *still, *make_slots(scene).rows[::-1]])
+  return traced.replace(segment=rows[np.asarray(traced.segment) + 1])
+
+
+def _inputs(scene, position, rotation, view, height, width):
+  """What the compiled programs take."""
+  slots = make_slots(scene)
+  at = np.where((slots.rows < 0)[:, None], _NOWHERE, position[:, slots.rows])
+  poses = np.float32(at), np.float32(rotation[:, slots.rows])
+  return make_backdrop(view, height, width), slots.size, slots.rgb, *poses
+
+
+@jax.jit
+def _trace(backdrop, size, rgb, position, rotation):
+  """Traces `[N, G, ...]`."""
+  geoms = geometry.Geoms(position, rotation, size, rgb)
+  return raycast.draw(backdrop, _TYPES, geoms)
 
 
 @jax.jit
@@ -144,9 +175,7 @@ def _draw(backdrop, size, rgb, position, rotation):
   )
 
   def one(pose):
-    color = raycast.draw(
-      backdrop, _TYPES, geometry.Geoms(*pose, size, rgb)
-    ).color
-    return jnp.round(jnp.moveaxis(color, 0, -1) * 255.0).astype(jnp.uint8)
+    color = _trace(backdrop, size, rgb, *pose).color
+    return jnp.moveaxis(jnp.round(color * 255.0).astype(jnp.uint8), 0, -1)
 
   return jax.lax.map(one, poses)

@@ -206,14 +206,19 @@ class Concept(base.Env):
     )
 
   def _draw(self, record, steps, height, width):
-    """Draws control steps `[B, F]`."""
-    rows = np.arange(len(steps))[:, None]
-    pose = record.geom_position[rows, steps], record.geom_rotation[rows, steps]
-    flat = (x.reshape(-1, *x.shape[2:]) for x in pose)
+    """Draws control steps `[B, F]`, one that is asked for often only once."""
+    rows = np.broadcast_to(np.arange(len(steps))[:, None], steps.shape)
+    flat = np.stack([rows.ravel(), steps.ravel()])
+    distinct, numbers = np.unique(flat, axis=1, return_inverse=True)
     images = drawing.draw(
-      self.task.scene, *flat, view=self.view, height=height, width=width
+      self.task.scene,
+      record.geom_position[*distinct],
+      record.geom_rotation[*distinct],
+      view=self.view,
+      height=height,
+      width=width,
     )
-    return images.reshape(*steps.shape, *images.shape[1:])
+    return images[numbers].reshape(*steps.shape, *images.shape[1:])
 
   def draw(
     self,
