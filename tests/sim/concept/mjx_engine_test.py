@@ -65,9 +65,8 @@ def test_it_plays_as_c_does():
     played = {name: env.play(start, actions) for name, env in envs.items()}
     agree.extend(played["c"].success == played["mjx"].success)
     programs.append(mjx_engine._simulate._cache_size())
-    # The arm goes where it is told, whatever it touches.
-    joints = [x.qpos[..., : physics.arm.NUM_JOINTS] for x in played.values()]
-    off = np.abs(joints[0] - joints[1])
-    assert np.median(off.max(axis=(1, 2))) < 5e-3
+    # In the first control step the arm goes where it is told.
+    joints = [x.qpos[:, 1, : physics.arm.NUM_JOINTS] for x in played.values()]
+    np.testing.assert_allclose(*joints, atol=1e-3)
   assert np.mean(agree) > 0.85
   assert programs == [1, 1, 1]
