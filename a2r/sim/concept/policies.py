@@ -22,11 +22,11 @@ with epy.lazy_imports():
   from a2r.sim.concept import env as env_lib
 
 SOURCES = ("expert", "near_miss", "random")
-_CANDIDATES, _ELITES = 24, 4
-_FEWEST_ROUNDS, _MOST_ROUNDS = 2, 10
+_CANDIDATES, _ELITES, _ROUNDS = 16, 4, 15
 _SPREAD, _LEAST_SPREAD = 0.5, 0.02
 # Who does not succeed on a straight way is pushed off it, early and in x, y, z.
 _BENDS, _EARLY, _BEND = 3, 16, 0.3
+_STRAIGHT_ROUNDS = 3
 _EFFORT = 0.002  # Reward that a goal at its bounds costs: short ways are taken.
 _SPOILED = (0.3, 0.9)  # Least and most of the way that near misses go.
 _NUM_SPOILED = 8
@@ -58,7 +58,7 @@ def optimize(
 ) -> np.ndarray:
   """Returns actions `[B, 350]` that the cross-entropy method found.
 
-  An episode's search ends with its first success, after two rounds at least.
+  An episode's search ends with the round of its first success.
 
   Args:
     env: with the reward 'manual'.
@@ -70,8 +70,8 @@ def optimize(
   std[:, : physics.GOAL_SIZE] = _SPREAD
   best = np.zeros((num, size))
   left = np.arange(num)
-  for number in range(_MOST_ROUNDS):
-    if number == _FEWEST_ROUNDS:
+  for number in range(_ROUNDS):
+    if number == _STRAIGHT_ROUNDS:
       std[left, physics.GOAL_SIZE :] = _BEND
     noise = np.stack([rngs[n].normal(size=(_CANDIDATES, size)) for n in left])
     goals = np.clip(mean[left, None] + std[left, None] * noise, -1, 1)
@@ -85,8 +85,7 @@ def optimize(
     mean[left] = elites.mean(axis=1)
     std[left] = elites.std(axis=1) + _LEAST_SPREAD
     best[left] = elites[:, 0]
-    if number + 1 >= _FEWEST_ROUNDS:
-      left = left[reward.max(axis=1) <= 0]
+    left = left[reward.max(axis=1) <= 0]
     if not len(left):
       break
   return _with_forces(best)
