@@ -3,6 +3,7 @@
 import ast
 import functools
 import pathlib
+import tomllib
 
 import pytest
 
@@ -199,3 +200,12 @@ def test_packages_hold_a_docstring_alone():
       body = ast.parse(path.read_text(encoding="utf-8")).body
       assert len(body) == 1, f"{name}/__init__.py is more than a docstring"
       assert isinstance(body[0], ast.Expr), f"{name} has no docstring"
+
+
+def test_a_wheel_holds_what_the_code_reads():
+  settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+  patterns = settings["tool"]["setuptools"]["package-data"]
+  for path in (ROOT / "a2r").rglob("*"):
+    if path.is_file() and path.suffix not in (".py", ".pyc"):
+      package = ".".join(path.parent.relative_to(ROOT).parts)
+      assert any(map(path.match, patterns.get(package, []))), path
