@@ -1121,7 +1121,7 @@ def get(name: str) -> Task:
   Raises:
     KeyError: if there is none; the known are listed.
   """
-  if name.isdigit() and int(name) in ALL_TASKS:
+  if name.isdecimal() and int(name) in ALL_TASKS:
     return ALL_TASKS[int(name)]
   checks.one_of("task", name, [*map(str, ALL_TASKS), *NAMES], KeyError)
   return NAMES[name]

@@ -12,6 +12,7 @@ from a2r.sim.concept import (
   policies,
   tasks,
 )
+from a2r.sim.humans import templates
 
 # What is done before anything is done; the release has it so, too.
 DONE_BY_NOTHING = (16,)
@@ -60,6 +61,8 @@ def test_the_twelve_are_tasks_of_their_own():
     assert not {one, twin} <= set(tasks.TRAINED)
   instructions = {tasks.TASKS[n].instruction for n in tasks.TRAINED}
   assert len(instructions) == 12
+  shown = {tasks.TASKS[n].template for n in tasks.TRAINED}
+  assert shown <= set(templates.TEMPLATES)  # People are seen doing each.
 
 
 @pytest.mark.parametrize("name", ["5", "closing_something"])
@@ -67,7 +70,7 @@ def test_a_task_has_a_number_and_a_name(name):
   assert tasks.get(name) is tasks.TASKS[5]
 
 
-@pytest.mark.parametrize("name", ["7", "", "5 ", "closing"])
+@pytest.mark.parametrize("name", ["7", "", "5 ", "\u00b2", "closing"])
 def test_an_unknown_task_lists_the_known(name):
   with pytest.raises(KeyError, match="unknown task .*closing_something"):
     tasks.get(name)
