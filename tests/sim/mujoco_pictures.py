@@ -24,18 +24,16 @@ jobs, out = sys.argv[1:]
 pictures = {}
 with open(jobs, 'rb') as stream:
   jobs = pickle.load(stream)
-for name, (model, states, (height, width), hidden) in jobs.items():
+for name, (model, states, (height, width)) in jobs.items():
   model = mujoco.MjModel.from_binary_path(model)
-  data, shown = mujoco.MjData(model), mujoco.MjvOption()
-  for group in hidden:
-    shown.geomgroup[group] = 0
+  data = mujoco.MjData(model)
   rows = {kind: [] for kind in ('image', 'depth', 'segment')}
   with mujoco.Renderer(model, height, width) as renderer:
     for state in states:
       for field, value in state.items():
         getattr(data, field)[:] = value
       mujoco.mj_forward(model, data)
-      renderer.update_scene(data, camera='camera', scene_option=shown)
+      renderer.update_scene(data, camera='camera')
       rows['image'].append(renderer.render().copy())
       renderer.enable_depth_rendering()
       rows['depth'].append(renderer.render().copy())
@@ -54,16 +52,16 @@ def draw(
   models: dict[str, mujoco.MjModel],
   states: dict[str, list[dict[str, np.ndarray]]],
   size: tuple[int, int],
-  hidden: tuple[int, ...] = (),
 ) -> dict[str, np.ndarray]:
   """Draws states by `mujoco.Renderer`; skips the test without graphics.
+
+  Groups 0 to 2 of geoms are seen, as it does by itself.
 
   Args:
     folder: for files between the processes.
     models: by name; each has a camera called 'camera'.
     states: by the same names: of each, fields of `mujoco.MjData` to set.
     size: height and width in pixels.
-    hidden: groups of geoms that are not drawn besides the usual ones.
 
   Returns:
     'name kind' -> `[N, H, W, ...]`, by the kinds of `KINDS`.
@@ -72,7 +70,7 @@ def draw(
   for name, model in models.items():
     file = os.fspath(folder / f"{len(jobs)}.mjb")
     mujoco.mj_saveModel(model, file)
-    jobs[name] = file, states[name], size, hidden
+    jobs[name] = file, states[name], size
   inputs, out = folder / "jobs.pkl", folder / "out.npz"
   inputs.write_bytes(pickle.dumps(jobs))
   environ = os.environ | {

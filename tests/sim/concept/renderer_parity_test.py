@@ -10,7 +10,6 @@ from tests.sim import mujoco_pictures
 
 _SIZE = drawing.HEIGHT, drawing.WIDTH
 _STEPS = (0, 16, 32, 49)
-_HIDDEN = (4,)  # Of the pads and the knuckles.
 # Scenes of all kinds; the first two from the other side as well.
 _TASKS = (5, 10, 14, 24, 45, 53, 58, 118, 148, 173)
 _CASES = [(number, "first") for number in _TASKS]
@@ -74,7 +73,6 @@ def reference(tmp_path_factory):
     {name: _model(*case) for name, case in names.items()},
     {name: played[number][1] for name, (number, _) in names.items()},
     _SIZE,
-    _HIDDEN,
   )
   return {number: record for number, (record, _) in played.items()}, pictures
 
