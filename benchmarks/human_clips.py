@@ -31,9 +31,11 @@ _CLIPS = flags.DEFINE_integer("clips", 48, "Clips per call.")
 _SIZE = flags.DEFINE_integer("size", 64, "Pixels of a side of the picture.")
 _CALLS = flags.DEFINE_integer("calls", 10, "Calls per row.")
 _BACKBONE = flags.DEFINE_string(
-  "backbone", None, "Shipped, or weights that read."
+  "backbone", None, "'shipped', or a file of weights: reads clips with it."
 )
-_PER_TEMPLATE = flags.DEFINE_integer("per_template", 20, "Clips to read.")
+_PER_TEMPLATE = flags.DEFINE_integer(
+  "per_template", 20, "Clips of each template that the backbone reads."
+)
 
 
 def _seconds(sample_clips, num_templates, num_frames):

@@ -24,7 +24,8 @@ def make(name: str, **options):
       a task: 'concept/5', 'concept/closing_something'.
     **options: of a tabletop `task`, `image_size`, `samples`, `physics`,
       `reward` and `noise` (`a2r.sim.tabletop.env.make`), of a concept
-      `physics`, `reward` and `view` (`a2r.sim.concept.env.make`).
+      `reward`, `view`, `distractors` and `physics`
+      (`a2r.sim.concept.env.make`).
 
   Raises:
     KeyError: if a name is unknown; the known are listed.

@@ -2,8 +2,9 @@
 
 They wrap the Brax environment: the same starts, rewards and pictures, as numpy
 arrays. An episode is one step, so each step terminates (in NEXT_STEP every
-other one starts anew). `info` holds `success` and `length`, the control steps
-until the episode's end.
+other one starts anew). The pixels after a step are those of the episode's end,
+an observed state is still that of its start. `info` holds `success` and
+`length`, the control steps until the episode's end.
 
 Letters: N environments, S entries of an observed state, H W image.
 """
