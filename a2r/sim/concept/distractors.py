@@ -115,15 +115,12 @@ def _shadows(scene, start, num):
   counts = is_thing | ~np.isin(whose, ["floor", "table", *scene.distractors])
   turn = np.abs(record.geom_rotation[:, 0])
   half = np.einsum("bgij,gj->bgi", turn, model.geom_aabb[:, 3:])
-  low, high = (
-    record.geom_position[:, 0] - half,
-    record.geom_position[:, 0] + half,
-  )
+  center = record.geom_position[:, 0]
+  low, high = center - half, center + half
   reached = low[..., 2] < scene_lib.TABLE + _HEADROOM
   counts = (counts & (is_thing | reached))[..., None]
-  return np.where(counts, low[..., :2], 9.0), np.where(
-    counts, high[..., :2], 9.0
-  )
+  low, high = (np.where(counts, x[..., :2], _NOWHERE) for x in (low, high))
+  return low, high
 
 
 def _seen(places, radius):

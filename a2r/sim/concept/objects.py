@@ -20,11 +20,8 @@ class Part(NamedTuple):
   kind: str  # 'box', 'capsule' or 'cylinder', the last two along z.
   size: tuple[float, ...]  # MuJoCo's: half lengths, or radius and half length.
   position: tuple[float, float, float] = (0.0, 0.0, 0.0)
-  euler: tuple[float, float, float] = (
-    0.0,
-    0.0,
-    0.0,
-  )  # About x, then y, then z.
+  # Its turn about x, then y, then z.
+  euler: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
 
 @dataclasses.dataclass(frozen=True)

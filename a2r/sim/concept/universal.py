@@ -53,9 +53,7 @@ class Universal(NamedTuple):
   """A scene in the model that all scenes fit."""
 
   model: mujoco.MjModel
-  qpos: (
-    np.ndarray
-  )  # `[nq]` where the scene's joint positions are in this one's.
+  qpos: np.ndarray  # `[nq]` where the scene's joint positions are here.
   qvel: np.ndarray  # `[nv]` likewise the velocities.
   geoms: np.ndarray  # `[G]` number of the scene's geom, -1 for none.
 

@@ -286,17 +286,9 @@ def test_things_tip_spin_and_collapse(drawn):
 def test_things_fall_off_or_stay(drawn):
   acted = Acted(drawn, "Pushing something off of something")
   assert (acted.apart[:, 0, 2] > acted.half[:, 1]).all() and acted.lies(0).all()
-  acted = Acted(
-    drawn, "Pushing something so that it almost falls off but doesn't"
-  )
-  edge = (
-    np.array(
-      acts.ROWS[
-        BY_TEXT["Pushing something so that it almost falls off but doesn't"]
-      ].edge
-    )
-    * acted.stage.reach
-  )
+  text = "Pushing something so that it almost falls off but doesn't"
+  acted = Acted(drawn, text)
+  edge = acts.ROWS[BY_TEXT[text]].edge * acted.stage.reach
   short = edge[:, None] - acted.along(acted.subject)
   assert (short.min(-1) < acted.radius[:, 0]).all()
   assert (short[:, -1] > 0).all() and acted.lies(0).all()
