@@ -8,6 +8,7 @@ Letters: N pictures, G slots, H W image.
 """
 
 import functools
+import os
 from typing import NamedTuple
 
 import jax
@@ -15,9 +16,10 @@ import jax.numpy as jnp
 import mujoco
 import numpy as np
 
+from a2r.core import batching
 from a2r.sim.concept import scene as scene_lib
 from a2r.sim.concept import views
-from a2r.sim.rendering import geometry, material, raycast
+from a2r.sim.rendering import geometry, material, raycast, tiles
 
 HEIGHT, WIDTH = 120, 160
 # Slots by type; the robot takes 2, 11 and 5 of them.
@@ -31,7 +33,7 @@ _HIDDEN_GROUP = 4
 _NOWHERE = (0.0, 0.0, -100.0)
 _CHUNK = {"cpu": 8}  # Pictures at a time; more do not fit a CPU's caches.
 _OTHER_CHUNK = 256
-_CALL = 64  # Pictures of one call, so that one shape is compiled.
+_CALLS = (8, 64)  # Pictures of one call, so that few shapes are compiled.
 LIGHT = material.Light(
   direction=np.float32([0.35, 0.25, -1.0]) / np.float32(np.sqrt(1.185)),
   ambient=np.float32(0.45),
@@ -118,13 +120,17 @@ def draw(
   Returns:
     uint8 `[N, H, W, 3]`, upright.
   """
-  images = np.empty((len(position), height, width, 3), np.uint8)
-  for start in range(0, len(position), _CALL):
-    rows = np.arange(start, start + _CALL).clip(max=len(position) - 1)
-    inputs = _inputs(scene, position[rows], rotation[rows], view, height, width)
-    drawn = np.asarray(_draw(*inputs)).reshape(_CALL, height, width, 3)
-    images[start : start + _CALL] = drawn[: len(position) - start]
-  return images
+
+  def draw_some(poses):
+    inputs = _inputs(scene, *poses, view, height, width)
+    return _draw(*inputs, height, width).reshape(-1, height, width, 3)
+
+  return batching.map_chunks(
+    draw_some,
+    _CALLS,
+    (position, rotation),
+    num_threads=len(os.sched_getaffinity(0)),
+  )
 
 
 def trace(
@@ -143,7 +149,7 @@ def trace(
     What is seen, `[N, H * W]`; segments are rows of the model's geoms.
   """
   size = HEIGHT, WIDTH
-  traced = _trace(*_inputs(scene, position, rotation, view, *size))
+  traced = _trace(*_inputs(scene, position, rotation, view, *size), *size)
   still = [scene.model.geom(name).id for name in STILL]
   # Still shapes are 0 and 1, none is -1, slot g is -2 - g.
   rows = np.array([-1, *still, *make_slots(scene).rows[::-1]])
@@ -158,15 +164,17 @@ def _inputs(scene, position, rotation, view, height, width):
   return make_backdrop(view, height, width), slots.size, slots.rgb, *poses
 
 
-@jax.jit
-def _trace(backdrop, size, rgb, position, rotation):
-  """Traces `[N, G, ...]`."""
+@functools.partial(jax.jit, static_argnums=(5, 6))
+def _trace(backdrop, size, rgb, position, rotation, height, width):
+  """Traces `[N, G, ...]`, by the way that suits the device."""
   geoms = geometry.Geoms(position, rotation, size, rgb)
+  if jax.default_backend() == "cpu":
+    return tiles.draw(backdrop, _TYPES, geoms, height=height, width=width)
   return raycast.draw(backdrop, _TYPES, geoms)
 
 
-@jax.jit
-def _draw(backdrop, size, rgb, position, rotation):
+@functools.partial(jax.jit, static_argnums=(5, 6))
+def _draw(backdrop, size, rgb, position, rotation, height, width):
   """Draws `[N, G, ...]` to uint8 `[N, H * W, 3]`."""
   chunk = _CHUNK.get(jax.default_backend(), _OTHER_CHUNK)
   chunk = min(chunk, len(position))
@@ -175,7 +183,7 @@ def _draw(backdrop, size, rgb, position, rotation):
   )
 
   def one(pose):
-    color = _trace(backdrop, size, rgb, *pose).color
+    color = _trace(backdrop, size, rgb, *pose, height, width).color
     return jnp.moveaxis(jnp.round(color * 255.0).astype(jnp.uint8), 0, -1)
 
   return jax.lax.map(one, poses)

@@ -26,7 +26,7 @@ from a2r.sim.rendering import camera as cameras
 from a2r.sim.rendering import geometry, material, shapes
 
 NONE = 31  # The number of no shape in packed hits; five bits.
-_LIFT = 1e-3  # Meters: shadow rays start off the surface.
+LIFT = 1e-3  # Meters: shadow rays start off the surface.
 
 
 class View(NamedTuple):
@@ -108,7 +108,7 @@ def make_backdrop(
     shortness=jax.lax.rsqrt(squared),
     traced=nothing,
   )
-  view = _view(empty)
+  view = make_view(empty)
   placed = shapes.place(geoms, view.origin)
 
   def least():
@@ -150,7 +150,7 @@ def draw(
     ValueError: if there are more than 31 shapes, or a type cannot be drawn.
   """
   _check(types, casters, geoms, NONE)
-  view, behind = _view(backdrop), backdrop.traced
+  view, behind = make_view(backdrop), backdrop.traced
   placed = shapes.place(geoms, view.origin)
   hits = nearest(view, types, placed, pack(behind.depth, NONE))
   depth, index = unpack_depth(hits), hits & NONE
@@ -226,6 +226,14 @@ def nearest(view: View, types, placed: shapes.Shapes, behind):
   return materialize(view.opaque_one, least)
 
 
+def to_light(view: View, placed: shapes.Shapes):
+  """Returns axes `[3, 3, ..., G, 1]` and centers, as the light sees them."""
+  sun = view.sun[..., None]
+  axes = [[shapes.dot(s, placed.rotation[:, j]) for s in sun] for j in range(3)]
+  axes = jnp.stack([jnp.stack(axis) for axis in axes])
+  return axes, jnp.stack([shapes.dot(placed.center, s) for s in sun])
+
+
 def shadowed(view: View, types, placed: shapes.Shapes, point_fn, casters=None):
   """Returns whether something stands between points and the light, `[..., P]`.
 
@@ -237,10 +245,7 @@ def shadowed(view: View, types, placed: shapes.Shapes, point_fn, casters=None):
       light; see `light_frame`.
     casters: which of the shapes throw shadows; all without.
   """
-  sun = view.sun[..., None]
-  axes = [[shapes.dot(s, placed.rotation[:, j]) for s in sun] for j in range(3)]
-  axes = jnp.stack([jnp.stack(axis) for axis in axes])
-  centers = jnp.stack([shapes.dot(placed.center, s) for s in sun])
+  axes, centers = to_light(view, placed)
 
   def blocked():
     point = point_fn()
@@ -269,7 +274,7 @@ def _check(types, casters, geoms, most=None):
     raise ValueError(f"need at most {most} moving shapes, got {num_geoms}")
 
 
-def _view(backdrop):
+def make_view(backdrop):
   return View(
     origin=backdrop.camera.position,
     rays=backdrop.rays,
@@ -313,7 +318,7 @@ def _shade(
   if geoms.shine is not None:
     back = [-ray * view.shortness for ray in view.rays]
     gleam = material.highlight(light, normal, back) * geoms.shine[index]
-  lift = jnp.where(front, _LIFT, 0.0)
+  lift = jnp.where(front, LIFT, 0.0)
   lifted = [p + lift * n for p, n in zip(point, normal, strict=True)]
   flat = [shapes.dot(lifted, axis) for axis in view.sun]
   dark = shadowed(view, types, placed, lambda: flat)
