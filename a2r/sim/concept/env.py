@@ -172,9 +172,12 @@ class Concept(base.Env):
       width: W.
 
     Raises:
-      ValueError: actions of another shape, or not finite.
+      ValueError: actions of another shape, or not finite; no such step.
     """
     actions = physics_lib.check_actions(actions, len(start.arm))
+    checks.at_least("episodes", len(actions), 1)
+    for step in () if frames_at is None else np.ravel(frames_at):
+      checks.count("frames_at", step, 0, physics_lib.NUM_STEPS)
 
     def play(rows):
       part = jax.tree.map(lambda x: np.asarray(x)[rows], start)

@@ -147,9 +147,15 @@ class ConceptVectorEnv(gymnasium.vector.VectorEnv):
     return obs, rewards, ends, ~ends, infos
 
   def render(self):
-    """Returns N pictures uint8 `[120, 160, 3]`; None without a mode."""
+    """Returns N pictures uint8 `[120, 160, 3]`; None without a mode.
+
+    Raises:
+      ResetNeeded: before the first reset.
+    """
     if self.render_mode is None:
       return None
+    if self._start is None and self._frames is None:
+      raise gymnasium.error.ResetNeeded("call reset() first")
     return tuple(self._draw())
 
   def _restart(self):

@@ -156,7 +156,6 @@ def _make_spec(scene):
     spec.add_numeric(name=name, data=[limit])
   _add_fixture(spec, scene, joints, geoms)
   things = {n: t for n, t in scene.things.items() if not t.fixed}
-  things.update(scene.distractors)
   if len(things) > len(_FREE):
     raise ValueError(f"{len(things)} free things, at most {len(_FREE)}")
   for row, (slot, kinds) in enumerate(_FREE.items()):

@@ -51,6 +51,14 @@ def test_the_optimizer_succeeds_and_its_near_misses_fail():
     policies.sample(env, "ppo", start, [0, 1])
 
 
+@pytest.mark.parametrize("steps", [[-1], [50], [0.5]])
+def test_steps_that_are_not_of_the_episode_are_told(steps):
+  env = env_lib.make("45")
+  start = policies.sample_start(env.task.scene, [[0]])
+  with pytest.raises(ValueError, match="frames_at must be"):
+    env.play(start, np.zeros((1, 350)), frames_at=np.array(steps))
+
+
 def test_other_views_are_other_pictures():
   start = policies.sample_start(env_lib.make("45").task.scene, [[0]])
   first, third, shifted = (

@@ -111,6 +111,8 @@ def test_pixels_are_seen_before_and_after():
 
 
 def test_what_makes_no_sense_is_told():
+  with pytest.raises(gymnasium.error.ResetNeeded):
+    sim.make_gym("concept/45", render_mode="rgb_array").render()
   env = sim.make_gym("concept/45", num_envs=2, obs="state")
   env.reset(seed=0)
   with pytest.raises(ValueError, match=r"shape \(2, 350\), got \(2, 7\)"):
