@@ -5,7 +5,7 @@ set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet pybullet==3.2.7
+"$folder/venv/bin/pip" install --quiet pybullet==3.2.7 numpy==2.4.6
 cat > "$folder/rest.py" <<'PY'
 """Where a cube of 5 cm comes to rest on two tables of the same size."""
 
