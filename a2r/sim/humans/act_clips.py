@@ -19,7 +19,7 @@ from a2r.sim.humans import (
   scenes,
   stages,
 )
-from a2r.sim.rendering import batches, geometry
+from a2r.sim.rendering import geometry
 
 _HANDLE = 0.15  # Length of a faucet's, before scaling.
 
@@ -37,22 +37,9 @@ def sample_clips(
     num_frames: T, evenly spaced over the clip, first and last included.
     image_size: pixels of the square picture.
   """
-  rngs = rng if rng.ndim else jax.random.split(rng, labels.shape[0])
-  held_out = jnp.broadcast_to(jnp.asarray(held_out, jnp.int32), labels.shape)
-  sample = jax.vmap(functools.partial(_sample_frames, num_frames))
-  stage, still, moving, point = sample(rngs, labels, held_out)
-  case = still.types.index(geometry.BOX)
-  frames = batches.draw(
-    still,
-    moving,
-    stage.camera,
-    stage.light,
-    casters=range(case, case + 5),
-    image_size=image_size,
-  )
-  start, stop = point[:, 0], point[:, -1]
-  return human_clips.Clips(
-    frames, stage.things.nouns, stage.color, start, stop - start
+  sample_fn = functools.partial(_sample_frames, num_frames)
+  return human_clips.draw_clips(
+    sample_fn, rng, labels, held_out, image_size, num_casters=5
   )
 
 

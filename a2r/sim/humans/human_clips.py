@@ -53,17 +53,34 @@ def sample_clips(
     num_frames: T, evenly spaced over the clip, first and last included.
     image_size: pixels of the square picture.
   """
+  sample_fn = functools.partial(_sample_frames, num_frames)
+  return draw_clips(sample_fn, rng, labels, held_out, image_size, num_casters=4)
+
+
+def draw_clips(
+  sample_fn, rng, labels, held_out, image_size: int, *, num_casters: int
+) -> Clips:
+  """Draws the clips of sampled scenes; pure.
+
+  Args:
+    sample_fn: a key, a label and `held_out` to a scene, its layers `[1, G]` and
+      `[T, G]`, and the moving point `[T, 2]`; unbatched.
+    rng: typed key, consumed; or `[B]` keys, one per clip.
+    labels: `[B]` int32.
+    held_out: `[]` or `[B]` int.
+    image_size: pixels of the square picture.
+    num_casters: how many still boxes, from the first, throw shadows.
+  """
   rngs = rng if rng.ndim else jax.random.split(rng, labels.shape[0])
   held_out = jnp.broadcast_to(jnp.asarray(held_out, jnp.int32), labels.shape)
-  sample = jax.vmap(functools.partial(_sample_frames, num_frames))
-  scene, still, moving, point = sample(rngs, labels, held_out)
+  scene, still, moving, point = jax.vmap(sample_fn)(rngs, labels, held_out)
   case = still.types.index(geometry.BOX)
   frames = batches.draw(
     still,
     moving,
     scene.camera,
     scene.light,
-    casters=range(case, case + 4),
+    casters=range(case, case + num_casters),
     image_size=image_size,
   )
   start, stop = point[:, 0], point[:, -1]

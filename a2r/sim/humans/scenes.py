@@ -322,16 +322,7 @@ def _focus(row, things, layout, action):
 
 def _present(row, things, layout, camera, focus, extent):
   """`[5]` who is in the picture: fixtures, things; none hides the subject."""
-  places = jnp.stack([layout.opener_at, layout.faucet_at])[:, :2]
-  places = jnp.concatenate([places, layout.things_at])
-  half = jnp.array([0.14, 0.1, 0.05, 0.05, 0.05])
-  offset = places - focus[:2]
-  towards = camera.position[:2] - focus[:2]
-  towards /= jnp.linalg.norm(towards)
-  nearer = offset @ towards
-  beside = jnp.abs(offset @ jnp.stack([-towards[1], towards[0]]))
-  hides = (nearer > 0) & (beside < half + 0.6 * extent)
-  hinders = jnp.linalg.norm(offset, axis=-1) < half + 0.8 * extent
+  beside = stands_by(things, layout, camera, focus, extent)
   kind, partner = row.subject, row.partner
   needed = jnp.stack(
     [
@@ -342,7 +333,30 @@ def _present(row, things, layout, camera, focus, extent):
       jnp.zeros((), bool),
     ]
   )
-  return needed | (things.wanted & ~hides & ~hinders)
+  return needed | beside
+
+
+def stands_by(things, layout, camera, focus, extent):
+  """Returns which of fixtures and things `[5]` may stand by, hiding nothing.
+
+  Args:
+    things: what there is, and what of it is wanted.
+    layout: where it stands.
+    camera: what sees it.
+    focus: `[3]` middle of what the clip is about.
+    extent: `[]` its radius.
+  """
+  places = jnp.stack([layout.opener_at, layout.faucet_at])[:, :2]
+  places = jnp.concatenate([places, layout.things_at])
+  half = jnp.array([0.14, 0.1, 0.05, 0.05, 0.05])
+  offset = places - focus[:2]
+  towards = camera.position[:2] - focus[:2]
+  towards /= jnp.linalg.norm(towards)
+  nearer = offset @ towards
+  beside = jnp.abs(offset @ jnp.stack([-towards[1], towards[0]]))
+  hides = (nearer > 0) & (beside < half + 0.6 * extent)
+  hinders = jnp.linalg.norm(offset, axis=-1) < half + 0.8 * extent
+  return things.wanted & ~hides & ~hinders
 
 
 def _color(row, colors):

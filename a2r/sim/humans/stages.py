@@ -309,16 +309,8 @@ def _focus(act, things, way, lift):
 
 def _present(act, things, layout, camera, focus, extent):
   """`[5]` who is in the picture: fixtures, things; none hides the act."""
-  places = jnp.stack([layout.opener_at, layout.faucet_at])[:, :2]
-  places = jnp.concatenate([places, layout.things_at])
-  half = jnp.array([0.14, 0.1, 0.05, 0.05, 0.05])
-  offset = places - focus[:2]
-  towards = camera.position[:2] - focus[:2]
-  towards /= jnp.linalg.norm(towards)
-  nearer = offset @ towards
-  beside = jnp.abs(offset @ jnp.stack([-towards[1], towards[0]]))
-  hides = (nearer > 0) & (beside < half + 0.6 * extent)
-  hinders = jnp.linalg.norm(offset, axis=-1) < half + 0.8 * extent
+  clutter = jnp.array([True, True, False, False, True])
+  clutter &= scenes.stands_by(things, layout, camera, focus, extent)
   partner = act.partner
   others = (partner == acts.THING) | (partner == acts.CARGO)
   stack = partner == acts.STACK
@@ -331,6 +323,4 @@ def _present(act, things, layout, camera, focus, extent):
       stack,
     ]
   )
-  clutter = jnp.array([True, True, False, False, True])
-  clutter &= things.wanted & ~hides & ~hinders
   return takes_part | clutter
