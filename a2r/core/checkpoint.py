@@ -23,6 +23,7 @@ import logging
 import pathlib
 import shutil
 import sys
+import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 from unittest import mock
@@ -41,6 +42,7 @@ _OLD_SCORE = "metrics"
 # Worse than all scores, and a number that JSON has.
 _UNSCORED = -1e300
 _DELETED = "deleted"
+_REMOVALS = 20
 # Orbax's list of what a checkpoint holds, in either of its interfaces.
 _CONTENTS = "_CHECKPOINT_METADATA"
 
@@ -223,7 +225,16 @@ class Checkpoints:
         # A rename is all or nothing, a recursive removal is not.
         if path.name.isdigit():
           path = path.rename(self._folder / f"{path.name}.{_DELETED}")
-        shutil.rmtree(path, ignore_errors=True)
+        _remove(path)
+
+
+def _remove(folder):
+  """Removes a folder, which a save that failed may still write to a while."""
+  for _ in range(_REMOVALS):
+    shutil.rmtree(folder, ignore_errors=True)
+    if not folder.exists():
+      return
+    time.sleep(0.1)
 
 
 @functools.cache

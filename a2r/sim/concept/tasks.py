@@ -805,7 +805,7 @@ _WITH_JOINTS = (
           color=BROWN,
         )
       },
-      Hand("grasp", 220, at=(0.17, -0.25, 0.40), spread=0.03),
+      Hand("grasp", 220, at=(0.14, -0.25, 0.40), spread=0.03),
       30,
     ),
     lambda r: 0.01 - r.joint(),
