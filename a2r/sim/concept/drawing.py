@@ -31,9 +31,8 @@ STILL_RGB = ((0.40, 0.42, 0.44), (0.62, 0.47, 0.33))
 _STILL_GRAIN = (0.0, 0.25)
 _HIDDEN_GROUP = 4
 _NOWHERE = (0.0, 0.0, -100.0)
+_CALL = 64  # Pictures of one call, at most.
 _CHUNK = {"cpu": 8}  # Pictures at a time; more do not fit a CPU's caches.
-_OTHER_CHUNK = 256
-_CALLS = (8, 64)  # Pictures of one call, so that few shapes are compiled.
 LIGHT = material.Light(
   direction=np.float32([0.35, 0.25, -1.0]) / np.float32(np.sqrt(1.185)),
   ambient=np.float32(0.45),
@@ -121,14 +120,16 @@ def draw(
     uint8 `[N, H, W, 3]`, upright.
   """
 
-  def draw_some(poses):
+  def draw_some(rows):
+    *poses, number = rows
+    num = number[-1] - number[0] + 1  # Without what fills the call up.
     inputs = _inputs(scene, *poses, view, height, width)
-    return _draw(*inputs, height, width).reshape(-1, height, width, 3)
+    return _draw(*inputs, num, height, width).reshape(-1, height, width, 3)
 
   return batching.map_chunks(
     draw_some,
-    _CALLS,
-    (position, rotation),
+    (_CALL,),
+    (position, rotation, np.arange(len(position))),
     num_threads=len(os.sched_getaffinity(0)),
   )
 
@@ -173,17 +174,24 @@ def _trace(backdrop, size, rgb, position, rotation, height, width):
   return raycast.draw(backdrop, _TYPES, geoms)
 
 
-@functools.partial(jax.jit, static_argnums=(5, 6))
-def _draw(backdrop, size, rgb, position, rotation, height, width):
-  """Draws `[N, G, ...]` to uint8 `[N, H * W, 3]`."""
-  chunk = _CHUNK.get(jax.default_backend(), _OTHER_CHUNK)
-  chunk = min(chunk, len(position))
-  poses = jax.tree.map(
-    lambda x: x.reshape(-1, chunk, *x.shape[1:]), (position, rotation)
-  )
+@functools.partial(jax.jit, static_argnums=(6, 7))
+def _draw(backdrop, size, rgb, position, rotation, num, height, width):
+  """Draws the first `num` of `[N, G, ...]`, uint8 `[N, H * W, 3]`.
 
-  def one(pose):
-    color = _trace(backdrop, size, rgb, *pose, height, width).color
-    return jnp.moveaxis(jnp.round(color * 255.0).astype(jnp.uint8), 0, -1)
+  One program for any number: no picture depends on how many there are.
+  """
+  chunk = _CHUNK.get(jax.default_backend(), _CALL)
 
-  return jax.lax.map(one, poses)
+  def draw_chunk(index, images):
+    poses = [
+      jax.lax.dynamic_slice_in_dim(x, index * chunk, chunk)
+      for x in (position, rotation)
+    ]
+    color = _trace(backdrop, size, rgb, *poses, height, width).color
+    chunk_images = jnp.round(color * 255.0).astype(jnp.uint8)
+    return jax.lax.dynamic_update_slice_in_dim(
+      images, jnp.moveaxis(chunk_images, 0, -1), index * chunk, axis=0
+    )
+
+  images = jnp.zeros((len(position), height * width, 3), jnp.uint8)
+  return jax.lax.fori_loop(0, -(-num // chunk), draw_chunk, images)
