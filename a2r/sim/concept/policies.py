@@ -8,6 +8,7 @@ near miss is a success that is spoiled until it fails.
 Letters: B episodes, N candidates of each.
 """
 
+import functools
 from collections.abc import Sequence
 
 import jax
@@ -27,6 +28,9 @@ _SPREAD, _LEAST_SPREAD = 0.5, 0.02
 # Who does not succeed on a straight way is pushed off it, early and in x, y, z.
 _BENDS, _EARLY, _BEND = 3, 16, 0.3
 _STRAIGHT_ROUNDS = 3
+# Starts of a task, the same for all, whose successes every search tries first.
+_EXAMPLES, _EXAMPLES_SEED = 8, 2**31 - 1
+_EXAMPLE_ROUNDS, _NEAR = 3, 0.15
 _EFFORT = 0.002  # Reward that a goal at its bounds costs: short ways are taken.
 _SPOILED = (0.3, 0.9)  # Least and most of the way that near misses go.
 _NUM_SPOILED = 8
@@ -58,37 +62,69 @@ def optimize(
 ) -> np.ndarray:
   """Returns actions `[B, 350]` that the cross-entropy method found.
 
-  An episode's search ends with the round of its first success.
+  A search first tries what is near to successes from eight other starts of the
+  task, and ends with the round of its first success.
 
   Args:
     env: with the reward 'manual'.
     start: of B episodes.
     rngs: B, of the candidates of each.
   """
+  return _with_forces(_search(env, start, rngs, _find_examples(env.task))[0])
+
+
+@functools.cache
+def _find_examples(task):
+  """Goals and bends `[E, 10]` of successes, searched for without examples."""
+  env = env_lib.Concept(task, reward="manual", view="first", engine="c")
+  seeds = [[_EXAMPLES_SEED, task.number, n] for n in range(_EXAMPLES)]
+  start = sample_start(task.scene, seeds)
+  rngs = [np.random.default_rng([*seed, 1]) for seed in seeds]
+  goals, success = _search(env, start, rngs)
+  return goals[success]
+
+
+def _search(env, start, rngs, examples=()):
+  """Goals and bends `[B, 10]`, and whether they succeed, bool `[B]`."""
   num, size = len(start.arm), physics.GOAL_SIZE + _BENDS
   mean, std = np.zeros((num, size)), np.zeros((num, size))
   std[:, : physics.GOAL_SIZE] = _SPREAD
-  best = np.zeros((num, size))
-  left = np.arange(num)
-  for number in range(_ROUNDS):
-    if number == _STRAIGHT_ROUNDS:
-      std[left, physics.GOAL_SIZE :] = _BEND
-    noise = np.stack([rngs[n].normal(size=(_CANDIDATES, size)) for n in left])
-    goals = np.clip(mean[left, None] + std[left, None] * noise, -1, 1)
-    goals[:, 0] = best[left]
+  best, success = np.zeros((num, size)), np.zeros(num, bool)
+
+  def attempt(rows, goals):
+    """Plays goals `[R, N, 10]`, and returns the `_ELITES` best."""
+    goals = np.clip(goals, -1, 1)
     actions = _with_forces(goals.reshape(-1, size))
-    played = env.play(_take(start, left.repeat(_CANDIDATES)), actions)
+    played = env.play(_take(start, rows.repeat(goals.shape[1])), actions)
     reward = played.reward.reshape(goals.shape[:2])
     value = reward - _EFFORT * np.abs(goals).mean(axis=-1)
     order = np.argsort(-value, axis=1)[:, :_ELITES]
     elites = np.take_along_axis(goals, order[..., None], axis=1)
-    mean[left] = elites.mean(axis=1)
-    std[left] = elites.std(axis=1) + _LEAST_SPREAD
-    best[left] = elites[:, 0]
-    left = left[reward.max(axis=1) <= 0]
-    if not len(left):
+    best[rows], success[rows] = elites[:, 0], reward.max(axis=1) > 0
+    return elites
+
+  def noise(rows, count):
+    return np.stack([rngs[row].normal(size=(count, size)) for row in rows])
+
+  def left():
+    return np.flatnonzero(~success)
+
+  for _ in range(_EXAMPLE_ROUNDS if len(examples) else 0):
+    if len(rows := left()):
+      near = _NEAR * noise(rows, len(examples))
+      near[..., physics.GOAL_SIZE :] *= examples[:, physics.GOAL_SIZE :] != 0
+      attempt(rows, examples + near)
+  for number in range(_ROUNDS):
+    if not len(rows := left()):
       break
-  return _with_forces(best)
+    if number == _STRAIGHT_ROUNDS:
+      std[rows, physics.GOAL_SIZE :] = _BEND
+    goals = mean[rows, None] + std[rows, None] * noise(rows, _CANDIDATES)
+    goals[:, 0] = best[rows]
+    elites = attempt(rows, goals)
+    mean[rows] = elites.mean(axis=1)
+    std[rows] = elites.std(axis=1) + _LEAST_SPREAD
+  return best, success
 
 
 def spoil(
