@@ -100,7 +100,7 @@ class Table:
           physicsClientId=self.client,
         )
     self._rest = np.asarray(start.arm)[row].tolist()
-    self._told = [self._joints[name][1] for name, _ in self._fingers]
+    self._closing = [self._joints[name][1] for name, _ in self._fingers]
 
   def step(self, position: np.ndarray, quat: np.ndarray, finger: float):
     """Plays a control step.
@@ -122,7 +122,7 @@ class Table:
     forces = [_ARM_FORCE] * arm.NUM_JOINTS + [_GRIPPER_FORCE] * len(signs)
     pybullet.setJointMotorControlArray(
       self.robot,
-      [*range(arm.NUM_JOINTS), *self._told],
+      [*range(arm.NUM_JOINTS), *self._closing],
       pybullet.POSITION_CONTROL,
       targetPositions=[*joints, *signs],
       forces=forces,
@@ -243,8 +243,8 @@ class Table:
       )
 
 
-def orders(motion: physics.Motion) -> tuple[np.ndarray, ...]:
-  """Returns what `Table.step` is told in each step, `[B, T, ...]` each."""
+def commands(motion: physics.Motion) -> tuple[np.ndarray, ...]:
+  """Returns what `Table.step` takes in each step, `[B, T, ...]` each."""
   quats = arm.forward(motion.joints).quat
   return tuple(map(np.asarray, (motion.positions, quats, motion.fingers)))
 

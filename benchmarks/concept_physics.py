@@ -35,7 +35,7 @@ _TIPPED = np.pi / 6  # Radians.
 class Both:
   """The same episodes twice, `[2, B, T+1, ...]`: ours and PyBullet's."""
 
-  told: np.ndarray  # `[B, T, 3]` where the flange shall be.
+  asked: np.ndarray  # `[B, T, 3]` where the flange shall be.
   flange: np.ndarray  # `[2, B, T+1, 3]`.
   position: np.ndarray  # `[2, B, T+1, 3]` of the object.
   rotation: np.ndarray  # `[2, B, T+1, 3, 3]`.
@@ -57,21 +57,21 @@ def play(scene: scene_lib.Scene, goals: np.ndarray) -> Both:
     record.rotation(margins.OBJECT),
     margins.held(record) > 0,
   )
-  told = bullet.orders(motion)
-  theirs = _play_bullet(scene, start, told)
+  commands = bullet.commands(motion)
+  theirs = _play_bullet(scene, start, commands)
   return Both(
-    told[0], *(np.stack(pair) for pair in zip(ours, theirs, strict=True))
+    commands[0], *(np.stack(pair) for pair in zip(ours, theirs, strict=True))
   )
 
 
-def _play_bullet(scene, start, told):
+def _play_bullet(scene, start, commands):
   table = bullet.Table(scene)
   episodes = []
   for row in range(len(start.arm)):
     table.reset(start, row)
     states = [table.state()]
-    for order in zip(*(x[row] for x in told), strict=True):
-      table.step(*order)
+    for command in zip(*(x[row] for x in commands), strict=True):
+      table.step(*command)
       states.append(table.state())
     episodes.append([np.stack(x) for x in zip(*states, strict=True)])
   table.close()
@@ -122,7 +122,7 @@ def _follows():
         f"share gone of {name}, after {', '.join(map(str, _STEPS))}",
         *(" ".join(f"{share:.3f}" for share in x) for x in shares),
       )
-      off = np.linalg.norm(both.flange[:, :, 1:] - both.told, axis=-1)
+      off = np.linalg.norm(both.flange[:, :, 1:] - both.asked, axis=-1)
       yield (
         f"lag, {name}: median and most of the episodes' largest, mm",
         *(f"{np.median(x):.1f}, {x.max():.1f}" for x in 1e3 * off.max(axis=-1)),

@@ -8,7 +8,7 @@ motions from the same starts. Ours includes the inverse kinematics, the test of
 success and the reward, and uses all cores; PyBullet's has the control of the
 release (`benchmarks.bullet`), TinyRenderer without shadows, no test of success,
 and uses one core; once with our shapes and once with the Panda's meshes, which
-the release draws. Rounds are interleaved, and medians are told: of episodes a
+the release draws. Rounds are interleaved, and medians are given: of episodes a
 second, and of the seconds of one core that an episode takes. Prints a table and
 writes benchmarks/results/concept_speed-<backend>.json. Without PyBullet
 (benchmarks/requirements-pybullet.txt) only our rates are measured.
@@ -125,19 +125,19 @@ def _bullet_calls(number, pictures):
       actions,
       env.task.scene.hand.grip,
     )
-    told = bullet.orders(motion)
-    call = functools.partial(_play_bullet, table, start, told, pictures)
+    commands = bullet.commands(motion)
+    call = functools.partial(_play_bullet, table, start, commands, pictures)
     name = "with meshes" if meshes else "PyBullet"
     calls[number, pictures, name] = call, 2
   return calls
 
 
-def _play_bullet(table, start, told, pictures):
+def _play_bullet(table, start, commands, pictures):
   for row in range(2):
     table.reset(start, row)
     frames = [table.draw()] if pictures else []
-    for order in zip(*(x[row] for x in told), strict=True):
-      table.step(*order)
+    for command in zip(*(x[row] for x in commands), strict=True):
+      table.step(*command)
       if pictures:
         frames.append(table.draw())
 

@@ -339,7 +339,7 @@ _MOVED_IN_THE_AIR = (
       0.4237,
       0.04,
       0.40,
-      _fixed(objects.box(0.3, 0.3, 0.03, noun="board"), (0.4237, 0.06, 0.30)),
+      _fixed(objects.box(0.3, 0.3, 0.03, noun="tray"), (0.4237, 0.06, 0.30)),
       spread=0.0,
       grip=150,
     ),

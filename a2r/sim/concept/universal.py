@@ -98,13 +98,11 @@ def stand(
   """Returns where the fixture stands, `[B, 3]` and quaternions `[B, 4]`."""
   for row, thing in enumerate(scene.things.values()):
     if thing.fixed:
-      return np.asarray(start.positions[:, row]), np.asarray(
-        start.quats[:, row]
-      )
+      poses = start.positions[:, row], start.quats[:, row]
+      return np.asarray(poses[0]), np.asarray(poses[1])
   batch = len(start.arm)
-  return np.tile([-_AWAY, 0, _AWAY], (batch, 1)), np.eye(4)[
-    np.zeros(batch, int)
-  ]
+  away, unturned = [-_AWAY, 0, _AWAY], [1.0, 0, 0, 0]
+  return np.tile(away, (batch, 1)), np.tile(unturned, (batch, 1))
 
 
 def sides(scene: scene_lib.Scene) -> dict[str, tuple[np.ndarray, np.ndarray]]:

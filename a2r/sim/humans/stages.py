@@ -211,15 +211,16 @@ def _sample_arm(rng, act, view, spans, mirrored):
   travel = act.way[3] - act.way[0]
   travel = jnp.where(act.line == acts.AWAY, travel[2], travel[0] + travel[1])
   lead = jnp.where(travel < 0, -1.0, 1.0) * mirrored
-  side = jnp.select(
-    [act.side == x for x in (acts.FROM_END, acts.FROM_START, acts.FRONT)],
-    [
-      lead * looks.within(rngs[0], (0.4, 1.2)),
-      -lead * looks.within(rngs[0], (0.3, 1.3)),
-      mirrored * looks.within(rngs[0], (0.3, 0.8)),
-    ],
-    mirrored * looks.within(rngs[0], (0.5, 1.3)),
+  sides = (
+    (acts.FROM_END, lead, (0.4, 1.2)),
+    (acts.FROM_START, -lead, (0.3, 1.3)),
+    (acts.FRONT, mirrored, (0.3, 0.8)),
   )
+  chosen = [act.side == kind for kind, _, _ in sides]
+  low = jnp.select(chosen, [span[0] for *_, span in sides], 0.5)
+  high = jnp.select(chosen, [span[1] for *_, span in sides], 1.3)
+  sign = jnp.select(chosen, [sign for _, sign, _ in sides], mirrored)
+  side = sign * looks.within(rngs[0], (low, high))
   across = jax.random.bernoulli(rngs[8], 0.2) & (act.side != acts.FRONT)
   side = jnp.where(across, np.pi - side, side) + view.azimuth
   height = looks.within(rngs[1], (0.04, 0.24))
