@@ -15,7 +15,7 @@ import jax
 import numpy as np
 from etils import epy
 
-from a2r.core import checks
+from a2r.core import batching, checks
 from a2r.sim.concept import distractors, physics
 from a2r.sim.concept import scene as scene_lib
 
@@ -34,13 +34,15 @@ _EXAMPLE_ROUNDS, _NEAR = 3, 0.15
 _EFFORT = 0.002  # Reward that a goal at its bounds costs: short ways are taken.
 _SPOILED = (0.3, 0.9)  # Least and most of the way that near misses go.
 _NUM_SPOILED = 8
+_CHUNKS = (1, 32)  # Starts of one call, so that few shapes are compiled.
 
 
 def sample_start(scene: scene_lib.Scene, seeds: np.ndarray) -> scene_lib.Start:
   """Returns B starts, each drawn from its own seed, numbers `[B, ...]`."""
   rngs = [np.random.default_rng(np.atleast_1d(seed)) for seed in seeds]
   draws = [rng.uniform(-1, 1, scene_lib.DRAWS) for rng in rngs]
-  start = scene_lib.place(scene, np.float32(draws))
+  place = functools.partial(scene_lib.place, scene)
+  start = batching.map_chunks(place, _CHUNKS, np.float32(draws))
   if not scene.distractors:
     return start
   shape = distractors.draws_shape(scene)
@@ -98,7 +100,8 @@ def _search(env, start, rngs, examples=()):
     played = env.play(_take(start, rows.repeat(goals.shape[1])), actions)
     reward = played.reward.reshape(goals.shape[:2])
     value = reward - _EFFORT * np.abs(goals).mean(axis=-1)
-    order = np.argsort(-value, axis=1)[:, :_ELITES]
+    # A success comes first, however far its way is.
+    order = np.lexsort((-value, reward <= 0))[:, :_ELITES]
     elites = np.take_along_axis(goals, order[..., None], axis=1)
     best[rows], success[rows] = elites[:, 0], reward.max(axis=1) > 0
     return elites
