@@ -18,6 +18,7 @@ import functools
 import importlib.util
 import time
 
+import jax
 import numpy as np
 from absl import flags
 
@@ -45,8 +46,6 @@ def main():
       calls |= _our_calls(number, pictures)
       if with_bullet:
         calls |= _bullet_calls(number, pictures)
-  for call, _ in calls.values():  # Compiles, and fills the caches.
-    call()
   measured = {key: [] for key in calls}
   for _ in range(_ROUNDS.value):
     for key, (call, episodes) in calls.items():
@@ -94,8 +93,9 @@ def _our_calls(number, pictures):
   calls = {}
   for batch in map(int, _BATCHES.value):
     env, start, actions = _episodes(number, batch)
-    played = env.play(start, actions)
+    played = env.play(start, actions)  # Compiles, as the picture does.
     assert (played.length == physics.NUM_STEPS).all(), number
+    env.draw(jax.tree.map(lambda x: np.asarray(x)[:1], start))
     call = functools.partial(
       env.play, start, actions, frames_at=_FRAMES if pictures else None
     )
@@ -127,6 +127,7 @@ def _bullet_calls(number, pictures):
     )
     commands = bullet.commands(motion)
     call = functools.partial(_play_bullet, table, start, commands, pictures)
+    call()  # Fills the caches.
     name = "with meshes" if meshes else "PyBullet"
     calls[number, pictures, name] = call, 2
   return calls
