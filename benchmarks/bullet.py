@@ -207,7 +207,9 @@ class Table:
   def _write(self, name, folder):
     """Writes the URDF of a body and all that hangs on it; returns its path."""
     file = pathlib.Path(folder, f"{name}.urdf")
-    ElementTree.ElementTree(_urdf(self.model, name)).write(file)
+    tree = ElementTree.ElementTree(_urdf(self.model, name))
+    ElementTree.indent(tree)  # PyBullet cuts a long line, in a word if need be.
+    tree.write(file)
     return file
 
   def _load(self, file, fixed):
