@@ -208,7 +208,7 @@ class Table:
     """Writes the URDF of a body and all that hangs on it; returns its path."""
     file = pathlib.Path(folder, f"{name}.urdf")
     tree = ElementTree.ElementTree(_urdf(self.model, name))
-    ElementTree.indent(tree)  # PyBullet cuts a long line, in a word if need be.
+    ElementTree.indent(tree)  # PyBullet cuts lines at 8,192 characters.
     tree.write(file)
     return file
 

@@ -98,8 +98,8 @@ def stand(
   """Returns where the fixture stands, `[B, 3]` and quaternions `[B, 4]`."""
   for row, thing in enumerate(scene.things.values()):
     if thing.fixed:
-      poses = start.positions[:, row], start.quats[:, row]
-      return np.asarray(poses[0]), np.asarray(poses[1])
+      poses = start.positions, start.quats
+      return tuple(np.asarray(x)[:, row] for x in poses)
   batch = len(start.arm)
   away, unturned = [-_AWAY, 0, _AWAY], [1.0, 0, 0, 0]
   return np.tile(away, (batch, 1)), np.tile(unturned, (batch, 1))
