@@ -117,13 +117,15 @@ def make_clip(scene: Scene, task: str, source: str, number: int):
   for attempt in range(_TRIES):
     rng = np.random.default_rng([key, number, attempt])
     seed = int(rng.integers(2**31))
-    states, done = _play(scene, source, seed, rng)
+    # A door closes whatever pushes the hand a little.
+    push = _PUSH * (1 + attempt // 10)
+    states, done = _play(scene, source, seed, rng, push)
     if (done is not None) == (source == "expert"):
       return scene.draw(states), done is not None
   raise RuntimeError(f"{task}: no {source} clip in {_TRIES} tries")
 
 
-def _play(scene, source, seed, rng):
+def _play(scene, source, seed, rng, push):
   def expert(observation, step):
     del step
     noise = rng.normal(size=4) * _NOISE
@@ -136,11 +138,11 @@ def _play(scene, source, seed, rng):
   num_steps = done + _AFTER
   last = int(rng.uniform(*_FROZEN) * done)
   angle = rng.uniform(0, 2 * np.pi)
-  push = _PUSH * np.array([np.cos(angle), np.sin(angle), 0, 0])
+  aside = push * np.array([np.cos(angle), np.sin(angle), 0, 0])
   drift = rng.uniform(-1, 1, 4)
   acts = {
     "frozen": lambda x, n: expert(x, n) if n < last else np.zeros(4),
-    "pushed": lambda x, n: expert(x, n) + push,
+    "pushed": lambda x, n: expert(x, n) + aside,
     "random": lambda x, n: drift + rng.uniform(-1, 1, 4),
     "still": lambda x, n: np.zeros(4),
   }
