@@ -9,6 +9,7 @@ import pathlib
 _FLAGS = (
   "--xla_force_host_platform_device_count=8",
   "--xla_backend_optimization_level=0",
+  "--xla_llvm_disable_expensive_passes=true",
   "--xla_cpu_use_fusion_emitters=false",
 )
 for _flag in _FLAGS:
