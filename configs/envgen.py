@@ -114,6 +114,7 @@ def _small():
       warmup_steps=20,
       weight_decay=0.02,
       clip_norm=1.0,
+      vision_rate=1.0,  # Of the encoder of clips, to the rest's; 0 freezes it.
       b1=0.9,
       b2=0.999,
       floor=0.0,
@@ -125,6 +126,8 @@ def _small():
       augment="crop_color",  # Or "published": crop and color have no part.
       crop=0.15,
       color=0.5,
+      warp=0.0,  # Of the view: the most that a corner moves.
+      mirror=False,  # Clips of instructions without a direction.
       micro_batch=0,
       log_every=10,
       checkpoint_every=60,

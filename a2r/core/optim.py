@@ -12,6 +12,8 @@ from a2r.core import checks
 _MUON_RMS = 0.2
 # Parts of a parameter's path that keep it from being decayed.
 _NO_DECAY = ("prompts",)
+# Those of the encoder of clips, up to the projection into the shared space.
+_VISION = {"stem", "vision", "vision_layernorm", "temporal", "pooler"}
 
 
 def make_schedule(
@@ -71,6 +73,7 @@ def make_optimizer(
   b1: float = 0.9,
   b2: float = 0.999,
   rule: str = "adamw",
+  vision_rate: float = 1.0,
   **schedule,
 ) -> optax.GradientTransformation:
   """Returns AdamW (https://arxiv.org/abs/1711.05101) or Muon.
@@ -89,6 +92,8 @@ def make_optimizer(
     b1: decay of the gradient's mean.
     b2: decay of the squared gradient's mean.
     rule: 'adamw' or 'muon'; with 'muon', `b1` and `b2` are those of AdamW.
+    vision_rate: learning rate of the encoder of clips, as a share of that of
+      all else; 0 freezes it.
     **schedule: of the learning rate, as for `make_schedule`.
 
   Raises:
@@ -111,9 +116,12 @@ def make_optimizer(
     update = optax.adamw(
       learning_rate, b1=b1, b2=b2, weight_decay=weight_decay, mask=decay_mask
     )
-  if clip_norm is None:
-    return update
-  return optax.chain(optax.clip_by_global_norm(clip_norm), update)
+  steps = [update]
+  if clip_norm is not None:
+    steps.insert(0, optax.clip_by_global_norm(clip_norm))
+  if vision_rate != 1:
+    steps.append(optax.masked(optax.scale(vision_rate), vision_mask))
+  return optax.chain(*steps) if len(steps) > 1 else update
 
 
 def _matrices(params: Any) -> Any:
@@ -127,6 +135,16 @@ def _matrices(params: Any) -> Any:
     )
 
   return jax.tree_util.tree_map_with_path(numbers, params)
+
+
+def vision_mask(params: Any) -> Any:
+  """Returns a tree of bools: which parameters encode clips."""
+
+  def encodes(path, param):
+    del param
+    return any(str(getattr(key, "key", key)) in _VISION for key in path)
+
+  return jax.tree_util.tree_map_with_path(encodes, params)
 
 
 def decay_mask(params: Any) -> Any:

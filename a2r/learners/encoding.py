@@ -40,14 +40,18 @@ class Augment:
   Attributes:
     crop: strength of `models.augmentation.augment`.
     color: the same.
+    warp: the same.
     may_mirror: `[I]`, whether a clip of an instruction still shows it when left
-      is right. If given, clips are cropped and mirrored as those of the
-      published models were, but for this; `crop` and `color` are ignored.
+      is right; half of these are mirrored. None: none is.
+    is_published: whether clips are cropped as those of the published models
+      were; `crop`, `color` and `warp` are ignored.
   """
 
   crop: float
   color: float
+  warp: float = 0.0
   may_mirror: tuple[bool, ...] | None = None
+  is_published: bool = False
 
   def __call__(
     self, rng: jax.Array, clip: jax.Array, task: jax.Array
@@ -56,13 +60,17 @@ class Augment:
 
     The key is consumed; the task is a row of the run's instructions.
     """
-    clip = clip[None]
-    if self.may_mirror is None:
-      levels = augmentation.augment(rng, clip, crop=self.crop, color=self.color)
-    else:
-      rng_crop, rng_flip = jax.random.split(rng)
+    clip, rng_flip = clip[None], None
+    if self.may_mirror is not None:
+      rng, rng_flip = jax.random.split(rng)
+    if self.is_published:
       size = clip.shape[2]
-      levels = augmentation.random_resized_crop(rng_crop, clip, size=size)
+      levels = augmentation.random_resized_crop(rng, clip, size=size)
+    else:
+      levels = augmentation.augment(
+        rng, clip, crop=self.crop, color=self.color, warp=self.warp
+      )
+    if self.may_mirror is not None:
       allowed = jnp.asarray(np.array(self.may_mirror))[task][None]
       levels, _ = augmentation.flip(rng_flip, levels, allowed)
     return images.normalize(levels[0])
@@ -73,24 +81,29 @@ class Augmentation:
   """How a run changes its training clips, whatever they show.
 
   Attributes:
-    kind: one of `AUGMENTATIONS`.
+    kind: one of `AUGMENTATIONS`; 'published' has no crop, color and warp, and
+      mirrors.
     crop: see `Augment`.
     color: the same.
+    warp: the same.
+    mirror: whether clips are mirrored whose instruction says no direction.
   """
 
   kind: str
   crop: float
   color: float
+  warp: float = 0.0
+  mirror: bool = False
 
   def __post_init__(self):
     checks.one_of("train.augment", self.kind, AUGMENTATIONS)
 
   def of_texts(self, texts: Sequence[str]) -> Augment:
     """Returns the change of clips whose `task` counts these texts."""
-    if self.kind == "crop_color":
-      return Augment(self.crop, self.color)
-    may_mirror = tuple(not text_lib.has_direction(text) for text in texts)
-    return Augment(self.crop, self.color, may_mirror)
+    may_mirror, is_published = None, self.kind == "published"
+    if self.mirror or is_published:
+      may_mirror = tuple(not text_lib.has_direction(text) for text in texts)
+    return Augment(self.crop, self.color, self.warp, may_mirror, is_published)
 
 
 def encode_clips(

@@ -143,9 +143,14 @@ def flip(
 
 
 def augment(
-  rng: jax.Array, frames: jax.Array, *, crop: float, color: float
+  rng: jax.Array,
+  frames: jax.Array,
+  *,
+  crop: float,
+  color: float,
+  warp: float = 0.0,
 ) -> jax.Array:
-  """Changes crops and colors at random, all frames of a clip alike.
+  """Changes crops, colors and view at random, all frames of a clip alike.
 
   Args:
     rng: key; consumed.
@@ -155,18 +160,25 @@ def augment(
     color: strength in [0, 1): brightness, contrast and saturation are scaled
       by factors in 1 +- color, and a share `color` of the clips has its
       channels permuted. 0 is none.
+    warp: the most that a corner of the picture moves along either side, as a
+      share of it, in [0, 0.25), where no picture folds: a homography, as of a
+      plane seen from another place. What comes in repeats the edge. 0 is none.
 
   Returns:
     `[B, T, H, W, C]` float32 levels in [0, 255], for `normalize`.
 
   Raises:
-    ValueError: a strength outside [0, 1).
+    ValueError: a strength out of its range.
   """
-  for name, value in (("crop", crop), ("color", color)):
-    if not 0 <= value < 1:
-      raise ValueError(f"{name} must be in [0, 1), got {value}")
+  for name, value, most in (
+    ("crop", crop, 1), ("color", color, 1), ("warp", warp, 0.25),
+  ):  # fmt: skip
+    if not 0 <= value < most:
+      raise ValueError(f"{name} must be in [0, {most}), got {value}")
   rng_crop, rng_color = jax.random.split(rng)
   x = frames.astype(jnp.float32)
+  if warp:
+    x = _random_warp(jax.random.fold_in(rng, 2), x, warp)
   if crop:
     x = _random_crop(rng_crop, x, crop)
   if color:
@@ -187,6 +199,48 @@ def _random_crop(rng: jax.Array, x: jax.Array, crop: float) -> jax.Array:
   x = x.reshape(batch, num_frames * height, width, channels)
   x = jnp.einsum("bwj,bnjc->bnwc", cols, x)
   return x.reshape(batch, num_frames, height, width, channels)
+
+
+def _random_warp(rng: jax.Array, x: jax.Array, warp: float) -> jax.Array:
+  """One homography per clip of `[B, T, H, W, C]`, bilinear."""
+  size = jnp.array(x.shape[2:4]) - 1.0
+  corners = jnp.array([[0.0, 0], [0, 1], [1, 0], [1, 1]])
+  shape = (len(x), *corners.shape)
+  moved = corners + jax.random.uniform(rng, shape, minval=-warp, maxval=warp)
+  axes = [jnp.linspace(0, 1, side) for side in x.shape[2:4]]
+  places = jnp.stack(jnp.meshgrid(*axes, jnp.ones(1), indexing="ij"), axis=-1)
+
+  def warp_clip(clip, moved):
+    seen = places[:, :, 0] @ _homography(corners, moved).T
+    return _sample(clip, seen[..., :2] / seen[..., 2:] * size)
+
+  return jax.vmap(warp_clip)(x, moved)
+
+
+def _homography(source: jax.Array, target: jax.Array) -> jax.Array:
+  """`[3, 3]`: maps four places `[4, 2]` to four others."""
+
+  def equations(source, target):
+    place, zeros = jnp.append(source, 1.0), jnp.zeros(3)
+    first = jnp.concatenate([place, zeros, -target[0] * source])
+    second = jnp.concatenate([zeros, place, -target[1] * source])
+    return jnp.stack([first, second])
+
+  matrix = jax.vmap(equations)(source, target).reshape(8, 8)
+  entries = jnp.linalg.solve(matrix, target.reshape(8))
+  return jnp.append(entries, 1.0).reshape(3, 3)
+
+
+def _sample(clip: jax.Array, places: jax.Array) -> jax.Array:
+  """Bilinear levels of `[T, H, W, C]` at places `[H, W, 2]` in pixels."""
+  most = jnp.array(clip.shape[1:3]) - 1
+  places = jnp.clip(places, 0, most)
+  low = jnp.clip(jnp.floor(places), 0, most - 1)
+  down, right = jnp.moveaxis(places - low, -1, 0)[..., None]
+  y, x = jnp.moveaxis(low.astype(jnp.int32), -1, 0)
+  above = clip[:, y, x] * (1 - right) + clip[:, y, x + 1] * right
+  below = clip[:, y + 1, x] * (1 - right) + clip[:, y + 1, x + 1] * right
+  return above * (1 - down) + below * down
 
 
 def _random_color(rng: jax.Array, x: jax.Array, color: float) -> jax.Array:

@@ -93,7 +93,9 @@ def read(config: Any, without: Sequence[str] = ()) -> Settings:
     uses_failures="failure" in share.needs,
     model=model,
     batch=_find_batch(method, share, data, train.micro_batch),
-    augmentation=encoding.Augmentation(train.augment, train.crop, train.color),
+    augmentation=encoding.Augmentation(
+      train.augment, train.crop, train.color, train.warp, train.mirror
+    ),
     clocks=clocks,
     optimizer=optim.make_optimizer(num_steps=clocks.num_steps, **config.optim),
     eval=config.eval,

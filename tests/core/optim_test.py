@@ -1,5 +1,7 @@
 """Warm-up, cosine, clipping and what weight decay leaves alone."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -79,6 +81,33 @@ def test_first_update_by_hand():
   updates, _ = jax.jit(optimizer.update)(grads, state, params)
   np.testing.assert_allclose(updates["kernel"], [[-0.25, -0.05]], rtol=1e-4)
   np.testing.assert_allclose(updates["bias"], [-0.1, -0.1], rtol=1e-4)
+
+
+@pytest.mark.parametrize("clip_norm", [1.0, None])
+def test_the_encoder_of_clips_may_be_slower(clip_norm):
+  part = {"kernel": jnp.ones((2, 3)), "bias": jnp.ones(3)}
+  params = {
+    "backbone": {"stem": {"conv": part}, "temporal": part, "text_0": part},
+    "prompts": {"human": jnp.ones((1, 3))},
+  }
+  grads = jax.tree.map(lambda x: 0.1 * x, params)
+  settings = SETTINGS | {"clip_norm": clip_norm}
+
+  def first_update(**changes):
+    optimizer = optim.make_optimizer(**settings, **changes)
+    update = jax.jit(optimizer.update)
+    return update(grads, optimizer.init(params), params)[0]
+
+  plain = first_update()
+  for rate in (0.25, 0.0):
+    expected = plain | {"backbone": dict(plain["backbone"])}
+    for name in ("stem", "temporal"):
+      expected["backbone"][name] = jax.tree.map(
+        functools.partial(jnp.multiply, rate), plain["backbone"][name]
+      )
+    jax.tree.map(
+      np.testing.assert_array_equal, first_update(vision_rate=rate), expected
+    )
 
 
 def test_muon_makes_the_update_of_a_kernel_orthogonal():

@@ -252,11 +252,12 @@ def test_micro_batches_change_neither_loss_nor_gradients():
   chex.assert_trees_all_close(parts, whole, rtol=1e-5, atol=1e-6)
 
 
-def test_published_augmentation_mirrors_only_where_it_may():
+@pytest.mark.parametrize("is_published, crop", [(True, 0.9), (False, 0.1)])
+def test_clips_are_mirrored_only_where_they_may_be(is_published, crop):
   clips = np.random.default_rng(0).integers(0, 256, (64, 2, 8, 8, 3), np.uint8)
   clips[..., :4, :] //= 4  # Dark left halves: a crop keeps them so.
   tasks = np.arange(64) % 2
-  augment = encoding.Augment(0.9, 0.9, may_mirror=(True, False))
+  augment = encoding.Augment(crop, crop, 0.0, (True, False), is_published)
   keys = jax.random.split(jax.random.key(0), 64)
   frames = np.asarray(jax.jit(jax.vmap(augment))(keys, clips, tasks))
   assert frames.shape == clips.shape

@@ -17,17 +17,23 @@ def clips():
   return np.tile(picture, (4, 2, 1, 1, 1))
 
 
-_augment = jax.jit(augmentation.augment, static_argnames=("crop", "color"))
+_augment = jax.jit(
+  augmentation.augment, static_argnames=("crop", "color", "warp")
+)
 
 
-@pytest.mark.parametrize("crop, color", [(0.3, 0.0), (0.0, 0.5), (0.3, 0.5)])
-def test_one_draw_per_clip(clips, crop, color):
-  out = _augment(jax.random.key(0), clips, crop=crop, color=color)
+@pytest.mark.parametrize(
+  "crop, color, warp",
+  [(0.3, 0.0, 0.0), (0.0, 0.5, 0.0), (0.3, 0.5, 0.0), (0.0, 0.0, 0.2)],
+)
+def test_one_draw_per_clip(clips, crop, color, warp):
+  strengths = {"crop": crop, "color": color, "warp": warp}
+  out = _augment(jax.random.key(0), clips, **strengths)
   assert out.shape == clips.shape and out.dtype == jnp.float32
   assert out.min() >= 0 and out.max() <= 255
   np.testing.assert_allclose(out[:, 0], out[:, 1], atol=1e-3)
   assert np.abs(out[0] - out[1]).max() > 1
-  again = _augment(jax.random.key(0), clips, crop=crop, color=color)
+  again = _augment(jax.random.key(0), clips, **strengths)
   np.testing.assert_array_equal(out, again)
   none = augmentation.augment(jax.random.key(0), clips, crop=0.0, color=0.0)
   np.testing.assert_array_equal(none, clips)
@@ -42,6 +48,22 @@ def test_crop_of_a_ramp_is_a_stretched_ramp():
   slope = np.diff(out[:, 0, 0, 1:-1, 0], axis=-1)
   np.testing.assert_allclose(slope, slope[:, :1].repeat(13, 1), atol=1e-2)
   assert (slope > 4 - 1e-2).all() and (slope < 8 + 1e-2).all()
+
+
+def test_warp_keeps_straight_lines_straight():
+  # Two halves, dark left and light right: their border is a line in every
+  # warped picture, not the one it was.
+  halves = np.zeros((4, 1, 32, 32, 3), np.uint8)
+  halves[:, :, :, 16:] = 200
+  out = _augment(jax.random.key(0), halves, crop=0.0, color=0.0, warp=0.2)
+  border = 32 - np.asarray(out)[:, 0, :, :, 0].sum(axis=2) / 200
+  rows = np.arange(32)
+  for line in border:
+    straight = np.polyval(np.polyfit(rows, line, 1), rows)
+    np.testing.assert_allclose(line, straight, atol=0.35)
+    assert np.abs(line - 16).max() > 1
+  still = _augment(jax.random.key(0), halves, crop=0.0, color=0.0, warp=1e-7)
+  np.testing.assert_allclose(still, halves, atol=0.01)
 
 
 def test_color_keeps_flat_pictures_flat():
@@ -60,6 +82,7 @@ def test_color_keeps_flat_pictures_flat():
   [
     ("augment", {"crop": 1.5}, r"crop must be in \[0, 1\)"),
     ("augment", {"color": -0.5}, r"color must be in \[0, 1\)"),
+    ("augment", {"warp": 0.25}, r"warp must be in \[0, 0.25\)"),
     ("random_resized_crop", {"scale": (0.0, 1.0)}, r"0 < scale\[0\] <= scale"),
     ("random_resized_crop", {"scale": (0.5, 2.0)}, r"0 < scale\[0\] <= scale"),
     ("random_resized_crop", {"ratio": (2, 1)}, r"0 < scale\[0\] <= scale"),
