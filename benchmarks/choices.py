@@ -11,16 +11,11 @@ Prints, per run and target task, that share and the AUROC among these clips; an
 Adapt2Reward run has a row for each form of the reward.
 """
 
-import pathlib
-
 import numpy as np
 from absl import app, flags, logging
 
-from a2r import reward
 from a2r.core import compilation
 from a2r.evaluation import metrics
-from a2r.learners import registry
-from a2r.models import saved, scorer
 from a2r.sim.tabletop import tasks
 from benchmarks import play_clips
 
@@ -28,16 +23,6 @@ _RUNS = flags.DEFINE_list("runs", None, "Run folders.", required=True)
 _ENVIRONMENT = flags.DEFINE_string("environment", "tabletop/train", "Its name.")
 _CLIPS = flags.DEFINE_integer("clips", 2048, "Clips to rank.")
 _COUNT = flags.DEFINE_integer("count", 100, "Clips that a plan chooses from.")
-
-
-def _scores(run, frames, texts):
-  """Per row's name, `[N, L]` scores of the clips for the texts."""
-  if saved.find_method(pathlib.Path(run)) == "adapt2reward":
-    model = reward.load(run)
-    forms = model.form_scores(frames, texts)
-    mark = {model.form: "*"}
-    return {f"{run} {f}{mark.get(f, '')}": forms[f] for f in forms}
-  return {run: scorer.scores(registry.load_scorer(run), frames, texts)}
 
 
 def main(_):
@@ -51,8 +36,8 @@ def main(_):
   print("; ".join(f"{t} {success[t].mean():.0%}" for t in names), "by chance")
   texts = [tasks.get(task).instruction for task in names]
   for run in _RUNS.value:
-    for row, scores in _scores(run, frames, texts).items():
-      columns = list(zip(scores.T, success.values(), strict=True))
+    for row, values in play_clips.scores(run, frames, texts).items():
+      columns = list(zip(values.T, success.values(), strict=True))
       best = [play_clips.best_of(s, y, _COUNT.value) for s, y in columns]
       order = [metrics.auroc(s, y) for s, y in columns]
       cells = [f"{100 * x:4.0f}" for x in (*best, np.mean(best))]

@@ -3,10 +3,15 @@
 Letters: N clips, T frames, S picture size.
 """
 
+import pathlib
+
 import jax
 import numpy as np
 
+from a2r import reward
 from a2r.core import images
+from a2r.learners import registry
+from a2r.models import saved, scorer
 from a2r.sim.behavior import policies
 from a2r.sim.tabletop import drawing, physics, tasks
 
@@ -26,6 +31,16 @@ def make(environment, number):
   parts = [_play(environment, i) for i in range(0, number, _PART)]
   clips = jax.tree.map(lambda *x: np.concatenate(x)[:number], *parts)
   return clips.pop("frames"), clips
+
+
+def scores(run, frames, texts):
+  """Returns per row's name `[N, L]` scores of N clips for L texts."""
+  if saved.find_method(pathlib.Path(run)) == "adapt2reward":
+    model = reward.load(run)
+    forms = model.form_scores(frames, texts)
+    mark = {model.form: "*"}
+    return {f"{run} {f}{mark.get(f, '')}": forms[f] for f in forms}
+  return {run: scorer.scores(registry.load_scorer(run), frames, texts)}
 
 
 def best_of(scores: np.ndarray, labels: np.ndarray, count: int) -> float:
