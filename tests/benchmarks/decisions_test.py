@@ -1,20 +1,12 @@
 """What is told of decisions, by hand."""
 
-import importlib
-
 import numpy as np
 import pytest
-from absl import flags
 
 
-@pytest.fixture(scope="module")
-def decisions():
-  """The module; its flags are taken back."""
-  known = set(flags.FLAGS)
-  module = importlib.import_module("benchmarks.decisions")
-  yield module
-  for name in set(flags.FLAGS) - known:
-    delattr(flags.FLAGS, name)
+@pytest.fixture
+def decisions(benchmark_module):
+  return benchmark_module("decisions")
 
 
 def _make(decisions, success, value):
