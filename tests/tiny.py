@@ -14,6 +14,7 @@ from a2r.core import checkpoint, parallel, text
 from a2r.learners import base, encoding, loop
 from a2r.models import adapt2reward as net
 from a2r.models import scorer
+from a2r.models.fitvid import fitvid
 from a2r.models.singularity import singularity
 from a2r.planning import acting
 
@@ -60,6 +61,19 @@ def draw_like(shapes, scale: float = 0.3, seed: int = 0):
   return jax.tree.map(
     lambda x: (scale * draw.normal(size=x.shape)).astype(np.float32), shapes
   )
+
+
+def draw_fitvid(config, seed: int = 0):
+  """Returns random `params` and `batch_stats` of FitVid; no scale is zero."""
+  shapes = jax.eval_shape(
+    lambda rng: fitvid.init_variables(config, rng), jax.random.key(0)
+  )
+  draw = np.random.default_rng(seed)
+  moments = jax.tree.map(
+    lambda x: draw.uniform(0.5, 1.5, x.shape).astype(np.float32),
+    shapes["batch_stats"],
+  )
+  return {"params": draw_like(shapes["params"]), "batch_stats": moments}
 
 
 def write_run(folder, settings, spec, params, *, extra=None, best=None):

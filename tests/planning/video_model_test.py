@@ -8,6 +8,7 @@ import pytest
 from a2r.core import checkpoint
 from a2r.models.fitvid import fitvid
 from a2r.planning import base, config, planner, video_model
+from tests import tiny
 from tests.planning import toy
 
 CONFIG = fitvid.Config(
@@ -20,16 +21,7 @@ ENVS, HORIZON = 2, 4
 
 @pytest.fixture(scope="module")
 def variables():
-  found = jax.jit(fitvid.init_variables, static_argnums=0)(
-    CONFIG, jax.random.key(0)
-  )
-  # Scales that start at zero would hide what a decoder's block does.
-  rng = np.random.default_rng(0)
-
-  def shake(x):
-    return np.asarray(x) + 0.1 * np.float32(rng.normal(size=x.shape))
-
-  return jax.tree.map(shake, dict(found))
+  return tiny.draw_fitvid(CONFIG)
 
 
 @pytest.fixture(scope="module")
@@ -54,32 +46,37 @@ def actions(num_rows):
   return np.float32(rng.uniform(-1, 1, (num_rows, HORIZON, 5)))
 
 
-@pytest.fixture(scope="module")
-def predict(variables, state):
-  """Function of env of each row, actions, offsets and keys."""
+def make_predict(variables, state, latent="mean"):
+  """Function of the environment of each row and actions; keys differ."""
 
   @jax.jit
-  def run(rows, moves, offsets, keys):
-    dynamics = video_model.make_dynamics(CONFIG, variables)
+  def run(rows, moves, keys):
+    dynamics = video_model.make_dynamics(CONFIG, variables, latent=latent)
     ready = dynamics.prepare_fn(dynamics.params, state)
     ready = state._replace(context=ready, past=None)
     ready = jax.tree.map(lambda x: jnp.asarray(x)[rows], ready)
     return dynamics.predict_fn(
-      dynamics.params, ready, moves, timing([1])._replace(offsets=offsets), keys
+      dynamics.params, ready, moves, timing([1, 2, 3, 4]), keys
     )
 
-  def call(rows, moves, offsets=(1, 2, 3, 4)):
+  def call(rows, moves):
     keys = jax.random.split(jax.random.key(0), len(rows))
-    found = run(np.array(rows), moves, np.int32(offsets), keys)
+    found = run(np.array(rows), moves, keys)
     assert found.states is None
     return np.asarray(found.frames)
 
   return call
 
 
+@pytest.fixture(scope="module")
+def predict(variables, state):
+  """`make_predict`'s function; calls with four rows share its program."""
+  return make_predict(variables, state)
+
+
 def test_pictures_are_those_of_the_nearest_tick(predict, state):
-  frames = predict([0, 1], actions(2))
-  assert frames.shape == (2, 4, 8, 8, 3) and frames.dtype == np.uint8
+  frames = predict([0, 1, 0, 1], actions(4))
+  assert frames.shape == (4, 4, 8, 8, 3) and frames.dtype == np.uint8
   # Between two ticks the later one is as near as the earlier.
   np.testing.assert_array_equal(frames[:, 0], frames[:, 1])
   np.testing.assert_array_equal(frames[:, 2], frames[:, 3])
@@ -97,40 +94,32 @@ def test_rows_belong_to_their_environment_and_actions(predict):
 
 
 def test_predictions_are_the_models(predict, variables, state):
-  model, moves = fitvid.FitVid(CONFIG), actions(2)
+  model, moves = fitvid.FitVid(CONFIG), actions(4)
   outside = moves.copy()  # Rotation is clipped and scaled.
   moves[:, :, 3], outside[:, :, 3] = np.pi, 10.0
   scale = np.array([1, 1, 1, np.pi, 1], np.float32)
-  context = model.apply(
-    variables,
-    np.float32(state.context) / 255,
-    fitvid.group(state.past / scale, 2),
-    method="start",
+  rows = [0, 1, 0, 1]
+
+  @jax.jit
+  def expect(video, past, moves):
+    context = model.apply(variables, video, past, method="start")
+    return fitvid.predict(model, variables, context, moves)
+
+  expected = expect(
+    np.float32(state.context[rows]) / 255,
+    fitvid.group(state.past[rows] / scale, 2),
+    fitvid.group(moves / scale, 2),
   )
-  expected = fitvid.predict(
-    model, variables, context, fitvid.group(moves / scale, 2)
-  )
-  np.testing.assert_allclose(
-    predict([0, 1], outside, (2, 4)), expected * 255, atol=0.6
-  )
+  found = predict(rows, outside)[:, 1::2]  # Where the two ticks end.
+  np.testing.assert_allclose(found, expected * 255, atol=0.6)
 
 
-def test_samples_differ_by_key_and_means_do_not(variables, state):
-  rows = state._replace(
-    context=video_model.make_dynamics(CONFIG, variables).prepare_fn(
-      variables, state
-    ),
-    past=None,
-  )
-  moves = np.repeat(actions(1), 2, axis=0)
-  same = jax.tree.map(lambda x: x[np.array([0, 0])], rows)
-  keys = jax.random.split(jax.random.key(0), 2)
-  for latent, differs in (("mean", False), ("sample", True)):
-    dynamics = video_model.make_dynamics(CONFIG, variables, latent=latent)
-    found = jax.jit(dynamics.predict_fn)(
-      dynamics.params, same, moves, timing([HORIZON]), keys
-    )
-    assert bool((found.frames[0] != found.frames[1]).any()) == differs
+def test_samples_differ_by_key_and_means_do_not(predict, variables, state):
+  moves = np.repeat(actions(1), 4, axis=0)
+  sample = make_predict(variables, state, "sample")
+  for call, differs in ((predict, False), (sample, True)):
+    frames = call([0] * 4, moves)[:, -1]
+    assert bool((frames[0] != frames[1]).any()) == differs
 
 
 def _brightness(params, rows, future, timing, task):

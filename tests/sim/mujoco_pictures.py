@@ -26,6 +26,7 @@ with open(jobs, 'rb') as stream:
   jobs = pickle.load(stream)
 for name, (model, states, (height, width)) in jobs.items():
   model = mujoco.MjModel.from_binary_path(model)
+  model.vis.quality.shadowsize = 1024  # Not 4096: pictures are small.
   data = mujoco.MjData(model)
   rows = {kind: [] for kind in ('image', 'depth', 'segment')}
   with mujoco.Renderer(model, height, width) as renderer:

@@ -14,13 +14,13 @@ def level(episode, step):
 
 def make(
   root, *, splits=("train",), kind=tfds.features.Dataset, config=None,
-  file_format=None, film=None, file_fn="{}.h5".format, **changes,
+  file_format=None, films=None, file_fn="{}.h5".format, **changes,
 ):  # fmt: skip
   """A data set of three episodes; the middle one has no reward.
 
   All splits hold the same; `changes` are further features of a step, and their
-  value at every step, or a function of episode and step; `film` is one of the
-  episode, and a function of it.
+  value at every step, or a function of episode and step; `films` are such of
+  the episode, and a function of it.
   """
   image = tfds.features.Image(shape=(16, 32, 3), encoding_format="png")
   steps = {
@@ -36,8 +36,8 @@ def make(
     "episode_metadata": tfds.features.FeaturesDict(metadata),
   }
 
-  if film:
-    features["film"] = film[0]
+  films = films or {}
+  features |= {name: feature for name, (feature, _) in films.items()}
 
   def make_step(episode, step):
     is_last = step + 1 == LENGTHS[episode]
@@ -74,7 +74,7 @@ def make(
             "steps": [make_step(episode, step) for step in range(length)],
             "episode_metadata": {"file_path": file_fn(episode)},
           }
-          | ({"film": film[1](episode)} if film else {}),
+          | {name: value(episode) for name, (_, value) in films.items()},
         )
 
   Toy(data_dir=str(root), file_format=file_format).download_and_prepare(

@@ -18,6 +18,12 @@ def _toy(tmp_path_factory):
   return make(tmp_path_factory.mktemp("toy"))
 
 
+@pytest.fixture(name="usual", scope="module")
+def _usual(read, toy, tmp_path_factory):
+  """The clips of `toy`, as they are stored by default."""
+  return read(rlds, toy, tmp_path_factory.mktemp("usual"))[0]
+
+
 def test_episodes_become_clips(read, toy, tmp_path):
   stored, notes = read(rlds, toy, tmp_path)
   assert sorted(stored.name) == [f"train episode {n}" for n in range(3)]
@@ -126,23 +132,25 @@ def test_both_kinds_of_reasons_count_together(read, tmp_path):
       store.store_clips(clips, tmp_path, "robot", image_size=16)
 
 
-def test_pictures_of_a_whole_episode(read, toy, tmp_path):
+def test_pictures_of_a_whole_episode(read, usual, tmp_path):
   def picture(episode, step):
     return np.full((16, 32, 3), level(episode, step), np.uint8)
 
-  usual, _ = read(rlds, toy, tmp_path)
+  def film(episode):
+    return [picture(episode, step) for step in range(LENGTHS[episode])]
+
   kinds = tfds.features
   image = kinds.Image(shape=(16, 32, 3), encoding_format="png")
-  for number, feature in enumerate(
-    (
-      kinds.Video(shape=(None, 16, 32, 3), encoding_format="png"),
-      kinds.Sequence(image),
-      kinds.Tensor(shape=(None, 16, 32, 3), dtype=np.uint8),
-    )
-  ):
-    film = (feature, lambda e: [picture(e, s) for s in range(LENGTHS[e])])
-    path = make(tmp_path / f"{number}", film=film)
-    stored, _ = read(rlds, path, tmp_path, camera="film")
+  films = {
+    "video": kinds.Video(shape=(None, 16, 32, 3), encoding_format="png"),
+    "sequence": kinds.Sequence(image),
+    "tensor": kinds.Tensor(shape=(None, 16, 32, 3), dtype=np.uint8),
+  }
+  path = make(
+    tmp_path / "set", films={name: (films[name], film) for name in films}
+  )
+  for name in films:
+    stored, _ = read(rlds, path, tmp_path, camera=name)
     for row in range(3):
       frames = [clips.read(row).frames.astype(int) for clips in (stored, usual)]
       assert np.abs(frames[0] - frames[1]).max() <= 3
@@ -211,7 +219,7 @@ def test_an_episode_of_several_instructions_is_told(read, tmp_path):
   assert "1 of 3 episodes have steps of several instructions" in notes[1]
 
 
-def test_encoded_pictures_may_be_texts(read, toy, tmp_path):
+def test_encoded_pictures_may_be_texts(read, usual, tmp_path):
   def encoded(episode, step):
     picture = np.full((16, 32, 3), level(episode, step), np.uint8)
     return {"rgb": images.encode_jpeg(picture)}
@@ -221,7 +229,6 @@ def test_encoded_pictures_may_be_texts(read, toy, tmp_path):
   path = make(tmp_path / "set", observation=(field, encoded))
   stored, notes = read(rlds, path, tmp_path)
   assert "pictures are 'steps/observation/rgb'" in notes[0]
-  usual, _ = read(rlds, toy, tmp_path)
   for row in range(3):
     frames = [clips.read(row).frames.astype(int) for clips in (stored, usual)]
     assert np.abs(frames[0] - frames[1]).max() <= 3
@@ -400,9 +407,8 @@ def _tensor(root):
 @pytest.mark.parametrize(
   "make_fn", [_array_record, _parquet, _sequence, _tensor]
 )
-def test_forms_of_the_format(read, toy, tmp_path, make_fn):
+def test_forms_of_the_format(read, usual, tmp_path, make_fn):
   stored, _ = read(rlds, make_fn(tmp_path / "set"), tmp_path)
-  usual, _ = read(rlds, toy, tmp_path)
   by_level = [
     sorted(
       (

@@ -11,6 +11,7 @@ import pytest
 
 from a2r.core import trees
 from a2r.models.fitvid import fitvid
+from tests import tiny
 
 TINY = fitvid.Config(
   image_size=16,
@@ -25,17 +26,15 @@ TINY = fitvid.Config(
   stride=2,
 )
 ROWS, FRAMES = 2, 5
+MODEL = fitvid.FitVid(TINY)
+# All calls with arguments of the same shapes share a program.
+apply = jax.jit(MODEL.apply, static_argnames="method")
+predict = jax.jit(functools.partial(fitvid.predict, MODEL))
 
 
 @pytest.fixture(scope="module")
 def variables():
-  init = jax.jit(fitvid.init_variables, static_argnums=0)
-  found = init(TINY, jax.random.key(0))
-  # Scales that start at zero would hide what a decoder's block does.
-  rng = np.random.default_rng(0)
-  return jax.tree.map(
-    lambda x: x + 0.1 * np.float32(rng.normal(size=x.shape)), found
-  )
+  return tiny.draw_fitvid(TINY)
 
 
 @pytest.fixture(scope="module")
@@ -47,10 +46,11 @@ def inputs():
   return video, np.float32(actions), np.float32(noise)
 
 
-def start(variables, video, actions, **options):
-  model = fitvid.FitVid(TINY)
-  apply = functools.partial(model.apply, method="start")
-  return jax.jit(apply)(variables, video, actions, **options)
+def start(variables, video, actions, noise):
+  """The context of the first two frames."""
+  return apply(
+    variables, video[:, :2], actions[:, :1], noise[:, :1], method="start"
+  )
 
 
 def test_published_tree():
@@ -102,13 +102,11 @@ def test_training_frames_see_no_later_frame_but_through_the_latent(
   variables, inputs
 ):
   """Frame t comes of frames before it; the posterior alone sees frame t."""
-  model = fitvid.FitVid(TINY)
   video, actions, noise = inputs
-  apply = jax.jit(lambda video: model.apply(variables, video, actions, noise))
-  frames, posterior, prior = apply(video)
+  frames, posterior, prior = apply(variables, video, actions, noise)
   later = video.copy()
   later[:, 3:] = 0.5
-  frames2, posterior2, prior2 = apply(later)
+  frames2, posterior2, prior2 = apply(variables, later, actions, noise)
   np.testing.assert_array_equal(frames[:, :2], frames2[:, :2])
   assert np.any(frames[:, 2] != frames2[:, 2])
   np.testing.assert_array_equal(posterior.mean[:, :2], posterior2.mean[:, :2])
@@ -121,61 +119,63 @@ def test_prediction_is_the_training_pass_with_the_priors_latents(
 ):
   """Equal where both see true codes: at the first frame that is predicted."""
   video, actions, noise = inputs
-  model = fitvid.FitVid(TINY)
   same = jax.tree.map(lambda x: x, variables)
   same["params"]["posterior"] = variables["params"]["prior"]
   # The posterior sees the next frame where the prior sees this one: one that
   # stands still makes them equal.
   video = np.repeat(video[:, :1], FRAMES, axis=1)
-  frames, *_ = jax.jit(lambda: model.apply(same, video, actions, noise))()
-  context = start(variables, video[:, :2], actions[:, :1], noise=noise[:, :1])
-  predict = jax.jit(lambda *args: fitvid.predict(model, variables, *args))
-  predicted = predict(context, actions[:, 1:2], noise[:, 1:2])
+  frames, *_ = apply(same, video, actions, noise)
+  context = start(variables, video, actions, noise)
+  predicted = predict(variables, context, actions[:, 1:2], noise[:, 1:2])
   np.testing.assert_allclose(predicted[:, 0], frames[:, 1], atol=1e-5)
 
 
 @pytest.mark.parametrize("num_frames", [1, 3])
 def test_prediction_feeds_its_frames_back(variables, inputs, num_frames):
-  video, actions, _ = inputs
-  model = fitvid.FitVid(TINY)
-  context = start(variables, video[:, :2], actions[:, :1])
-  ahead = actions[:, 1 : 1 + num_frames]
-  frames = jax.jit(lambda: fitvid.predict(model, variables, context, ahead))()
+  context = start(variables, *inputs)
+  _, *ahead = (x[:, 1 : 1 + num_frames] for x in inputs)
+  frames = predict(variables, context, *ahead)
   assert frames.shape == (ROWS, num_frames, 16, 16, 3)
   for t in range(num_frames):
     if t:
-      context = model.apply(
-        variables, context, frames[:, t - 1], method="observe"
-      )
-    context, frame = model.apply(variables, context, ahead[:, t], method="tick")
+      context = apply(variables, context, frames[:, t - 1], method="observe")
+    now = (x[:, t] for x in ahead)
+    context, frame = apply(variables, context, *now, method="tick")
     np.testing.assert_allclose(frame, frames[:, t], atol=1e-5)
 
 
+def test_prediction_without_noise_is_that_of_the_means(variables, inputs):
+  _, actions, noise = inputs
+  context = start(variables, *inputs)
+  means = predict(variables, context, actions[:, 1:2])
+  expected = predict(variables, context, actions[:, 1:2], 0 * noise[:, 1:2])
+  np.testing.assert_allclose(means, expected, atol=1e-5)
+
+
 def test_prediction_depends_on_the_actions_of_its_row(variables, inputs):
-  video, actions, _ = inputs
-  model = fitvid.FitVid(TINY)
-  context = start(variables, video[:, :2], actions[:, :1])
-  predict = jax.jit(lambda x: fitvid.predict(model, variables, context, x))
-  frames, other = predict(actions[:, 1:]), actions.copy()
+  _, actions, noise = inputs
+  context = start(variables, *inputs)
+  other = actions.copy()
   other[1, 2:] += 1
-  changed = predict(other[:, 1:])
+  frames, changed = (
+    predict(variables, context, x[:, 1:], noise[:, 1:])
+    for x in (actions, other)
+  )
   np.testing.assert_array_equal(frames[0], changed[0])
   np.testing.assert_array_equal(frames[1, 0], changed[1, 0])
   assert np.any(frames[1, 1] != changed[1, 1])
 
 
 def test_a_decoder_spreads_the_skips_of_a_context(variables, inputs):
-  video, *_ = inputs
-  model = fitvid.FitVid(TINY)
   code = np.random.default_rng(1).normal(size=(4, TINY.code_size))
 
   @jax.jit
   def decode(skips):
-    return model.apply(
+    return MODEL.apply(
       variables, np.float32(code), skips, method=lambda m, *x: m.decoder(*x)
     )
 
-  context = start(variables, video[:, :2], np.zeros((2, 1, TINY.tick_size)))
+  context = start(variables, *inputs)
   repeated = [np.repeat(x, 2, axis=0) for x in context.skips]
   np.testing.assert_allclose(decode(context.skips), decode(repeated), atol=1e-6)
 

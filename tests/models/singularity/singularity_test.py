@@ -1,6 +1,7 @@
 """What the backbone must and must not depend on."""
 
 import dataclasses
+import functools
 
 import jax
 import jax.flatten_util
@@ -13,9 +14,13 @@ from a2r.models.singularity import singularity
 CLIP = {"stem": "conv", "stem_window": "clip"}
 
 
+@functools.partial(jax.jit, static_argnums=0)
 def _video(model, params, frames):
-  apply = jax.jit(lambda p, x: model.apply(p, x, method="encode_video"))
-  return apply(params, frames)
+  return model.apply(params, frames, method="encode_video")
+
+
+def _both_ways(frames):
+  return np.concatenate([frames, frames[:, ::-1]])
 
 
 @pytest.mark.parametrize(
@@ -28,12 +33,12 @@ def test_the_temporal_feature_sees_the_order(
 ):
   """The published feature does not; the tokens always do."""
   model = singularity.Singularity(make_config(**fields))
-  frames = inputs[0]
   params = make_params(model, *inputs)
-  both = np.concatenate([frames, frames[:, ::-1]])
-  tokens, feature = _video(model, params, both)
+  tokens, feature = map(
+    np.asarray, _video(model, params, _both_ways(inputs[0]))
+  )
   assert tokens.shape == (4, 4 * (model.config.grid**2 + 1), 16)
-  np.testing.assert_allclose(jnp.linalg.norm(feature, axis=-1), 1, atol=1e-6)
+  np.testing.assert_allclose(np.linalg.norm(feature, axis=-1), 1, atol=1e-6)
   forward, backward = np.split(feature.mean(axis=1), 2)
   difference = np.abs(forward - backward).max()
   assert difference > 1e-4 if sees else difference < 1e-6
@@ -62,8 +67,9 @@ def test_bfloat16_keeps_outputs_in_float32(make_config, make_params, inputs):
   params = make_params(model, *inputs)
   for out in jax.tree.leaves(jax.eval_shape(model.apply, params, *inputs)):
     assert out.dtype == jnp.float32
-  _, exact = _video(exact_model, params, inputs[0])
-  _, rough = _video(model, params, inputs[0])
+  frames = _both_ways(inputs[0])
+  _, exact = _video(exact_model, params, frames)
+  _, rough = _video(model, params, frames)
   assert 0 < np.abs(exact - rough).max() < 0.1
 
 
@@ -167,13 +173,14 @@ def test_masked_language_head_is_tied_to_the_word_table(with_head, inputs):
   }
   frames, input_ids, mask = inputs
 
+  @jax.jit
   def predict(params):
     image, _ = model.apply(params, frames, method="encode_video")
     text, _ = model.apply(params, input_ids, mask, method="encode_text")
     pair = image, text[:2], mask[:2]
     return model.apply(params, *pair, method="predict_words")
 
-  logits = jax.jit(predict)(params)
+  logits = predict(params)
   assert logits.shape == (2, 6, 30) and logits.dtype == jnp.float32
   # A word that is in no text only shows in its own column.
   unused = min(set(range(30)) - set(input_ids.ravel().tolist()))
@@ -181,7 +188,7 @@ def test_masked_language_head_is_tied_to_the_word_table(with_head, inputs):
   table[unused] += 1
   changed = jax.tree.map(lambda x: x, params)
   changed["params"]["embeddings"]["word"] = table
-  difference = np.abs(jax.jit(predict)(changed) - logits).max(axis=(0, 1))
+  difference = np.abs(predict(changed) - logits).max(axis=(0, 1))
   assert difference[unused] > 1e-2
   np.testing.assert_allclose(np.delete(difference, unused), 0, atol=1e-6)
 

@@ -76,22 +76,22 @@ def test_the_exported_policy_acts_as_the_trained_one():
   env = types.SimpleNamespace(observation_size=6, action_size=5)
   with mock.patch.object(ppo.wrappers, "wrap"):
     trainer = ppo.make_trainer([env], config)
-  state = trainer.init(jax.random.key(0))
-  draw = iter(jax.random.split(jax.random.key(1), 20))
+  state = jax.jit(trainer.init)(jax.random.key(0))
+  rng = np.random.default_rng(1)
   state = state.replace(
     params=jax.tree.map(
-      lambda x: x + 0.3 * jax.random.normal(next(draw), x.shape), state.params
+      lambda x: np.float32(x + 0.3 * rng.normal(size=x.shape)), state.params
     ),
     normalizer=state.normalizer.replace(
       mean=jnp.arange(6.0), std=jnp.linspace(0.1, 3.0, 6)
     ),
   )
-  obs = 4 * jax.random.normal(jax.random.key(2), (3, 6))
-  expected, _ = trainer.make_policy(state, True)(obs, None)
+  obs = np.float32(4 * rng.normal(size=(3, 6)))
+  expected, _ = jax.jit(trainer.make_policy(state, True))(obs, None)
   policy = stopping.export(state)
-  action = stopped.act(policy, np.asarray(obs))
+  action = stopped.act(policy, obs)
   np.testing.assert_allclose(action, expected, rtol=1e-4, atol=1e-4)
-  _, extras = trainer.make_policy(state)(obs, jax.random.key(3))
+  _, extras = jax.jit(trainer.make_policy(state))(obs, jax.random.key(3))
   _, std = extras["distribution_params"]
   np.testing.assert_allclose(
     np.broadcast_to(policy.noise, std.shape), std, rtol=1e-6

@@ -1,5 +1,7 @@
 """The pictures of Concept2Robot's table against MuJoCo's own renderer."""
 
+import functools
+
 import mujoco
 import numpy as np
 import pytest
@@ -43,6 +45,7 @@ def _model(number, view):
   return spec.compile()
 
 
+@functools.cache
 def _play(number):
   """Random motions of one start: `Record`, and the fields of its states."""
   scene = tasks.ALL_TASKS[number].scene

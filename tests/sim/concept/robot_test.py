@@ -7,6 +7,8 @@ import numpy as np
 
 from a2r.sim.concept import arm, dmp, rotations
 
+forward, matrix = jax.jit(arm.forward), jax.jit(rotations.matrix)
+
 
 def test_the_unit_response_is_that_of_the_release():
   path = dmp.rollout(jnp.zeros(1), jnp.ones(1), jnp.zeros((49, 1)))[:, 0]
@@ -23,9 +25,9 @@ def test_forces_push_and_fade():
 
 
 def test_the_flange_is_where_the_recordings_have_it():
-  found = arm.forward(jnp.asarray(arm.HOME))
+  found = forward(jnp.asarray(arm.HOME))
   np.testing.assert_allclose(found.position, (0.408, -0.393, 0.383), atol=1e-3)
-  approach = rotations.matrix(found.quat)[:, 2]
+  approach = matrix(found.quat)[:, 2]
   np.testing.assert_allclose(approach, (0.12, 0.94, -0.32), atol=5e-3)
 
 
@@ -36,16 +38,16 @@ def test_forward_kinematics_are_mujoco_s():
   for _ in range(5):
     data.qpos[:7] = rng.uniform(*model.jnt_range[:7].T)
     mujoco.mj_kinematics(model, data)
-    found = arm.forward(jnp.float32(data.qpos[:7]))
+    found = forward(jnp.float32(data.qpos[:7]))
     np.testing.assert_allclose(found.position, data.xpos[flange], atol=1e-5)
-    turn = rotations.matrix(found.quat).ravel()
+    turn = matrix(found.quat).ravel()
     np.testing.assert_allclose(turn, data.xmat[flange], atol=1e-5)
 
 
 def test_the_jacobian_is_the_derivative():
   joints = jnp.asarray(arm.HOME)
-  found = arm.forward(joints)
-  slope = jax.jacfwd(lambda x: arm.forward(x).position)(joints)
+  found = forward(joints)
+  slope = jax.jit(jax.jacfwd(lambda x: forward(x).position))(joints)
   np.testing.assert_allclose(found.jacobian[:3], slope, atol=1e-5)
 
 
@@ -54,15 +56,16 @@ def test_rotations_agree_with_mujoco():
   quat = np.empty(4)
   mujoco.mju_euler2Quat(quat, euler, "XYZ")
   np.testing.assert_allclose(rotations.from_euler(*euler), quat, atol=1e-12)
+  turned_back = jax.jit(lambda x: rotations.to_vector(rotations.from_vector(x)))
   for vector in ([0.3, -0.2, 0.9], [0.0, 0.0, 0.0], [0.0, 3.1, 0.0]):
-    back = rotations.to_vector(rotations.from_vector(jnp.float32(vector)))
+    back = turned_back(jnp.float32(vector))
     np.testing.assert_allclose(back, vector, atol=1e-5)
   for z, y in (((0, 0, -1), (0, 1, 0)), ((0.28, 0.9, -0.3), (-0.9, 0.3, 0))):
-    turn = rotations.matrix(jnp.float32(rotations.from_axes(z, y)))
+    turn = matrix(jnp.float32(rotations.from_axes(z, y)))
     np.testing.assert_allclose(turn[:, 2], z / np.linalg.norm(z), atol=1e-6)
     assert turn[:, 1] @ np.float32(y) > 0
   assert np.isfinite(
-    jax.grad(lambda v: rotations.from_vector(v).sum())(jnp.zeros(3))
+    jax.jit(jax.grad(lambda v: rotations.from_vector(v).sum()))(jnp.zeros(3))
   ).all()
 
 

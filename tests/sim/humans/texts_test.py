@@ -1,7 +1,6 @@
 import re
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -12,6 +11,10 @@ from a2r.sim.tabletop import tasks
 
 NUM_TEMPLATES = len(templates.TEMPLATES)
 LENGTH = 24
+
+
+# All calls with equal tables share a program.
+_draw = jax.jit(jax.vmap(human_texts.draw, in_axes=(None, 0, 0, 0, None)))
 
 
 def _words(texts):
@@ -32,9 +35,8 @@ def drawn(tokenizer):
   )
   tables = human_texts.make_tables(tokenizer, LENGTH)
   red = human_texts.COLORS.index("red")
-  ids, mask = jax.jit(
-    jax.vmap(lambda *clip: human_texts.draw(tables, *clip, red))
-  )(jax.random.split(jax.random.key(0), len(labels)), labels, nouns)
+  rngs = jax.random.split(jax.random.key(0), len(labels))
+  ids, mask = _draw(tables, rngs, labels, nouns, red)
   return labels, np.asarray(ids), np.asarray(mask)
 
 
@@ -91,20 +93,27 @@ def test_drawn_texts_fit_and_belong_to_their_template(tokenizer, drawn):
     assert found in (None, plain[label])
 
 
+def _ids_of_one_clip(tables, label, nouns):
+  """Many texts of a template and two nouns, the first of them red."""
+  num = 50 * NUM_TEMPLATES
+  rngs = jax.random.split(jax.random.key(1), num)
+  clips = np.full(num, label), np.tile(nouns, (num, 1))
+  red = human_texts.COLORS.index("red")
+  return np.asarray(_draw(tables, rngs, *clips, red)[0])
+
+
 def test_the_robots_instructions_are_drawn(tokenizer):
   cup = templates.NOUNS.index("cup")
   label = templates.TEMPLATES.index("Pushing something from left to right")
   tables = human_texts.make_tables(tokenizer, LENGTH)
-  ids, _ = jax.vmap(
-    lambda rng: human_texts.draw(tables, rng, label, jnp.array([cup, 0]), 0)
-  )(jax.random.split(jax.random.key(1), 400))
+  ids = _ids_of_one_clip(tables, label, [cup, 0])
   for wanted in (
     "pushing cup from left to right",
     "pushing red cup from left to right",
     "push the mug to the right",
   ):
     row = tokenizer([wanted], LENGTH)[0]
-    assert (np.asarray(ids) == row).all(-1).any(), wanted
+    assert (ids == row).all(-1).any(), wanted
 
 
 def test_texts_of_three_places_are_drawn_whole():
@@ -115,14 +124,12 @@ def test_texts_of_three_places_are_drawn_whole():
     "Failing to put something into something because something does not fit"
   )
   ball, box = map(people.NOUNS.index, ("ball", "box"))
-  ids, _ = jax.vmap(
-    lambda rng: human_texts.draw(tables, rng, label, jnp.array([ball, box]), 0)
-  )(jax.random.split(jax.random.key(1), 200))
+  ids = _ids_of_one_clip(tables, label, [ball, box])
   for noun in ("ball", "something"):
     other = "box" if noun == "ball" else noun
     wanted = f"failing to put {noun} into {other} because {noun} does not fit"
     row = tokenizer([wanted], LENGTH)[0]
-    assert (np.asarray(ids) == row).all(-1).any(), wanted
+    assert (ids == row).all(-1).any(), wanted
 
 
 def test_held_out_texts_name_what_is_in_the_clip():

@@ -14,6 +14,8 @@ from a2r.sim.tabletop import variants
 
 ENV = "tabletop/test2"
 SIZE = 8
+# Of equal size, so that they share what is drawn of the environment.
+SMALL = dict(image_size=SIZE, physics="c")
 
 
 def expert(task):
@@ -24,17 +26,15 @@ def expert(task):
 @pytest.mark.slow
 @pytest.mark.parametrize("obs", ["state", "both"])
 def test_passes_gymnasiums_checker_without_a_warning(obs):
-  env = sim.make_gym(
-    ENV, obs=obs, image_size=SIZE, render_mode="rgb_array", physics="c"
-  )
+  env = sim.make_gym(ENV, obs=obs, render_mode="rgb_array", **SMALL)
   with warnings.catch_warnings():
     warnings.simplefilter("error")
     env_checker.check_env(env)
 
 
 def test_is_the_brax_environment():
-  env = sim.make_gym(ENV, task="close_drawer", physics="c")
-  brax_env = sim.make(ENV, task="close_drawer", physics="c")
+  env = sim.make_gym(ENV, task="close_drawer", **SMALL)
+  brax_env = sim.make(ENV, task="close_drawer", **SMALL)
   obs, info = env.reset(seed=0)
   state = brax_env.reset(jax.random.key(0))
   step = jax.jit(brax_env.step)
@@ -56,7 +56,7 @@ def test_is_the_brax_environment():
 
 
 def test_pixels_are_what_render_returns():
-  options = dict(image_size=SIZE, render_mode="rgb_array", physics="c")
+  options = dict(render_mode="rgb_array", **SMALL)
   env = sim.make_gym(ENV, obs="both", **options)
   start, _ = env.reset()
   obs, *_ = env.step(np.ones(5))
@@ -73,7 +73,7 @@ def test_pixels_are_what_render_returns():
 
 
 def test_renders_nothing_without_a_mode():
-  env = sim.make_gym(ENV, physics="c")
+  env = sim.make_gym(ENV, **SMALL)
   env.reset()
   with pytest.warns(UserWarning, match="render_mode"):
     assert env.render() is None
@@ -82,7 +82,7 @@ def test_renders_nothing_without_a_mode():
 
 
 def test_seeds_name_noisy_starts():
-  env = sim.make_gym(ENV, noise=0.02, physics="c")
+  env = sim.make_gym(ENV, noise=0.02, **SMALL)
   first, second, third = (env.reset(seed=s)[0] for s in (1, 2, 1))
   after = env.reset()[0]
   np.testing.assert_array_equal(first, third)
@@ -94,14 +94,14 @@ def test_seeds_name_noisy_starts():
 
 
 def test_shaped_reward_tells_more_than_success():
-  env = sim.make_gym(ENV, reward="shaped", physics="c")
+  env = sim.make_gym(ENV, reward="shaped", **SMALL)
   env.reset()
   rewards = [env.step(a)[1] for a in expert("close_drawer")[:20]]
   assert len(set(rewards)) > 10
 
 
 def test_rows_are_single_environments():
-  options = dict(noise=0.02, max_episode_steps=3, physics="c")
+  options = dict(noise=0.02, max_episode_steps=3, **SMALL)
   batch = sim.make_gym(ENV, num_envs=3, **options)
   rows = gymnasium.vector.SyncVectorEnv(
     [lambda: sim.make_gym(ENV, **options)] * 3
@@ -124,7 +124,7 @@ def test_rows_are_single_environments():
 
 
 def test_a_mask_resets_its_rows_alone():
-  options = dict(noise=0.02, max_episode_steps=3, physics="c")
+  options = dict(noise=0.02, max_episode_steps=3, **SMALL)
   env = sim.make_gym(ENV, num_envs=3, **options)
   start, _ = env.reset(seed=0)
   assert env.np_random_seed == (0, 1, 2) and len(env.np_random) == 3
@@ -154,7 +154,7 @@ def test_gymnasium_makes_the_registered():
   assert len(tabletops) == len(sim.ENVIRONMENTS) * len(sim.TASKS)
   name = "a2r/tabletop-test2-close_drawer-v0"
   for length, options in ((60, {}), (61, {"max_episode_steps": 61})):
-    env = gymnasium.make(name, physics="c", **options)
+    env = gymnasium.make(name, **SMALL, **options)
     env.reset(seed=0)
     ends = [env.step(env.action_space.sample())[3] for _ in range(length)]
     assert ends == [False] * (length - 1) + [True]
@@ -166,7 +166,7 @@ def test_gymnasium_makes_vectors():
   name = "a2r/tabletop-test2-close_drawer-v0"
   for mode in ("vector_entry_point", "sync"):
     env = gymnasium.make_vec(
-      name, 2, vectorization_mode=mode, max_episode_steps=2, physics="c"
+      name, 2, vectorization_mode=mode, max_episode_steps=2, **SMALL
     )
     env = gymnasium.wrappers.vector.RecordEpisodeStatistics(env)
     env.reset(seed=0)

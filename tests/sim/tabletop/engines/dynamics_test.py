@@ -105,7 +105,8 @@ def test_quaternions_invert_rotations_up_to_sign():
   matrices = np.zeros((len(wanted), 9))
   for matrix, quaternion in zip(matrices, wanted, strict=True):
     mujoco.mju_quat2Mat(matrix, quaternion)
-  got = np.asarray(jax.vmap(kinematics.quaternion)(matrices.reshape(-1, 3, 3)))
+  quaternions = jax.jit(jax.vmap(kinematics.quaternion))
+  got = np.asarray(quaternions(matrices.reshape(-1, 3, 3)))
   np.testing.assert_allclose(np.linalg.norm(got, axis=-1), 1, atol=1e-6)
   sign = np.sign(np.sum(got * wanted, axis=-1, keepdims=True))
   np.testing.assert_allclose(sign * got, wanted, atol=1e-6)
