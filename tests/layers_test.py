@@ -59,6 +59,13 @@ def modules():
   return found
 
 
+@functools.cache
+def parse(name):
+  """The syntax tree of a module."""
+  path, _ = modules()[name]
+  return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
 def walk(tree, *, into_functions):
   for node in ast.iter_child_nodes(tree):
     functions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
@@ -71,10 +78,8 @@ def walk(tree, *, into_functions):
 @functools.cache
 def imports(name, into_functions=True):
   """Full names that a module imports, `from x import y` as x and x.y."""
-  path, _ = modules()[name]
-  tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
   names = set()
-  for node in walk(tree, into_functions=into_functions):
+  for node in walk(parse(name), into_functions=into_functions):
     if isinstance(node, ast.Import):
       names |= {alias.name for alias in node.names}
     elif isinstance(node, ast.ImportFrom):
@@ -181,11 +186,10 @@ def test_models_and_learners_load_without_mujoco_and_tensorflow():
 
 
 def test_only_parallel_says_pmap():
-  for name, (path, _) in modules().items():
-    tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+  for name in modules():
     says = any(
       getattr(node, "attr", getattr(node, "id", None)) == "pmap"
-      for node in ast.walk(tree)
+      for node in ast.walk(parse(name))
     ) or any(imported.endswith(".pmap") for imported in imports(name))
     assert not says or name == "a2r.core.parallel", f"{name} says pmap"
 
@@ -195,9 +199,9 @@ def test_packages_hold_a_docstring_alone():
   public = {"a2r.losses", "a2r.clustering", "a2r.sim", "a2r.models.convert"}
   # Programs can be asked to stop while they import the rest.
   first = {"launch"}
-  for name, (path, package) in modules().items():
+  for name, (_, package) in modules().items():
     if package and name not in public | first:
-      body = ast.parse(path.read_text(encoding="utf-8")).body
+      body = parse(name).body
       assert len(body) == 1, f"{name}/__init__.py is more than a docstring"
       assert isinstance(body[0], ast.Expr), f"{name} has no docstring"
 

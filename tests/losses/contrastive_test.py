@@ -38,7 +38,7 @@ cdc = jitted(losses.cross_domain_contrastive, static_argnames="exclude_self")
 vlc = jitted(losses.video_language_contrastive)
 fvlc = jitted(losses.failure_video_language_contrastive)
 soft = jax.jit(losses.soft_target_contrastive)
-triplet = jax.jit(losses.triplet_margin)
+triplet = jax.jit(losses.triplet_margin, static_argnames="margin")
 
 
 def unit(seed, *shape):

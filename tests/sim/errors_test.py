@@ -14,6 +14,7 @@ from a2r.sim.tabletop.engines import kinematics
 from tests import mistakes
 
 ENV, TASK = "tabletop/train", "close_drawer"
+SMALL = dict(image_size=8)  # What is drawn is compiled for each size.
 NAN = float("nan")
 PARTS = ppo.PPOConfig(num_minibatches=7)
 
@@ -33,23 +34,23 @@ def sample(source, task):
 def roll_out(policy=lambda rng, obs: obs[:5], num_envs=2, **numbers):
   numbers = dict(num_steps=4) | numbers
   return sim.rollout(
-    sim.make(ENV), policy, jax.random.key(0), num_envs, **numbers
+    sim.make(ENV, **SMALL), policy, jax.random.key(0), num_envs, **numbers
   )
 
 
 def step(action):
-  env = sim.make(ENV)
+  env = sim.make(ENV, **SMALL)
   return env.step(env.reset(jax.random.key(0)), np.zeros(action, np.float32))
 
 
 def gym_step(action, num_envs=None):
-  env = sim.make_gym(ENV, num_envs=num_envs, physics="c")
+  env = sim.make_gym(ENV, num_envs=num_envs, physics="c", **SMALL)
   env.reset()
   env.step(action)
 
 
 def gym_reset(**arguments):
-  env = sim.make_gym(ENV, num_envs=2, physics="c")
+  env = sim.make_gym(ENV, num_envs=2, physics="c", **SMALL)
   env.reset()
   env.reset(**arguments)
 
@@ -60,7 +61,8 @@ def mask(rows):
 
 def gym_use(use):
   """Of one that was never reset."""
-  use(sim.make_gym(ENV, num_envs=2, physics="c", render_mode="rgb_array"))
+  options = dict(physics="c", render_mode="rgb_array", **SMALL)
+  use(sim.make_gym(ENV, num_envs=2, **options))
 
 
 def collect(seed=0, num_clips=1, **options):
@@ -68,7 +70,7 @@ def collect(seed=0, num_clips=1, **options):
 
 
 def play(source, **options):
-  options = {"stride": 30, "image_size": 8} | options
+  options = {"stride": 30} | SMALL | options
   clips.collect_play(ENV, source, 0, [0], **options)
 
 

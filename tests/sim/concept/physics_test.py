@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from a2r.core import batching
 from a2r.sim.concept import margins, objects, physics, policies, tasks
 from a2r.sim.concept import scene as scene_lib
 
@@ -18,14 +19,22 @@ def _play(goals, forces=0.0, number=45):
   return margins.Record(scene, physics.play(scene, start, actions))
 
 
+def make_motion(scene, start, actions):
+  """What actions tell the robot, by the program that `physics.play` uses."""
+  return batching.map_chunks(
+    lambda rows: physics.make_motion(*rows, scene.hand.grip),
+    physics._CHUNKS,
+    (start.positions[:, -1], start.quats[:, -1], start.arm, actions),
+  )
+
+
 def test_the_hand_follows_within_millimeters():
   goal = np.float32([0.1, 0.2, 0.3, 0, 0, 0, 0])
   record = _play(goal)
   start = record.episode.start
-  flange = start.positions[:, -1], start.quats[:, -1]
   actions = np.zeros((NUM, physics.ACTION_SIZE), np.float32)
   actions[:, : physics.GOAL_SIZE] = goal
-  told = physics.make_motion(*flange, start.arm, actions, 130)
+  told = make_motion(record.scene, start, actions)
   off = record.position("flange")[:, 1:] - told.positions
   assert np.linalg.norm(off, axis=-1).max() < 8e-3
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from mujoco import rollout
 
+from a2r.core import batching
 from a2r.sim.concept import physics, policies, tasks, universal
 from a2r.sim.concept import scene as scene_lib
 
@@ -63,12 +64,11 @@ def test_it_moves_as_the_scene_does(number):
   actions = np.zeros((num, physics.ACTION_SIZE), np.float32)
   actions[:, : physics.GOAL_SIZE] = rng.uniform(-0.5, 0.5, (num, 7))
   episode = physics.play(scene, start, actions)
-  motion = physics.make_motion(
-    start.positions[:, -1],
-    start.quats[:, -1],
-    start.arm,
-    actions,
-    scene.hand.grip,
+  # By the program that `physics.play` uses.
+  motion = batching.map_chunks(
+    lambda rows: physics.make_motion(*rows, scene.hand.grip),
+    physics._CHUNKS,
+    (start.positions[:, -1], start.quats[:, -1], start.arm, actions),
   )
   control = physics._control(scene, start, motion)[..., : scene.model.nu]
   control = control[:, : steps * scene.substeps]

@@ -36,7 +36,7 @@ def test_is_the_brax_environment():
   env = sim.make_gym(ENV, task="close_drawer", **SMALL)
   brax_env = sim.make(ENV, task="close_drawer", **SMALL)
   obs, info = env.reset(seed=0)
-  state = brax_env.reset(jax.random.key(0))
+  state = jax.jit(brax_env.reset)(jax.random.key(0))
   step = jax.jit(brax_env.step)
   assert obs.shape == (brax_env.observation_size,)
   np.testing.assert_allclose(obs, state.obs, atol=1e-6)
