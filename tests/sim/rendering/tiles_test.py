@@ -1,7 +1,5 @@
 """Pictures drawn tile by tile are those of the ray caster."""
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,7 +9,6 @@ from a2r.sim.rendering import camera as cameras
 from a2r.sim.rendering import geometry, material, raycast, tiles
 
 _HEIGHT, _WIDTH = 48, 96  # Two by three tiles.
-_NUM = 6  # Pictures, in all tests: they share their program.
 _TYPES = (
   (geometry.CYLINDER,) * 2 + (geometry.CAPSULE,) * 3 + (geometry.BOX,) * 3
 )
@@ -36,10 +33,9 @@ def drawn():
     rgb=jnp.array([[0.6, 0.5, 0.3]]),
   )
   size = {"height": _HEIGHT, "width": _WIDTH}
-  make_backdrop = functools.partial(
-    raycast.make_backdrop, (geometry.PLANE,), **size
+  backdrop = raycast.make_backdrop(
+    (geometry.PLANE,), floor, camera, _LIGHT, **size
   )
-  backdrop = jax.jit(make_backdrop)(floor, camera, _LIGHT)
   rng = np.random.default_rng(0)
   look = (
     jnp.float32(rng.uniform(0.05, 0.2, (len(_TYPES), 3))),
@@ -72,8 +68,7 @@ def _check(drawn, position):
 
 
 def test_shapes_in_sight_hide_and_shade_each_other(drawn):
-  rng = np.random.default_rng(2)
-  position = rng.uniform(-0.5, 0.5, (_NUM, len(_TYPES), 3))
+  position = np.random.default_rng(2).uniform(-0.5, 0.5, (4, len(_TYPES), 3))
   found = _check(drawn, position)
   seen = np.unique(found.segment)
   assert set(-2 - np.arange(len(_TYPES))) <= set(seen.tolist())
@@ -81,10 +76,10 @@ def test_shapes_in_sight_hide_and_shade_each_other(drawn):
 
 def test_shapes_cut_by_the_picture_s_edge_or_behind_the_camera(drawn):
   rng = np.random.default_rng(3)
-  position = rng.uniform((-2, -3, -0.2), (2, 3, 1.5), (_NUM, len(_TYPES), 3))
+  position = rng.uniform((-2, -3, -0.2), (2, 3, 1.5), (6, len(_TYPES), 3))
   _check(drawn, position)
 
 
 def test_what_is_nowhere_is_not_drawn(drawn):
-  nowhere = np.broadcast_to([0.0, 0.0, -100.0], (_NUM, len(_TYPES), 3))
+  nowhere = np.broadcast_to([0.0, 0.0, -100.0], (1, len(_TYPES), 3))
   assert (np.asarray(_check(drawn, nowhere).segment) >= -1).all()
