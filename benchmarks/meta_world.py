@@ -35,7 +35,7 @@ from scipy import optimize
 
 from a2r import reward
 from a2r.core import compilation
-from a2r.evaluation import metrics, report
+from a2r.evaluation import report
 from a2r.learners import encoding
 from a2r.models import scorer as scorer_lib
 from a2r.models.singularity import singularity
@@ -78,6 +78,7 @@ _MOST_SEEDS = 3
 # Numbers of clips, by source: those of a seed's ten, and the unseen ones.
 _TEN = {"expert": 6, "frozen": 1, "pushed": 1, "random": 1, "still": 1}
 _UNSEEN = {"expert": 10, "frozen": 6, "pushed": 6, "random": 3, "still": 1}
+_RESAMPLES = 300
 
 
 class Clips(NamedTuple):
@@ -116,7 +117,8 @@ def measure(clips: Clips, scores: np.ndarray) -> dict[str, np.ndarray]:
 
   def auroc(task, text):
     of_text, success = scores[rows[task], :, columns[text]], clips.success
-    return [metrics.auroc(x, success[rows[task]]) for x in of_text.T]
+    done, failed = (of_text[success[rows[task]] == x] for x in (True, False))
+    return (1 + np.sign(done[:, None] - failed).mean(axis=(0, 1))) / 2
 
   def higher(task, texts):
     done = scores[rows[task][clips.success[rows[task]]]]
@@ -135,7 +137,7 @@ def measure(clips: Clips, scores: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def interval(
-  clips: Clips, scores: Sequence[np.ndarray], num_resamples: int = 300
+  clips: Clips, scores: Sequence[np.ndarray]
 ) -> dict[str, np.ndarray]:
   """Returns 95 % intervals `[2, 3]` of the means over seeds.
 
@@ -146,7 +148,7 @@ def interval(
     np.char.add(clips.task, clips.success.astype(str)), return_inverse=True
   )
   parts = [np.flatnonzero(group == number) for number in range(len(names))]
-  for _ in range(num_resamples):
+  for _ in range(_RESAMPLES):
     rows = np.concatenate([rng.choice(part, len(part)) for part in parts])
     some = Clips(*(column[rows] for column in clips))
     figures = [measure(some, one[rows]) for one in scores]

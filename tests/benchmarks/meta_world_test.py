@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from a2r.evaluation import metrics
+
 
 @pytest.fixture
 def meta_world(benchmark_module):
@@ -25,7 +27,7 @@ def test_a_reward_that_knows_everything(meta_world, clips):
   for name in ("own", "other", "pair", "choice"):
     np.testing.assert_array_equal(figures[name], [1, 1, 1])
   np.testing.assert_array_equal(figures["opposite"], [0.5, 0.5, 0.5])
-  limits = meta_world.interval(clips, [scores, scores], num_resamples=2)
+  limits = meta_world.interval(clips, [scores, scores])
   np.testing.assert_array_equal(limits["own"], np.ones((2, 3)))
 
 
@@ -37,6 +39,18 @@ def test_a_reward_that_reads_no_text_and_sees_one_camera(meta_world, clips):
     np.testing.assert_array_equal(figures[name], [1, 0.5, 0.5])
   for name in ("pair", "choice"):  # A tie is not higher.
     np.testing.assert_array_equal(figures[name], [0, 0, 0])
+
+
+def test_figures_are_areas_under_the_curve(meta_world, clips):
+  shape = len(clips.task), 3, len(meta_world.TASKS)
+  scores = np.random.default_rng(0).integers(4, size=shape)  # With ties.
+  expected = [
+    metrics.auroc(scores[rows, 1, column], clips.success[rows])
+    for column, task in enumerate(meta_world.ADAPTED)
+    for rows in [np.flatnonzero(clips.task == task)]
+  ]
+  found = meta_world.measure(clips, scores)["own"][1]
+  np.testing.assert_allclose(found, np.mean(expected))
 
 
 def test_a_probe_finds_what_tells_success(meta_world):
