@@ -150,7 +150,7 @@ def interval(
   parts = [np.flatnonzero(group == number) for number in range(len(names))]
   for _ in range(_RESAMPLES):
     rows = np.concatenate([rng.choice(part, len(part)) for part in parts])
-    some = Clips(*(column[rows] for column in clips))
+    some = clips._replace(task=clips.task[rows], success=clips.success[rows])
     figures = [measure(some, one[rows]) for one in scores]
     drawn.append({k: np.mean([x[k] for x in figures], 0) for k in figures[0]})
   return {
