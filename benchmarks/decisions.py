@@ -6,7 +6,8 @@
 A decision is what a planner faces: an episode so far, 100 candidates of 20
 steps, and what each of them leads to. It is the first, second or third plan of
 an episode; before a later one the true state's best of 1, 5 or 100 candidates
-was executed each time, so that good and bad pasts are there. What was made is
+was executed each time, so that good and bad pasts are there. Environments with
+the same physics have the same decisions, in other pictures. What was made is
 kept under --data, and every reward chooses among the same candidates.
 
 Prints, by run and environment, the share of decisions whose chosen candidate is
