@@ -219,20 +219,27 @@ def _scores(run, decisions):
 def _trials(run, environment):
   """The share of successes of a run's planning trials, NaN without any."""
   counted = [0, 0]
+  settings = dict(vars(_SETTINGS))
+  del settings["micro_batch"]  # It bears on no trial, and is not on record.
   for path in pathlib.Path(run).glob("plan/*/*/*-seed*.json"):
     trials = json.loads(path.read_text())
     planner = trials["settings"]["planner"]
-    like = trials["dynamics"] == "sim" and planner == _as_plain(_SETTINGS)
+    like = trials["dynamics"] == "sim" and planner == settings
     if trials["environment"] == environment and like:
       counted[0] += trials["num_successes"]
       counted[1] += trials["num_trials"]
   return counted[0] / counted[1] if counted[1] else np.nan
 
 
-def _as_plain(settings):
-  plain = dict(vars(settings))
-  del plain["micro_batch"]
-  return plain
+def _cell(decisions, figure, values):
+  """A figure by plan, and in all with its interval."""
+  by_plan = [
+    f"{np.nanmean(values[decisions.plan == plan]):.2f}"
+    for plan in range(_SETTINGS.num_plans)
+  ]
+  low, high = interval(values)
+  mean = np.nanmean(values)
+  return f"{figure} {' '.join(by_plan)}  {mean:.2f} [{low:.2f}, {high:.2f}]"
 
 
 def main(_):
@@ -247,19 +254,11 @@ def main(_):
     for run in _RUNS.value:
       trials = _trials(run, environment)
       for name, scores in _scores(run, decisions).items():
-        cells = []
-        for figure, values in measure(decisions, scores).items():
-          low, high = interval(values)
-          mean = np.nanmean(values)
-          by_plan = [
-            f"{np.nanmean(values[decisions.plan == plan]):.2f}"
-            for plan in range(_SETTINGS.num_plans)
-          ]
-          cells.append(
-            f"{figure} {' '.join(by_plan)}  {mean:.2f} [{low:.2f}, {high:.2f}]"
-          )
-          if not np.isnan(trials) and (name == run or name.endswith("*")):
-            pairs[figure].append((mean, trials))
+        figures = measure(decisions, scores)
+        cells = [_cell(decisions, *figure) for figure in figures.items()]
+        if not np.isnan(trials) and (name == run or name.endswith("*")):
+          for figure, values in figures.items():
+            pairs[figure].append((np.nanmean(values), trials))
         print(f"{name:40}", *cells, f"trials {trials:.2f}", sep="   ")
   for figure, values in pairs.items():
     if len(values) > 2:

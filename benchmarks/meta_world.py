@@ -17,7 +17,8 @@ that the opposite task's instruction gives, of successes against failures (0.5:
 the text counts); `pair`, how often a success gets more for its own instruction
 than for the opposite; `choice`, how often it gets more than for any other
 task's. Intervals are of clips, resampled within tasks (95 %), of the mean over
-seeds. Runs stay under --out, so that what was trained is not trained again.
+seeds. Runs stay under --out, so that what the same command trained is not
+trained again.
 """
 
 import csv
@@ -227,8 +228,6 @@ def _train(seed, ten, name, options):
       )
       lines.append(f"{file},{TASKS[task]},{success}")
     manifest.write_text("\n".join(lines) + "\n")
-  if (run / report.JSON_FILE).exists():
-    return run
   command = [
     *(sys.executable, "-m", "launch.train", "--config=configs/envgen.py"),
     f"--workdir={run}",
@@ -239,8 +238,13 @@ def _train(seed, ten, name, options):
     "--config.data.validation.share=0",
     *options,
   ]
-  with open(folder / f"{name}.log", "w", encoding="utf-8") as log:
-    subprocess.run(command, stdout=log, stderr=log, check=True)
+  path, line = folder / f"{name}.log", f"{shlex.join(command)}\n"
+  done = (run / report.JSON_FILE).exists() and path.exists()
+  if not done or not path.read_text("utf-8").startswith(line):
+    with path.open("w", encoding="utf-8") as log:
+      log.write(line)
+      log.flush()
+      subprocess.run(command, stdout=log, stderr=log, check=True)
   return run
 
 

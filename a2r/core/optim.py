@@ -120,8 +120,16 @@ def make_optimizer(
   if clip_norm is not None:
     steps.insert(0, optax.clip_by_global_norm(clip_norm))
   if vision_rate != 1:
-    steps.append(optax.masked(optax.scale(vision_rate), vision_mask))
+    steps.append(optax.masked(optax.scale(vision_rate), _vision_mask))
   return optax.chain(*steps) if len(steps) > 1 else update
+
+
+def _vision_mask(params: Any) -> Any:
+  """Which parameters encode clips, a tree of bools."""
+  return jax.tree_util.tree_map_with_path(
+    lambda path, _: any(getattr(key, "key", key) in _VISION for key in path),
+    params,
+  )
 
 
 def _matrices(params: Any) -> Any:
@@ -135,16 +143,6 @@ def _matrices(params: Any) -> Any:
     )
 
   return jax.tree_util.tree_map_with_path(numbers, params)
-
-
-def vision_mask(params: Any) -> Any:
-  """Returns a tree of bools: which parameters encode clips."""
-
-  def encodes(path, param):
-    del param
-    return any(str(getattr(key, "key", key)) in _VISION for key in path)
-
-  return jax.tree_util.tree_map_with_path(encodes, params)
 
 
 def decay_mask(params: Any) -> Any:
