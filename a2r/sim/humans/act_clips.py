@@ -38,8 +38,9 @@ def sample_clips(
     image_size: pixels of the square picture.
   """
   sample_fn = functools.partial(_sample_frames, num_frames)
+  drawn = labels, held_out
   return human_clips.draw_clips(
-    sample_fn, rng, labels, held_out, image_size, num_casters=5
+    sample_fn, rng, drawn, image_size, num_casters=5
   )
 
 

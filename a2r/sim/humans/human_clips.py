@@ -19,6 +19,7 @@ TEMPLATES = templates.TEMPLATES
 NOUNS = templates.NOUNS
 OPPOSITES = templates.OPPOSITES
 caption = templates.caption
+MAY_FAIL = scenes.MAY_FAIL
 
 
 class Clips(NamedTuple):
@@ -42,7 +43,7 @@ class Clips(NamedTuple):
 
 @functools.partial(jax.jit, static_argnames=("num_frames", "image_size"))
 def sample_clips(
-  rng, labels, held_out=0, *, num_frames: int, image_size: int
+  rng, labels, held_out=0, outcome=0, *, num_frames: int, image_size: int
 ) -> Clips:
   """Draws one clip per label.
 
@@ -50,30 +51,33 @@ def sample_clips(
     rng: typed key, consumed; or `[B]` keys, one per clip.
     labels: `[B]` int32 indices into `TEMPLATES`.
     held_out: `[]` or `[B]` int, as in `scenes.sample_scene`.
+    outcome: `[]` or `[B]` int in `scenes.OUTCOMES`.
     num_frames: T, evenly spaced over the clip, first and last included.
     image_size: pixels of the square picture.
   """
   sample_fn = functools.partial(_sample_frames, num_frames)
-  return draw_clips(sample_fn, rng, labels, held_out, image_size, num_casters=4)
+  drawn = labels, held_out, outcome
+  return draw_clips(sample_fn, rng, drawn, image_size, num_casters=4)
 
 
 def draw_clips(
-  sample_fn, rng, labels, held_out, image_size: int, *, num_casters: int
+  sample_fn, rng, drawn, image_size: int, *, num_casters: int
 ) -> Clips:
   """Draws the clips of sampled scenes; pure.
 
   Args:
-    sample_fn: a key, a label and `held_out` to a scene, its layers `[1, G]` and
+    sample_fn: a key and what is drawn to a scene, its layers `[1, G]` and
       `[T, G]`, and the moving point `[T, 2]`; unbatched.
     rng: typed key, consumed; or `[B]` keys, one per clip.
-    labels: `[B]` int32.
-    held_out: `[]` or `[B]` int.
+    drawn: what `sample_fn` takes after the key: labels `[B]` int32, then
+      integers `[]` or `[B]`.
     image_size: pixels of the square picture.
     num_casters: how many still boxes, from the first, throw shadows.
   """
-  rngs = rng if rng.ndim else jax.random.split(rng, labels.shape[0])
-  held_out = jnp.broadcast_to(jnp.asarray(held_out, jnp.int32), labels.shape)
-  scene, still, moving, point = jax.vmap(sample_fn)(rngs, labels, held_out)
+  shape = drawn[0].shape
+  rngs = rng if rng.ndim else jax.random.split(rng, shape[0])
+  drawn = [jnp.broadcast_to(jnp.asarray(x, jnp.int32), shape) for x in drawn]
+  scene, still, moving, point = jax.vmap(sample_fn)(rngs, *drawn)
   case = still.types.index(geometry.BOX)
   frames = batches.draw(
     still,
@@ -87,10 +91,10 @@ def draw_clips(
   return Clips(frames, scene.things.nouns, scene.color, start, stop - start)
 
 
-def _sample_frames(num_frames, rng, label, held_out):
+def _sample_frames(num_frames, rng, label, held_out, outcome):
   """The scene, its layers `[1, G]` and `[T, G]`, the moving point `[T, 2]`."""
   row = scenes.row_of(label)
-  scene = scenes.sample_scene(rng, row, held_out)
+  scene = scenes.sample_scene(rng, row, held_out, outcome)
 
   def frame(time):
     still, moving, point = _parts(row, scene, time)

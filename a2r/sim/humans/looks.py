@@ -43,7 +43,7 @@ _OPPONENT = np.array([[0.17, 0.17, 0.17], [1, -1, 0], [0.5, 0.5, -1]])
 RANGES = {
   "azimuth": (0.0, 1.05, (0.4, 0.55)),
   "elevation": (0.25, 1.15, (0.6, 0.72)),
-  "distance": (0.45, 1.15, (0.75, 0.82)),
+  "distance": (0.45, 1.4, (0.75, 0.82)),
   "fovy": (36.0, 56.0, (44.0, 47.0)),
   "hue": (0.56, 1.56, (1.42, 1.56)),
   "grain": (0.0, 0.4, (0.16, 0.24)),
@@ -143,7 +143,8 @@ def sample_camera(rng, view, focus, extent):
   middle = jnp.array([0.0, 0.1, 0.04])
   share = jnp.clip(1.4 - 0.8 * distance, 0.5, 1.0)
   target = middle + share * (focus - middle)
-  target += within(rng, (-0.04, 0.04), (3,))
+  aside = 0.04 + 0.1 * jnp.maximum(distance - 0.5, 0.0)
+  target += aside * within(rng, (-1.0, 1.0), (3,))
   direction = jnp.stack(
     [
       jnp.sin(angle) * jnp.cos(elevation),

@@ -29,7 +29,8 @@ def motion(row: templates.Template, scene: scenes.Scene, time) -> Poses:
   progress = _smooth(
     (time - scene.arm.begin) / (scene.arm.end - scene.arm.begin)
   )
-  really = progress * row.real
+  progress = jnp.minimum(progress, scene.arm.most)
+  really = progress * row.real * scene.arm.hits
   kind = row.subject
   state = _blend(scene.action.state, really)
   wished = _blend(scene.action.state, progress)
@@ -59,16 +60,21 @@ def motion(row: templates.Template, scene: scenes.Scene, time) -> Poses:
 
 def opener(scene, opening):
   """Returns eight boxes, three rods and the point where a hand opens it."""
-  place = (
-    scene.layout.opener_at,
-    geometry.rotation_about_z(scene.layout.opener_yaw),
-    scene.things.fixture_scale[0],
-    opening,
-    scene.colors.paint[0],
-    scene.colors.paint[1],
-  )
+  foot, scale = scene.layout.opener_at, scene.things.fixture_scale[0]
+  turn = geometry.rotation_about_z(scene.layout.opener_yaw)
+  looks = scale, opening, scene.colors.paint[0], scene.colors.paint[1]
   is_drawer = scene.things.is_drawer
-  drawer, box = props.drawer(*place), props.lidded_box(*place)
+  drawer = props.drawer(foot, turn, *looks)
+  # A door is the lid of a box that lies on its back's side, its top in front.
+  door = scene.things.door.astype(jnp.float32)
+  lying = jnp.array([[0.0, -1.0, 0.0], [0.0, 0.0, -1.0], [1.0, 0.0, 0.0]])
+  lying *= jnp.stack([door, door**2, door])[:, None]
+  behind = jnp.abs(door) * scale * jnp.array([0.0, 0.065, 0.117])
+  box = props.lidded_box(
+    foot + turn @ behind,
+    turn @ jnp.where(door != 0, lying, jnp.eye(3)),
+    *looks,
+  )
   boxes, rods = (
     props.select(is_drawer, *pair)
     for pair in zip(drawer[:2], box[:2], strict=True)
@@ -147,7 +153,7 @@ def _touch(row, scene, state, pose):
   missed = (
     scene.arm.miss * scene.action.away / jnp.linalg.norm(scene.action.away)
   )
-  return place + (1.0 - row.real) * missed
+  return place + (1.0 - row.real * scene.arm.hits) * missed
 
 
 def _touch_thing(row, scene, pose):
@@ -170,7 +176,7 @@ def _touch_thing(row, scene, pose):
 def _fingertip(row, scene, touch, time):
   """The hand's way: come, act with the subject, and go or stay."""
   come = _smooth((scene.arm.begin - time) / scene.arm.begin)
-  come *= 1.0 - row.carried
+  come = jnp.where(scene.arm.idle > 0, 1.0, come * (1.0 - row.carried))
   go = (
     _smooth((time - scene.arm.end) / (1.0 - scene.arm.end)) * scene.arm.leaves
   )
@@ -178,4 +184,12 @@ def _fingertip(row, scene, touch, time):
   middle = 0.5 * (scene.arm.begin + scene.arm.end)
   poked = _smooth(2.5 * (time - middle) / (1.0 - middle))
   go = jnp.where(poke, poked, go)
-  return touch + scene.action.away * (come + go)
+  go = jnp.where(scene.arm.idle > 0, 0.0, go)
+  return touch + (scene.action.away + _sway(scene.arm, time)) * (come + go)
+
+
+def _sway(arm, time):
+  """How a waiting arm has moved about `[3]`, upwards alone."""
+  turns = arm.phase + jnp.array([[1.0], [2.0]]) * time
+  way = (arm.sway * jnp.sin(2 * np.pi * turns)).sum(axis=0)
+  return way.at[2].set(jnp.abs(way[2]))

@@ -193,5 +193,6 @@ ball: tennis ball; toy ball; sphere; apple * orb; tomato
 drawer: cabinet; desk drawer; cupboard; dresser * locker; bureau
 box: chest; case; jewelry box; lidded box * trunk; casket
 faucet: tap; water tap; sink faucet; lever * spigot; valve
+door: cabinet door; cupboard door; gate; oven door * shutter; wardrobe
 """
 GENERIC = ("object", "thing", "item")

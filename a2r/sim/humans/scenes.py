@@ -17,8 +17,11 @@ from a2r.sim.rendering import camera as cameras
 from a2r.sim.rendering import geometry, material
 
 NUM_THINGS = 3
+OUTCOMES = ("done", "missed", "stopped", "idle")
+DONE, MISSED, STOPPED, IDLE = range(len(OUTCOMES))
 _DRAWER_NOUN = templates.NOUNS.index("drawer")
 _LIDDED_NOUN = len(props.THINGS) + 1
+_DOOR_NOUN = templates.NOUNS.index("door")
 _BALL, _CAN = (props.THINGS.index(name) for name in ("ball", "can"))
 _FAUCET_NOUN = templates.NOUNS.index("faucet")
 # Places on the table: two fixtures and three things are dealt onto them.
@@ -38,7 +41,8 @@ class Things:
   radius: jax.Array  # `[3]` in meters.
   half_height: jax.Array  # `[3]` in meters.
   fixture_scale: jax.Array  # `[2]` sizes of the opener and the faucet.
-  is_drawer: jax.Array  # `[]` the opener is one, else a box with a lid.
+  is_drawer: jax.Array  # `[]` the opener is one, else it has a lid.
+  door: jax.Array  # `[]` 1 or -1 for the side where a lid's hinge stands up.
   wanted: jax.Array  # `[5]` as `Scene.present`, if there is room.
   nouns: jax.Array  # `[2]` indices into `NOUNS` in the order of the caption.
 
@@ -48,12 +52,29 @@ class Arm:
   """The arm and when it acts; times are shares of the clip."""
 
   root: jax.Array  # `[3]` where it comes from.
-  width: jax.Array  # `[]` relative to a grown-up's.
-  spread: jax.Array  # `[]` opening between thumb and fingers.
   begin: jax.Array  # `[]` when what it does begins.
   end: jax.Array  # `[]` when it ends.
   leaves: jax.Array  # `[]` whether it goes away then.
+  body: "Body"
   miss: jax.Array  # `[]` how far off it stays where it only pretends.
+  hits: jax.Array  # `[]` 0 where it misses what it acts on, else 1.
+  most: jax.Array  # `[]` share of the deed that it comes to do.
+  idle: jax.Array  # `[]` 1 where it stays away from what it could act on.
+  sway: jax.Array  # `[2, 3]` how far it moves about while it waits.
+  phase: jax.Array  # `[2, 3]` of that in turns.
+
+
+@struct.dataclass
+class Body:
+  """What acts: a hand, or a robot's arm of two links with a gripper."""
+
+  width: jax.Array  # `[]` relative to a grown-up's.
+  spread: jax.Array  # `[]` opening between thumb and fingers, or of a gripper.
+  is_robot: jax.Array  # `[]`.
+  link: jax.Array  # `[]` length of a robot's links.
+  lean: jax.Array  # `[]` 0 for a gripper that points down, 1 for half level.
+  yaw: jax.Array  # `[]` of the gripper's fingers about z.
+  shade: jax.Array  # `[2, 3]` of a robot's fingers and upper arm, RGB.
 
 
 @struct.dataclass
@@ -106,6 +127,29 @@ def _column(name):
   return np.float32([0.5 if value is None else value for value in values])
 
 
+def _may_fail(row):
+  """Whether it may be missed, stop on its way, or not be tried at all.
+
+  Where a failure would look like the success of another template it may not.
+  """
+  does = row.real and row.hand and "Pretend" not in row.text
+  moves = len(set(row.path)) > 1 or row.tilt or row.state[0] != row.state[1]
+  if not (does and moves) or row.released:
+    return False, False, False
+  if row.subject != templates.THING:  # Missed, an opener is one of pretending.
+    opener = row.subject == templates.OPENER
+    return not opener, opener, True
+  grasped = row.grip == templates.GRASP
+  alone = row.partner == templates.ALONE and not row.tilt
+  poked = row.grip == templates.POKE
+  held = row.carried and alone and not row.toward_arm  # It would be held.
+  missed = not (row.carried or poked or (grasped and alone))
+  return missed, not (held or poked), not row.carried
+
+
+MAY_FAIL = np.array([_may_fail(row) for row in templates.ROWS])
+
+
 def row_of(label) -> templates.Template:
   """Returns row number `label` `[]` of the templates as arrays.
 
@@ -117,13 +161,16 @@ def row_of(label) -> templates.Template:
   return templates.Template("", *columns)
 
 
-def sample_scene(rng, row: templates.Template, held_out=0) -> Scene:
+def sample_scene(
+  rng, row: templates.Template, held_out=0, outcome=DONE
+) -> Scene:
   """Draws everything about a clip that does not change with time.
 
   Args:
     rng: typed key, consumed.
     row: of the template.
     held_out: `[]` 1 for a view, colors and hands that training never draws.
+    outcome: `[]` in `OUTCOMES`.
   """
   names = ("view", "things", "arm", "layout", "action", "colors")
   names += ("camera", "light")
@@ -131,8 +178,8 @@ def sample_scene(rng, row: templates.Template, held_out=0) -> Scene:
   spans = looks.ranges(jnp.asarray(held_out))
   view = looks.sample_view(rngs["view"], spans)
   things = _sample_things(rngs["things"], row)
-  arm = _sample_arm(rngs["arm"], row, view, spans)
-  layout = _sample_layout(rngs["layout"], row, things, arm)
+  arm = _sample_arm(rngs["arm"], row, view, spans, outcome)
+  layout = _sample_layout(rngs["layout"], row, view, things, arm)
   action = _sample_action(rngs["action"], row, view, arm, layout)
   colors = looks.sample_colors(rngs["colors"], spans)
   focus, extent = _focus(row, things, layout, action)
@@ -174,7 +221,10 @@ def _sample_things(rng, row):
   scale = jnp.where(cover, covering, scale)
   scale = jnp.where(into, 0.4 + 0.4 * scale, scale)
   is_drawer = jax.random.bernoulli(rngs[4], 0.6) & ~into
-  opener = jnp.where(is_drawer, _DRAWER_NOUN, _LIDDED_NOUN)
+  door = jax.random.randint(jax.random.fold_in(rngs[4], 1), (), 0, 4)
+  door = jnp.select([is_drawer | into, door == 0, door == 1], [0, -1, 1], 0)
+  opener = jnp.where(door == 0, _LIDDED_NOUN, _DOOR_NOUN)
+  opener = jnp.where(is_drawer, _DRAWER_NOUN, opener)
   first = jnp.select(
     [row.subject == templates.THING, row.subject == templates.OPENER],
     [subject, opener],
@@ -187,6 +237,7 @@ def _sample_things(rng, row):
     scale=scale,
     fixture_scale=fixture,
     is_drawer=is_drawer,
+    door=door,
     wanted=jax.random.bernoulli(rngs[5], 0.55, (5,)),
     nouns=jnp.where(cover, nouns[::-1], nouns),
     radius=jnp.asarray(props.RADIUS)[kinds] * scale,
@@ -194,9 +245,9 @@ def _sample_things(rng, row):
   )
 
 
-def _sample_arm(rng, row, view, spans):
+def _sample_arm(rng, row, view, spans, outcome):
   """Where the arm comes from, its looks, and the timing of what it does."""
-  rngs = jax.random.split(rng, 10)
+  rngs = jax.random.split(rng, 13)
   # Who pushes comes from behind, who pulls from before: they look different.
   lead = jnp.sign(row.path[2, 0] - row.path[0, 0])
   pulls = row.grip == templates.PULL
@@ -216,6 +267,8 @@ def _sample_arm(rng, row, view, spans):
   into = row.partner == templates.INTO
   height = looks.within(rngs[1], (0.04, 0.24)) + jnp.where(into, 0.3, 0.0)
   root = jnp.stack([0.75 * jnp.sin(side), -0.75 * jnp.cos(side), height])
+  body = sample_body(rngs[5], spans)
+  root = jnp.where(body.is_robot, robot_root(rngs[6], root), root)
   released = row.released > 0
   begin = looks.within(rngs[2], (0.08, 0.35)) * jnp.where(released, 0.6, 1.0)
   end = looks.within(rngs[3], (0.62, 0.9))
@@ -225,13 +278,58 @@ def _sample_arm(rng, row, view, spans):
     begin=jnp.where(row.carried > 0, 0.5 * begin, begin),
     end=jnp.where(released, 0.5 + 0.5 * end, end),
     leaves=chance < row.leaves,
-    width=looks.from_span(rngs[5], spans["width"]),
-    spread=looks.within(rngs[6], (0.01, 0.04)),
+    body=body,
     miss=looks.within(rngs[7], (0.06, 0.1)),
+    hits=jnp.where(outcome == MISSED, 0.0, 1.0),
+    most=_most(rngs[10], row, outcome),
+    idle=jnp.where(outcome == IDLE, 1.0, 0.0),
+    sway=_sample_sway(rngs[11], outcome),
+    phase=jax.random.uniform(rngs[12], (2, 3)),
   )
 
 
-def _sample_layout(rng, row, things, arm):
+def sample_body(rng, spans) -> Body:
+  """Draws a hand or, in half of all clips, a robot's arm."""
+  rngs = jax.random.split(rng, 8)
+  is_robot = jax.random.bernoulli(rngs[0])
+  grey = looks.within(rngs[1], (0.05, 0.95), (2, 1))
+  tint = jax.random.uniform(rngs[2], (2, 3))
+  plain = jax.random.bernoulli(rngs[3], 0.6, (2, 1))
+  return Body(
+    is_robot=is_robot,
+    width=looks.from_span(rngs[4], spans["width"]),
+    spread=looks.within(rngs[5], (0.01, 0.04)),
+    link=looks.within(rngs[6], (0.48, 0.7)),
+    lean=looks.within(rngs[7], (0.0, 1.0)) ** 2,
+    yaw=looks.within(rngs[7], (-np.pi, np.pi)),
+    shade=jnp.where(plain, grey, tint),
+  )
+
+
+def robot_root(rng, root):
+  """Moves the root of an arm to where a robot's shoulder may stand."""
+  rngs = jax.random.split(rng, 2)
+  place = looks.within(rngs[0], (0.6, 1.0)) * root
+  return place.at[2].set(looks.within(rngs[1], (0.05, 0.5)))
+
+
+def _most(rng, row, outcome):
+  """Share of the deed that is done: part of it where the arm stops."""
+  aimless = (row.subject == templates.THING) & (row.partner == templates.ALONE)
+  aimless &= row.carried == 0
+  part = looks.within(rng, (0.0, 1.0)) * jnp.where(aimless, 0.12, 0.6)
+  return jnp.select([outcome == STOPPED, outcome == IDLE], [part, 0.0], 1.0)
+
+
+def _sample_sway(rng, outcome):
+  """How far an arm that waits moves about, in meters: two waves `[2, 3]`."""
+  rngs = jax.random.split(rng, 2)
+  size = looks.within(rngs[0], (-0.08, 0.12))  # Four in ten keep still.
+  size = jnp.maximum(size, 0.0) * jnp.where(outcome == IDLE, 1.5, 1.0)
+  return size * looks.within(rngs[1], (-1.0, 1.0), (2, 3))
+
+
+def _sample_layout(rng, row, view, things, arm):
   """Places of fixtures and things; the partner's place fixes the subject's."""
   rngs = jax.random.split(rng, 8)
   order = jax.random.permutation(rngs[0], len(_PLACES))
@@ -258,8 +356,9 @@ def _sample_layout(rng, row, things, arm):
     things_at=jnp.stack([spot, places[3], places[4]]),
     foot=jnp.where(onto, 2 * things.half_height[1], 0.0),
     line=line,
-    opener_yaw=looks.within(rngs[4], (-0.7, 0.7)),
-    faucet_yaw=looks.within(rngs[5], (-1.3, 1.3)),
+    # A fixture is seen from before or from a side, not from behind.
+    opener_yaw=view.azimuth + looks.within(rngs[4], (-1.6, 1.6)),
+    faucet_yaw=view.azimuth + looks.within(rngs[5], (-2.2, 2.2)),
     thing_yaw=looks.within(rngs[6], (-np.pi, np.pi), (NUM_THINGS,)),
     idle_state=idle.at[0].set(jnp.where(into, 1.0, idle[0])),
   )

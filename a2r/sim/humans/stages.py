@@ -185,6 +185,7 @@ def _sample_things(rng, act):
     scale=scale,
     fixture_scale=fixture,
     is_drawer=(wanted[5] | stands) & ~opens,
+    door=jnp.zeros((), jnp.int32),
     wanted=wanted[:5],
     nouns=jnp.stack([subject, partner]).astype(jnp.int32),
     radius=jnp.asarray(props.RADIUS)[kinds] * scale,
@@ -226,15 +227,21 @@ def _sample_arm(rng, act, view, spans, mirrored):
   height = looks.within(rngs[1], (0.04, 0.24))
   height += jnp.where(act.partner == acts.BOX, 0.3, 0.0)
   root = jnp.stack([0.75 * jnp.sin(side), -0.75 * jnp.cos(side), height])
+  body = scenes.sample_body(rngs[5], spans)
+  root = jnp.where(body.is_robot, scenes.robot_root(rngs[6], root), root)
   begin = looks.within(rngs[2], (0.08, 0.3))
   return scenes.Arm(
     root=root,
     begin=jnp.where(act.comes > 0, begin, 0.4 * begin),
     end=looks.within(rngs[3], (0.82, 1.0)),
     leaves=act.leaves,
-    width=looks.from_span(rngs[5], spans["width"]),
-    spread=looks.within(rngs[6], (0.01, 0.04)),
+    body=body,
     miss=looks.within(rngs[7], (0.06, 0.1)),
+    hits=jnp.ones(()),
+    most=jnp.ones(()),
+    idle=jnp.zeros(()),
+    sway=jnp.zeros((2, 3)),
+    phase=jnp.zeros((2, 3)),
   )
 
 

@@ -17,7 +17,7 @@ PUSH, GRASP, POKE, PULL = 0, 1, 2, 3
 NO_TILT, TOPPLE, FLIP, LAY, STAND = 0, 1, 2, 3, 4
 ALONE, BESIDE, ONTO, COVER, INTO = 0, 1, 2, 3, 4
 
-NOUNS = (*props.THINGS, "drawer", "box", "faucet")
+NOUNS = (*props.THINGS, "drawer", "box", "faucet", "door")
 
 _STANDING = ("cup", "box", "bottle", "can")
 

@@ -197,6 +197,19 @@ _ACT_WORDS = _words(acts.TEMPLATES, act_phrases)
 ALL_WORDS = Words(*(a + b for a, b in zip(WORDS, _ACT_WORDS, strict=True)))
 
 
+def _failing(phrases):
+  """What is said where a template was tried in vain."""
+  (template, imperative, *_), _ = phrases
+  return [f"failing at {template}", f"failing to {imperative}"], []
+
+
+_NOTHING = ["doing nothing with {0}", "nothing happens to the {0}"], []
+# Of the templates; of failing at each; of doing nothing.
+OUTCOME_WORDS = Words(
+  (*WORDS.phrases, *map(_failing, WORDS.phrases), _NOTHING), WORDS.names
+)
+
+
 def _filled(items, length, padding=""):
   return [*items, *[padding] * (length - len(items))]
 

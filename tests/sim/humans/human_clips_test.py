@@ -65,20 +65,30 @@ def test_templates_are_those_of_something_something_v2():
 
 
 @pytest.fixture(scope="module")
-def drawn():
+def draw():
   """Rows, scenes and first, middle and last poses: `[C, 40, ...]`."""
 
-  def one(label, rng, held_out):
+  def one(label, rng, held_out, outcome):
     row = scenes.row_of(label)
-    scene = scenes.sample_scene(rng, row, held_out)
+    scene = scenes.sample_scene(rng, row, held_out, outcome)
     times = jnp.array([0.0, 0.5, 1.0])
     poses = jax.vmap(lambda time: motion.motion(row, scene, time))(times)
     return row, scene, poses
 
-  over_keys = jax.vmap(one, in_axes=(None, 0, None))
-  draw = jax.jit(jax.vmap(over_keys, in_axes=(0, None, None)))
+  over_keys = jax.vmap(one, in_axes=(None, 0, None, None))
+  draw_all = jax.jit(jax.vmap(over_keys, in_axes=(0, None, None, None)))
   keys = jax.random.split(jax.random.key(2), 40)
-  return [jax.device_get(draw(ALL, keys, jnp.array(flag))) for flag in (0, 1)]
+
+  def draw(held_out=0, outcome=scenes.DONE):
+    flags = jnp.array(held_out), jnp.array(outcome)
+    return jax.device_get(draw_all(ALL, keys, *flags))
+
+  return draw
+
+
+@pytest.fixture(scope="module")
+def drawn(draw):
+  return [draw(), draw(held_out=1)]
 
 
 def _in_picture(scene, points):
@@ -142,12 +152,90 @@ def test_opposites_end_where_the_other_begins(drawn):
     assert (along < 0).mean() > 0.9, pair
 
 
+def _subject(row, poses):
+  """Where the subject is `[C, 40, 3 times, 3]`, or how far it is turned."""
+  kind = row.subject[:, :, None, None]
+  return np.select(
+    [kind == templates.THING, kind == templates.OPENER],
+    [poses.center[:, :, :, 0], poses.opener[..., None]],
+    poses.faucet[..., None],
+  )
+
+
+def test_failures_fall_short_of_the_deed(drawn, draw):
+  row, scene, poses = drawn[0]
+  done = _subject(row, poses)
+  for column, outcome in enumerate(
+    (scenes.MISSED, scenes.STOPPED, scenes.IDLE)
+  ):
+    may = scenes.MAY_FAIL[:, column]
+    failed_scene, failed = draw(outcome=outcome)[1:]
+    np.testing.assert_array_equal(
+      failed_scene.camera.position, scene.camera.position
+    )
+    subject = _subject(row, failed)
+    np.testing.assert_allclose(subject[may, :, 0], done[may, :, 0], atol=1e-6)
+    way = np.linalg.norm(subject[:, :, 2] - subject[:, :, 0], axis=-1)[may]
+    whole = np.linalg.norm(done[:, :, 2] - done[:, :, 0], axis=-1)[may]
+    if outcome == scenes.STOPPED:
+      apart = np.linalg.norm(subject[:, :, 2] - done[:, :, 2], axis=-1)[may]
+      tilts = np.array([bool(r.tilt) for r in templates.ROWS])[may]
+      assert (apart > 0.01)[~tilts].all()
+    else:
+      assert (way < 1e-6).all()
+    assert whole.max() > 0.1
+  gap = np.linalg.norm(failed.fingertip - failed.center[:, :, :, 0], axis=-1)
+  things = scenes.MAY_FAIL[:, 2] & (row.subject[:, 0] == templates.THING)
+  assert (gap[things] > 0.1).all()  # An idle arm stays away.
+
+
+def test_no_failure_looks_like_the_success_of_another_template():
+  may = dict(zip(human_clips.TEMPLATES, scenes.MAY_FAIL.tolist(), strict=True))
+  assert may["Closing something"] == [False, True, True]  # Else it pretends.
+  assert may["Moving part of something"] == [True, False, True]  # Or touches.
+  assert not any(may["Holding something"])
+  assert not any(may["Pretending to pick something up"])
+  assert may["Picking something up"] == [False, True, True]
+  assert may["Pushing something from left to right"] == [True] * 3
+
+
+def test_arms_are_hands_or_robots_that_reach(draw):
+  _, scene, poses = draw()
+  is_robot = scene.arm.body.is_robot
+  assert 0.3 < is_robot.mean() < 0.7
+  reach = np.linalg.norm(scene.arm.root[:, :, None] - poses.fingertip, axis=-1)
+  links = 2 * scene.arm.body.link + 0.18
+  assert (reach.max(-1) < links)[is_robot].mean() > 0.98
+
+
+def test_doors_swing_level_and_lids_rise(drawn):
+  scene = jax.tree.map(lambda x: x[0], drawn[0][1])  # Closing something.
+  things = scene.things
+  names = np.array(templates.NOUNS)[things.nouns[:, 0]]
+  expected = np.where(things.door != 0, "door", "box")
+  expected = np.where(things.is_drawer, "drawer", expected)
+  np.testing.assert_array_equal(names, expected)
+  assert set(things.door) == {-1, 0, 1}
+
+  @jax.jit
+  @jax.vmap
+  def edges(scene):
+    return [motion.opener(scene, jnp.float32(x))[2] for x in (0.0, 1.0)]
+
+  way = np.subtract(*edges(scene)[::-1])
+  size = things.fixture_scale[:, :1]
+  rises = np.abs(way[:, 2]) / size[:, 0]
+  assert (rises[names != "box"] < 1e-5).all()
+  assert (rises[names == "box"] > 0.1).all()
+  assert (np.linalg.norm(way[:, :2], axis=-1) / size[:, 0] > 0.1).all()
+
+
 def test_held_out_scenes_are_never_drawn_in_training(drawn):
   (_, train, _), (_, held_out, _) = drawn
   for name in ("azimuth", "elevation", "fovy", "width", "grain"):
     low, high = looks.RANGES[name][2]
     for scene, inside in ((train, False), (held_out, True)):
-      records = (scene.view, scene.arm, scene.colors)
+      records = (scene.view, scene.arm.body, scene.colors)
       (values,) = (getattr(r, name) for r in records if hasattr(r, name))
       values = np.abs(values)
       assert (((values > low) & (values < high)) == inside).all(), name

@@ -142,3 +142,13 @@ def test_held_out_texts_name_what_is_in_the_clip():
   assert texts[label] == "closing the open drawer"
   with pytest.raises(ValueError, match="paraphrase"):
     human_texts.held_out("noun")
+
+
+def test_failures_have_words_of_their_own():
+  phrases, _ = human_texts.OUTCOME_WORDS
+  closing = templates.TEMPLATES.index("Closing something")
+  trained, kept = phrases[NUM_TEMPLATES + closing]
+  assert trained == ["failing at closing {0}", "failing to close the {0}"]
+  assert not kept and len(phrases) == 2 * NUM_TEMPLATES + 1
+  # The same words as a reward asks for.
+  assert text.failing("close the {0}") == trained[1]
