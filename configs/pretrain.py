@@ -22,6 +22,9 @@ def get_config(size: str = "small") -> config_dict.ConfigDict:
   config = config_dict.create(
     seed=0,
     model=dict(backbone=backbones.small()),
+    # Chances that a clip shows a failure: the hand misses the thing, stops on
+    # its way, or stays away; where the template's clips can be told from that.
+    data=dict(missed=0.15, stopped=0.25, idle=0.1),
     loss=dict(caption_weight=0.5, target_weight=1.0),
     optim=dict(
       rule="muon",
@@ -35,7 +38,7 @@ def get_config(size: str = "small") -> config_dict.ConfigDict:
       floor=0.01,
     ),
     train=dict(
-      num_steps=3000,
+      num_steps=3600,
       epoch_steps=600,
       batch_size=48,
       log_every=50,

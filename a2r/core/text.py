@@ -118,6 +118,12 @@ def ing_forms(verb: str) -> tuple[str, ...]:
   return (*forms, f"{verb[:-1]}ing") if verb.endswith("e") else forms
 
 
+def failing(instruction: str) -> str:
+  """Returns what it is to fail at an instruction: 'failing to open it'."""
+  is_ing = re.match(r"\w*[aeiouy]\w*ing\b", instruction, re.I)
+  return f"failing {'at' if is_ing else 'to'} {instruction}"
+
+
 def find_instruction(instruction: str, known: Sequence[str]) -> int | None:
   """Returns which known instruction a user's text is, by a rule one can read.
 
@@ -287,6 +293,10 @@ class Tokenizer:
         text,
         f", and others in {len(unread) - 1} more" * (len(unread) > 1),
       )
+
+  def has_word(self, word: str) -> bool:
+    """Returns whether a word is one piece of the vocabulary."""
+    return self._tokenizer.token_to_id(word) is not None
 
   @property
   def mask_id(self) -> int:

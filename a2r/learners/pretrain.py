@@ -1,8 +1,10 @@
 """Stage 1: the backbone learns what people do, from procedural human clips.
 
 Clips are drawn on the device, each from its own key, so that none is ever seen
-twice and the run is the same on any number of devices. Three losses: the clip
-against a text of every template; the clip against the batch's captions, which
+twice and the run is the same on any number of devices. In some nobody does what
+the template says; their texts say so ("failing to close the drawer", "nothing
+happens to the drawer"). Three losses: the clip against a text of every template
+and of failing at each; the clip against the batch's captions, which
 name objects and colors, both directions; and what the simulator knows for free:
 where the subject is, how it moves in the picture, and what it is.
 
@@ -11,7 +13,7 @@ Letters: B clips, C templates, T frames, L tokens, E features.
 
 import functools
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import jax
@@ -25,17 +27,19 @@ from a2r.core import images, parallel, text
 from a2r.core import rng as rng_lib
 from a2r.learners import base
 from a2r.models.singularity import layers, singularity
-from a2r.sim.humans import human_clips, texts
+from a2r.sim.humans import human_clips, scenes, texts
 
 MAX_LENGTH = 20
 _DRAWN_LENGTH = 14  # The longest text that training draws.
 _TEXTS = 2**31 - 1  # Folded into a key for its texts; no clip has this number.
 _NUM = len(human_clips.TEMPLATES)
+_NUM_CLASSES = len(texts.OUTCOME_WORDS.phrases)
 
 
 def make_tokenizer(vocab_size: int) -> text.Tokenizer:
   """Returns a vocabulary of the texts that training can draw."""
-  return text.Tokenizer.train(texts.corpus(), vocab_size=vocab_size)
+  corpus = texts.corpus(texts.OUTCOME_WORDS)
+  return text.Tokenizer.train(corpus, vocab_size=vocab_size)
 
 
 class Targets(nn.Module):
@@ -56,7 +60,8 @@ class Views(NamedTuple):
   Attributes:
     clip: `[B]` int32, the clip's number within the step.
     frames: `[B, T, S, S, 3]` uint8.
-    label: `[B]` int32, its template.
+    label: `[B]` int32 in `texts.OUTCOME_WORDS`: its template; where it fails,
+      the template's number and C; where nothing is done, 2 C.
     nouns: `[B, 2]` int32.
     color: `[B]` int32.
     place: `[B, 4]` start and shift of the subject, in half pictures.
@@ -76,6 +81,7 @@ def make_batches(
   seed: int,
   start_step: int,
   batch_size: int,
+  failures: Sequence[float] = (0.0, 0.0, 0.0),
   process_index: int = 0,
   process_count: int = 1,
 ) -> Iterator[Views]:
@@ -89,6 +95,8 @@ def make_batches(
     seed: of the run; a step's clips depend on it and the step's number alone.
     start_step: steps already made.
     batch_size: B of all hosts together.
+    failures: chances of each of `scenes.OUTCOMES` but the first, where the
+      template's clips may have it.
     process_index: this host's number.
     process_count: number of hosts.
   """
@@ -97,6 +105,7 @@ def make_batches(
   draw = functools.partial(
     _draw_views,
     seed,
+    failures=np.asarray(failures, np.float32),
     clip=numbers,
     num_frames=config.num_frames,
     image_size=config.image_size,
@@ -108,16 +117,35 @@ def make_batches(
 
 
 @functools.partial(jax.jit, static_argnames=("num_frames", "image_size"))
-def _draw_views(seed, step, *, clip, num_frames, image_size) -> Views:
+def _draw_views(seed, step, failures, *, clip, num_frames, image_size) -> Views:
   """The clips `clip` `[B]` of one step."""
   rngs = _clip_keys(rng_lib.step_key(seed, step), clip)
   rng_label, rng_clip = jax.vmap(jax.random.split, out_axes=1)(rngs)
-  label = jax.vmap(lambda r: jax.random.randint(r, (), 0, _NUM))(rng_label)
+  draw = functools.partial(_draw_label, failures)
+  template, outcome = jax.vmap(draw)(rng_label)
   clips = human_clips.sample_clips(
-    rng_clip, label, num_frames=num_frames, image_size=image_size
+    rng_clip,
+    template,
+    outcome=outcome,
+    num_frames=num_frames,
+    image_size=image_size,
   )
   place = jnp.concatenate([clips.start, clips.shift], axis=-1)
+  label = jnp.select(
+    [outcome == scenes.DONE, outcome == scenes.IDLE],
+    [template, 2 * _NUM],
+    template + _NUM,
+  )
   return Views(clip, clips.frames, label, clips.nouns, clips.color, place)
+
+
+def _draw_label(failures, rng):
+  """A template `[]`, and an outcome `[]` that its clips may have."""
+  rngs = jax.random.split(rng)
+  template = jax.random.randint(rngs[0], (), 0, _NUM)
+  chances = failures * jnp.asarray(human_clips.MAY_FAIL)[template]
+  chances = jnp.append(1.0 - chances.sum(), chances)
+  return template, jax.random.categorical(rngs[1], jnp.log(chances))
 
 
 def _clip_keys(rng, clip):
@@ -143,9 +171,8 @@ def make_learner(
     target_weight: weight of the loss on the subject's place, shift and noun.
   """
   config = model.config
-  draw_texts = jax.vmap(
-    functools.partial(texts.draw, texts.make_tables(tokenizer, _DRAWN_LENGTH))
-  )
+  tables = texts.make_tables(tokenizer, _DRAWN_LENGTH, texts.OUTCOME_WORDS)
+  draw_texts = jax.vmap(functools.partial(texts.draw, tables))
 
   def init(rng):
     shape = (1, config.num_frames, config.image_size, config.image_size, 3)
@@ -160,13 +187,12 @@ def make_learner(
     rngs = jax.vmap(lambda r: jax.random.fold_in(r, _TEXTS))(
       _clip_keys(rng, batch.clip)
     )
-    # One way to say each template, about something; and one caption of each
-    # view, objects named.
-    something = jnp.full((_NUM, 2), len(human_clips.NOUNS))
-    rng_class = jax.random.split(jax.random.fold_in(rng, _TEXTS), _NUM)
-    classes = draw_texts(
-      rng_class, jnp.arange(_NUM), something, something[:, 0]
-    )
+    # One way to say each class, about something; and one caption of each view,
+    # objects named.
+    numbers = jnp.arange(_NUM_CLASSES)
+    something = jnp.full((_NUM_CLASSES, 2), len(human_clips.NOUNS))
+    rng_class = jax.random.split(jax.random.fold_in(rng, _TEXTS), _NUM_CLASSES)
+    classes = draw_texts(rng_class, numbers, something, something[:, 0])
     captions = draw_texts(rngs, batch.label, batch.nouns, batch.color)
     backbone = params["backbone"]
     video = video_feature(model, backbone, batch.frames)

@@ -13,10 +13,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from a2r.core import batching, text
+from a2r.core import batching
+from a2r.core import text as text_lib
 from a2r.learners import pretrain
 from a2r.models.singularity import singularity
-from a2r.sim.humans import human_clips, people
+from a2r.sim.humans import human_clips, people, scenes
 from a2r.sim.humans import texts as human_texts
 
 _HELD_OUT = 2**31 - 1  # Keys of held-out clips; training never draws it.
@@ -26,7 +27,7 @@ _NUM = len(human_clips.TEMPLATES)
 
 def make_evaluator(
   model: singularity.Singularity,
-  tokenizer: text.Tokenizer,
+  tokenizer: text_lib.Tokenizer,
   *,
   clips_per_template: int,
 ):
@@ -38,28 +39,34 @@ def make_evaluator(
   backwards; `paraphrases`, top-1 among held-out paraphrases; `names`, top-1
   among the templates with names of objects that training uses, and
   `new_names`, with names that it never does; `familiar`, top-1 on clips of
-  training's ranges.
+  training's ranges. And one that is no share: `outcome`, the area under the ROC
+  curve of clips against failures at the same template, by how much nearer they
+  are to it than to failing at it; the mean over templates that can fail.
   """
   labels = np.repeat(np.arange(_NUM), clips_per_template)
   rngs = jax.random.split(jax.random.key(_HELD_OUT), len(labels))
+  done, failures = np.zeros_like(labels), _failures(labels)
+  can_fail = failures != scenes.DONE
 
   @jax.jit
-  def features(params, rngs, labels, held_out):
+  def features(params, rngs, labels, outcome, held_out):
     """Features of clips, of the same backwards, and the clips' nouns."""
     clips = human_clips.sample_clips(
       rngs,
       labels,
+      held_out,
+      outcome,
       num_frames=model.config.num_frames,
       image_size=model.config.image_size,
-      held_out=held_out,
     )
     both = jnp.concatenate([clips.frames, clips.frames[:, ::-1]])
     video = pretrain.video_feature(model, params, both)
     return *jnp.split(video, 2), clips.nouns
 
-  def encode_clips(params, held_out):
+  def encode_clips(params, held_out, outcome):
+    rows = rngs, labels, outcome
     return batching.map_chunks(
-      lambda rows: features(params, *rows, held_out), _CHUNK, (rngs, labels)
+      lambda rows: features(params, *rows, held_out), _CHUNK, rows
     )
 
   encode_texts = jax.jit(functools.partial(pretrain.text_feature, model))
@@ -69,9 +76,15 @@ def make_evaluator(
       tokens = tokenizer(texts, pretrain.MAX_LENGTH)
       return np.asarray(encode_texts(params, *tokens))
 
-    video, backwards, nouns = encode_clips(params, 1)
-    familiar, _, _ = encode_clips(params, 0)
+    video, backwards, nouns = encode_clips(params, 1, done)
+    failed, _, _ = encode_clips(params, 1, failures)
+    familiar, _, _ = encode_clips(params, 0, done)
     classes = texts_of(list(human_clips.TEMPLATES))
+    failing = texts_of([text_lib.failing(x) for x in human_clips.TEMPLATES])
+    margins = [
+      np.einsum("be,be->b", clips, (classes - failing)[labels])
+      for clips in (video, failed)
+    ]
     scores = video @ classes.T
     return {
       **_ranks(scores, labels),
@@ -80,6 +93,7 @@ def make_evaluator(
       "names": _named(texts_of, video, labels, nouns, "known"),
       "new_names": _named(texts_of, video, labels, nouns, "name"),
       "familiar": _top1(familiar @ classes.T, labels),
+      "outcome": _outcome(*margins, labels[can_fail], can_fail),
     }
 
   return evaluate
@@ -87,7 +101,7 @@ def make_evaluator(
 
 def measure_people(
   model: singularity.Singularity,
-  tokenizer: text.Tokenizer,
+  tokenizer: text_lib.Tokenizer,
   params,
   *,
   clips_per_template: int,
@@ -129,6 +143,29 @@ def measure_people(
   metrics |= {f"acts_alone/{name}": share for name, share in alone.items()}
   right = scores.argmax(-1) == labels
   return metrics, right.reshape(num, clips_per_template).mean(-1)
+
+
+def _failures(labels):
+  """How each clip fails, the ways of its template in turn; or does not."""
+  outcomes = np.zeros_like(labels)
+  for template, may in enumerate(human_clips.MAY_FAIL):
+    rows = np.flatnonzero(labels == template)
+    if may.any():
+      outcomes[rows] = np.resize(1 + np.flatnonzero(may), len(rows))
+  return outcomes
+
+
+def _outcome(done, failed, labels, can_fail):
+  """Mean AUROC over templates of margins `[B]` of done and of failed clips."""
+  done, failed = done[can_fail], failed[can_fail]
+  return float(
+    np.mean(
+      [
+        (done[labels == x, None] > failed[labels == x]).mean()
+        for x in np.unique(labels)
+      ]
+    )
+  )
 
 
 def _top1(scores, labels):

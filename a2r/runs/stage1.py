@@ -19,7 +19,7 @@ from a2r.models.singularity import singularity
 from a2r.runs import captioned, run_folder, weights
 from a2r.runs import settings as settings_lib
 from a2r.runs.data_settings import DataSettings
-from a2r.sim.humans import human_clips
+from a2r.sim.humans import human_clips, scenes
 from configs import ranges
 
 REPORT = "report.json"
@@ -206,6 +206,12 @@ def run_procedural(config: Any, workdir: pathlib.Path):
     model, tokenizer, clips_per_template=clips_per_template
   )
   learner = pretrain.make_learner(model, tokenizer, **config.loss)
+  failures = [config.data[name] for name in scenes.OUTCOMES[1:]]
+  if sum(failures) > 1:
+    raise ValueError(
+      f"data.missed, data.stopped and data.idle are {failures}, more than 1 "
+      "together"
+    )
 
   def write(params, step, metrics, path):
     """Writes the backbone after `step` and returns its card."""
@@ -242,6 +248,7 @@ def run_procedural(config: Any, workdir: pathlib.Path):
       seed=config.seed,
       start_step=step,
       batch_size=batch_size,
+      failures=failures,
       process_index=jax.process_index(),
       process_count=jax.process_count(),
     ),

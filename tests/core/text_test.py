@@ -200,3 +200,17 @@ def test_a_text_is_read_as_a_known_instruction(asked, expected):
   known = ["closing drawer", "putting cup on table", "running", "poke the cup"]
   known += ["cutting rope", "cuting rope"]
   assert text.find_instruction(asked, known) == expected
+
+
+def test_failing_is_said_of_a_verb_or_of_its_ing_form():
+  for instruction, expected in (
+    ("close the drawer", "failing to close the drawer"),
+    ("Closing drawer", "failing at Closing drawer"),
+    ("bring the cup", "failing to bring the cup"),
+  ):
+    assert text.failing(instruction) == expected
+
+
+def test_words_of_one_piece_are_known():
+  tokenizer = text.Tokenizer.train(["failing to open"] * 9, vocab_size=60)
+  assert tokenizer.has_word("failing") and not tokenizer.has_word("closing")

@@ -9,7 +9,7 @@ import pytest
 from a2r.core import parallel
 from a2r.learners import pretrain, pretrain_eval
 from a2r.models.singularity import singularity
-from a2r.sim.humans import human_clips, people
+from a2r.sim.humans import human_clips, people, scenes
 from configs import backbones
 
 LOSS = dict(caption_weight=0.5, target_weight=1.0)
@@ -93,6 +93,24 @@ def test_features_of_their_texts_are_found_among_all_templates(monkeypatch):
   assert metrics["acts/opposites"] < 1.0 and not found.any()
 
 
+def test_outcomes_are_told_by_margins():
+  labels = np.repeat(np.arange(len(human_clips.TEMPLATES)), 3)
+  failures = pretrain_eval._failures(labels)
+  closing = human_clips.TEMPLATES.index("Closing something")
+  stopped, idle = scenes.STOPPED, scenes.IDLE
+  assert failures[labels == closing].tolist() == [stopped, idle, stopped]
+  can_fail = failures != scenes.DONE
+  np.testing.assert_array_equal(
+    can_fail, human_clips.MAY_FAIL.any(axis=1)[labels]
+  )
+  margins = np.where(labels == closing, 1.0, 0.5)
+  outcome = functools.partial(
+    pretrain_eval._outcome, labels=labels[can_fail], can_fail=can_fail
+  )
+  assert outcome(margins, margins - 0.1) == 1.0
+  assert outcome(margins, margins + 0.1) == 0.0
+
+
 @pytest.mark.slow
 def test_clips_and_loss_are_the_same_on_one_and_on_eight_devices(tokenizer):
   learner = pretrain.make_learner(_model(), tokenizer, **LOSS)
@@ -133,7 +151,8 @@ def test_a_few_steps_lower_the_loss(tokenizer):
 
 
 def test_a_resumed_run_sees_the_same_clips(monkeypatch):
-  def sample(rngs, labels, *, num_frames, image_size):
+  def sample(rngs, labels, *, outcome, num_frames, image_size):
+    assert outcome.shape == labels.shape
     shape = (num_frames, image_size, image_size, 3)
     frames = jax.vmap(lambda r: jax.random.bits(r, shape, jnp.uint8))(rngs)
     place = jnp.zeros((len(labels), 2))
