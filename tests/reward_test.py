@@ -58,6 +58,29 @@ def test_forms():
   assert list(model.form_scores(make_clips([0]), KNOWN)) == list(net.FORMS)
 
 
+def test_without_prompts_the_words_of_failing_compete():
+  asked = []
+
+  def failing(texts):
+    asked.extend(texts)
+    return np.eye(5, dtype=np.float32)[[4] * len(texts)]
+
+  model, _ = make_fake("own_failures", failing_fn=failing)
+  clips = make_clips([0, 2, 4])
+  scores = model.scores(clips, [KNOWN[0], KNOWN[2]])
+  e = np.e
+  # The first has two prompts, one of which the last clip is; the other none.
+  expected = [
+    [e / (e + 2), 0.5],
+    [1 / 3, e / (e + 1)],
+    [1 / (2 + e), 1 / (1 + e)],
+  ]
+  np.testing.assert_allclose(scores, expected, rtol=1e-6)
+  assert asked == [KNOWN[2]]
+  model, _ = make_fake("own_failures", False, failing)
+  np.testing.assert_allclose(model.score(clips, KNOWN[0])[0], e / (e + 1))
+
+
 def test_failure_modes():
   model, _ = make_fake()
   modes = model.failure_modes(make_clips([0, 4]), "Close the drawer!")

@@ -125,11 +125,16 @@ def make_run(folder):
   return model, params, text.Tokenizer.load(folder / "tokenizer.json")
 
 
-def make_fake(form="cosine", failure_prompts=True):
+def make_fake(form="cosine", failure_prompts=True, failing_fn=None):
   """A reward whose clip feature is told by the first pixel of the last frame.
 
   Level i means axis i; each instruction has its own axis, each failure text
   the axis after it.
+
+  Args:
+    form: of the reward.
+    failure_prompts: whether the first two instructions have any.
+    failing_fn: of those that have none, see `scorer.Instructions`.
 
   Returns:
     The reward, and a list that gathers the shapes of clips that the encoder is
@@ -156,6 +161,7 @@ def make_fake(form="cosine", failure_prompts=True):
       num_trained=2,
       text_fn=lambda texts: eye[[AXES[text] for text in texts]],
       failure_text_fn=encode_failures if failure_prompts else None,
+      failing_fn=failing_fn,
     ),
     num_frames=2,
     image_size=4,

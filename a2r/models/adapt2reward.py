@@ -10,10 +10,12 @@ the same unit features:
                  eq. 7 with all known instructions in place of the batch's
   own_failures:  P(t | t, its failure texts), the softmax of eq. 8
 
-An instruction without failure texts (no robot data of it) has no eq. 8; its
-`own_failures` is its `softmax`, so that it too is a probability that falls when
-another text fits the clip better. The probabilities are made from log-odds, so
-they resolve up to 1 - 6e-8 and not only to the rounding of exp(v.t / tau).
+An instruction without failure prompts (no robot data of it) competes with the
+words "failing to ..." before it, where stage 1 has taught them. Without any
+failure text there is no eq. 8: its `own_failures` is its `softmax`, so that it
+too is a probability that falls when another text fits the clip better. The
+probabilities are made from log-odds, so they resolve up to 1 - 6e-8 and not
+only to the rounding of exp(v.t / tau).
 
 Letters: B clips, T frames, H W picture, N texts, L tokens of a text (for the
 forms: known instructions), M robot tasks, K failure prompts of a task, D width,
@@ -209,7 +211,7 @@ class Texts(NamedTuple):
     known: `[L, E]` all known instructions; L may be 0.
     index: `[N]` int, the instruction's row in `known`, -1 if it is not known.
     failure: `[N, K, E]` failure texts; rows without any hold anything.
-    has_failure: `[N]` bool, whether `failure` counts.
+    has_failure: `[N, K]` bool, which of `failure` count.
   """
 
   text: jax.Array
@@ -248,12 +250,12 @@ def own_failures(
 ) -> jax.Array:
   """`[B, N]` probability of each instruction against its own failure texts.
 
-  Instructions without failure texts get `softmax` (see the module's docstring).
-  Args as in `softmax`.
+  Instructions without any failure text get `softmax` (see the module's
+  docstring). Args as in `softmax`.
   """
   own, failures = _own_and_failures(video, texts, temperature)
   return jnp.where(
-    texts.has_failure,
+    texts.has_failure.any(axis=-1),
     _probability(own, failures),
     softmax(video, texts, temperature),
   )
@@ -276,10 +278,9 @@ def failure_modes(
 
 # The first form is the default and wins ties.
 FORMS = {"cosine": cosine, "softmax": softmax, "own_failures": own_failures}
-# That of instructions which no robot clip shows: their cosines also follow what
-# all instructions have in common, such as how much the arm moves; a softmax
-# takes that out (docs/experiments.md).
-UNSEEN = "softmax"
+# That of instructions which no robot clip shows: it compares them with failing
+# at them (docs/experiments.md).
+UNSEEN = "own_failures"
 
 
 def _cosines(video: jax.Array, text: jax.Array) -> jax.Array:
@@ -292,8 +293,7 @@ def _own_and_failures(video, texts, temperature):
   """Logits `[B, N]` and `[B, N, K]`, the latter -inf where there are none."""
   own = _cosines(video, texts.text) / temperature
   failures = _cosines(video, texts.failure) / temperature
-  has_failure = texts.has_failure[:, None]
-  return own, jnp.where(has_failure, failures, -jnp.inf)
+  return own, jnp.where(texts.has_failure, failures, -jnp.inf)
 
 
 def _probability(own: jax.Array, others: jax.Array) -> jax.Array:

@@ -298,6 +298,7 @@ class Instructions:
     num_trained: int,
     text_fn: Callable[[list[str]], np.ndarray],
     failure_text_fn: Callable[[list[str]], np.ndarray] | None,
+    failing_fn: Callable[[list[str]], np.ndarray] | None = None,
     check_fn: Callable[[list[str]], None] = lambda texts: None,
   ):
     """Holds the known instructions; their features are made when first asked.
@@ -308,6 +309,8 @@ class Instructions:
       text_fn: texts to a robot -> `[N, E]`.
       failure_text_fn: the M trained instructions -> `[M, K, E]`; None where no
         failure prompts were trained, which then are ignored everywhere.
+      failing_fn: texts without prompts -> `[N, E]`, of failing at each; None
+        where the backbone never read of that.
       check_fn: fails for texts that cannot be read; not asked of known ones.
     """
     self.known = list(known)
@@ -315,6 +318,7 @@ class Instructions:
     self.prompted = self.trained if failure_text_fn else []
     self._text_fn = text_fn
     self._failure_text_fn = failure_text_fn
+    self._failing_fn = failing_fn
     self._check_fn = check_fn
     self.read = functools.lru_cache(maxsize=1024)(self._read)
     self._make = functools.lru_cache(maxsize=64)(self._make_texts)
@@ -348,12 +352,18 @@ class Instructions:
     if new:
       text[index < 0] = np.asarray(self._text_fn(new))
     prompted = (index >= 0) & (index < len(self.prompted))
+    failure = failures[np.where(prompted, index, 0)]
+    has_failure = np.repeat(prompted[:, None], failure.shape[1], axis=1)
+    others = np.flatnonzero(~prompted)
+    if self._failing_fn and len(others):
+      failure[others, 0] = self._failing_fn([texts[row] for row in others])
+      has_failure[others, 0] = True
     return net.Texts(
       text=jnp.asarray(text),
       known=jnp.asarray(known),
       index=jnp.asarray(index),
-      failure=jnp.asarray(failures[np.where(prompted, index, 0)]),
-      has_failure=jnp.asarray(prompted),
+      failure=jnp.asarray(failure),
+      has_failure=jnp.asarray(has_failure),
     )
 
 
@@ -364,6 +374,11 @@ def adapt2reward(saved: saved_lib.SavedReward) -> Scorer:
   params = jax.device_put(saved.params)
   text_fn = make_text_fn(model, params, saved.tokenizer)
   failure_text_fn = functools.partial(text_fn, failures=True)
+
+  def failing_fn(texts):
+    return text_fn([text_lib.failing(text) for text in texts], cut=True)
+
+  reads_of_failing = saved.tokenizer.has_word("failing")
   return Scorer(
     name="adapt2reward",
     params={"model": params, "temperature": jnp.float32(saved.temperature)},
@@ -374,6 +389,7 @@ def adapt2reward(saved: saved_lib.SavedReward) -> Scorer:
       saved.num_trained,
       text_fn,
       failure_text_fn if saved.failure_prompts else None,
+      failing_fn if reads_of_failing else None,
       saved.tokenizer.check,
     ),
     num_frames=model.config.num_frames,
@@ -388,19 +404,19 @@ def make_text_fn(
 
   `text_fn(texts)` is `[N, E]`, the texts read as robot instructions, and
   `text_fn(texts, failures=True)` `[M, K, E]` for the M trained ones. A text of
-  too many tokens is a ValueError.
+  too many tokens is a ValueError, or with `cut=True` is cut.
   """
   max_length = model.config.max_positions - (
     model.domain_prompt_length + model.failure_prompt_length
   )
 
-  def text_fn(texts, *, failures=False):
+  def text_fn(texts, *, failures=False, cut=False):
     # A power of two: few sizes are compiled, whatever the number of texts.
     num = len(texts) if failures else 1 << (len(texts) - 1).bit_length()
     padded = [*texts, *texts[:1] * (num - len(texts))]
     ids, mask = tokenizer(padded, max_length + 1)
     for text, too_long in zip(padded, mask[:, -1], strict=True):
-      if too_long:
+      if too_long and not cut:
         raise ValueError(
           f"the instruction has more than the model's {max_length} tokens: "
           f"{text!r}"

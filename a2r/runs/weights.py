@@ -262,7 +262,8 @@ class Start(NamedTuple):
     model: the module.
     tokenizer: of its texts.
     max_length: longest text in tokens, [CLS] included, prompts not.
-    init_fn: `rng -> params`.
+    init_fn: `rng -> params`. Failure prompts begin as the words "failing to",
+      where the vocabulary has them: near to what stage 1 has taught.
     card: what is known of the backbone.
   """
 
@@ -311,6 +312,12 @@ def make_start(model: Model, texts: list[str], num_trained: int) -> Start:
     fitted = fit(source, jax.eval_shape(draw, rng)["backbone"])
     # XLA leaves out what is not returned: weights that are there already.
     rest = jax.jit(lambda rng: draw(rng) | {"backbone": None})(rng)
+    prompts = rest["prompts"]
+    if "failure" in prompts and source.tokenizer.has_word("failing"):
+      num = min(prompts["failure"].shape[2], 2)
+      ids, _ = source.tokenizer(["failing to"], 1 + num)
+      words = fitted["embeddings"]["word"][ids[0, 1:]]
+      prompts["failure"] = prompts["failure"].at[:, :, :num].add(words)
     return rest | {"backbone": fitted}
 
   return Start(module, source.tokenizer, max_length, init_fn, source.card)

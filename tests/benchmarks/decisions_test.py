@@ -28,18 +28,18 @@ def _make(decisions, success, value):
 def test_figures_by_hand(decisions):
   made = _make(
     decisions,
-    [[True, False], [True, True], [False, False], [False, True]],
+    [[True, False], [True, False], [False, True], [False, True]],
     [[12, 0], [11, 13], [1, 1], [2, 10]],
   )
   scores = np.array([[0.9, 0.1], [0.2, 0.1], [0.0, 0.5], [0.7, 0.7]])
   figures = decisions.measure(made, scores)
-  # Where all or none succeed, or all are equal, a choice shows nothing.
-  np.testing.assert_array_equal(figures["done"], [1, np.nan, np.nan, 0])
+  np.testing.assert_array_equal(figures["done"], [1, 1, 1, 0])
+  # Where all candidates are equal, a choice shows nothing.
   np.testing.assert_allclose(figures["gain"], [1, -1, np.nan, -1])
   best = decisions.measure(made, made.value)
-  assert np.nanmin(best["done"]) == np.nanmin(best["gain"]) == 1
+  assert np.nanmin(best["gain"]) == 1
   low, high = decisions.interval(figures["done"])
-  assert low == 0 and high == 1
+  assert low == 0.25 and high == 1
 
 
 def test_clips_are_the_past_and_what_is_ahead(decisions):

@@ -128,7 +128,7 @@ def _texts(**changes):
     "known": jnp.array([EAST, NORTH]),
     "index": jnp.array([1, -1]),
     "failure": jnp.array([[WEST, TILTED], [[7.0, 7.0], [7.0, 7.0]]]),
-    "has_failure": jnp.array([True, False]),
+    "has_failure": jnp.array([[True, True], [False, False]]),
   }
   return net.Texts(**fields | changes)
 
@@ -157,7 +157,7 @@ def test_softmax_over_known_sums_to_one_without_failures():
   texts = _texts(
     text=jnp.array([EAST, NORTH]),
     index=jnp.array([0, 1]),
-    has_failure=jnp.zeros(2, bool),
+    has_failure=jnp.zeros((2, 2), bool),
   )
   scores = net.softmax(jnp.array([TILTED]), texts, TEMPERATURE)
   np.testing.assert_allclose(scores.sum(), 1, rtol=1e-6)
@@ -168,7 +168,7 @@ def test_nothing_to_compete_with(form):
   texts = _texts(
     known=jnp.zeros((0, 2)),
     index=jnp.array([-1, -1]),
-    has_failure=jnp.zeros(2, bool),
+    has_failure=jnp.zeros((2, 2), bool),
   )
   scores = net.FORMS[form](VIDEO, texts, TEMPERATURE)
   expected = [[0.0, 0.8]] if form == "cosine" else [[1.0, 1.0]]

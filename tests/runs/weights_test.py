@@ -111,8 +111,9 @@ def converted(folder, **fields):
   )
 
 
-def test_weights_of_a_conversion_at_another_size(folder, monkeypatch):
-  # Random weights, of which none is kept, take long to compile.
+@pytest.fixture
+def zeros(monkeypatch):
+  """Random weights, which take long to compile, are zero."""
   init_params = singularity.init_params
   monkeypatch.setattr(
     singularity,
@@ -122,6 +123,23 @@ def test_weights_of_a_conversion_at_another_size(folder, monkeypatch):
       jax.eval_shape(lambda rng: init_params(model, rng), rng),
     ),
   )
+
+
+@pytest.mark.parametrize("length", [1, 3])
+def test_failure_prompts_begin_as_the_words_of_failing(zeros, length):
+  config = envgen.get_config("small").model
+  model = weights.read_model(config, failure_prompt_length=length)
+  start = weights.make_start(model, ["close the drawer"], 1)
+  params = start.init_fn(jax.random.key(0))
+  ids, _ = start.tokenizer(["failing to"], 3)
+  words = params["backbone"]["embeddings"]["word"][ids[0, 1:]]
+  prompts = params["prompts"]["failure"][0]
+  for prompt in prompts:
+    np.testing.assert_array_equal(prompt[:2], words[:length])
+  assert not prompts[:, 2:].any() and not params["prompts"]["robot"].any()
+
+
+def test_weights_of_a_conversion_at_another_size(folder, zeros):
   fields = {"image_size": 48, "num_frames": 6, "itm": False}
   model = weights.read_model(converted(folder, **fields))
   start = weights.make_start(model, TEXTS, 2)
@@ -191,7 +209,7 @@ def test_a_flipped_bit_of_what_ships_is_named(tmp_path, monkeypatch, at):
     shutil.copy(weights.shipped_backbone().with_name(name), tmp_path)
   monkeypatch.setattr(weights, "_ASSETS", tmp_path)
   path = weights.shipped_backbone()
-  assert weights.read(path).card["step"] == 3000
+  assert weights.read(path).card["step"] == 3600
   tiny.flip(path, at)
   for read in (weights.read, weights.read_config):
     with pytest.raises(ValueError, match=f"{path} is damaged"):
