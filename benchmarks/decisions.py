@@ -6,22 +6,22 @@
 A decision is what a planner faces: an episode so far, 100 candidates of 20
 steps, and what each of them leads to. It is the first, second or third plan of
 an episode; before a later one the true state's best of 1, 5 or 100 candidates
-was executed each time, so that good and bad pasts are there. Environments with
-the same physics have the same decisions, in other pictures. What was made is
-kept under --data, and every reward chooses among the same candidates.
+was executed each time, so that good and bad pasts are there. Those alone are
+kept where some candidates are a success if the episode ends there, and some are
+not. Each environment has decisions of its own. What was made is kept under
+--data, and every reward chooses among the same candidates.
 
 Prints, by run and environment, the share of decisions whose chosen candidate is
-a success if the episode ends there, of those where some candidates are and some
-are not (`done`), and how much of the way from the mean candidate to the best by
-the true state the chosen one gets, for each of the three plans and in all
-(`gain`), with 95 % intervals over decisions. An Adapt2Reward run has a row for
+a success (`done`), and how much of the way from the mean candidate to the best
+by the true state the chosen one gets (`gain`), for each of the three plans and
+in all, with 95 % intervals over decisions. An Adapt2Reward run has a row for
 each form of the reward. Beside them stand the success rates of planning trials
 that the runs have (launch.plan --trials), and over all rows with trials the
 correlation of either with them.
 """
 
 import functools
-import json
+import itertools
 import pathlib
 from typing import NamedTuple
 
@@ -41,6 +41,7 @@ from a2r.planning import (
   simulation,
   timing,
 )
+from a2r.runs import players, trials
 from a2r.sim.tabletop import drawing, episodes, physics, tasks
 from benchmarks import play_clips
 
@@ -53,6 +54,8 @@ _SETTINGS = config.PlannerConfig()
 _FRAMES, _SIZE = 8, 64
 _PASTS = (1, 5, 100)  # Candidates of the plans before, of which the best went.
 _RESAMPLES = 1000
+_MOST_SEEDS = 10  # Of planning trials.
+_MOST_TRIES = 8  # Decisions made for each that is kept.
 
 
 class Decisions(NamedTuple):
@@ -87,20 +90,32 @@ class Decisions(NamedTuple):
 
 
 def make(environment: str, number: int) -> Decisions:
-  """Makes `number` decisions of each target task and plan; by seeds alone."""
+  """Makes `number` decisions of each target task and plan; by seeds alone.
+
+  Fewer where so many tries find no more that are to be kept.
+  """
   dynamics = simulation.make_dynamics(
     environment, image_size=_SIZE, physics="c"
   )
   truth = objectives.ground_truth(environment)
-  parts = []
-  for plan in range(_SETTINGS.num_plans):
-    names = [name for name in tasks.TARGETS for _ in range(number)]
-    for index, task in enumerate(names):
+  first, tries = sim.ENVIRONMENTS.index(environment), _MOST_TRIES * number
+
+  def decide(plan, task):
+    for index in range(tries):
       most = _PASTS[index % len(_PASTS)]
-      seed = 1000 * plan + index
+      seed = (first * _SETTINGS.num_plans + plan) * tries + index
       state = _past(environment, task, seed, plan, most, dynamics, truth)
-      parts.append(_decide(dynamics, truth, task, plan, seed, state))
-  return Decisions(*(np.array(column) for column in zip(*parts, strict=True)))
+      row = Decisions(*_decide(dynamics, truth, task, plan, seed, state))
+      if row.success.any() and not row.success.all():
+        yield row
+
+  rows = [
+    row
+    for plan in range(_SETTINGS.num_plans)
+    for task in tasks.TARGETS
+    for row in itertools.islice(decide(plan, task), number)
+  ]
+  return Decisions(*(np.array(column) for column in zip(*rows, strict=True)))
 
 
 def _past(environment, task, seed, plan, most, dynamics, truth):
@@ -171,7 +186,7 @@ def read(environment: str, number: int, folder: pathlib.Path) -> Decisions:
 
 
 def measure(decisions: Decisions, scores: np.ndarray) -> dict[str, np.ndarray]:
-  """Returns figures of each decision; NaN where a figure says nothing.
+  """Returns figures of each decision; NaN where all candidates are equal.
 
   Args:
     decisions: D of them.
@@ -182,12 +197,11 @@ def measure(decisions: Decisions, scores: np.ndarray) -> dict[str, np.ndarray]:
   """
   rows, chosen = np.arange(len(scores)), scores.argmax(axis=1)
   success, value = decisions.success, decisions.value
-  differ = success.any(axis=1) & ~success.all(axis=1)
   mean, best = value.mean(axis=1), value.max(axis=1)
   with np.errstate(invalid="ignore", divide="ignore"):
     gain = (value[rows, chosen] - mean) / (best - mean)
   return {
-    "done": np.where(differ, success[rows, chosen], np.nan),
+    "done": success[rows, chosen].astype(float),
     "gain": np.where(best > mean, gain, np.nan),
   }
 
@@ -218,17 +232,19 @@ def _scores(run, decisions):
 
 def _trials(run, environment):
   """The share of successes of a run's planning trials, NaN without any."""
-  counted = [0, 0]
-  settings = dict(vars(_SETTINGS))
-  del settings["micro_batch"]  # It bears on no trial, and is not on record.
-  for path in pathlib.Path(run).glob("plan/*/*/*-seed*.json"):
-    trials = json.loads(path.read_text())
-    planner = trials["settings"]["planner"]
-    like = trials["dynamics"] == "sim" and planner == settings
-    if trials["environment"] == environment and like:
-      counted[0] += trials["num_successes"]
-      counted[1] += trials["num_trials"]
-  return counted[0] / counted[1] if counted[1] else np.nan
+  folder = pathlib.Path(run)
+  if not (folder / "checkpoints").is_dir():
+    folder = pathlib.Path("runs", f"plan_{folder.name}")
+  spec = trials.TrialSpec(
+    player=players.make_player(run, _SETTINGS, tasks.TARGETS),
+    environments=(environment,),
+    tasks=tasks.TARGETS,
+    seeds=tuple(range(_MOST_SEEDS)),
+    num_trials=1,
+  )
+  counts = trials.open_store(folder / "plan", spec).counts(spec)
+  played = sum(x["num_trials"] for x in counts)
+  return sum(x["num_successes"] for x in counts) / played if played else np.nan
 
 
 def _cell(decisions, figure, values):
@@ -252,14 +268,14 @@ def main(_):
     decisions = read(environment, _NUMBER.value, pathlib.Path(_DATA.value))
     print(f"{environment}: {len(decisions.task)} decisions")
     for run in _RUNS.value:
-      trials = _trials(run, environment)
+      rate = _trials(run, environment)
       for name, scores in _scores(run, decisions).items():
         figures = measure(decisions, scores)
         cells = [_cell(decisions, *figure) for figure in figures.items()]
-        if not np.isnan(trials) and (name == run or name.endswith("*")):
+        if not np.isnan(rate) and (name == run or name.endswith("*")):
           for figure, values in figures.items():
-            pairs[figure].append((np.nanmean(values), trials))
-        print(f"{name:40}", *cells, f"trials {trials:.2f}", sep="   ")
+            pairs[figure].append((np.nanmean(values), rate))
+        print(f"{name:40}", *cells, f"trials {rate:.2f}", sep="   ")
   for figure, values in pairs.items():
     if len(values) > 2:
       rank = stats.spearmanr(*np.transpose(values))

@@ -7,9 +7,11 @@
 `benchmarks/meta_world_clips.py` makes the clips. Per seed a run of
 configs/envgen.py learns from ten clips of each of ten tasks, six successes and
 four failures, from the first camera; what is told is of unseen clips from all
-three. Beside it stand the shipped backbone as it is, logistic regressions on
-its frozen features and on 16x16 pixel differences (a task's ten clips each; no
-text), a run from scratch, and --variants, "NAME:FLAGS" of launch.train.
+three. Beside it stand the shipped backbone as it is (the cosine of clip and
+text, and how much nearer the clip is to it than to failing at it), logistic
+regressions on its frozen features and on 16x16 pixel differences (a task's ten
+clips each; no text), a run from scratch, and --variants, "NAME:FLAGS" of
+launch.train.
 
 Figures, each a mean over tasks, by camera: `own`, the AUROC of the tasks that
 were adapted to; `other`, that of those that were not; `opposite`, the AUROC
@@ -36,6 +38,7 @@ from scipy import optimize
 
 from a2r import reward
 from a2r.core import compilation
+from a2r.core import text as text_lib
 from a2r.evaluation import report
 from a2r.learners import encoding
 from a2r.models import scorer as scorer_lib
@@ -277,9 +280,15 @@ def main(_):
 
   features = _by_camera(encode, unseen.frames)
   pixels = _by_camera(pixel_differences, unseen.frames)
-  scores["zero_shot"] = [
-    _by_camera(lambda x: scorer_lib.scores(shipped, x, texts), unseen.frames)
-  ]
+
+  def cosines(texts):
+    def score(rows):
+      return scorer_lib.score_features(shipped, rows, texts)
+
+    return _by_camera(score, features)
+
+  own, failing = cosines(texts), cosines([text_lib.failing(x) for x in texts])
+  scores["zero_shot"], scores["zero_shot, failing"] = [own], [own - failing]
   for seed in map(int, _SEEDS.value):
     ten = read(folder, ADAPTED, seed)
     first = ten.frames[:, 0]
