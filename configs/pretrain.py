@@ -6,8 +6,9 @@ same twice; held-out clips show worlds it never saw.
 
   python -m launch.pretrain --config=configs/pretrain.py
 
-writes small_backbone.safetensors and its card to the run folder. On one CPU
-core this took an hour; docs/backbone.md has what it reaches and what was tried.
+writes small_backbone.safetensors and its card to the run folder. On two CPU
+cores this took 40 minutes; docs/backbone.md has what it reaches and what was
+tried.
 """
 
 from ml_collections import config_dict

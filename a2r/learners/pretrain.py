@@ -4,8 +4,8 @@ Clips are drawn on the device, each from its own key, so that none is ever seen
 twice and the run is the same on any number of devices. In some nobody does what
 the template says; their texts say so ("failing to close the drawer", "nothing
 happens to the drawer"). Three losses: the clip against a text of every template
-and of failing at each; the clip against the batch's captions, which
-name objects and colors, both directions; and what the simulator knows for free:
+and of failing at each; the clip against the batch's captions, which name
+objects and colors, both directions; and what the simulator knows for free:
 where the subject is, how it moves in the picture, and what it is.
 
 Letters: B clips, C templates, T frames, L tokens, E features.

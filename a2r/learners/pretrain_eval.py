@@ -81,9 +81,9 @@ def make_evaluator(
     familiar, _, _ = encode_clips(params, 0, done)
     classes = texts_of(list(human_clips.TEMPLATES))
     failing = texts_of([text_lib.failing(x) for x in human_clips.TEMPLATES])
+    ways = (classes - failing)[labels[can_fail]]
     margins = [
-      np.einsum("be,be->b", clips, (classes - failing)[labels])
-      for clips in (video, failed)
+      np.einsum("be,be->b", clips[can_fail], ways) for clips in (video, failed)
     ]
     scores = video @ classes.T
     return {
@@ -93,7 +93,7 @@ def make_evaluator(
       "names": _named(texts_of, video, labels, nouns, "known"),
       "new_names": _named(texts_of, video, labels, nouns, "name"),
       "familiar": _top1(familiar @ classes.T, labels),
-      "outcome": _outcome(*margins, labels[can_fail], can_fail),
+      "outcome": _outcome(*margins, labels[can_fail]),
     }
 
   return evaluate
@@ -155,17 +155,11 @@ def _failures(labels):
   return outcomes
 
 
-def _outcome(done, failed, labels, can_fail):
+def _outcome(done, failed, labels):
   """Mean AUROC over templates of margins `[B]` of done and of failed clips."""
-  done, failed = done[can_fail], failed[can_fail]
-  return float(
-    np.mean(
-      [
-        (done[labels == x, None] > failed[labels == x]).mean()
-        for x in np.unique(labels)
-      ]
-    )
-  )
+  parts = [labels == template for template in np.unique(labels)]
+  aurocs = [(done[part, None] > failed[part]).mean() for part in parts]
+  return float(np.mean(aurocs))
 
 
 def _top1(scores, labels):

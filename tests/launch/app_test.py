@@ -129,7 +129,7 @@ def test_a_file_that_is_no_config_is_named(
   "program, config, lacks",
   [
     ("train", "pretrain", "data"),
-    ("pretrain", "envgen", "loss.caption_weight"),
+    ("pretrain", "envgen", "data.idle"),
     ("finetune", "fitvid", "data.captions"),
     ("collect", "fitvid", "data.human"),
   ],

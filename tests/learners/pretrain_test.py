@@ -104,11 +104,8 @@ def test_outcomes_are_told_by_margins():
     can_fail, human_clips.MAY_FAIL.any(axis=1)[labels]
   )
   margins = np.where(labels == closing, 1.0, 0.5)
-  outcome = functools.partial(
-    pretrain_eval._outcome, labels=labels[can_fail], can_fail=can_fail
-  )
-  assert outcome(margins, margins - 0.1) == 1.0
-  assert outcome(margins, margins + 0.1) == 0.0
+  assert pretrain_eval._outcome(margins, margins - 0.1, labels) == 1.0
+  assert pretrain_eval._outcome(margins, margins + 0.1, labels) == 0.0
 
 
 @pytest.mark.slow

@@ -65,7 +65,7 @@ def opener(scene, opening):
   looks = scale, opening, scene.colors.paint[0], scene.colors.paint[1]
   is_drawer = scene.things.is_drawer
   drawer = props.drawer(foot, turn, *looks)
-  # A door is the lid of a box that lies on its back's side, its top in front.
+  # A door is the lid of a box that lies on its side, its top in front.
   door = scene.things.door.astype(jnp.float32)
   lying = jnp.array([[0.0, -1.0, 0.0], [0.0, 0.0, -1.0], [1.0, 0.0, 0.0]])
   lying *= jnp.stack([door, door**2, door])[:, None]
