@@ -98,12 +98,14 @@ def make(environment: str, number: int) -> Decisions:
     environment, image_size=_SIZE, physics="c"
   )
   truth = objectives.ground_truth(environment)
-  first, tries = sim.ENVIRONMENTS.index(environment), _MOST_TRIES * number
+  tries = _MOST_TRIES * number
+  sizes = len(sim.ENVIRONMENTS), _SETTINGS.num_plans, len(tasks.TARGETS), tries
 
   def decide(plan, task):
+    place = sim.ENVIRONMENTS.index(environment), plan, tasks.TARGETS.index(task)
     for index in range(tries):
       most = _PASTS[index % len(_PASTS)]
-      seed = (first * _SETTINGS.num_plans + plan) * tries + index
+      seed = int(np.ravel_multi_index((*place, index), sizes))
       state = _past(environment, task, seed, plan, most, dynamics, truth)
       row = Decisions(*_decide(dynamics, truth, task, plan, seed, state))
       if row.success.any() and not row.success.all():

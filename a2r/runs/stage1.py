@@ -191,6 +191,12 @@ def run_procedural(config: Any, workdir: pathlib.Path):
   configs/pretrain.py's.
   """
   ranges.check(config)
+  failures = [config.data[name] for name in scenes.OUTCOMES[1:]]
+  if sum(failures) > 1:
+    raise ValueError(
+      f"data.missed, data.stopped and data.idle are {failures}, more than 1 "
+      "together"
+    )
   train, batch_size = config.train, config.train.batch_size
   # A CPU's cores: before JAX touches a device.
   compilation.use_cores(batch_size)
@@ -206,12 +212,6 @@ def run_procedural(config: Any, workdir: pathlib.Path):
     model, tokenizer, clips_per_template=clips_per_template
   )
   learner = pretrain.make_learner(model, tokenizer, **config.loss)
-  failures = [config.data[name] for name in scenes.OUTCOMES[1:]]
-  if sum(failures) > 1:
-    raise ValueError(
-      f"data.missed, data.stopped and data.idle are {failures}, more than 1 "
-      "together"
-    )
 
   def write(params, step, metrics, path):
     """Writes the backbone after `step` and returns its card."""

@@ -12,7 +12,7 @@ from a2r.learners import finetune
 from a2r.models.singularity import singularity
 from a2r.runs import captioned, run_folder, stage1, weights
 from a2r.runs.data_settings import DataSettings
-from configs import singularity_ssv2
+from configs import pretrain, singularity_ssv2
 from data import records, store
 
 _TEMPLATES = (
@@ -176,3 +176,11 @@ def test_a_run_holds_first_weights_for_others(tmp_path):
     head = {"mlm_head": params["mlm_head"]} if mlm else {}
     expected = params["backbone"] | head
     jax.tree.map(np.testing.assert_array_equal, loaded.params, expected)
+
+
+def test_chances_of_failures_are_shares_of_a_whole(tmp_path):
+  config = pretrain.get_config("smoke")
+  config.data.update(missed=0.5, stopped=0.4, idle=0.2)
+  with pytest.raises(ValueError, match="data.missed.*more than 1"):
+    stage1.run_procedural(config, tmp_path)
+  assert not any(tmp_path.iterdir())

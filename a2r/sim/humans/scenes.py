@@ -55,7 +55,7 @@ class Arm:
   begin: jax.Array  # `[]` when what it does begins.
   end: jax.Array  # `[]` when it ends.
   leaves: jax.Array  # `[]` whether it goes away then.
-  body: "Body"
+  body: "Body"  # What it is.
   miss: jax.Array  # `[]` how far off it stays where it only pretends.
   hits: jax.Array  # `[]` 0 where it misses what it acts on, else 1.
   most: jax.Array  # `[]` share of the deed that it comes to do.
