@@ -85,7 +85,8 @@ def _small():
       domain_prompt_length=1,
     ),
     loss=dict(
-      weights=dict(cdc=1.0, vlc=1.0, fvlc=1.0, bce=1.0),
+      # Terms are sums over a batch; by 1 that of failures is a tenth of all.
+      weights=dict(cdc=1.0, vlc=1.0, fvlc=5.0, bce=1.0),
       temperature=0.07,
     ),
     # What the methods to compare with have besides, each under its name.
@@ -148,6 +149,7 @@ def _paper():
   config.data.robot.update(successes=280, failures=280)
   config.data.human.update(source="ssv2", clips_per_template=1000)
   config.concept2robot.clips_per_template = 0
+  config.loss.weights.fvlc = 1.0  # As published.
   config.model.update(init="scratch")
   # Assigned: an update would leave in it what the small one has besides.
   config.model.backbone = backbones.paper()
