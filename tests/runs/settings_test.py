@@ -132,7 +132,7 @@ CONFIGS = {
     ("reward", "loss.temperature", 0.0, "loss.temperature"),
     ("reward", "model.init", "nowhere", "scratch, small_backbone"),
     ("reward", "concept2robot.score", "best", "concept2robot"),
-    ("reward", "model.num_failure_prompts", 0, "loss.weights.fvlc=1.0 needs"),
+    ("reward", "model.num_failure_prompts", 0, "loss.weights.fvlc=5.0 needs"),
     ("reward", "model.failure_prompt_length", 99, "max_positions=32 leaves"),
     ("reward", "model.backbone.max_positions", 2, "max_positions=2 leaves"),
     ("reward", "model.backbone.vocab_size", 9, "vocab_size 9 is too small"),
