@@ -29,16 +29,17 @@ _FRAMES, _SIZE = 8, 64
 
 def make(environment: str, task: str, number: int) -> np.ndarray:
   """Returns successes and their counterparts, uint8 `[2, N, T, S, S, 3]`."""
-  played = clips.collect(environment, task, "expert", 0, number, want=True)
+  played = clips.collect(
+    environment, task, "expert", 0, number,
+    num_frames=_FRAMES, image_size=_SIZE, want=True,
+  )  # fmt: skip
   steps = images.frame_indices(played.qpos.shape[1], _FRAMES, "ends")
-  path = played.qpos[:, steps]
-  model = physics.load(environment)
-  return np.stack(
-    [
-      drawing.draw_frames(model, rows, image_size=_SIZE)
-      for rows in (path, with_still_objects(path))
-    ]
+  still = drawing.draw_frames(
+    physics.load(environment),
+    with_still_objects(played.qpos[:, steps]),
+    image_size=_SIZE,
   )
+  return np.stack([played.frames, still])
 
 
 def with_still_objects(path: np.ndarray) -> np.ndarray:
