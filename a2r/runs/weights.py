@@ -312,7 +312,7 @@ def make_start(model: Model, texts: list[str], num_trained: int) -> Start:
     fitted = fit(source, jax.eval_shape(draw, rng)["backbone"])
     # XLA leaves out what is not returned: weights that are there already.
     rest = jax.jit(lambda rng: draw(rng) | {"backbone": None})(rng)
-    prompts = rest["prompts"]
+    prompts = rest.get("prompts", {})
     if "failure" in prompts and source.tokenizer.has_word("failing"):
       num = min(prompts["failure"].shape[2], 2)
       ids, _ = source.tokenizer(["failing to"], 1 + num)

@@ -139,6 +139,15 @@ def test_failure_prompts_begin_as_the_words_of_failing(zeros, length):
   assert not prompts[:, 2:].any() and not params["prompts"]["robot"].any()
 
 
+def test_methods_without_prompts_begin_with_the_backbone_alone(zeros):
+  none = dict.fromkeys(saved.PROMPTS, 0)
+  model = weights.read_model(envgen.get_config("small").model, **none)
+  start = weights.make_start(model, ["close the drawer"], 1)
+  params = start.init_fn(jax.random.key(0))
+  assert list(params) == ["backbone"]
+  assert params["backbone"]["embeddings"]["word"].any()
+
+
 def test_weights_of_a_conversion_at_another_size(folder, zeros):
   fields = {"image_size": 48, "num_frames": 6, "itm": False}
   model = weights.read_model(converted(folder, **fields))
