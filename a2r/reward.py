@@ -3,6 +3,7 @@
   model = reward.load('runs/envgen')
   model.score(clips, 'close the drawer')   # uint8 [B, T, H, W, 3] -> [B]
   model.save('my_reward')                  # To share; `load` takes it too.
+  reward.load('small_backbone')            # Zero-shot, for any text.
 
 A run folder is what `launch.train` wrote. Clips may have any number of frames
 and any size: the model's few frames are taken evenly, first and last included,
@@ -35,16 +36,38 @@ failure prompts per trained instruction, E embedding.
 """
 
 import pathlib
-from collections.abc import Iterable, Sequence, Sized
+from collections.abc import Iterable, Mapping, Sequence, Sized
+from typing import NamedTuple
 
 import numpy as np
 
 from a2r.models import adapt2reward as net
+from a2r.models import familiarity, pretrained
 from a2r.models import saved as saved_lib
 from a2r.models import scorer as scorer_lib
 
 SPEC_FILE = saved_lib.SPEC_FILE
 Clips = np.ndarray | Iterable[np.ndarray]
+
+
+class Assessment(NamedTuple):
+  """Rewards of B clips and what is known of their worth.
+
+  Attributes:
+    reward: `[B]` float32, what `Reward.score` returns.
+    familiarity: `[B]` float32 in [0, 1], how near the clip is to the robot
+      clips of training (`models/familiarity.py`); 0 for a backbone that was
+      adapted to nothing.
+    trust: `[B]` bool, whether it is at least one half and the instruction is
+      one with robot clips.
+    probability: `[B]` float32 of success, calibrated on the run's validation
+      clips; None where it had none that could do so.
+  """
+
+  reward: np.ndarray
+  familiarity: np.ndarray
+  trust: np.ndarray
+  probability: np.ndarray | None
 
 
 class Reward:
@@ -144,6 +167,80 @@ class Reward:
     scores = scorer_lib.scores(scorer, clips, instructions)
     return {form: scores[form] for form in net.FORMS}
 
+  def assess(
+    self, clips: Clips, instructions: str | Sequence[str]
+  ) -> "Assessment":
+    """Returns the reward of each clip, and whether to trust it.
+
+    Args:
+      clips: see `score`.
+      instructions: one text for all clips, or B texts.
+
+    Raises:
+      ValueError: besides what `score` says, the run is of an older version and
+        has no record of its training clips.
+    """
+    if not self.can_assess:
+      raise ValueError(
+        "no record of the clips that this reward was trained on, so nothing "
+        "tells how familiar others are: train it anew"
+      )
+    parts = scorer_lib.encode_parts(self.scorer, clips)
+    return self.assess_features(parts, instructions)
+
+  @property
+  def can_assess(self) -> bool:
+    """Whether `assess` can tell: not for runs of older versions."""
+    on_record = self.saved is not None and self.saved.familiarity is not None
+    return on_record or not self.instructions
+
+  def score_features(
+    self,
+    parts: Mapping[str, np.ndarray],
+    instructions: str | Sequence[str],
+    form: str | None = None,
+  ) -> np.ndarray:
+    """Returns `[B]` what `score` does, of what `scorer.encode_parts` made.
+
+    Args:
+      parts: of B clips.
+      instructions: one text for all clips, or B texts.
+      form: another one than the reward's own.
+    """
+    num = len(parts["video"])
+    texts = [instructions] * num
+    if not isinstance(instructions, str):
+      texts = list(instructions)
+    _check_number(num, texts)
+    unique = list(dict.fromkeys(texts))
+    scorer = self.scorer
+    if form is not None:
+      scorer = scorer._replace(score_fn=scorer_lib.FormScore(form))
+    scores = scorer_lib.score_features(scorer, parts["video"], unique)
+    return scores[np.arange(num), [unique.index(text) for text in texts]]
+
+  def assess_features(
+    self, parts: Mapping[str, np.ndarray], instructions: str | Sequence[str]
+  ) -> "Assessment":
+    """Returns what `assess` does, of what `scorer.encode_parts` made."""
+    rewards = self.score_features(parts, instructions)
+    near, probability = np.zeros(len(rewards), np.float32), None
+    if self.saved and self.saved.familiarity is not None:
+      near = familiarity.measure(self.saved.familiarity, parts)
+    if self.saved and self.saved.calibration:
+      scale, offset = self.saved.calibration
+      logit = scale * scorer_lib.log_odds(rewards, self.form) + offset
+      probability = (1 / (1 + np.exp(-logit))).astype(np.float32)
+    if isinstance(instructions, str):
+      instructions = [instructions] * len(rewards)
+    known = [self.read(x) in self.trained_instructions for x in instructions]
+    return Assessment(
+      reward=rewards,
+      familiarity=near,
+      trust=(near >= familiarity.TRUSTED) & np.array(known),
+      probability=probability,
+    )
+
   def failure_modes(self, clips: Clips, instruction: str) -> np.ndarray:
     """Returns how likely each clip is a success, and each failure mode.
 
@@ -179,10 +276,15 @@ class Reward:
 
     Raises:
       FileExistsError: the folder holds something else.
-      ValueError: another dtype, or a reward that `load` did not make.
+      ValueError: another dtype, a reward that `load` did not make, or one that
+        was adapted to nothing.
     """
     if self.saved is None:
       raise ValueError("only a reward that was loaded can be saved")
+    if not self.saved.instructions:
+      raise ValueError(
+        "a backbone that was adapted to nothing is its own file: share that"
+      )
     saved_lib.write(folder, self.saved, dtype=dtype)
 
 
@@ -198,7 +300,9 @@ def load(folder: str | pathlib.Path, checkpoint: str = "best") -> Reward:
   """Returns the reward that a run trained, or that was exported from one.
 
   Args:
-    folder: what `launch.train` or `Reward.save` wrote.
+    folder: what `launch.train` or `Reward.save` wrote; or a backbone, to use
+      it zero-shot: 'small_backbone' (which ships with the project), a file of
+      `launch.pretrain`, or what `launch.convert` wrote.
     checkpoint: which weights of a run, 'best' or 'newest'.
 
   Raises:
@@ -208,6 +312,8 @@ def load(folder: str | pathlib.Path, checkpoint: str = "best") -> Reward:
     RuntimeError: this process is a fork of one that uses JAX: start processes
       by `multiprocessing.get_context('spawn')`.
   """
+  if pretrained.is_one(folder):
+    return _make(pretrained.zero_shot(folder))
   return _make(saved_lib.load(folder, checkpoint))
 
 

@@ -15,8 +15,8 @@ import numpy as np
 from a2r.core import compilation, parallel
 from a2r.learners import adapt2reward, base, encoding
 from a2r.models import adapt2reward as net
+from a2r.models import pretrained
 from a2r.models.singularity import singularity
-from a2r.runs import weights
 from a2r.sim.humans import human_clips
 from configs import envgen
 
@@ -28,7 +28,7 @@ def main():
   jax.config.update("jax_num_cpu_devices", 8)
   compilation.enable_cache()
   config = envgen.get_config()
-  backbone = weights.read(weights.shipped_backbone())
+  backbone = pretrained.read(pretrained.shipped())
   draw = np.random.default_rng(0)
   model = net.Adapt2Reward(
     singularity.Config(**config.model.backbone),

@@ -20,8 +20,8 @@ import numpy as np
 from absl import app, flags
 
 from a2r.learners import pretrain_eval
+from a2r.models import pretrained
 from a2r.models.singularity import singularity
-from a2r.runs import weights
 from a2r.sim.humans import act_clips, acts, human_clips, people
 from benchmarks import results
 from configs import backbones
@@ -86,7 +86,7 @@ def _measure_speed():
 def _read_clips():
   path = pathlib.Path(_BACKBONE.value)
   shipped = _BACKBONE.value == "shipped"
-  source = weights.read(weights.shipped_backbone() if shipped else path)
+  source = pretrained.read(pretrained.shipped() if shipped else path)
   config = source.config or singularity.Config(**backbones.small())
   metrics, found = pretrain_eval.measure_people(
     singularity.Singularity(config),

@@ -41,9 +41,9 @@ from a2r.core import compilation
 from a2r.core import text as text_lib
 from a2r.evaluation import report
 from a2r.learners import encoding
+from a2r.models import pretrained
 from a2r.models import scorer as scorer_lib
 from a2r.models.singularity import singularity
-from a2r.runs import weights
 from configs import backbones
 
 _CLIPS = flags.DEFINE_string("clips", None, "Folder of clips.", required=True)
@@ -165,7 +165,7 @@ def interval(
 
 def zero_shot() -> scorer_lib.Scorer:
   """Returns the shipped backbone as a reward: cosines of clip and text."""
-  source = weights.read(weights.shipped_backbone())
+  source = pretrained.read(pretrained.shipped())
   config = source.config or singularity.Config(**backbones.small())
   model, params = encoding.plain_model(config), {"backbone": source.params}
   text_fn = scorer_lib.make_text_fn(model, params, source.tokenizer)

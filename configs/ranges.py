@@ -148,7 +148,7 @@ RANGES = {
   "optim.b2": _BELOW_1,
   "optim.floor": _SHARE,
   # train.
-  "train.num_steps": _FROM_1,
+  "train.num_steps": _FROM_0,
   "train.num_epochs": _FROM_1,
   "train.epoch_steps": _FROM_1,
   "train.batch.human": _FROM_0,

@@ -3,11 +3,13 @@
   python -m launch.score --run=runs/envgen --video=clip.mp4 \
       --instruction="close the drawer"
 
-Beside it stand the rewards of all instructions that the run knows, and, for an
-instruction it was trained on with failures, how likely each failure mode is.
+Beside it stand how familiar the video is (is the reward to be trusted?), the
+rewards of all instructions that the run has robot clips of, and, for one it was
+trained on with failures, the share of each failure mode.
 Any video file will do; the model takes a few of its frames, evenly spaced in
 time, first and last included. With --video given several times, or a folder of
-videos, there is a table of their rewards instead.
+videos, there is a table of their rewards instead; --csv writes it to a file.
+--run=small_backbone scores by the backbone that ships, zero-shot.
 """
 
 import itertools
@@ -22,7 +24,7 @@ from launch import app
 
 with epy.lazy_imports():
   from a2r.core import files, text
-  from a2r.evaluation import figures, over_time, scoring
+  from a2r.evaluation import figures, over_time, scoring, tables
   from a2r.models import scorer
   from data import video
 
@@ -39,6 +41,7 @@ _CHECKPOINT = flags.DEFINE_enum(
 _FIGURE = flags.DEFINE_string(
   "figure", None, "Also draw the video and its reward over time to this PNG."
 )
+_CSV = flags.DEFINE_string("csv", None, "Also write the table to this file.")
 _FIGURE_FRAMES = 8
 
 
@@ -52,10 +55,15 @@ def main():
   if _FIGURE.value and len(paths) > 1:
     raise ValueError(f"--figure is of one video, --video has {len(paths)}")
   target = checks.file_to_write(_FIGURE.value) if _FIGURE.value else None
+  table = checks.file_to_write(_CSV.value) if _CSV.value else None
   model = scoring.load(run, _CHECKPOINT.value)
   logging.set_verbosity(logging.WARNING)  # What is odd about the video.
-  if len(paths) > 1:
-    print(score_all(model, paths, instruction))
+  if len(paths) > 1 or table:
+    rows, faults = score_all(model, paths, instruction)
+    print("\n".join([scoring.describe_all(model, rows), *faults]))
+    if table:
+      files.write_text(table, tables.to_csv(rows))
+      print(f"\nTable: {table}")
     return
   clip = video.load_video(paths[0], num_frames=model.num_frames)
   print(scoring.describe(model, clip, instruction))
@@ -79,8 +87,16 @@ def find_videos(names: Sequence[str]) -> list[pathlib.Path]:
 
 def score_all(
   model: "scoring.Model", paths: Sequence[pathlib.Path], instruction: str
-) -> str:
-  """Formats the rewards of videos as text; one is in memory at a time."""
+) -> tuple[list[dict], list[str]]:
+  """Scores videos, of which one is in memory at a time.
+
+  Returns:
+    What is known of each, see `scoring.score_rows`; and lines that tell which
+    files were left out.
+
+  Raises:
+    video.VideoError: none can be read.
+  """
   names, faults = [], []
 
   def read() -> Iterator:
@@ -98,11 +114,11 @@ def score_all(
   if first is None:
     raise faults[0]
   clips = itertools.chain([first], clips)
-  lines = [scoring.describe_all(model, clips, names, instruction)]
+  rows, lines = scoring.score_rows(model, clips, names, instruction), []
   if faults:
     lines += ["", f"Left out: {len(faults)} of {len(paths)} files"]
     lines += [f"  {checks.one_line(fault)}" for fault in faults]
-  return "\n".join(lines)
+  return rows, lines
 
 
 def draw(

@@ -6,7 +6,7 @@ import pytest
 
 from a2r import reward
 from a2r.core import checkpoint, files
-from a2r.runs import weights
+from a2r.models import pretrained
 from tests import tiny
 
 NUM_FLIPS = 60
@@ -94,12 +94,12 @@ def test_of_an_export(run, tmp_path):
 def test_of_the_shipped_backbone(tmp_path, monkeypatch):
   for name in ("digests.json", "small_backbone.safetensors"):
     (tmp_path / name).write_bytes(
-      weights.shipped_backbone().with_name(name).read_bytes()
+      pretrained.shipped().with_name(name).read_bytes()
     )
-  monkeypatch.setattr(weights, "_ASSETS", tmp_path)
+  monkeypatch.setattr(pretrained, "_ASSETS", tmp_path)
 
   def load():
-    source = weights.read(weights.shipped_backbone())
+    source = pretrained.read(pretrained.shipped())
     return source.params, source.card
 
   assert _flip_all(tmp_path, load, seed=5) > 50

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 from a2r import reward
-from a2r.core import digests, files, images
+from a2r.core import digests, files, images, tensors
 from a2r.models import adapt2reward as net
+from a2r.models import familiarity, saved, scorer
 from tests import tiny
 from tests.tiny import KNOWN, make_clips, make_fake
 
@@ -176,6 +177,36 @@ def test_features_are_those_of_the_model(run, clips):
   np.testing.assert_allclose(same[:, 0], expected[:, 0], atol=1e-5)
   with pytest.raises(ValueError, match="more than the model's 10 tokens"):
     loaded.score(clips, "moving " * 40)
+
+
+def test_assessment(run, clips, tmp_path):
+  old = reward.load(run[0])
+  assert not old.can_assess
+  with pytest.raises(ValueError, match="train it anew"):
+    old.assess(clips, KNOWN[0])
+  folder = shutil.copytree(run[0], tmp_path / "run")
+  training = scorer.encode_parts(old.scorer, clips)
+  reference = familiarity.fit(training)
+  tensors.save(folder / saved.FAMILIARITY_FILE, reference, recorded=False)
+  spec = json.loads((folder / "reward.json").read_text())
+  spec["calibration"] = [2.0, -1.0]
+  (folder / "reward.json").write_text(json.dumps(spec))
+  model = reward.load(folder)
+  seen = model.assess(clips, KNOWN[0])
+  np.testing.assert_array_equal(seen.reward, model.score(clips, KNOWN[0]))
+  assert seen.trust.all() and (seen.familiarity > 0.5).all()
+  odds = (seen.reward / (1 - seen.reward)) ** 2 / np.e
+  np.testing.assert_allclose(seen.probability, odds / (1 + odds), rtol=1e-4)
+  # Texts of their own; one is no trained instruction.
+  texts = [KNOWN[0], KNOWN[2], "opening jar"]
+  seen = model.assess(clips, texts)
+  np.testing.assert_array_equal(seen.reward, model.score(clips, texts))
+  assert seen.trust.tolist() == [True, False, False]
+  model.save(tmp_path / "mine")
+  again = reward.load(tmp_path / "mine").assess(clips, texts)
+  for left, right in zip(again, seen, strict=True):
+    np.testing.assert_array_equal(left, right)
+  assert not reward.load(folder, "newest").can_assess  # Of other weights.
 
 
 def test_64_bits_that_are_set_later_change_no_score(run, clips):

@@ -16,11 +16,14 @@ Letters: N clips, L instructions. Pure numpy.
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from a2r.evaluation import by_task, forms, intervals, over_time
+from a2r.evaluation import by_task, calibration, forms, intervals, over_time
 from a2r.evaluation.labeled import LabeledClips
+from a2r.models import adapt2reward as net
+from a2r.models import scorer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,10 +38,19 @@ class Report:
       `auroc_interval`, the 95 % bootstrap interval of the mean AUROC.
     examples: one per environment that has both kinds of clip.
     instructions: what retrieval picks from.
-    clips: one dict per clip that has a name: `name`, `instruction`, `success`
-      and `score`, its reward in the chosen form, highest first.
+    clips: one dict per clip that has a name: `name`, `instruction`, `success`,
+      `score`, its reward in the chosen form, highest first, and `outranked`,
+      the share of its task's clips of the other outcome that are on the wrong
+      side of it (None without any).
     notes: what a reader of the figures must know, one line each.
     num_validation: successes and failures among the validation clips.
+    calibration: `scale` and `offset` of the probability of success, found on
+      the validation clips (see `calibration.fit`), and the expected calibration
+      errors of the test clips, `error` with and `error_before` without them;
+      {} where there are no validation clips.
+    thresholds: one dict per instruction of the validation clips: `instruction`,
+      `threshold`, and the shares `misses` and `false_alarms` on these clips and
+      `test_misses` and `test_false_alarms` on the test clips.
   """
 
   form: str
@@ -50,10 +62,16 @@ class Report:
   clips: list[dict] = dataclasses.field(default_factory=list)
   notes: list[str] = dataclasses.field(default_factory=list)
   num_validation: list[int] = dataclasses.field(default_factory=list)
+  calibration: dict[str, float] = dataclasses.field(default_factory=dict)
+  thresholds: list[dict] = dataclasses.field(default_factory=list)
 
 
 def evaluate_run(
-  model, datasets: Mapping[str, LabeledClips], *, notes: Sequence[str] = ()
+  model,
+  datasets: Mapping[str, LabeledClips],
+  *,
+  notes: Sequence[str] = (),
+  before: Any = None,
 ) -> Report:
   """Returns all figures of the clips, scored in every form.
 
@@ -62,6 +80,8 @@ def evaluate_run(
     datasets: {'test': clips, 'validation': clips}; without 'validation' the
       form stays `model.form`, and without a clip in 'test' nothing is measured.
     notes: go into the report.
+    before: the reward that the run started from, a model like the other: its
+      AUROC, in its own form, is `auroc_before` of all rows.
 
   Raises:
     ValueError: a set is missing or not known, or 'validation' is empty.
@@ -80,7 +100,7 @@ def evaluate_run(
     new = dict.fromkeys(clips.instruction)
     instructions += [text for text in new if text not in instructions]
 
-  form, aurocs, counts = model.form, {}, []
+  form, aurocs, counts, figures = model.form, {}, [], {}
   if validation is not None:
     if not len(validation):
       raise ValueError("the set 'validation' has no clips")
@@ -90,10 +110,17 @@ def evaluate_run(
     form, aurocs = forms.choose_form(
       scores, validation, instructions, test.instruction
     )
+    chosen = validation, validation.own_scores(scores[form], instructions)
   scores = model.form_scores(test.frames, instructions)
+  if validation is not None:
+    own = test.own_scores(scores[form], instructions)
+    figures = _decide(form, *chosen, test, own)
+  aurocs_before = _aurocs_before(before, test)
   for name, values in scores.items():
     own = test.own_scores(values, instructions)
     rows = by_task.task_rows(values, test, instructions)
+    for row, auroc in zip(rows, aurocs_before, strict=True):
+      row["auroc_before"] = auroc
     result.rows.extend({"form": name, **row} for row in rows)
     for row in by_task.mean_rows(rows):
       here = test.environment == row["environment"]
@@ -110,18 +137,67 @@ def evaluate_run(
     ),
     clips=_clip_rows(scores[form], test, instructions),
     num_validation=counts,
+    **figures,
   )
+
+
+def _aurocs_before(before, clips: LabeledClips) -> list[float | None]:
+  """The AUROC of each environment and task by another reward, if any."""
+  if before is None:
+    return [None for _ in clips.groups()]
+  texts = list(dict.fromkeys(clips.instruction))
+  scores = before.form_scores(clips.frames, texts)[before.form]
+  return [row["auroc"] for row in by_task.task_rows(scores, clips, texts)]
+
+
+def _decide(form, validation, scores, test, test_scores) -> dict:
+  """Fields of a report that make decisions of rewards for their own texts."""
+  success, thresholds = validation.success, []
+  if success.all() or not success.any():
+    return {}
+  for text in dict.fromkeys(validation.instruction):
+    here = validation.instruction == text
+    if len(set(success[here].tolist())) < 2:
+      continue
+    found = calibration.threshold(scores[here], success[here])
+    row = {"instruction": str(text), "threshold": found.value}
+    row |= {"misses": found.misses, "false_alarms": found.false_alarms}
+    judged = test.instruction == text
+    for kind, wanted in (("test_misses", True), ("test_false_alarms", False)):
+      values = test_scores[judged & (test.success == wanted)]
+      wrong = (values >= found.value) != wanted
+      row[kind] = float(wrong.mean()) if len(values) else None
+    thresholds.append(row)
+  if form not in net.FORMS:
+    return {"thresholds": thresholds}
+  scale, offset = calibration.fit(scores, success, form)
+  logit = scale * scorer.log_odds(test_scores, form) + offset
+  plain = (1 + test_scores) / 2 if form == "cosine" else test_scores
+  errors = [
+    calibration.expected_error(values, test.success)
+    for values in (1 / (1 + np.exp(-logit)), plain)
+  ]
+  figures = dict(zip(("error", "error_before"), errors, strict=True))
+  figures |= {"scale": scale, "offset": offset}
+  return {"calibration": figures, "thresholds": thresholds}
 
 
 def _clip_rows(scores, clips: LabeledClips, instructions) -> list[dict]:
   """The reward of each clip with a name, highest first per instruction."""
-  own = clips.own_scores(scores, instructions)
+  own, success = clips.own_scores(scores, instructions), clips.success
+  outranked = np.full(len(clips), np.nan)
+  for _, _, at in clips.groups():
+    done, failed = at[success[at]], at[~success[at]]
+    if len(done) and len(failed):
+      wrong = own[done][:, None] <= own[failed]
+      outranked[done], outranked[failed] = wrong.mean(1), wrong.mean(0)
   return [
     {
       "name": str(clips.name[row]),
       "instruction": str(clips.instruction[row]),
-      "success": bool(clips.success[row]),
+      "success": bool(success[row]),
       "score": float(own[row]),
+      "outranked": None if np.isnan(outranked[row]) else outranked[row].item(),
     }
     for row in np.lexsort((-own, clips.text_index(instructions)))
     if clips.name[row]

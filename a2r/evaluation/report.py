@@ -31,19 +31,38 @@ _PACKAGES = (
 )  # fmt: skip
 _FEW = 10  # Of either outcome: a figure on fewer clips says how few.
 _SHOWN_CLIPS = 40  # On a terminal; report.json has all.
+_CALIBRATION = (
+  "Probability of success (`Reward.assess`): expected calibration error "
+  "{error:.3f} on the test clips, {error_before:.3f} of the reward as it is"
+)
 
 
-def summary(result: Report) -> str:
-  """Returns what a run prints at its end: the chosen form, by environment."""
+def summary(result: Report, told: Sequence[str] = ()) -> str:
+  """Returns what a run prints at its end: the chosen form, by environment.
+
+  Args:
+    result: what `evaluate.evaluate_run` returned.
+    told: those of its notes that were printed before.
+  """
   rows = rows_of_form(result.summary, result.form)
+  by_task = rows_of_form(result.rows, result.form)
   parts = [forms.explain(result)]
   if rows:
-    parts += [environments(rows).text(), rewards(rows).text()]
-  if result.clips:
-    parts.append(clips(result.clips[:_SHOWN_CLIPS]).text())
-    left = len(result.clips) - _SHOWN_CLIPS
-    parts += [f"... and {left} clips more in report.json"] * (left > 0)
-  return "\n\n".join([*parts, *(f"NOTE: {note}" for note in result.notes)])
+    parts += [environments(rows).text()]
+    if len(by_task) > len(rows):
+      parts.append(tasks(by_task).text())
+    parts.append(rewards(rows).text())
+  if result.thresholds:
+    parts.append(thresholds(result.thresholds).text())
+  if result.calibration:
+    parts.append(_CALIBRATION.format(**result.calibration))
+  notes = [f"NOTE: {note}" for note in result.notes if note not in told]
+  if len(result.clips) > _SHOWN_CLIPS:
+    parts += [worst_clips(result.clips).text()]
+    parts += [f"All {len(result.clips)} clips are in report.json"]
+  elif result.clips:
+    parts.append(clips(result.clips).text())
+  return "\n\n".join([*parts, *notes])
 
 
 def all_tables(result: Report) -> list[tables.Table]:
@@ -53,6 +72,7 @@ def all_tables(result: Report) -> list[tables.Table]:
     environments(rows),
     rewards(rows),
     tasks(rows_of_form(result.rows, result.form)),
+    *([thresholds(result.thresholds)] if result.thresholds else []),
     compare_forms(result),
     *([clips(result.clips)] if result.clips else []),
   ]
@@ -69,7 +89,8 @@ def environments(rows: Sequence[dict]) -> tables.Table:
     "AUROC of successes against failures: mean over tasks, 95 % interval over "
     "clips, 0.50 is chance",
     {"environment": "environment", **_AUROC, "interval": _interval}
-    | _kinds(rows, "auroc"),
+    | _kinds(rows, "auroc")
+    | _before(rows),
     rows,
   )
 
@@ -97,8 +118,43 @@ def tasks(rows: Sequence[dict]) -> tables.Table:
     "AUROC per task",
     {"environment": "environment", "task": "task", **_AUROC}
     | _kinds(rows, "auroc")
+    | _before(rows)
     | {"picked of known": "retrieval"},
     rows,
+  )
+
+
+def thresholds(rows: Sequence[dict]) -> tables.Table:
+  """Returns the threshold of each task, from `Report.thresholds`."""
+  return tables.from_rows(
+    "Thresholds by validation clips: from there on a reward says success",
+    {
+      "instruction": "instruction",
+      "threshold": "threshold",
+      "successes missed": "misses",
+      "failures passed": "false_alarms",
+      "missed, test clips": "test_misses",
+      "passed, test clips": "test_false_alarms",
+    },
+    rows,
+  )
+
+
+def worst_clips(rows: Sequence[dict]) -> tables.Table:
+  """Returns the clips that most of their task's other outcome outrank."""
+  wrong = [row for row in rows if row.get("outranked")]
+  wrong = sorted(wrong, key=lambda row: -row["outranked"])[:_SHOWN_CLIPS]
+  return tables.from_rows(
+    "The clips that it ranks worst: what share of their task's clips of the "
+    "other outcome is on the wrong side",
+    {
+      "clip": "name",
+      "instruction": "instruction",
+      "it is a": _outcome,
+      "reward": "score",
+      "wrong side": "outranked",
+    },
+    wrong,
   )
 
 
@@ -109,7 +165,7 @@ def clips(rows: Sequence[dict]) -> tables.Table:
     {
       "clip": "name",
       "instruction": "instruction",
-      "it is a": lambda row: "success" if row["success"] else "failure",
+      "it is a": _outcome,
       "reward": "score",
     },
     rows,
@@ -152,6 +208,16 @@ _AUROC = {
   "failures": "num_failure",
   "all failures": _auroc,
 }
+
+
+def _outcome(row: dict) -> str:
+  return "success" if row["success"] else "failure"
+
+
+def _before(rows: Sequence[dict]) -> dict[str, str]:
+  """The column of the AUROC before training, none where it is not known."""
+  is_known = any(row.get("auroc_before") is not None for row in rows)
+  return {"before training": "auroc_before"} if is_known else {}
 
 
 def _kinds(rows: Sequence[dict], figure: str) -> dict[str, str]:

@@ -6,6 +6,7 @@ Letters: N clips, T frames, L instructions.
 import dataclasses
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -14,14 +15,14 @@ from a2r.core import checks
 from a2r.core import text as text_lib
 from a2r.evaluation import tables
 from a2r.learners import registry
-from a2r.models import saved
+from a2r.models import familiarity, pretrained, saved
 from a2r.models import scorer as scorer_lib
 
 FORM = "score"
 _MEANING = {
   "cosine": "cosine of video and instruction, -1 to 1",
-  "softmax": "probability among the known instructions and its failures",
-  "own_failures": "probability against its failures",
+  "softmax": "softmax among the known instructions and its failures, 0 to 1",
+  "own_failures": "softmax against its failures, 0 to 1",
   FORM: "the method's own score",
 }
 
@@ -83,13 +84,16 @@ def load(folder: str | pathlib.Path, checkpoint: str = "best") -> Model:
   """Returns what a run of any method has learned.
 
   Args:
-    folder: what `launch.train` or `Reward.save` wrote.
+    folder: what `launch.train` or `Reward.save` wrote, or a backbone (see
+      `reward.load`).
     checkpoint: which weights of a run, 'best' or 'newest'.
 
   Raises:
     FileNotFoundError: no such folder, or nothing saved in it yet.
     ValueError: the files are broken.
   """
+  if pretrained.is_one(folder):
+    return reward.load(folder)
   folder = checks.path(folder)
   if saved.find_method(folder) == "adapt2reward":
     return reward.load(folder, checkpoint)
@@ -115,41 +119,69 @@ def describe(model: Model, clip: np.ndarray, instruction: str) -> str:
   columns = {"reward": rewards}
   if "cosine" in scores:
     columns["cosine"] = scores["cosine"]
+  asked = {known, *model.trained_instructions}
+  order = np.argsort(-rewards, kind="stable")
   rows = [
     [
       f"{'>' if i == 0 else ' '} {texts[i]}",
       *(float(column[i]) for column in columns.values()),
-      "yes" if texts[i] in model.trained_instructions else "no",
     ]
-    for i in np.argsort(-rewards, kind="stable")
+    for i in order
+    if texts[i] in asked
   ]
-  title = "All known instructions (> is the one asked for)"
-  header = ["instruction", *columns, "robot data"]
+  title = "Instructions with robot clips (> is the one asked for)"
   lines = [
     *_tell(model, instruction),
     f"Reward: {rewards[0]:.4f} ({_MEANING[model.form]})",
-    "",
-    tables.Table(title, header, rows).text(),
   ]
+  (row,) = score_rows(model, [clip], [""], instruction)
+  if row.get("trust") and "probability" in row:
+    lines += [
+      f"Probability of success: {row['probability']:.2f} (calibrated on "
+      "validation clips)"
+    ]
+  if "familiarity" in row:
+    lines += [f"Familiarity: {row['familiarity']:.2f} ({_trust(row)})"]
+  lines += ["", tables.Table(title, ["instruction", *columns], rows).text()]
+  others = [i for i in order if texts[i] not in asked]
+  if others:
+    lines += [
+      "",
+      f"Of {len(others)} instructions of human clips the highest is "
+      f"{texts[others[0]]!r}: {rewards[others[0]]:.2f}",
+    ]
   if known in model.prompted_instructions:
     success, *failures = map(float, model.failure_modes(clip[None], known)[0])
     rows = [[f"failure mode {k}", share] for k, share in enumerate(failures, 1)]
     table = tables.Table(
-      f"How {known!r} ended",
-      ["outcome", "probability"],
+      f"How {known!r} ended, as shares of a softmax",
+      ["outcome", "share"],
       [["success", success], *rows],
     )
     lines += ["", table.text()]
   return "\n".join(lines)
 
 
-def describe_all(
+def _trust(row: Mapping[str, Any]) -> str:
+  """What a clip's familiarity means, in words."""
+  if row["familiarity"] < familiarity.TRUSTED:
+    return "unlike every robot clip it was trained on: do not trust this reward"
+  if not row["trust"]:
+    return "like its robot clips, but none of them is of this instruction"
+  return "like the robot clips it was trained on"
+
+
+def score_rows(
   model: Model,
   clips: Iterable[np.ndarray],
   names: Sequence[str],
   instruction: str,
-) -> str:
-  """Formats the scores of several clips as text.
+) -> list[dict[str, Any]]:
+  """Returns what is known of each clip, plain values by column.
+
+  `video`, `instruction` and `reward`; of Adapt2Reward `cosine` too, and of runs
+  that have their training clips on record `familiarity` and `trust`, and
+  `probability` if it is calibrated (see `Reward.assess`).
 
   Args:
     model: what `load` returns.
@@ -157,17 +189,53 @@ def describe_all(
     names: of the clips; read when these have been.
     instruction: the user's text.
   """
-  known = model.read(instruction)
-  scores = model.form_scores(clips, [known])
-  columns = {"reward": scores[model.form]}
-  if "cosine" in scores:
-    columns["cosine"] = scores["cosine"]
-  columns = [[f"{value:.4f}" for value in x[:, 0]] for x in columns.values()]
-  rows = list(zip(names, *columns, strict=True))
-  header = ["video", "reward", "cosine"][: len(rows[0])]
+  known, columns = model.read(instruction), {}
+  clips = scorer_lib.check_clips(clips)
+  if getattr(model, "can_assess", False) and model.instructions:
+    parts = scorer_lib.encode_parts(model.scorer, clips)
+    found = model.assess_features(parts, known)._asdict()
+    columns["reward"] = found.pop("reward")
+    columns["cosine"] = model.score_features(parts, known, "cosine")
+    columns |= {k: v for k, v in found.items() if v is not None}
+  else:
+    scores = model.form_scores(clips, [known])
+    columns["reward"] = scores[model.form][:, 0]
+    if "cosine" in scores:
+      columns["cosine"] = scores["cosine"][:, 0]
+  return [
+    {"video": name, "instruction": instruction}
+    | {key: column[row].item() for key, column in columns.items()}
+    for row, name in enumerate(names)
+  ]
+
+
+def describe_all(model: Model, rows: Sequence[Mapping[str, Any]]) -> str:
+  """Formats `score_rows` as text.
+
+  Args:
+    model: what `load` returns.
+    rows: what `score_rows` returned of it, at least one.
+  """
+
+  def show(value):
+    if isinstance(value, bool):
+      return "yes" if value else "NO"
+    return f"{value:.4f}" if isinstance(value, float) else value
+
+  header = [key for key in rows[0] if key != "instruction"]
+  cells = [[show(row[key]) for key in header] for row in rows]
   title = f"Rewards ({_MEANING[model.form]})"
-  table = tables.Table(title, header, rows)
-  return "\n".join([*_tell(model, instruction), "", table.text()])
+  lines = _tell(model, rows[0]["instruction"])
+  lines += ["", tables.Table(title, header, cells).text()]
+  strange = sum(not row.get("trust", True) for row in rows)
+  if strange:
+    lines += [
+      "",
+      f"{strange} of {len(rows)} are not to be trusted: unlike the robot clips "
+      "it was trained on (familiarity below one half), or of another "
+      "instruction",
+    ]
+  return "\n".join(lines)
 
 
 def _tell(model: Model, instruction: str) -> list[str]:

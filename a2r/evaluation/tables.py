@@ -1,5 +1,7 @@
 """Tables as plain text or Markdown, the same on every machine."""
 
+import csv
+import io
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -80,6 +82,15 @@ def from_rows(
     list(columns),
     [[c(r) if callable(c) else r[c] for c in columns.values()] for r in rows],
   )
+
+
+def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+  """Returns rows of the same keys, which head the columns, as CSV."""
+  stream = io.StringIO()
+  writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
+  writer.writeheader()
+  writer.writerows(rows)
+  return stream.getvalue()
 
 
 def format_cell(value: Any) -> str:

@@ -115,6 +115,7 @@ def make(setup: base.Setup, settings: Settings) -> base.Training:
   spec = {
     "form": "cosine",  # A finished run writes the one that it chose.
     "failure_prompts": weights["fvlc"] > 0,
+    **{key: getattr(model, key) for key in saved.PROMPTS},
   }
   learner = base.Learner(init, loss_fn, on_epoch if cluster_fn else None)
   return base.Training(learner, spec)
@@ -223,8 +224,9 @@ def make_scorer(run: saved.Run) -> scorer.Scorer:
 
   That of a finished one, in the form that it chose, is `a2r.reward.load`'s.
   """
-  prompts = {key: run.settings["model"][key] for key in saved.PROMPTS}
-  model = net.Adapt2Reward(run.config, run.spec["num_trained"], **prompts)
+  model = net.Adapt2Reward(
+    run.config, run.spec["num_trained"], **saved.prompt_sizes(run)
+  )
   text_fn = run_files.make_text_fn(model, run)
   return scorer.cosine(METHOD.name, model, run.params, text_fn)
 

@@ -22,10 +22,11 @@ _CHUNK = 32  # Clips of a call; fewer are filled up to as many.
 
 def unclustered(model: net.Adapt2Reward, num_clips: int) -> Extra:
   """Returns the extra of a run without failure prompts: no clip has one."""
-  shape = (model.num_tasks, model.num_failure_prompts, model.config.embed_dim)
+  # At least one: an empty array cannot be saved.
+  num_clusters = max(model.num_failure_prompts, 1)
+  shape = (model.num_tasks, num_clusters, model.config.embed_dim)
   return {
     "centers": np.zeros(shape, np.float32),
-    # At least one: an empty array cannot be saved.
     "cluster_labels": np.full(max(num_clips, 1), -1, np.int32),
   }
 

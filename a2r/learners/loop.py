@@ -40,7 +40,7 @@ class Clocks:
   """When what happens, in steps.
 
   Attributes:
-    num_steps: length of the run.
+    num_steps: length of the run; 0 keeps what it starts from.
     epoch_steps: between the learner's epoch hooks, each followed by the
       validation and a checkpoint; the last step is validated too.
     log_every: between rows of metrics; a row holds means since the last.
@@ -54,7 +54,7 @@ class Clocks:
 
   def __post_init__(self):
     for name, steps in dataclasses.asdict(self).items():
-      checks.at_least(f"train.{name}", steps, 1)
+      checks.at_least(f"train.{name}", steps, int(name != "num_steps"))
 
 
 def read_clocks(config: Mapping[str, int], steps: int = 1) -> Clocks:
@@ -125,6 +125,21 @@ def train(
     batches = batches_fn(start_step) if start_step < num_steps else iter(())
     stop = any(hosts.exchange(stop_requested()))
 
+    def keep(step: int, *, ends: bool):
+      """Saves the state; at the end of an epoch or of the run validates it."""
+      score = None
+      if ends and validate_fn is not None and hosts.is_writer():
+        host = parallel.unreplicate(state)
+        metrics = dict(validate_fn(host.params, host.extra))
+        report(step, metrics)
+        if best_metric is not None:
+          checks.one_of("best metric", best_metric, metrics, KeyError)
+          score = metrics[best_metric]
+      report.flush()
+      _save(checkpoints, state, window, items, score)
+
+    if num_steps == 0:
+      keep(step, ends=True)
     while step < num_steps and not stop:
       # Step.
       with timer.waiting():
@@ -146,19 +161,10 @@ def train(
           epoch = step // clocks.epoch_steps
           state, metrics = _end_epoch(learner, state, epoch)
           report(step, metrics)
-        # Validate.
-        score, ends = None, should_end_epoch(step) or step == num_steps
-        if ends and validate_fn is not None and hosts.is_writer():
-          host = parallel.unreplicate(state)
-          metrics = dict(validate_fn(host.params, host.extra))
-          report(step, metrics)
-          if best_metric is not None:
-            checks.one_of("best metric", best_metric, metrics, KeyError)
-            score = metrics[best_metric]
-        # Save.
+        # Validate and save.
+        ends = should_end_epoch(step) or step == num_steps
         if ends or stop or should_save(step):
-          report.flush()
-          _save(checkpoints, state, window, items, score)
+          keep(step, ends=ends)
 
     checkpoints.wait()
     if step < num_steps:

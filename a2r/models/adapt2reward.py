@@ -148,6 +148,25 @@ class Adapt2Reward(nn.Module):
     _, feature = self.backbone.encode_video(frames, deterministic)
     return layers.l2_normalize(feature.mean(axis=1))
 
+  def video_parts(self, frames: jax.Array) -> dict[str, jax.Array]:
+    """What `video` makes of clips, and what it goes through.
+
+    Args:
+      frames: `[B, T, H, W, 3]` float in [-1, 1].
+
+    Returns:
+      `video` `[B, E]`, `frames` `[B, T, E]` unit features of every frame,
+      `tokens` `[B, T, D]` the mean token of every frame.
+    """
+    tokens, feature = self.backbone.encode_video(frames)
+    batch, num_frames = feature.shape[:2]
+    tokens = tokens.reshape(batch, num_frames, -1, tokens.shape[-1])
+    return {
+      "video": layers.l2_normalize(feature.mean(axis=1)),
+      "frames": feature,
+      "tokens": tokens.mean(axis=2),
+    }
+
   def text(
     self,
     input_ids: jax.Array,

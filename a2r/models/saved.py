@@ -5,6 +5,7 @@ A run folder is what `launch.train` wrote. An exported reward is plain files:
   model.safetensors  the parameters, named by their path in the tree
   config.json        sizes, instructions, and what the run was and reached
   tokenizer.json     the vocabulary
+  familiarity.safetensors  training clips' features (`models/familiarity.py`)
   README.md          a model card (`models/card.py`)
   digests.json       the files' digests (`core/digests.py`), checked when read
 
@@ -19,7 +20,7 @@ import pathlib
 import platform
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -39,9 +40,10 @@ DTYPES = ("float32", "bfloat16")
 WEIGHTS_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
 TOKENIZER_FILE = "tokenizer.json"
+FAMILIARITY_FILE = "familiarity.safetensors"
 CARD_FILE = "README.md"
 _FILES = (WEIGHTS_FILE, CONFIG_FILE, TOKENIZER_FILE)
-_OTHERS = (CARD_FILE, digests.FILE)
+_OTHERS = (CARD_FILE, FAMILIARITY_FILE, digests.FILE)
 _TEMPERATURES = (1e-4, 1e4)  # Beyond, float32 has no softmax of similarities.
 _KEPT = (".git", ".gitattributes")  # Of a repository cloned from the Hub.
 _PACKAGES = ("jax", "jaxlib", "flax", "numpy", "safetensors", "tokenizers")
@@ -94,6 +96,9 @@ class SavedReward(NamedTuple):
     temperature: that of training.
     failure_prompts: whether the failure prompts were trained.
     record: what the run was and reached (see `make_record`).
+    calibration: scale and offset of its probability of success (see
+      `Reward.assess`); None where there were no clips to find them on.
+    familiarity: what `familiarity.fit` returned; None if it is not on record.
   """
 
   params: Any
@@ -105,9 +110,13 @@ class SavedReward(NamedTuple):
   temperature: float
   failure_prompts: bool
   record: dict[str, Any]
+  calibration: Sequence[float] | None = None
+  familiarity: Mapping[str, np.ndarray] | None = None
 
 
-_VALUES = SavedReward._fields[2:]  # All but parameters and tokenizer.
+# What an exported reward's config.json has: all but arrays and tokenizer.
+_OPTIONAL = ("calibration",)
+_VALUES = (*SavedReward._fields[2:-2], *_OPTIONAL)
 
 
 def read_run(
@@ -146,6 +155,14 @@ def read_run(
   )
 
 
+def prompt_sizes(run: Run) -> dict[str, int]:
+  """Returns the number and the lengths of a run's prompts.
+
+  Those of a run that trained nothing are 0, whatever was asked for.
+  """
+  return {k: run.spec.get(k, run.settings["model"][k]) for k in PROMPTS}
+
+
 def find_method(folder: pathlib.Path) -> str:
   """Returns the method of a run folder; an exported reward is Adapt2Reward's.
 
@@ -174,6 +191,23 @@ def load(folder: str | pathlib.Path, which: str = "best") -> SavedReward:
   folder = checks.path(folder)
   exported = is_exported(folder)
   saved = _read_exported(folder) if exported else _read_trained(folder, which)
+  if not saved.instructions:
+    raise ValueError(
+      f"{folder}: the instructions are '[]', expected a list of texts"
+    )
+  return fit(saved, folder)
+
+
+def fit(saved: SavedReward, folder: pathlib.Path) -> SavedReward:
+  """Returns a reward as it was read, its parameters in the module's shape.
+
+  Args:
+    saved: what was read.
+    folder: where from, for what is told.
+
+  Raises:
+    ValueError: it has values that no reward has, or parts that do not fit.
+  """
   temperature, instructions = saved.temperature, saved.instructions
   low, high = _TEMPERATURES
   if not _is_number(temperature) or not low <= temperature <= high:
@@ -181,10 +215,8 @@ def load(folder: str | pathlib.Path, which: str = "best") -> SavedReward:
       f"{folder}: the temperature is {temperature!r}, expected a number from "
       f"{low} to {high}"
     )
-  if (
-    not isinstance(instructions, list)
-    or not instructions
-    or not all(isinstance(text, str) for text in instructions)
+  if not isinstance(instructions, list) or not all(
+    isinstance(text, str) for text in instructions
   ):
     raise ValueError(
       f"{folder}: the instructions are {str(instructions)[:60]!r}, expected a "
@@ -297,13 +329,15 @@ def _read_trained(folder: pathlib.Path, which: str) -> SavedReward:
     return SavedReward(
       params=run.params,
       tokenizer=run.tokenizer,
-      model={key: model[key] for key in ("backbone", *PROMPTS)},
+      model={"backbone": model["backbone"], **prompt_sizes(run)},
       instructions=run.spec["instructions"],
       num_trained=run.spec["num_trained"],
       form=run.spec["form"],
       temperature=loss["temperature"],
       failure_prompts=run.spec.get("failure_prompts", weight > 0),
       record=make_record(run.settings, report, step=run.step),
+      calibration=run.spec.get("calibration") if which == "best" else None,
+      familiarity=_read_familiarity(folder) if which == "best" else None,
     )
 
 
@@ -447,6 +481,8 @@ def write(
     tensors.save(partial / WEIGHTS_FILE, flat, {"format": FORMAT})
     files.write_json(partial / CONFIG_FILE, config, recorded=True)
     saved.tokenizer.save(partial / TOKENIZER_FILE)
+    if saved.familiarity:
+      tensors.save(partial / FAMILIARITY_FILE, saved.familiarity)
     files.write_text(partial / CARD_FILE, card.render(config))
     if folder.exists():
       folder.rename(_old(folder))
@@ -480,7 +516,7 @@ def _read_exported(folder: pathlib.Path) -> SavedReward:
       f"{path} has format_version {version}, this code reads {VERSION}: "
       "take the version of the code that wrote it, or a newer one"
     )
-  missing = set(_VALUES) - set(config)
+  missing = set(_VALUES) - set(config) - {*_OPTIONAL}
   if missing:
     raise ValueError(f"{path} lacks {sorted(missing)}")
   digests.check(path)
@@ -497,8 +533,14 @@ def _read_exported(folder: pathlib.Path) -> SavedReward:
       str(folder / WEIGHTS_FILE),
     ),
     tokenizer=text_lib.Tokenizer.load(folder / TOKENIZER_FILE),
-    **{key: config[key] for key in _VALUES},
+    **{key: config.get(key) for key in _VALUES},
+    familiarity=_read_familiarity(folder),
   )
+
+
+def _read_familiarity(folder: pathlib.Path) -> dict[str, np.ndarray] | None:
+  path = folder / FAMILIARITY_FILE
+  return tensors.load(path) if path.is_file() else None
 
 
 def check_free(folder: pathlib.Path) -> None:

@@ -208,13 +208,15 @@ class EncodeVideo:
 
   Attributes:
     model: the module; its parameters are `params["model"]` of the scorer.
+    method: 'video', or 'video_parts' (see `net.Adapt2Reward`).
   """
 
   model: Any
+  method: str = "video"
 
-  def __call__(self, params: PyTree, frames: jax.Array) -> jax.Array:
+  def __call__(self, params: PyTree, frames: jax.Array) -> PyTree:
     return self.model.apply(
-      {"params": params["model"]}, images.normalize(frames), method="video"
+      {"params": params["model"]}, images.normalize(frames), method=self.method
     )
 
 
@@ -274,6 +276,26 @@ class FormScore:
       return net.FORMS[form](features, context, params["temperature"])
 
     return score(self.form) if self.form else {f: score(f) for f in net.FORMS}
+
+
+def log_odds(scores: np.ndarray, form: str) -> np.ndarray:
+  """Returns rewards on an open scale: a softmax's log-odds, others as is."""
+  if form not in ("softmax", "own_failures"):
+    return np.asarray(scores, np.float64)
+  eps = np.finfo(np.float32).eps
+  p = np.clip(np.asarray(scores, np.float64), eps, 1 - eps)
+  return np.log(p) - np.log1p(-p)
+
+
+def encode_parts(scorer: Scorer, clips: Iterable[np.ndarray]) -> PyTree:
+  """Returns what `net.Adapt2Reward.video_parts` makes of clips; see `scores`.
+
+  Args:
+    scorer: of a reward, see `adapt2reward`.
+    clips: see `scores`.
+  """
+  encode_fn = dataclasses.replace(scorer.encode_fn, method="video_parts")
+  return encode(scorer._replace(encode_fn=encode_fn), clips)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -338,7 +360,9 @@ class Instructions:
   @functools.cached_property
   def _features(self) -> tuple[np.ndarray, np.ndarray]:
     """`[L, E]` of the known instructions, `[M, K, E]` of their failures."""
-    known = np.asarray(self._text_fn(self.known))
+    # Without known ones, any text gives the width.
+    known = np.asarray(self._text_fn(self.known or ["nothing"]))
+    known = known[: len(self.known)]
     if not self.prompted:
       return known, np.zeros((1, 1, known.shape[-1]), known.dtype)
     return known, np.asarray(self._failure_text_fn(self.prompted))
@@ -348,7 +372,8 @@ class Instructions:
     row = {text: i for i, text in enumerate(self.known)}
     index = np.array([row.get(text, -1) for text in texts])
     new = [text for text in texts if text not in row]
-    text = known[index]
+    text = np.zeros((len(texts), known.shape[-1]), known.dtype)
+    text[index >= 0] = known[index[index >= 0]]
     if new:
       text[index < 0] = np.asarray(self._text_fn(new))
     prompted = (index >= 0) & (index < len(self.prompted))

@@ -6,11 +6,10 @@ import shutil
 
 from a2r.core import files as files_lib
 from a2r.core import templates
-from a2r.models import convert
+from a2r.models import convert, pretrained
 from a2r.models.convert import files, sizes
 from a2r.models.convert.files import Options, Source
 from a2r.models.singularity import singularity
-from a2r.runs import weights
 from configs import backbones
 
 _FILES = (".safetensors", ".pth")
@@ -41,7 +40,7 @@ def read(path: pathlib.Path, options: Options) -> Source:
       f"{', '.join(ignored)}: for published files alone; {path} is a folder of "
       "this project and is taken as it is"
     )
-  stored = weights.read(path)
+  stored = pretrained.read(path)
   if stored.config is None:
     raise ValueError(f"{path}: the sizes of its model are not on record")
   config = dataclasses.replace(stored.config, mlm=options.mlm)
@@ -95,7 +94,7 @@ def write(source: Source, target: pathlib.Path, options: Options, command: str):
     files.write(source, target, pretraining=options.mlm)
     return
   tokenizer = None if options.vocab else source.tokenizer
-  vocab = options.vocab or source.vocab or weights.shipped_vocabulary()
+  vocab = options.vocab or source.vocab or pretrained.shipped_vocabulary()
   tokenizer = tokenizer or files.make_tokenizer(source, vocab)
   partial = target.with_name(f".{target.name}.partial")
   shutil.rmtree(partial, ignore_errors=True)
@@ -103,8 +102,8 @@ def write(source: Source, target: pathlib.Path, options: Options, command: str):
   try:
     config = dataclasses.asdict(source.config)
     tokenizer.save(partial / "tokenizer.json")
-    weights.save_backbone(
-      partial / weights.CONVERTED,
+    pretrained.save(
+      partial / pretrained.CONVERTED,
       source.params,
       partial / "tokenizer.json",
       source.card | {"config": config, "command": command},
@@ -115,7 +114,7 @@ def write(source: Source, target: pathlib.Path, options: Options, command: str):
       description=files.describe(source),
       origin=source.card["from"],
       command=command,
-      weights=weights.CONVERTED,
+      weights=pretrained.CONVERTED,
       settings=settings(source.config),
     )
     files_lib.write_text(partial / "README.md", readme)

@@ -103,8 +103,10 @@ def open_data(settings: DataSettings, *, seed: int, use_failures: bool) -> Data:
     digests["data.robot.path"] = split_lib.digest(robot, crcs)
     more = user.test_notes(settings, crcs)
     notes += [note for note in more if note not in notes]
+    # Where others are judged on, held-out clips only choose.
+    least = user.ENOUGH_TO_SELECT if settings.robot.test_path else 0
     robot, held_out, more = split_lib.split_validation(
-      robot, crcs, settings.validation, seed
+      robot, crcs, settings.validation, seed, least=least
     )
     notes += more
     if use_failures:

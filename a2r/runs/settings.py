@@ -73,11 +73,15 @@ def read(config: Any, without: Sequence[str] = ()) -> Settings:
     checks.one_of("eval.tasks", name, sim.TASKS)
   method = registry.METHODS[config.method]
   options = config[method.config_key].to_dict()
+  zero_shot = config.train.num_steps == 0
+  if zero_shot:
+    _check_zero_shot(config)
+    without = (*without, "fvlc")
   for name in without:
     options["weights"][name] = 0.0
   options = method.settings(**options)
   train, data = config.train, DataSettings.from_config(config.data)
-  prompts = {} if method.prompts else _NO_PROMPTS
+  prompts = {} if method.prompts and not zero_shot else _NO_PROMPTS
   model = weights.read_model(config.model, **prompts)
   _check_prompts(options, model)
   if size := getattr(options, "batch_size", 0):  # Of what it trains itself.
@@ -97,10 +101,27 @@ def read(config: Any, without: Sequence[str] = ()) -> Settings:
       train.augment, train.crop, train.color, train.warp, train.mirror
     ),
     clocks=clocks,
-    optimizer=optim.make_optimizer(num_steps=clocks.num_steps, **config.optim),
+    optimizer=_make_optimizer(config.optim, clocks.num_steps),
     eval=config.eval,
     notes=share.notes,
   )
+
+
+def _check_zero_shot(config):
+  """Fails where a run of no steps would not be its backbone zero-shot."""
+  if config.method != "adapt2reward" or config.model.init == "scratch":
+    raise ValueError(
+      "train.num_steps=0 judges model.init as it is, by the method "
+      f"'adapt2reward'; got method={config.method!r} and "
+      f"model.init={config.model.init!r}"
+    )
+
+
+def _make_optimizer(config, num_steps):
+  """The optimizer; a run of no steps has none to speak of."""
+  if not num_steps:
+    return optax.identity()
+  return optim.make_optimizer(num_steps=num_steps, **config)
 
 
 def change_human(data: DataSettings, **changes: Any) -> DataSettings:

@@ -44,7 +44,12 @@ def digest(dataset: Dataset, crcs: Sequence[int]) -> str:
 
 
 def split_validation(
-  dataset: Dataset, crcs: np.ndarray, limits: ValidationSettings, seed: int
+  dataset: Dataset,
+  crcs: np.ndarray,
+  limits: ValidationSettings,
+  seed: int,
+  *,
+  least: int = 0,
 ) -> tuple[Dataset, Dataset, list[str]]:
   """Splits off validation clips: a share of each task and outcome.
 
@@ -56,6 +61,8 @@ def split_validation(
     crcs: `[N]`, see `pictures_crcs`.
     limits: how many may be held out.
     seed: of the choice.
+    least: successes and failures, over all tasks, without which none is held
+      out.
 
   Returns:
     The clips to train on, those held out, and notes.
@@ -71,6 +78,19 @@ def split_validation(
       num = min(most[success], max(1, int(limits.share * number)), number - 1)
       room[task, success] = num
 
+  counts = [
+    sum(n for (_, outcome), n in room.items() if outcome == success)
+    for success in (True, False)
+  ]
+  notes, too_few = [], limits.share and min(counts) < least
+  if too_few:
+    room = dict.fromkeys(given, 0)
+    notes.append(
+      f"no clip is held out of training: {counts[0]} successes and {counts[1]} "
+      f"failures of all tasks are less than the {least} of each that could "
+      "choose a checkpoint or a form"
+    )
+
   def rank(crc):
     return hashlib.sha256(f"{seed} {crc}".encode()).digest()
 
@@ -83,13 +103,15 @@ def split_validation(
       taken += needed
       chosen.append(crc)
   held_out = np.isin(crcs, chosen)
-  notes = []
+  parts = []
   for task in dict.fromkeys(dataset.task.tolist()):
-    counts = " and ".join(
+    shares = " and ".join(
       f"{taken[task, success]} of {given[task, success]} {kind}"
       for success, kind in ((True, "successes"), (False, "failures"))
     )
-    notes.append(f"held out of training: {counts} of {task!r}")
+    parts.append(f"{shares} of {task!r}")
+  if not too_few:
+    notes.append(f"held out of training: {', '.join(parts)}")
   labels = collections.defaultdict(set)
   for crc, outcome in zip(crcs.tolist(), outcomes, strict=True):
     labels[(crc, outcome[0])].add(outcome[1])

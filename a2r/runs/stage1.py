@@ -4,6 +4,7 @@
 clips that are drawn while it trains (launch.pretrain).
 """
 
+import dataclasses
 import functools
 import json
 import pathlib
@@ -15,6 +16,7 @@ import optax
 from a2r.core import compilation, files, hosts, optim, writer
 from a2r.evaluation import retrieval, tables
 from a2r.learners import finetune, loop, pretrain, pretrain_eval
+from a2r.models import pretrained
 from a2r.models.singularity import singularity
 from a2r.runs import captioned, run_folder, weights
 from a2r.runs import settings as settings_lib
@@ -216,6 +218,7 @@ def run_procedural(config: Any, workdir: pathlib.Path):
   def write(params, step, metrics, path):
     """Writes the backbone after `step` and returns its card."""
     card = {
+      "config": dataclasses.asdict(backbone),
       "data": "procedural human clips, drawn during training; not real video",
       "templates": len(human_clips.TEMPLATES),
       "held_out": metrics,
@@ -230,7 +233,7 @@ def run_procedural(config: Any, workdir: pathlib.Path):
       "command": "python -m launch.pretrain --config=configs/pretrain.py",
     }
     path.parent.mkdir(exist_ok=True)
-    weights.save_backbone(path, params, workdir / "tokenizer.json", card)
+    pretrained.save(path, params, workdir / "tokenizer.json", card)
     return card
 
   def on_epoch(params, extra, epoch):

@@ -9,14 +9,15 @@ import jax
 import numpy as np
 
 from a2r import reward
-from a2r.core import files, hosts
+from a2r.core import files, hosts, tensors
 from a2r.evaluation import evaluate, labeled, metrics, report, scoring
 from a2r.learners import base, loop
-from a2r.models import saved, scorer
+from a2r.models import familiarity, pretrained, saved, scorer
 from a2r.runs import clips as clips_lib
 from a2r.runs import datasets, run_folder, weights
 from a2r.runs import settings as settings_lib
 from a2r.runs.sources import user
+from data import pipeline
 
 
 def run(config: Any, workdir: pathlib.Path):
@@ -156,6 +157,24 @@ def make_validate_fn(
   return validate
 
 
+def _store_familiarity(model: scorer.Scorer, data, workdir):
+  """Keeps what tells clips like those trained on from others."""
+  num = min(len(data.robot), familiarity.MAX_REFERENCE)
+  rows = np.linspace(0, len(data.robot) - 1, num).astype(int)
+  frames = pipeline.load_frames(
+    data.robot.select(rows),
+    num_frames=model.num_frames,
+    image_size=model.image_size,
+  )
+  held_out = None
+  if len(data.validation):
+    held_out = scorer.encode_parts(model, data.validation.frames)
+  training = scorer.encode_parts(model, frames)
+  tensors.save(
+    workdir / saved.FAMILIARITY_FILE, familiarity.fit(training, held_out)
+  )
+
+
 def _evaluate(config, settings, workdir, data, start):
   """Scores the test clips with the best checkpoint; writes and prints."""
   test = datasets.open_test(settings.data, settings.eval)
@@ -169,11 +188,19 @@ def _evaluate(config, settings, workdir, data, start):
       opened["test"], is_held_out=test is None, selected=data.use_for_selection
     )
   model = scoring.load(workdir)
-  result = evaluate.evaluate_run(model, opened, notes=notes)
+  before, init = None, settings.model.init
+  if settings.clocks.num_steps and pretrained.has_sizes(init):
+    before = reward.load(init)
+  result = evaluate.evaluate_run(model, opened, notes=notes, before=before)
   has_forms = result.form != scoring.FORM
   if has_forms:  # A run in training is in the first one.
     spec = files.read_json(workdir / reward.SPEC_FILE) or {}
-    _write_spec(workdir, data, spec | {"form": result.form})
+    found = {"form": result.form}
+    if result.calibration:
+      keys = ("scale", "offset")
+      found["calibration"] = [result.calibration[key] for key in keys]
+    _write_spec(workdir, data, spec | found)
+    _store_familiarity(model.scorer, data, workdir)
   report.write(
     result,
     workdir,
@@ -181,7 +208,7 @@ def _evaluate(config, settings, workdir, data, start):
     card=start.card,
     command=run_folder.command_line(),
   )
-  print(report.summary(result))
+  print(report.summary(result, data.notes))
   print(f"\nReport: {workdir / report.JSON_FILE}. Use the reward:")
   if has_forms:
     print(f"  python -m launch.score --run={workdir} --help")

@@ -6,28 +6,21 @@ what launch.convert writes is a folder with such a file.
 
 import contextlib
 import dataclasses
-import importlib.resources
-import json
 import pathlib
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
 
-from a2r import assets
-from a2r.core import checkpoint, checks, digests, tensors, text, trees
+from a2r.core import checks, text, trees
 from a2r.models import adapt2reward as net
-from a2r.models import convert, saved
+from a2r.models import convert, pretrained
 from a2r.models.convert import sizes
 from a2r.models.convert.files import Source
 from a2r.models.singularity import singularity
 from a2r.sim.humans import human_clips
 from data import text as text_data
 
-# What launch.convert writes into its folder.
-CONVERTED = "backbone.safetensors"
-_SHIPPED = "small_backbone"
-_ASSETS = pathlib.Path(str(importlib.resources.files(assets)))
 _MIN_LENGTH, _MAX_LENGTH = 2, 32  # Of texts, [CLS] included.
 
 
@@ -67,13 +60,13 @@ class Model:
     """
     if self.init == "scratch":
       return None
-    if self.init == _SHIPPED:
-      return shipped_backbone()
+    if self.init == pretrained.SHIPPED:
+      return pretrained.shipped()
     path = checks.path(self.init) if self.init else None
     if not path or not (path.suffix == ".safetensors" or path.is_dir()):
       raise FileNotFoundError(
         f"model.init: {self.init!r} is not a folder; known besides folders: "
-        f"scratch, {_SHIPPED}, *.safetensors"
+        f"scratch, {pretrained.SHIPPED}, *.safetensors"
       )
     return path
 
@@ -101,7 +94,7 @@ def read_model(config: Any, **changes: Any) -> Model:
     )
   if model.path is None:
     _train_tokenizer(model)
-  stored = model.path and read_config(model.path)
+  stored = model.path and pretrained.read_config(model.path)
   if stored:
     with _explained(model):
       sizes.check(stored, model.backbone)
@@ -126,89 +119,6 @@ def _explained(model: Model):
     ) from e
 
 
-def read(path: pathlib.Path) -> Source:
-  """Reads weights: of a run its best, of a reward, a conversion, or a file.
-
-  Raises:
-    FileNotFoundError: there are none.
-    ValueError: a file is damaged, of another kind, or has sizes that this
-      code does not know.
-  """
-  file = _find_file(path)
-  if file:
-    # Arrays that are checked mean that all of the file is.
-    flat = tensors.load(file) if file.is_file() else {}
-    metadata = _read_metadata(file)
-    card = metadata["card"]
-    if not (file.parent / digests.FILE).is_file():
-      digests.note_unchecked(file.parent)
-    tokenizer = text.Tokenizer.from_json(
-      metadata["tokenizer"], f"{file}: its vocabulary"
-    )
-    config = _make_config(file, card.pop("config", None))
-    return Source(trees.nest(flat, str(file)), config, card, tokenizer)
-  config = read_config(path)
-  if saved.is_exported(path):
-    reward = saved.load(path)
-    card = {"step": reward.record["step"]}
-    return Source(reward.params["backbone"], config, card, reward.tokenizer)
-  stored = checkpoint.load(path)
-  params = stored.parts["params"]
-  # launch.finetune keeps this head beside the backbone.
-  head = {name: params[name] for name in params if name == "mlm_head"}
-  backbone = params.get("backbone", params) | head
-  tokenizer = text.Tokenizer.load(path / "tokenizer.json")
-  return Source(backbone, config, {"step": stored.step}, tokenizer)
-
-
-def read_config(path: pathlib.Path) -> singularity.Config | None:
-  """Returns the config of the weights that `read` reads, if it is on record."""
-  file = _find_file(path)
-  if file:
-    digests.check(file)
-    return _make_config(file, _read_metadata(file)["card"].get("config"))
-  settings = saved.read_file(path, "config.json")
-  return _make_config(path, settings.get("model", {}).get("backbone"))
-
-
-def _find_file(path: pathlib.Path) -> pathlib.Path | None:
-  """Returns the file of `save_backbone`, None for a run or a reward."""
-  if not path.is_dir():
-    return path
-  return path / CONVERTED if (path / CONVERTED).is_file() else None
-
-
-def _read_metadata(file: pathlib.Path) -> dict[str, Any]:
-  """Returns what stands beside the arrays: 'tokenizer' and 'card'."""
-  if not file.is_file():
-    if file == shipped_backbone():
-      raise FileNotFoundError(
-        f"{file} is not there, though it ships with the project; make it "
-        "(python -m launch.pretrain --config=configs/pretrain.py) or train "
-        "with --config.model.init=scratch"
-      )
-    raise FileNotFoundError(
-      f"{file} is not there; expected is a folder of launch.train, "
-      "launch.finetune, launch.convert or launch.export, or a file of "
-      "launch.pretrain; or train with --config.model.init=scratch"
-    )
-  metadata = tensors.load_metadata(file)
-  if not {"tokenizer", "card"} <= metadata.keys():
-    raise ValueError(
-      f"{file} is not of this project; python -m launch.convert --from={file} "
-      "converts published weights"
-    )
-  card = checks.parse_json(metadata["card"], f"{file}: its card", dict)
-  return metadata | {"card": card}
-
-
-def _make_config(path, fields) -> singularity.Config | None:
-  try:
-    return fields and singularity.Config(**fields)
-  except TypeError as e:
-    raise ValueError(f"{path}: sizes that this code does not know: {e}") from e
-
-
 def load(model: Model, texts: Sequence[str]) -> Source:
   """Returns the first weights of a backbone, fitted to its sizes.
 
@@ -229,7 +139,7 @@ def load(model: Model, texts: Sequence[str]) -> Source:
   if model.path is None:
     source = Source(None, None, {}, _train_tokenizer(model, texts))
   else:
-    source = read(model.path)
+    source = pretrained.read(model.path)
   params = source.params
   if source.config is not None:
     with _explained(model):
@@ -321,34 +231,3 @@ def make_start(model: Model, texts: list[str], num_trained: int) -> Start:
     return rest | {"backbone": fitted}
 
   return Start(module, source.tokenizer, max_length, init_fn, source.card)
-
-
-def shipped_vocabulary() -> pathlib.Path:
-  """Returns the vocabulary of BERT base uncased, one word piece per line."""
-  return _ASSETS / "bert_vocab.txt"
-
-
-def shipped_backbone() -> pathlib.Path:
-  """Returns the file of the backbone that ships with the project."""
-  return _ASSETS / f"{_SHIPPED}.safetensors"
-
-
-def save_backbone(
-  path: pathlib.Path,
-  params: dict[str, Any],
-  tokenizer_file: pathlib.Path,
-  card: dict[str, Any],
-):
-  """Writes a backbone as one safetensors file.
-
-  Args:
-    path: of the file.
-    params: nested dicts of arrays.
-    tokenizer_file: what `Tokenizer.save` wrote; goes into the file.
-    card: plain values: data, steps, seed, accuracy, command.
-  """
-  metadata = {
-    "tokenizer": tokenizer_file.read_text(encoding="utf-8"),
-    "card": json.dumps(card),
-  }
-  tensors.save(path, trees.flatten(params), metadata)

@@ -6,6 +6,7 @@ import pytest
 
 from a2r import reward
 from a2r.core import checkpoint, checks
+from a2r.models import pretrained
 from a2r.runs import weights
 from data import dataset
 from data.readers import base, folder, lerobot, rlds
@@ -73,7 +74,7 @@ def test_json_of_any_encoding_is_read():
 
 def test_first_weights_in_nobodys_home_or_nowhere_are_told(tmp_path):
   def find(init):
-    return weights.read_config(weights.Model(init, None).path)
+    return pretrained.read_config(weights.Model(init, None).path)
 
   path = "~nobody_of_that_name/a"
   mistakes.check(lambda: find(path), ValueError, path)

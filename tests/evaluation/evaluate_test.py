@@ -148,6 +148,47 @@ def test_form_is_chosen_on_validation_alone():
   assert result.instructions == [TEXTS[0], TEXTS[2], TEXTS[1]]
 
 
+def test_thresholds_and_probabilities_are_of_validation_clips():
+  apart = make_clips([0.9, 0.7, 0.3, 0.1], [True, True, False, False])
+  turned = make_clips([0.9, 0.2, 0.6, 0.1], [True, True, False, False])
+  result = run(turned, Other("softmax"), validation=apart)
+  (row,) = result.thresholds
+  assert row.pop("instruction") == TEXTS[0]
+  assert row == pytest.approx(
+    {
+      "threshold": 0.5,
+      "misses": 0,
+      "false_alarms": 0,
+      "test_misses": 0.5,
+      "test_false_alarms": 0.5,
+    }
+  )
+  assert result.calibration == {}  # Of a form that is none of the reward's.
+  result = run(turned, Cosine(), validation=apart)
+  assert result.calibration["scale"] > 0
+  assert 0 <= result.calibration["error"] <= 1
+  assert run(turned).thresholds == []
+  (one,) = run(turned, validation=apart).thresholds
+  assert one["threshold"] == pytest.approx(0.5)
+
+
+class Cosine(FakeModel):
+  form = "cosine"
+
+  def form_scores(self, frames, texts):
+    return {"cosine": super().form_scores(frames, texts)["good"]}
+
+
+def test_what_the_reward_started_from_stands_beside_it():
+  parts = [make_clips(task=t, place=place) for place in "ab" for t in (0, 1)]
+  clips = labeled.concatenate(parts)
+  before = Other("softmax")  # Turned around.
+  result = evaluate.evaluate_run(FakeModel(), {"test": clips}, before=before)
+  for row in (*result.rows, *result.summary):
+    assert row["auroc_before"] == pytest.approx(1 / 6)
+  assert all(row["auroc_before"] is None for row in run(clips).rows)
+
+
 def test_form_for_instructions_that_validation_lacks():
   validation = make_clips(task=1)
   result = run(make_clips(), Other("softmax"), validation=validation)
@@ -218,8 +259,8 @@ def test_named_clips_are_listed_highest_first():
   named = dataclasses.replace(clips, name=np.array(["a", "b", ""], object))
   rows = run(named).clips
   assert [tuple(row.values()) for row in rows] == [
-    ("b", TEXTS[0], False, 0.9),
-    ("a", TEXTS[0], True, 0.2),
+    ("b", TEXTS[0], False, 0.9, 1.0),
+    ("a", TEXTS[0], True, 0.2, 1.0),
   ]
   # Those of the simulator have no names.
   assert run(clips).clips == []

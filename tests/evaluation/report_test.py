@@ -72,7 +72,7 @@ def test_few_clips_are_reported():
     make_result(),
     summary=[row],
     rows=[row | {"task": "close"}],
-    clips=[clip | {"score": 0.25}] * 50,
+    clips=[clip | {"score": 0.25, "outranked": 0.5}] * 50,
     notes=["two clips say nothing"],
     num_validation=[12, 11],
   )
@@ -85,8 +85,9 @@ def test_few_clips_are_reported():
   assert "near" not in text
   assert "success, other text" in text and "  failure  " in text
   assert text.count("a.mp4") == 40
-  assert "... and 10 clips more in report.json" in text
+  assert "All 50 clips are in report.json" in text
   assert text.endswith("NOTE: two clips say nothing")
+  assert "NOTE" not in report.summary(result, result.notes)
   assert report.tasks(result.rows).rows[0][4] == "1.00 on 1+1 clips"
   assert len(report.all_tables(result)[-1].rows) == 50
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from a2r import reward
 from a2r.core import digests
-from a2r.runs import weights
+from a2r.models import pretrained
 from tests.fuzz import harness
 from tests.fuzz.harness import Case, Tools
 
@@ -61,7 +61,7 @@ def cases() -> Iterator[Case]:
 def _load(thing, path, tools):
   """What decides all scores: the scores of some clips and the texts."""
   if thing == "folder":
-    source = weights.read(path)
+    source = pretrained.read(path)
     return source.params, source.config
   model = reward.load(path)
   texts = model.instructions

@@ -14,6 +14,7 @@ import numpy as np
 import safetensors.numpy
 
 from a2r.core import torch_file
+from a2r.models import pretrained
 from tests.fuzz import harness
 from tests.fuzz.harness import Case, Silent, Tools
 from tests.fuzz.things import ROOT
@@ -97,9 +98,8 @@ def _convert(path, tools, *more, check, names, refuse=False):
 
 
 def _params(target):
-  from a2r.runs import weights
 
-  return jax.tree.leaves(weights.read(target).params)
+  return jax.tree.leaves(pretrained.read(target).params)
 
 
 def _is_whole(tools, target):

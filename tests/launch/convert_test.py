@@ -10,9 +10,10 @@ import pytest
 import safetensors.numpy
 
 from a2r.core import torch_file
+from a2r.models import pretrained
 from a2r.models.convert import files, state_dict
 from a2r.models.singularity import singularity
-from a2r.runs import conversion, weights
+from a2r.runs import conversion
 
 ROOT = pathlib.Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden"
@@ -41,7 +42,7 @@ def test_folder_holds_what_a_run_needs(folder):
     "digests.json",
     "tokenizer.json",
   }
-  found = weights.read(folder)
+  found = pretrained.read(folder)
   fields = json.loads((folder / "config.json").read_text())
   assert found.config == singularity.Config(**fields)
   assert (found.config.width, found.config.temporal_feature) == (32, False)
@@ -112,7 +113,7 @@ def test_hugging_face_folders(vocab, tmp_path, monkeypatch):
   told = files.describe(source)
   assert "only here, drawn anew (62): itm_head.bias" in told
   conversion.write(source, tmp_path / "start", options, "")
-  start = weights.read(tmp_path / "start")
+  start = pretrained.read(tmp_path / "start")
   assert start.tokenizer.vocab_size == 101
   with pytest.raises(FileNotFoundError, match="none of model.safetensors"):
     files.read_parts(tmp_path, tmp_path / "bert", options)
@@ -124,7 +125,7 @@ def test_a_failure_leaves_nothing(tmp_path, monkeypatch):
     conversion.write(source, tmp_path / "x", Options(), "")
   large = dataclasses.replace(source.config, vocab_size=30522)
   tokenizer = files.make_tokenizer(
-    source._replace(config=large), weights.shipped_vocabulary()
+    source._replace(config=large), pretrained.shipped_vocabulary()
   )
   assert tokenizer.vocab_size == 30522
   bare = dataclasses.replace(source.config, itm=False)
@@ -135,7 +136,7 @@ def test_a_failure_leaves_nothing(tmp_path, monkeypatch):
   def fail(*args):
     raise OSError("disk full")
 
-  monkeypatch.setattr(weights, "save_backbone", fail)
+  monkeypatch.setattr(pretrained, "save", fail)
   with pytest.raises(OSError, match="disk full"):
     conversion.write(
       source._replace(tokenizer=tokenizer), tmp_path / "x", Options(), ""
@@ -158,8 +159,8 @@ def test_what_does_not_go_together_is_one_line(folder, vocab, monkeypatch):
   with pytest.raises(ValueError, match="--vocab: new.safetensors is a file"):
     conversion.check_target(new, options)
   conversion.check_target(new.with_suffix(""), options)
-  found = weights.read(folder)._replace(config=None)
-  monkeypatch.setattr(weights, "read", lambda path: found)
+  found = pretrained.read(folder)._replace(config=None)
+  monkeypatch.setattr(pretrained, "read", lambda path: found)
   with pytest.raises(ValueError, match="sizes of its model are not on record"):
     conversion.read(folder, Options())
 

@@ -17,9 +17,10 @@ def test_description():
     "Instruction: Close the drawer",
     "  read as: closing drawer",
   ]
-  assert lines[2].startswith("Reward: 0.4046 (probability")
-  assert lines[7].split() == [">", "closing", "drawer", "0.40", "1.00", "yes"]
-  assert lines[8].split() == ["opening", "box", "0.21", "0.00", "no"]
+  assert lines[2].startswith("Reward: 0.4046 (softmax among")
+  assert lines[7].split() == [">", "closing", "drawer", "0.40", "1.00"]
+  assert lines[8].split()[0] == "moving" and lines[9] == ""
+  assert lines[10].endswith("the highest is 'opening box': 0.21")
   assert "failure mode 2" in text
   model, _ = tiny.make_fake()
   text = scoring.describe(model, clip, "juggling")
@@ -55,6 +56,7 @@ def test_score_prints_and_draws(launch, run, tmp_path):
   assert (done.code, done.err) == (0, "")
   for text in ("read as: closing drawer", "failure mode 2", "opening box"):
     assert text in done.out
+  assert "Familiarity" not in done.out  # A run of an older version.
   assert picture.stat().st_size > 1000
 
 

@@ -45,6 +45,19 @@ def test_a_share_of_each_outcome():
   assert _SUCCESS[few].sum() == 4 and len(few) == 5
 
 
+def test_too_few_to_choose_anything_are_not_held_out():
+  task, success = ["a"] * 20 + ["b"] * 20, _SUCCESS[:40]
+  clips, crcs = _Clips(task, success), _CRCS[:40]
+  limits = ValidationSettings(share=0.2, successes=30, failures=30)
+  # Pooled over both tasks there are four of each.
+  for least, num in ((4, 8), (5, 0)):
+    kept, chosen, notes = split.split_validation(
+      clips, crcs, limits, 0, least=least
+    )
+    assert (len(kept), len(chosen)) == (40 - num, num)
+    assert notes[0].startswith("no clip is held out" * (not num) or "held out")
+
+
 def test_clips_that_are_added_move_few_others():
   before, chosen, _ = _split(["a"] * 40, _SUCCESS[:40], _CRCS[:40])
   _, again, _ = _split(["a"] * 42, _SUCCESS, _CRCS)

@@ -1,5 +1,6 @@
 """Every kind of run: two steps, then two more, are four at once."""
 
+import dataclasses
 import json
 import types
 
@@ -7,13 +8,15 @@ import jax
 import numpy as np
 import pytest
 
+from a2r import reward
 from a2r.core import checkpoint, signals
 from a2r.evaluation import scoring
 from a2r.learners import loop, registry
-from a2r.models import saved, scorer
+from a2r.models import pretrained, saved, scorer
 from a2r.planning import video_model
 from a2r.runs import datasets, run_folder, stage1, train, video, weights
 from configs import fitvid, pretrain, singularity_ssv2
+from tests import tiny
 
 _SPEEDS = ("steps_per_second", "data_wait")
 _CONSTANT = dict(warmup_steps=0, floor=1.0)  # Of the run's length.
@@ -124,7 +127,7 @@ def _check_stage1(folder):
 
 
 def _check_procedural(folder):
-  backbone = weights.read(folder / "small_backbone.safetensors")
+  backbone = pretrained.read(folder / "small_backbone.safetensors")
   assert backbone.card["step"] == 4
   assert 0 <= backbone.card["held_out"]["top1"] <= 1
   assert backbone.tokenizer.vocab_size > 100
@@ -141,6 +144,37 @@ def _check_video(folder):
   assert (folder / "report.png").stat().st_size > 10_000
   dynamics = video_model.load(folder, environment="tabletop/train")
   assert dynamics.stride == 10 and dynamics.image_size == 16
+
+
+def test_a_run_of_no_steps_is_its_backbone_zero_shot(own, tmp_path, capsys):
+  config, data = own
+  start = weights.make_start(
+    weights.read_model(config.model), data.texts, data.num_trained
+  )
+  params = tiny.draw_like(jax.eval_shape(start.init_fn, jax.random.key(0)))
+  start.tokenizer.save(tmp_path / "tokenizer.json")
+  path = tmp_path / "backbone.safetensors"
+  card = {"config": dataclasses.asdict(start.model.config)}
+  pretrained.save(path, params["backbone"], tmp_path / "tokenizer.json", card)
+  config = config.copy_and_resolve_references()
+  config.train.num_steps = 0
+  folder = tmp_path / "run"
+  folder.mkdir()
+  with pytest.raises(ValueError, match="num_steps=0 judges model.init"):
+    train.run(config, folder)
+  config.model.init = str(path)
+  run_folder.store_config(folder, config.to_dict())
+  train.run(config, folder)
+  assert "before training" not in capsys.readouterr().out
+  clips = data.validation.frames[:3]
+  model, backbone = reward.load(folder), reward.load(path)
+  np.testing.assert_allclose(
+    model.similarities(clips, data.texts),
+    backbone.similarities(clips, data.texts),
+    rtol=1e-5,
+  )
+  assert model.prompted_instructions == []
+  assert model.can_assess and model.trained_instructions
 
 
 def test_validation_is_the_auroc_of_each_task(own):

@@ -9,7 +9,7 @@ import pytest
 import safetensors.numpy
 
 from a2r.core import digests, text
-from a2r.models import saved
+from a2r.models import pretrained, saved
 from a2r.models.singularity import singularity
 from a2r.runs import weights
 from configs import envgen
@@ -31,7 +31,7 @@ def changed(config, **fields):
 
 
 def test_berts_vocabulary_ships():
-  path = weights.shipped_vocabulary()
+  path = pretrained.shipped_vocabulary()
   words = path.read_text(encoding="utf-8").split("\n")
   assert (len(words), words[-1]) == (30523, "")
   places = [words.index(word) for word in text.SPECIAL]
@@ -48,10 +48,10 @@ def test_weights_of_a_file(own, tmp_path):
   params = tiny.draw_like(jax.eval_shape(start.init_fn, jax.random.key(0)))
   start.tokenizer.save(tmp_path / "tokenizer.json")
   path = tmp_path / "backbone.safetensors"
-  weights.save_backbone(
+  pretrained.save(
     path, params["backbone"], tmp_path / "tokenizer.json", {"top1": 0.5}
   )
-  loaded = weights.read(path)
+  loaded = pretrained.read(path)
   jax.tree.map(np.testing.assert_array_equal, loaded.params, params["backbone"])
   assert loaded.card == {"top1": 0.5}
   np.testing.assert_array_equal(
@@ -157,7 +157,7 @@ def test_weights_of_a_conversion_at_another_size(folder, zeros):
   assert params["temporal"]["embeddings"].shape == (1, 6, 1, 32)
   table = params["vision"]["layer_0"]["relative_position_table"]
   assert table.shape == (11 * 11 + 3, 4)
-  old = weights.read(folder).params
+  old = pretrained.read(folder).params
   np.testing.assert_array_equal(
     params["temporal"]["embeddings"][:, :4], old["temporal"]["embeddings"]
   )
@@ -196,37 +196,37 @@ def test_sizes_that_cannot_be_fitted_are_one_line(folder):
 def test_weights_that_are_not_there_or_not_ours(own, tmp_path, monkeypatch):
   path = tmp_path / "mine.safetensors"
   with pytest.raises(FileNotFoundError, match="mine.*model.init=scratch"):
-    weights.read(path)
+    pretrained.read(path)
   with monkeypatch.context() as patch:
-    patch.setattr(weights, "shipped_backbone", lambda: path)
+    patch.setattr(pretrained, "shipped", lambda: path)
     with pytest.raises(FileNotFoundError, match="configs/pretrain.py"):
-      weights.read_config(path)
+      pretrained.read_config(path)
   with pytest.raises(FileNotFoundError, match="scratch, small_backbone"):
     weights.read_model(own[0].model, init=str(tmp_path / "none"))
   safetensors.numpy.save_file({"temp": np.ones(1)}, path)
   with pytest.raises(ValueError, match="launch.convert --from="):
-    weights.read(path)
+    pretrained.read(path)
   for content in ("{", "[1]"):
     (tmp_path / "config.json").write_text(content)
     with pytest.raises(ValueError, match="config.json"):
-      weights.read(tmp_path)
+      pretrained.read(tmp_path)
 
 
 @pytest.mark.parametrize("at", [0, 8, 0.01, 0.5, -1])
 def test_a_flipped_bit_of_what_ships_is_named(tmp_path, monkeypatch, at):
   for name in ("digests.json", "small_backbone.safetensors"):
-    shutil.copy(weights.shipped_backbone().with_name(name), tmp_path)
-  monkeypatch.setattr(weights, "_ASSETS", tmp_path)
-  path = weights.shipped_backbone()
-  assert weights.read(path).card["step"] == 3600
+    shutil.copy(pretrained.shipped().with_name(name), tmp_path)
+  monkeypatch.setattr(pretrained, "_ASSETS", tmp_path)
+  path = pretrained.shipped()
+  assert pretrained.read(path).card["step"] == 3600
   tiny.flip(path, at)
-  for read in (weights.read, weights.read_config):
+  for read in (pretrained.read, pretrained.read_config):
     with pytest.raises(ValueError, match=f"{path} is damaged"):
       read(path)
 
 
 def test_what_ships_is_as_recorded():
-  folder = weights.shipped_backbone().parent
+  folder = pretrained.shipped().parent
   assert digests.check_folder(folder)
   weighed = {path.name for path in folder.glob("*.safetensors")}
   assert weighed | {"bert_vocab.txt"} <= digests.read(folder).keys()

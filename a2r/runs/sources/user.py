@@ -20,7 +20,7 @@ from data.dataset import Dataset, open_dataset
 from data.readers import base
 
 # Of either outcome: fewer clips select neither a checkpoint nor a form.
-_ENOUGH_TO_SELECT = 10
+ENOUGH_TO_SELECT = 10
 
 
 def find_path(
@@ -136,16 +136,24 @@ def match_templates(
   """
   templates, notes = list(templates), []
   column = robot.template.astype(object)
+  taken, alone = [], []
   for instruction in dict.fromkeys(robot.instruction[column == ""].tolist()):
     template = text.find_template(instruction, templates)
     here = (column == "") & (robot.instruction == instruction)
     column[here] = template or instruction
+    if template:
+      taken.append(f"{instruction!r} for {template!r}")
+    else:
+      alone.append(repr(instruction))
+  if taken:
     notes.append(
-      f"{instruction!r} is taken for {template!r}: human clips of that "
-      "template are clips of the same task"
-      if template
-      else f"{instruction!r} reads as no template of the human clips: it is a "
-      "task of the robot's alone"
+      f"taken for templates of the human clips, whose clips are of the same "
+      f"task: {', '.join(taken)}"
+    )
+  if alone:
+    notes.append(
+      f"tasks of the robot's alone, which read as no template of the human "
+      f"clips: {', '.join(alone)}"
     )
   return dataclasses.replace(robot, template=column.astype(str)), notes
 
@@ -213,7 +221,7 @@ def can_select(validation: labeled.LabeledClips, is_users: bool) -> bool:
     for task in set(validation.task.tolist())
   )
   fewest = min(int(success.sum()), int((~success).sum()))
-  return both and (not is_users or fewest >= _ENOUGH_TO_SELECT)
+  return both and (not is_users or fewest >= ENOUGH_TO_SELECT)
 
 
 def judging_notes(
@@ -229,17 +237,27 @@ def judging_notes(
   more = "name others with --config.data.robot.test_path=..."
   if not len(judged):
     return [f"No clip was held out, so there is no figure: {more}"]
-  notes = []
+  notes, lacking = [], []
   for task in dict.fromkeys(judged.task.tolist()):
     success = judged.success[judged.task == task]
     counts = int(success.sum()), int((~success).sum())
     if not all(counts):
-      notes.append(
-        f"No AUROC for {task!r}: it is judged on {counts[0]} successes and "
-        f"{counts[1]} failures, and needs both; {more}"
-      )
+      lacking.append(f"{task!r} ({counts[0]} and {counts[1]})")
+  if lacking:
+    notes.append(
+      "No AUROC without both successes and failures to judge on, of which "
+      f"there are too few of {', '.join(lacking)}; {more}"
+    )
+  named = judged.source[~judged.success & (judged.source != "video")]
+  others = {*named.tolist()} - {*labeled.NEAR_SOURCES, *labeled.RANDOM_SOURCES}
+  if others:
+    notes.append(
+      f"Failures of the sources {sorted(others)} are in no column of their own:"
+      f" near misses are {', '.join(labeled.NEAR_SOURCES)}, random ones "
+      f"{', '.join(labeled.RANDOM_SOURCES)}"
+    )
   counts = int(judged.success.sum()), int((~judged.success).sum())
-  if all(counts) and min(counts) < _ENOUGH_TO_SELECT:
+  if all(counts) and min(counts) < ENOUGH_TO_SELECT:
     notes.append(
       f"The figures are made of {counts[0]} successes and {counts[1]} failures "
       f"and may be luck; {more}"
