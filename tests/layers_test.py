@@ -20,6 +20,7 @@ RANKS = {
   "a2r.sim": 2,
   "a2r.planning": 3,
   "a2r.reward": 4,
+  "a2r.wrappers": 5,
   "a2r.learners": 5,
   "a2r.evaluation": 6,
   "data": 7,
@@ -197,6 +198,7 @@ def test_only_parallel_says_pmap():
 def test_packages_hold_a_docstring_alone():
   # These offer names that are fixed.
   public = {"a2r.losses", "a2r.clustering", "a2r.sim", "a2r.models.convert"}
+  public |= {"a2r.wrappers"}
   # Programs can be asked to stop while they import the rest.
   first = {"launch"}
   for name, (_, package) in modules().items():
