@@ -43,8 +43,8 @@ def task_rows(
     own, good = scores[at, text], scores[at][success]
     failures = {kind: mask[at] for kind, mask in kinds.items()}
     row = {
-      "environment": environment,
-      "task": task,
+      "environment": str(environment),
+      "task": str(task),
       "num_success": int(success.sum()),
     }
     for kind, mask in failures.items():

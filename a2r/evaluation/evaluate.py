@@ -21,9 +21,11 @@ from typing import Any
 import numpy as np
 
 from a2r.evaluation import by_task, calibration, forms, intervals, over_time
-from a2r.evaluation.labeled import LabeledClips
+from a2r.evaluation.labeled import NEAR_SOURCES, LabeledClips
 from a2r.models import adapt2reward as net
 from a2r.models import scorer
+
+_MOST, _FEW = 8, 2  # Worst clips that are shown, of all and of a task.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,10 +40,10 @@ class Report:
       `auroc_interval`, the 95 % bootstrap interval of the mean AUROC.
     examples: one per environment that has both kinds of clip.
     instructions: what retrieval picks from.
-    clips: one dict per clip that has a name: `name`, `instruction`, `success`,
-      `score`, its reward in the chosen form, highest first, and `outranked`,
-      the share of its task's clips of the other outcome that are on the wrong
-      side of it (None without any).
+    clips: one dict per clip that has a name: `name`, `instruction`, `task`,
+      `environment`, `success`, `score`, its reward in the chosen form, highest
+      first, and `outranked`, the share of its task's clips of the other outcome
+      that are on the wrong side of it (None without any).
     notes: what a reader of the figures must know, one line each.
     num_validation: successes and failures among the validation clips.
     calibration: `scale` and `offset` of the probability of success, found on
@@ -51,6 +53,10 @@ class Report:
     thresholds: one dict per instruction of the validation clips: `instruction`,
       `threshold`, and the shares `misses` and `false_alarms` on these clips and
       `test_misses` and `test_false_alarms` on the test clips.
+    training: one dict per instruction of the clips to learn from (see
+      `count_training`).
+    worst: the clips that the other outcome's outrank most, at most two of an
+      environment and task.
   """
 
   form: str
@@ -64,6 +70,8 @@ class Report:
   num_validation: list[int] = dataclasses.field(default_factory=list)
   calibration: dict[str, float] = dataclasses.field(default_factory=dict)
   thresholds: list[dict] = dataclasses.field(default_factory=list)
+  training: list[dict] = dataclasses.field(default_factory=list)
+  worst: list[over_time.Example] = dataclasses.field(default_factory=list)
 
 
 def evaluate_run(
@@ -72,6 +80,7 @@ def evaluate_run(
   *,
   notes: Sequence[str] = (),
   before: Any = None,
+  training: Sequence[dict] = (),
 ) -> Report:
   """Returns all figures of the clips, scored in every form.
 
@@ -82,6 +91,7 @@ def evaluate_run(
     notes: go into the report.
     before: the reward that the run started from, a model like the other: its
       AUROC, in its own form, is `auroc_before` of all rows.
+    training: what `count_training` says of the clips it learned from.
 
   Raises:
     ValueError: a set is missing or not known, or 'validation' is empty.
@@ -94,6 +104,7 @@ def evaluate_run(
   test, validation = datasets["test"], datasets.get("validation")
   instructions = list(model.instructions)
   result = Report(model.form, {}, [], [], [], instructions, notes=list(notes))
+  result.training.extend(training)
   if not len(test):
     return result
   for clips in datasets.values():
@@ -128,6 +139,9 @@ def evaluate_run(
         own[here], test.success[here], test.task[here]
       )
       result.summary.append({"form": name, **row})
+  own = test.own_scores(scores[form], instructions)
+  outranked = _outranked(own, test)
+  worst = over_time.show_clips(model, form, test, _worst(outranked, test))
   return dataclasses.replace(
     result,
     form=form,
@@ -135,7 +149,8 @@ def evaluate_run(
     examples=over_time.typical_clips(
       model, form, scores[form], test, instructions
     ),
-    clips=_clip_rows(scores[form], test, instructions),
+    clips=_clip_rows(own, outranked, test, instructions),
+    worst=worst,
     num_validation=counts,
     **figures,
   )
@@ -182,20 +197,60 @@ def _decide(form, validation, scores, test, test_scores) -> dict:
   return {"calibration": figures, "thresholds": thresholds}
 
 
-def _clip_rows(scores, clips: LabeledClips, instructions) -> list[dict]:
-  """The reward of each clip with a name, highest first per instruction."""
-  own, success = clips.own_scores(scores, instructions), clips.success
+def count_training(clips: Any) -> list[dict]:
+  """Returns what there is to learn each instruction from.
+
+  Args:
+    clips: with columns `instruction`, `success` and `source`, as
+      `LabeledClips` and `data.dataset.Dataset` have them.
+
+  Returns:
+    Dicts with `instruction`, `num_success`, `num_failure` and `num_near_miss`,
+    the failures of the sources that nearly succeed.
+  """
+  near = ~clips.success & np.isin(clips.source.astype(str), NEAR_SOURCES)
+  rows = []
+  for text in dict.fromkeys(clips.instruction.tolist()):
+    here = clips.instruction == text
+    done = int(clips.success[here].sum())
+    counts = {"num_success": done, "num_failure": int(here.sum()) - done}
+    counts["num_near_miss"] = int(near[here].sum())
+    rows.append({"instruction": str(text), **counts})
+  return rows
+
+
+def _outranked(own, clips: LabeledClips) -> np.ndarray:
+  """`[N]`, the share of the other outcome's clips on the wrong side of each.
+
+  Of those of its environment and task; NaN where there are none.
+  """
   outranked = np.full(len(clips), np.nan)
   for _, _, at in clips.groups():
-    done, failed = at[success[at]], at[~success[at]]
+    done, failed = at[clips.success[at]], at[~clips.success[at]]
     if len(done) and len(failed):
       wrong = own[done][:, None] <= own[failed]
       outranked[done], outranked[failed] = wrong.mean(1), wrong.mean(0)
+  return outranked
+
+
+def _worst(outranked, clips: LabeledClips) -> list[int]:
+  """The clips that are outranked most, few of an environment and task."""
+  rows = []
+  for _, _, at in clips.groups():
+    wrong = at[np.nan_to_num(outranked[at]) > 0]
+    rows += wrong[np.argsort(-outranked[wrong], kind="stable")][:_FEW].tolist()
+  return sorted(rows, key=lambda row: -outranked[row])[:_MOST]
+
+
+def _clip_rows(own, outranked, clips: LabeledClips, instructions) -> list[dict]:
+  """What is known of each clip with a name, highest first per instruction."""
   return [
     {
       "name": str(clips.name[row]),
       "instruction": str(clips.instruction[row]),
-      "success": bool(success[row]),
+      "task": str(clips.task[row]),
+      "environment": str(clips.environment[row]),
+      "success": bool(clips.success[row]),
       "score": float(own[row]),
       "outranked": None if np.isnan(outranked[row]) else outranked[row].item(),
     }

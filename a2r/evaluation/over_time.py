@@ -128,6 +128,33 @@ def typical_clips(
   return result
 
 
+def show_clips(
+  model, form: str, clips: LabeledClips, rows: Sequence[int]
+) -> list[Example]:
+  """Returns single clips with their rewards over time.
+
+  Args:
+    model: see `evaluate.evaluate_run`.
+    form: form of the reward.
+    clips: N clips.
+    rows: which of them.
+  """
+  examples = []
+  for row in rows:
+    text = clips.instruction[row]
+    name = f"{clips.environment[row]} {clips.name[row]}".strip()
+    examples.append(
+      Example(
+        environment=name,
+        instruction=text,
+        kinds=("success" if clips.success[row] else "failure",),
+        frames=(clips.frames[row],),
+        curves=(reward_curve(model, form, clips.frames[row], text),),
+      )
+    )
+  return examples
+
+
 def sample_curves(
   score_fn: Callable[[np.ndarray, Sequence[str]], np.ndarray],
   clips: LabeledClips,

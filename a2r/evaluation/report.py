@@ -13,6 +13,7 @@ import json
 import os
 import pathlib
 import platform
+import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,17 +21,20 @@ from typing import Any
 import jax
 
 from a2r.core import files, templates, writer
-from a2r.evaluation import figures, forms, tables
+from a2r.evaluation import advice, animation, figures, forms, tables
 from a2r.evaluation.evaluate import Report
 
 JSON_FILE = "report.json"
 PNG_FILE = "report.png"
+WORST_FILE = "worst.png"
+_VIDEOS = "worst"  # Folder of the same clips as they play.
 _PACKAGES = (
   "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "mujoco",
   "mujoco-mjx", "tensorflow-cpu",
 )  # fmt: skip
 _FEW = 10  # Of either outcome: a figure on fewer clips says how few.
 _SHOWN_CLIPS = 40  # On a terminal; report.json has all.
+_WORST_CLIPS = 20
 _CALIBRATION = (
   "Probability of success (`Reward.assess`): expected calibration error "
   "{error:.3f} on the test clips, {error_before:.3f} of the reward as it is"
@@ -56,6 +60,9 @@ def summary(result: Report, told: Sequence[str] = ()) -> str:
     parts.append(thresholds(result.thresholds).text())
   if result.calibration:
     parts.append(_CALIBRATION.format(**result.calibration))
+  if sentences := advice.film_next(result):
+    lines = (f"  {n}. {text}" for n, text in enumerate(sentences, 1))
+    parts.append("\n".join(["What to film next", *lines]))
   notes = [f"NOTE: {note}" for note in result.notes if note not in told]
   if len(result.clips) > _SHOWN_CLIPS:
     parts += [worst_clips(result.clips).text()]
@@ -66,7 +73,7 @@ def summary(result: Report, told: Sequence[str] = ()) -> str:
 
 
 def all_tables(result: Report) -> list[tables.Table]:
-  """Returns all tables that a page shows."""
+  """Returns the tables that a page shows, but for that of single clips."""
   rows = rows_of_form(result.summary, result.form)
   return [
     environments(rows),
@@ -74,7 +81,6 @@ def all_tables(result: Report) -> list[tables.Table]:
     tasks(rows_of_form(result.rows, result.form)),
     *([thresholds(result.thresholds)] if result.thresholds else []),
     compare_forms(result),
-    *([clips(result.clips)] if result.clips else []),
   ]
 
 
@@ -143,7 +149,7 @@ def thresholds(rows: Sequence[dict]) -> tables.Table:
 def worst_clips(rows: Sequence[dict]) -> tables.Table:
   """Returns the clips that most of their task's other outcome outrank."""
   wrong = [row for row in rows if row.get("outranked")]
-  wrong = sorted(wrong, key=lambda row: -row["outranked"])[:_SHOWN_CLIPS]
+  wrong = sorted(wrong, key=lambda row: -row["outranked"])[:_WORST_CLIPS]
   return tables.from_rows(
     "The clips that it ranks worst: what share of their task's clips of the "
     "other outcome is on the wrong side",
@@ -250,8 +256,8 @@ def write(
     command: the command line that made the run.
   """
   workdir = pathlib.Path(workdir)
-  plain = dataclasses.asdict(dataclasses.replace(result, examples=[]))
-  del plain["examples"]
+  plain = dataclasses.asdict(dataclasses.replace(result, examples=[], worst=[]))
+  del plain["examples"], plain["worst"]
   record = {
     "report": plain,
     "command": command,
@@ -268,6 +274,16 @@ def write(
       title=f"{workdir.resolve().name}: reward over time",
     )
     files.write_bytes(workdir / PNG_FILE, picture)
+  shutil.rmtree(workdir / _VIDEOS, ignore_errors=True)
+  (workdir / WORST_FILE).unlink(missing_ok=True)
+  if result.worst:
+    picture = figures.filmstrips(result.worst, form=result.form)
+    files.write_bytes(workdir / WORST_FILE, picture)
+    folder = workdir / _VIDEOS
+    folder.mkdir(exist_ok=True)
+    for number, example in enumerate(result.worst):
+      video = animation.encode(example.frames[0], "webp")
+      files.write_bytes(folder / f"{number}.webp", video)
 
 
 def read(workdir: str | pathlib.Path) -> tuple[Report, dict] | None:
@@ -303,13 +319,18 @@ def page(workdir: str | pathlib.Path) -> str:
     raise FileNotFoundError(
       f"no run to report: {workdir} has neither {JSON_FILE} nor {writer.FILE}"
     )
-  picture = workdir / PNG_FILE
+  picture, worst = workdir / PNG_FILE, workdir / WORST_FILE
   try:
     return templates.render(
       "report.html",
       name=workdir.resolve().name,
       result=result,
       picture=_base64(picture.read_bytes() if picture.is_file() else None),
+      worst=_base64(worst.read_bytes() if worst.is_file() else None),
+      videos=[
+        _base64(path.read_bytes())
+        for path in sorted((workdir / _VIDEOS).glob("*.webp"))
+      ],
       curves=_base64(figures.training_curves(metrics)),
       **(_describe(result, record) if result else {}),
     )
@@ -331,6 +352,8 @@ def _describe(result: Report, record: Mapping[str, Any]) -> dict[str, Any]:
   return {
     "record": record,
     "form_line": forms.explain(result),
+    "sentences": advice.film_next(result),
+    "clips": clips(result.clips) if result.clips else None,
     "tables": all_tables(result),
     "details": json.dumps(details, indent=2),
     "config": json.dumps(record["config"], indent=2),

@@ -22,8 +22,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from a2r import sim
 from a2r.core import checks, files, images, templates
-from a2r.evaluation import tables
-from a2r.runs import animation
+from a2r.evaluation import animation, tables
 from a2r.sim.behavior import policies
 from a2r.sim.tabletop import tasks
 

@@ -158,7 +158,7 @@ def make_validate_fn(
 
 
 def _store_familiarity(model: scorer.Scorer, data, workdir):
-  """Keeps what tells clips like those trained on from others."""
+  """Keeps, and returns, what tells clips like those trained on from others."""
   num = min(len(data.robot), familiarity.MAX_REFERENCE)
   rows = np.linspace(0, len(data.robot) - 1, num).astype(int)
   frames = pipeline.load_frames(
@@ -170,9 +170,9 @@ def _store_familiarity(model: scorer.Scorer, data, workdir):
   if len(data.validation):
     held_out = scorer.encode_parts(model, data.validation.frames)
   training = scorer.encode_parts(model, frames)
-  tensors.save(
-    workdir / saved.FAMILIARITY_FILE, familiarity.fit(training, held_out)
-  )
+  reference = familiarity.fit(training, held_out)
+  tensors.save(workdir / saved.FAMILIARITY_FILE, reference)
+  return reference
 
 
 def _evaluate(config, settings, workdir, data, start):
@@ -182,16 +182,26 @@ def _evaluate(config, settings, workdir, data, start):
   if data.use_for_selection:
     opened["validation"] = data.validation
   is_users = settings.data.robot.is_users
-  notes = list(data.notes)
+  notes, judged = list(data.notes), opened["test"]
+  model = scoring.load(workdir)
+  reference = None
+  if isinstance(model, reward.Reward):
+    reference = _store_familiarity(model.scorer, data, workdir)
   if is_users:
     notes += user.judging_notes(
-      opened["test"], is_held_out=test is None, selected=data.use_for_selection
+      judged, is_held_out=test is None, selected=data.use_for_selection
     )
-  model = scoring.load(workdir)
+    if reference is not None and len(judged):
+      parts = scorer.encode_parts(model.scorer, judged.frames)
+      near = familiarity.measure(reference, parts)
+      notes += user.familiarity_notes(judged, near)
   before, init = None, settings.model.init
   if settings.clocks.num_steps and pretrained.has_sizes(init):
     before = reward.load(init)
-  result = evaluate.evaluate_run(model, opened, notes=notes, before=before)
+  training = evaluate.count_training(data.robot)
+  result = evaluate.evaluate_run(
+    model, opened, notes=notes, before=before, training=training
+  )
   has_forms = result.form != scoring.FORM
   if has_forms:  # A run in training is in the first one.
     spec = files.read_json(workdir / reward.SPEC_FILE) or {}
@@ -200,7 +210,6 @@ def _evaluate(config, settings, workdir, data, start):
       keys = ("scale", "offset")
       found["calibration"] = [result.calibration[key] for key in keys]
     _write_spec(workdir, data, spec | found)
-    _store_familiarity(model.scorer, data, workdir)
   report.write(
     result,
     workdir,

@@ -28,10 +28,10 @@ import jax
 import numpy as np
 
 from a2r.core import checks, files, images, progress
-from a2r.evaluation import success, tables
+from a2r.evaluation import animation, success, tables
 from a2r.planning import acting
 from a2r.planning import config as config_lib
-from a2r.runs import animation, jobs, players
+from a2r.runs import jobs, players
 from a2r.sim.tabletop import drawing, physics
 
 SETTINGS_FILE = "settings.json"

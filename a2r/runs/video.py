@@ -42,6 +42,7 @@ def read(
   """
   ranges.check(config)
   model, data, train = fitvid.Config(**config.model), config.data, config.train
+  checks.at_least("train.num_steps", train.num_steps, 1)
   settings.check_batch({"train.batch_size": train.batch_size})
   if model.num_past != 2:
     raise ValueError(f"model.num_past must be 2, got {model.num_past}")

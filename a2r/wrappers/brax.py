@@ -81,7 +81,11 @@ class RewardWrapper(base.Wrapper):
     self._times, self._length = jnp.asarray(np.array(times)), length
 
   def reset(self, rng: jax.Array) -> base.State:
-    """Starts N episodes."""
+    """Starts N episodes, by N keys, typed ones or raw."""
+    # EpisodeWrapper (brax 0.14.2) cuts the last axis of the keys' shape, which
+    # raw ones alone have too many: its counter would have no batch axis.
+    if jnp.issubdtype(rng.dtype, jax.dtypes.prng_key):
+      rng = jax.random.key_data(rng)
     state = self.env.reset(rng)
     film = self._begin(state)
     info = {"film": film, "env_reward": state.reward}

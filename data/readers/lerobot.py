@@ -24,7 +24,7 @@ import functools
 import itertools
 import json
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -154,6 +154,89 @@ def open_clips(path: str | pathlib.Path, options: base.Options) -> base.Clips:
     ],
   }
   return base.Clips(len(clips), read, spec, notes, left_out)
+
+
+@dataclasses.dataclass(frozen=True)
+class Film:
+  """An episode to be looked at, whatever came of it.
+
+  Attributes:
+    episode: its number in the data set.
+    instruction: the task of its first frame.
+    index: `[L]` int, its frames' numbers in the data set.
+    frame_index: `[L]` int, their numbers in the episode.
+    taken: `[T]` int, which of these frames `load` returns, evenly spread.
+    load: returns them, `[T, H, W, 3]` uint8; a ValueError if it cannot.
+  """
+
+  episode: int
+  instruction: str
+  index: np.ndarray
+  frame_index: np.ndarray
+  taken: np.ndarray
+  load: Callable[[], np.ndarray]
+
+
+def open_films(
+  path: str | pathlib.Path, *, camera: str = "", num_frames: int
+) -> tuple[list[Film], list[str]]:
+  """Opens all episodes of a data set, and notes.
+
+  Args:
+    path: its folder.
+    camera: whose pictures; '' for the first one.
+    num_frames: T, at most; a shorter episode has all of its frames.
+
+  Raises:
+    ValueError: the data set or one of its episodes cannot be read, or there are
+      not as many frames as meta/info.json counts.
+  """
+  path = checks.path(path)
+  info = _load_info(path)
+  camera, notes = _choose_camera(path, info, camera)
+  fps = float(info["fps"])
+  episodes, faults = _list_episodes(path, info, camera)
+  films = _list_films(path, episodes.values(), set(episodes), fps)
+  tasks = _load_tasks(path)
+  load_table = functools.lru_cache(4)(lambda file: _load_table(file, ["index"]))
+  load_times = functools.cache(lambda file: _film_times(file, films[file], fps))
+  found, num = [], 0
+  for index, episode in episodes.items():
+    try:
+      frames = _find_frames(episode, load_table)
+      places, odd = frames["row"], ""
+      if episode.video:
+        places, odd = _find_times(episode, load_times)
+      instruction, num_tasks = _find_instruction(episode, frames, tasks)
+    except ValueError as error:
+      faults[index] = str(error)
+      continue
+    taken = video.spread(frames["timestamp"], min(num_frames, episode.length))
+    clip = Clip(episode, instruction, num_tasks, places[taken].tolist(), odd)
+    count = np.arange(episode.length)
+    found.append(
+      Film(
+        episode=index,
+        instruction=instruction,
+        index=np.asarray(frames.get("index", num + count), np.int64),
+        frame_index=np.asarray(frames.get("frame_index", count), np.int64),
+        taken=np.array(taken),
+        load=functools.partial(_load_frames, path, clip, camera, fps),
+      )
+    )
+    num += episode.length
+  if faults:
+    index = min(faults)
+    raise ValueError(
+      f"{path}: {len(faults)} of {len(episodes)} episodes cannot be read, such "
+      f"as {_name(index)}: {faults[index]}"
+    )
+  stated = info.get("total_frames")
+  if stated not in (None, num):
+    raise ValueError(
+      f"{path}: meta/info.json counts {stated} frames, its tables have {num}"
+    )
+  return found, notes
 
 
 def _name(index: int) -> str:

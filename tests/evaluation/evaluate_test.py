@@ -259,11 +259,40 @@ def test_named_clips_are_listed_highest_first():
   named = dataclasses.replace(clips, name=np.array(["a", "b", ""], object))
   rows = run(named).clips
   assert [tuple(row.values()) for row in rows] == [
-    ("b", TEXTS[0], False, 0.9, 1.0),
-    ("a", TEXTS[0], True, 0.2, 1.0),
+    ("b", TEXTS[0], "close", "train", False, 0.9, 1.0),
+    ("a", TEXTS[0], "close", "train", True, 0.2, 1.0),
   ]
   # Those of the simulator have no names.
   assert run(clips).clips == []
+
+
+def test_the_worst_clips_are_few_of_a_task():
+  # Of every task three failures outrank a success, and one of them two.
+  rewards, success = [0.9, 0.5, 0.6, 0.7, 0.95], [True, True] + [False] * 3
+  parts = [
+    make_clips(rewards, success, task=task, place=place)
+    for place in "abc"
+    for task in (0, 1)
+  ]
+  worst = run(labeled.concatenate(parts)).worst
+  assert len(worst) == 8
+  places = [(e.environment, e.instruction) for e in worst]
+  assert max(places.count(place) for place in places) <= 2
+  assert {e.kinds for e in worst} == {("success",), ("failure",)}
+  np.testing.assert_allclose(worst[0].curves[0][-1], 0.5)
+  assert run(make_clips([0.9, 0.1], [True, False])).worst == []
+
+
+def test_training_clips_are_counted():
+  rows = evaluate.count_training(make_clips())
+  assert rows == [
+    {
+      "instruction": TEXTS[0],
+      "num_success": 2,
+      "num_failure": 3,
+      "num_near_miss": 2,
+    }
+  ]
 
 
 def test_sources_are_the_simulator_s():

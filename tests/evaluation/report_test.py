@@ -84,12 +84,12 @@ def test_few_clips_are_reported():
   ]  # fmt: skip
   assert "near" not in text
   assert "success, other text" in text and "  failure  " in text
-  assert text.count("a.mp4") == 40
+  assert text.count("a.mp4") == 20
   assert "All 50 clips are in report.json" in text
   assert text.endswith("NOTE: two clips say nothing")
   assert "NOTE" not in report.summary(result, result.notes)
   assert report.tasks(result.rows).rows[0][4] == "1.00 on 1+1 clips"
-  assert len(report.all_tables(result)[-1].rows) == 50
+  assert len(report.clips(result.clips).rows) == 50
 
 
 def test_a_perfect_figure_has_no_interval():

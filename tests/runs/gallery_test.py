@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from a2r.core import files, signals
-from a2r.runs import animation, gallery
+from a2r.evaluation import animation
+from a2r.runs import gallery
 from tests import tiny
 
 _CONFIG = gallery.Config(image_size=32, samples=1, num_frames=4)

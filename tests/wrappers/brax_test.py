@@ -35,13 +35,11 @@ class FilmEnv(base.Env):
     return jnp.zeros((4, 4, 3), jnp.uint8).at[0, 0, 0].set(level)
 
 
-def play(text, *args, num=2 * LENGTH):
+def play(text, *args, num=2 * LENGTH, make_key=jax.random.key):
   env = training.EpisodeWrapper(training.VmapWrapper(FilmEnv()), LENGTH, 1)
   env = brax.RewardWrapper(env, make_fake()[0], text, *args)
   env = training.AutoResetWrapper(env)
-  # Brax's EpisodeWrapper takes the shape of raw keys for granted.
-  keys = jax.random.split(jax.random.PRNGKey(0), 2)
-  state = jax.jit(env.reset)(keys)
+  state = jax.jit(env.reset)(jax.random.split(make_key(0), 2))
   step, rewards = jax.jit(env.step), []
   for _ in range(num):
     state = step(state, jnp.zeros((2, 1)))
@@ -55,7 +53,7 @@ def play(text, *args, num=2 * LENGTH):
 
 def test_the_last_step_gets_the_score_of_the_episode():
   assert play(KNOWN[1]) == [0, 0, 0, 1] * 2
-  assert play(KNOWN[2]) == [0] * 8
+  assert play(KNOWN[2], make_key=jax.random.PRNGKey) == [0] * 8
 
 
 def test_dense_rewards_are_changes_of_the_score_so_far():

@@ -13,6 +13,7 @@ from absl import logging
 
 from a2r.core import checks as core_checks
 from a2r.evaluation import labeled
+from a2r.models import familiarity
 from a2r.runs import data_settings, split
 from a2r.runs.data_settings import DataSettings, HumanSettings, RobotSettings
 from data import checks, store, text
@@ -21,6 +22,7 @@ from data.readers import base
 
 # Of either outcome: fewer clips select neither a checkpoint nor a form.
 ENOUGH_TO_SELECT = 10
+_NO_SOURCES = ("video", "expert")  # Which say nothing of a failure.
 
 
 def find_path(
@@ -224,6 +226,29 @@ def can_select(validation: labeled.LabeledClips, is_users: bool) -> bool:
   return both and (not is_users or fewest >= ENOUGH_TO_SELECT)
 
 
+def familiarity_notes(
+  judged: labeled.LabeledClips, near: np.ndarray
+) -> list[str]:
+  """Returns a note where clips are unlike those of training.
+
+  Args:
+    judged: N clips.
+    near: `[N]`, see `a2r.models.familiarity`.
+  """
+  parts = []
+  for place in dict.fromkeys(judged.environment.tolist()):
+    here = judged.environment == place
+    strange = int((near[here] < familiarity.TRUSTED).sum())
+    if strange:
+      parts.append(f"{strange} of {int(here.sum())} from {place}")
+  if not parts:
+    return []
+  return [
+    "Unlike every robot clip to learn from, so that their rewards are not to "
+    f"be trusted: {', '.join(parts)}"
+  ]
+
+
 def judging_notes(
   judged: labeled.LabeledClips, *, is_held_out: bool, selected: bool
 ) -> list[str]:
@@ -242,14 +267,13 @@ def judging_notes(
     success = judged.success[judged.task == task]
     counts = int(success.sum()), int((~success).sum())
     if not all(counts):
-      lacking.append(f"{task!r} ({counts[0]} and {counts[1]})")
+      lacking.append(f"{task!r} ({counts[0]} successes, {counts[1]} failures)")
   if lacking:
     notes.append(
-      "No AUROC without both successes and failures to judge on, of which "
-      f"there are too few of {', '.join(lacking)}; {more}"
+      f"No AUROC for {', '.join(lacking)}: it takes both to judge on; {more}"
     )
-  named = judged.source[~judged.success & (judged.source != "video")]
-  others = {*named.tolist()} - {*labeled.NEAR_SOURCES, *labeled.RANDOM_SOURCES}
+  known = {*labeled.NEAR_SOURCES, *labeled.RANDOM_SOURCES, *_NO_SOURCES}
+  others = {*judged.source[~judged.success].tolist()} - known
   if others:
     notes.append(
       f"Failures of the sources {sorted(others)} are in no column of their own:"
