@@ -22,6 +22,7 @@ from launch import app
 
 with epy.lazy_imports():
   from a2r import reward
+  from a2r.core import text
   from a2r.runs import labels
   from data.readers import lerobot
 
@@ -41,23 +42,26 @@ _OUT = flags.DEFINE_string(
 _NUM_FRAMES = flags.DEFINE_integer(
   "num_frames", 16, "Of an episode, at which the reward is asked.", 2, 1000
 )
-_VIDEO = flags.DEFINE_string(
-  "video", None, "Also draw the first episode and its progress to this mp4."
+_OVERLAY = flags.DEFINE_string(
+  "overlay", None, "Also draw the first episode and its progress to this mp4."
 )
 
 
 def main():
   """Reads the flags, labels, and tells whether the labels are worth using."""
   run, folder = app.required(_RUN), checks.path(app.required(_DATASET))
+  instruction = _INSTRUCTION.value
+  if instruction is not None and not text.pre_text(instruction):
+    raise ValueError(f"the instruction is empty: {instruction!r}")
   films, notes = lerobot.open_films(
     folder, camera=_CAMERA.value, num_frames=_NUM_FRAMES.value
   )
   path = folder / "a2r_progress.parquet"
   if _OUT.value:
     path = checks.file_to_write(_OUT.value)
-  drawn = checks.file_to_write(_VIDEO.value) if _VIDEO.value else None
+  drawn = checks.file_to_write(_OVERLAY.value) if _OVERLAY.value else None
   model = reward.load(run)
-  found = list(labels.label(model, films, _INSTRUCTION.value))
+  found = list(labels.label(model, films, instruction))
   labels.write(path, found, run)
   if drawn:
     labels.draw(drawn, found[0])

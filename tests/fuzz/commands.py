@@ -26,6 +26,10 @@ BASE = {
     "--config.data.dir={data}",
   ),
   "gallery": ("--out={out}", "--tasks=close_drawer", "--image_size=8"),
+  "label": (
+    "--run={run}", "--dataset={lerobot}", "--out={out}.parquet",
+    "--num_frames=2",
+  ),
   "plan": ("--run={run}", "--workdir={out}", "--tasks=close_drawer", *FAST),
   "pretrain": (_CONFIG.replace("{name}", "pretrain"), "--workdir={out}"),
   "report": ("--run={run}", "--out={out}"),
@@ -46,8 +50,19 @@ BASE = {
 }  # fmt: skip
 # Flags whose text is free, names of something, a path to read, or to write.
 _FREE = {"instruction", "allow_missing", "allow_unknown"}
-_INPUTS = {"run", "video", "from", "beit", "bert", "vocab", "config", "init"}
+_INPUTS = {
+  "run",
+  "video",
+  "dataset",
+  "from",
+  "beit",
+  "bert",
+  "vocab",
+  "config",
+  "init",
+}
 _OUTPUTS = {"to", "out", "workdir", "figure", "data_dir", "human_path"}
+_OUTPUTS |= {"csv", "overlay"}
 # Paths of which the message names the flag, or another one.
 _TOLD_BY_FLAG = {"beit", "bert", "human_path"}
 _SIGNED = {"seed"}  # Any number will do, within what a seed may be.
@@ -116,6 +131,9 @@ def _values(flag: Flag) -> Iterator[tuple[str, bool]]:
     case "list" | "multi_string":
       for value in ("bogus", "", "a,,b", "close_drawer,close_drawer,x", " "):
         yield value, True
+    case "string" if flag.name == "camera":
+      for value in ("(", "bogus", " "):
+        yield value, True
     case "string" if flag.name in _FREE:
       for value in ("", " ", "(", "*a", "?" * 50):
         is_blank = not value.strip()
@@ -182,7 +200,7 @@ def fill(text: str, tools: Tools) -> str:
     "{golden}": lambda: ROOT / "tests/golden/singularity_tiny.pth",
     "{empty}": lambda: _folder(tools.path / "empty"),
   }
-  for name in ("run", "film.mp4", "text", "ssv2", "vocab"):
+  for name in ("run", "film.mp4", "text", "ssv2", "vocab", "lerobot"):
     key = "{" + name.partition(".")[0] + "}"
     places[key] = functools.partial(tools.things, name)
   for key, path_fn in places.items():

@@ -28,7 +28,7 @@ def _python(*arguments):
 
 
 def test_a_program_starts_without_what_is_slow_to_import():
-  assert len(MAINS) == 13
+  assert len(MAINS) == 14
   # One process for all: flags of one name are those of the last.
   code = f"""
 import sys

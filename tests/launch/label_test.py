@@ -32,7 +32,7 @@ def test_a_row_for_every_frame(launch, run, dataset, tmp_path):
   video = tmp_path / "first.mp4"
   done = launch(
     "label", f"--run={run}", f"--dataset={dataset}", "--num_frames=4",
-    f"--video={video}",
+    f"--overlay={video}",
   )  # fmt: skip
   assert done.code == 0
   assert f"({NUM} frames of 4 episodes)" in done.out
