@@ -99,5 +99,6 @@ def _flat(x):
 
 def _nearest(distances, skip):
   """`[N]` means over the nearest of `[N, R]`, without as many first ones."""
-  ordered = np.sort(distances, axis=1)
-  return ordered[:, skip : skip + NEIGHBORS].mean(axis=1)
+  num = min(skip + NEIGHBORS, distances.shape[1])
+  nearest = np.partition(distances, num - 1, axis=1)[:, :num]
+  return np.sort(nearest, axis=1)[:, skip:].mean(axis=1)
