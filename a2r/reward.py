@@ -228,9 +228,9 @@ class Reward:
     if self.saved and self.saved.familiarity is not None:
       near = familiarity.measure(self.saved.familiarity, parts)
     if self.saved and self.saved.calibration:
-      scale, offset = self.saved.calibration
-      logit = scale * scorer_lib.log_odds(rewards, self.form) + offset
-      probability = (1 / (1 + np.exp(-logit))).astype(np.float32)
+      probability = scorer_lib.probability(
+        rewards, self.form, *self.saved.calibration
+      ).astype(np.float32)
     if isinstance(instructions, str):
       instructions = [instructions] * len(rewards)
     known = [self.read(x) in self.trained_instructions for x in instructions]

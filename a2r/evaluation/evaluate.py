@@ -186,11 +186,11 @@ def _decide(form, validation, scores, test, test_scores) -> dict:
   if form not in net.FORMS:
     return {"thresholds": thresholds}
   scale, offset = calibration.fit(scores, success, form)
-  logit = scale * scorer.log_odds(test_scores, form) + offset
+  calibrated = scorer.probability(test_scores, form, scale, offset)
   plain = (1 + test_scores) / 2 if form == "cosine" else test_scores
   errors = [
     calibration.expected_error(values, test.success)
-    for values in (1 / (1 + np.exp(-logit)), plain)
+    for values in (calibrated, plain)
   ]
   figures = dict(zip(("error", "error_before"), errors, strict=True))
   figures |= {"scale": scale, "offset": offset}

@@ -287,6 +287,18 @@ def log_odds(scores: np.ndarray, form: str) -> np.ndarray:
   return np.log(p) - np.log1p(-p)
 
 
+def probability(
+  scores: np.ndarray, form: str, scale: float, offset: float
+) -> np.ndarray:
+  """Returns the probability of success that rewards of a form stand for.
+
+  `sigmoid(scale * log_odds(scores) + offset)`, scale and offset those that
+  `evaluation.calibration.fit` found.
+  """
+  logit = scale * log_odds(scores, form) + offset
+  return 1 / (1 + np.exp(-logit))
+
+
 def encode_parts(scorer: Scorer, clips: Iterable[np.ndarray]) -> PyTree:
   """Returns what `net.Adapt2Reward.video_parts` makes of clips; see `scores`.
 

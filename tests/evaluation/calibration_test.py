@@ -15,8 +15,7 @@ def test_the_scale_and_offset_of_drawn_outcomes_are_found(form):
   scores = logit if form == "cosine" else 1 / (1 + np.exp(-logit))
   found = calibration.fit(scores, success, form)
   np.testing.assert_allclose(found, [2, -1], atol=0.1)
-  x = scorer.log_odds(scores, form)
-  probability = 1 / (1 + np.exp(-(found[0] * x + found[1])))
+  probability = scorer.probability(scores, form, *found)
   assert calibration.expected_error(probability, success) < 0.02
   assert calibration.expected_error(np.sqrt(probability), success) > 0.1
 
