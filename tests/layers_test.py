@@ -44,6 +44,7 @@ WITHOUT_MUJOCO = (
 OPTIONAL = {
   ("a2r.models.convert.files", "torch"),
   ("a2r.models.saved", "a2r.core.checkpoint"),
+  ("a2r.models.pretrained", "a2r.core.checkpoint"),
   ("a2r.runs.players", "a2r.planning.video_model"),
 }
 

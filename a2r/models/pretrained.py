@@ -11,7 +11,6 @@ from typing import Any
 
 from a2r import assets
 from a2r.core import (
-  checkpoint,
   checks,
   compilation,
   digests,
@@ -58,6 +57,9 @@ def read(path: pathlib.Path) -> Source:
     reward = saved.load(path)
     card = {"step": reward.record["step"]}
     return Source(reward.params["backbone"], config, card, reward.tokenizer)
+  # Orbax takes a second to import, and a reward does without.
+  from a2r.core import checkpoint
+
   stored = checkpoint.load(path)
   params = stored.parts["params"]
   # launch.finetune keeps this head beside the backbone.
