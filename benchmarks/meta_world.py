@@ -40,11 +40,7 @@ from a2r import reward
 from a2r.core import compilation
 from a2r.core import text as text_lib
 from a2r.evaluation import report
-from a2r.learners import encoding
-from a2r.models import pretrained
 from a2r.models import scorer as scorer_lib
-from a2r.models.singularity import singularity
-from configs import backbones
 
 _CLIPS = flags.DEFINE_string("clips", None, "Folder of clips.", required=True)
 _OUT = flags.DEFINE_string("out", "runs/meta_world", "Folder of the runs.")
@@ -163,15 +159,6 @@ def interval(
   }
 
 
-def zero_shot() -> scorer_lib.Scorer:
-  """Returns the shipped backbone as a reward: cosines of clip and text."""
-  source = pretrained.read(pretrained.shipped())
-  config = source.config or singularity.Config(**backbones.small())
-  model, params = encoding.plain_model(config), {"backbone": source.params}
-  text_fn = scorer_lib.make_text_fn(model, params, source.tokenizer)
-  return scorer_lib.cosine("zero_shot", model, params, text_fn)
-
-
 def pixel_differences(frames: np.ndarray) -> np.ndarray:
   """Returns how the pictures `[N, T, H, W, 3]` changed in 16x16, `[N, 768]`."""
   change = frames[:, -1].astype(np.float32) - frames[:, 0]
@@ -273,7 +260,7 @@ def main(_):
   variants = {"adapted": ""}
   variants |= dict(value.split(":", 1) for value in _VARIANTS.value)
   variants["from_scratch"] = "--config.model.init=scratch"
-  shipped, scores = zero_shot(), {}
+  shipped, scores = reward.load("small_backbone").scorer, {}
 
   def encode(frames):
     return scorer_lib.encode(shipped, frames)

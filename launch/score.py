@@ -64,9 +64,9 @@ def main():
     if table:
       files.write_text(table, tables.to_csv(rows))
       print(f"\nTable: {table}")
-    return
-  clip = video.load_video(paths[0], num_frames=model.num_frames)
-  print(scoring.describe(model, clip, instruction))
+  else:
+    clip = video.load_video(paths[0], num_frames=model.num_frames)
+    print(scoring.describe(model, clip, instruction))
   if target:
     draw(model, paths[0], instruction, target)
 

@@ -10,14 +10,7 @@ import pathlib
 from typing import Any
 
 from a2r import assets
-from a2r.core import (
-  checks,
-  compilation,
-  digests,
-  tensors,
-  text,
-  trees,
-)
+from a2r.core import checks, compilation, digests, tensors, text, trees
 from a2r.models import saved
 from a2r.models.convert.files import Source
 from a2r.models.singularity import singularity
@@ -131,7 +124,7 @@ def read_config(path: pathlib.Path) -> singularity.Config | None:
 
 
 def _find_file(path: pathlib.Path) -> pathlib.Path | None:
-  """Returns the file of `save_backbone`, None for a run or a reward."""
+  """Returns the file of `save`, None for a run or a reward."""
   if not path.is_dir():
     return path
   return path / CONVERTED if (path / CONVERTED).is_file() else None

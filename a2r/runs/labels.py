@@ -23,6 +23,7 @@ from PIL import Image, ImageDraw
 from a2r import reward
 from a2r.core import files, progress
 from a2r.evaluation import over_time
+from a2r.models import familiarity
 from data.readers import lerobot
 
 COLUMN = "progress_sparse"
@@ -114,7 +115,7 @@ def describe(labels: Sequence[Labels]) -> list[str]:
       "weights made of its rises say nothing there"
     )
   near = [x.familiarity for x in labels if x.familiarity is not None]
-  strange = sum(value < 0.5 for value in near)
+  strange = sum(value < familiarity.TRUSTED for value in near)
   if strange:
     lines.append(
       f"NOTE: {strange} of {len(near)} episodes are unlike every robot clip "

@@ -197,27 +197,19 @@ def open_films(
   fps = float(info["fps"])
   episodes, faults = _list_episodes(path, info, camera)
   films = _list_films(path, episodes.values(), set(episodes), fps)
-  tasks = _load_tasks(path)
-  load_table = functools.lru_cache(4)(lambda file: _load_table(file, ["index"]))
-  load_times = functools.cache(lambda file: _film_times(file, films[file], fps))
+  take = _make_take_fn(films, _load_tasks(path), ["index"], fps)
   found, num = [], 0
   for index, episode in episodes.items():
     try:
-      frames = _find_frames(episode, load_table)
-      places, odd = frames["row"], ""
-      if episode.video:
-        places, odd = _find_times(episode, load_times)
-      instruction, num_tasks = _find_instruction(episode, frames, tasks)
+      clip, frames, taken = take(episode, min(num_frames, episode.length))
     except ValueError as error:
       faults[index] = str(error)
       continue
-    taken = video.spread(frames["timestamp"], min(num_frames, episode.length))
-    clip = Clip(episode, instruction, num_tasks, places[taken].tolist(), odd)
     count = np.arange(episode.length)
     found.append(
       Film(
         episode=index,
-        instruction=instruction,
+        instruction=clip.instruction,
         index=np.asarray(frames.get("index", num + count), np.int64),
         frame_index=np.asarray(frames.get("frame_index", count), np.int64),
         taken=np.array(taken),
@@ -256,26 +248,40 @@ def _take(
   episodes: Sequence[Episode], films, tasks, keys, fps: float, num_frames: int
 ) -> tuple[list[Clip], dict[str, dict[int, Any]], dict[int, str]]:
   """Clips, fields of success by episode, and what is wrong with the others."""
-  load_table = functools.lru_cache(4)(lambda file: _load_table(file, keys))
-  load_times = functools.cache(lambda file: _film_times(file, films[file], fps))
+  take = _make_take_fn(films, tasks, keys, fps)
   clips, fields, faults = [], {key: {} for key in keys}, {}
   for episode in base.watch(episodes, len(episodes), "episodes opened"):
     try:
-      frames = _find_frames(episode, load_table)
-      places, odd = frames["row"], ""
-      if episode.video:
-        places, odd = _find_times(episode, load_times)
-      instruction, num_tasks = _find_instruction(episode, frames, tasks)
+      clip, frames, _ = take(episode, num_frames)
     except ValueError as error:
       faults[episode.index] = str(error)
       continue
-    taken = video.spread(frames["timestamp"], num_frames)
-    places = places[taken].tolist()
-    clips.append(Clip(episode, instruction, num_tasks, places, odd))
+    clips.append(clip)
     for key in keys:
       stored = episode.row.get(key, frames.get(key))
       fields[key][episode.index] = stored
   return clips, fields, faults
+
+
+def _make_take_fn(films, tasks, keys, fps: float):
+  """`take(episode, num_frames)` -> its clip, columns, and frames of the clip.
+
+  A ValueError where a part of the episode lacks or does not fit.
+  """
+  load_table = functools.lru_cache(4)(lambda file: _load_table(file, keys))
+  load_times = functools.cache(lambda file: _film_times(file, films[file], fps))
+
+  def take(episode, num_frames):
+    frames = _find_frames(episode, load_table)
+    places, odd = frames["row"], ""
+    if episode.video:
+      places, odd = _find_times(episode, load_times)
+    instruction, num_tasks = _find_instruction(episode, frames, tasks)
+    taken = video.spread(frames["timestamp"], num_frames)
+    places = places[taken].tolist()
+    return Clip(episode, instruction, num_tasks, places, odd), frames, taken
+
+  return take
 
 
 def _describe(clip: Clip, fps: float, success: bool) -> list[Any]:

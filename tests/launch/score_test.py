@@ -1,5 +1,7 @@
 """The score and report commands, as their user meets them."""
 
+import csv
+
 import av
 import numpy as np
 import pytest
@@ -78,6 +80,12 @@ def test_several_videos_are_a_table(launch, run, tmp_path):
   reward = f"{float(rows[0][1]):.4f}"
   assert f"Reward: {reward}" in launch(*command, single).out
   assert "Left out: 1 of 4" in done.out and r"notes\x1b[3m.txt" in done.out
+  table, picture = tmp_path / "rewards.csv", tmp_path / "both.png"
+  launch(*command, single, f"--csv={table}", f"--figure={picture}")
+  with table.open(newline="") as stream:
+    (row,) = csv.DictReader(stream)
+  assert (row["video"], row["instruction"]) == (single[8:], "close the drawer")
+  assert f"{float(row['reward']):.4f}" == reward and picture.is_file()
   for name in ("a.mp4", "b.mp4"):
     (folder / name).write_bytes(b"no video")
   (tmp_path / "empty").mkdir()

@@ -7,6 +7,7 @@ import pytest
 
 from a2r import reward
 from a2r.models import pretrained
+from configs import envgen
 
 TEXTS = ["close the drawer", "juggling three balls"]
 
@@ -34,6 +35,11 @@ def test_the_shipped_backbone_scores_any_text(model, clips):
   np.testing.assert_array_equal(forms["cosine"], scores)
   # Nearer to the words than to failing at them.
   assert (np.abs(forms["own_failures"] - 0.5) < 0.5).all()
+
+
+def test_its_softmaxes_have_the_temperature_of_training(model):
+  temperature = envgen.get_config().loss.temperature
+  assert model.saved.temperature == temperature
 
 
 def test_nothing_is_familiar_to_it_and_nothing_is_saved(model, clips, tmp_path):
