@@ -133,7 +133,7 @@ class Reward:
 
     Returns:
       `[B]` float32; higher is better. In [-1, 1] for the form 'cosine', a
-      probability for the others.
+      share of a softmax, in [0, 1], for the others.
 
     Raises:
       ValueError: clips of another type or rank, an empty instruction, one of

@@ -32,8 +32,8 @@ _STYLE = {
 }
 _AXIS_NAMES = {
   "cosine": "reward\n(cosine)",
-  "softmax": "reward\n(probability)",
-  "own_failures": "reward\n(probability)",
+  "softmax": "reward\n(softmax)",
+  "own_failures": "reward\n(softmax)",
   "score": "score",
 }
 _STRIP_WIDTH, _CURVE_HEIGHT = 6.2, 1.1  # Inches.

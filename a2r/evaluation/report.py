@@ -35,10 +35,6 @@ _PACKAGES = (
 _FEW = 10  # Of either outcome: a figure on fewer clips says how few.
 _SHOWN_CLIPS = 40  # On a terminal; report.json has all.
 _WORST_CLIPS = 20
-_CALIBRATION = (
-  "Probability of success (`Reward.assess`): expected calibration error "
-  "{error:.3f} on the test clips, {error_before:.3f} of the reward as it is"
-)
 
 
 def summary(result: Report, told: Sequence[str] = ()) -> str:
@@ -58,8 +54,7 @@ def summary(result: Report, told: Sequence[str] = ()) -> str:
     parts.append(rewards(rows).text())
   if result.thresholds:
     parts.append(thresholds(result.thresholds).text())
-  if result.calibration:
-    parts.append(_CALIBRATION.format(**result.calibration))
+  parts += [_calibration(result)] if result.calibration else []
   if sentences := advice.film_next(result):
     lines = (f"  {n}. {text}" for n, text in enumerate(sentences, 1))
     parts.append("\n".join(["What to film next", *lines]))
@@ -216,6 +211,16 @@ _AUROC = {
 }
 
 
+def _calibration(result: Report) -> str | None:
+  """What is known of the probability of success, None without one."""
+  if not result.calibration:
+    return None
+  return (
+    "Probability of success (`Reward.assess`): expected calibration error "
+    "{error:.3f} on the test clips, {error_before:.3f} of the reward as it is"
+  ).format(**result.calibration)
+
+
 def _outcome(row: dict) -> str:
   return "success" if row["success"] else "failure"
 
@@ -355,6 +360,7 @@ def _describe(result: Report, record: Mapping[str, Any]) -> dict[str, Any]:
     "sentences": advice.film_next(result),
     "clips": clips(result.clips) if result.clips else None,
     "tables": all_tables(result),
+    "calibration": _calibration(result),
     "details": json.dumps(details, indent=2),
     "config": json.dumps(record["config"], indent=2),
   }
