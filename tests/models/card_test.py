@@ -129,7 +129,7 @@ def test_facts_of_the_model_and_its_run():
   assert "python -m launch.train --config=configs/envgen.py" in text
   assert "not a probability" in text
   softmax = render(make_config(form="softmax", dtype="bfloat16"))
-  assert "a share of the softmax, 0 to 1, among the known instructions" in softmax
+  assert "0 to 1, among the known instructions" in softmax
   assert "rounded to bfloat16" in softmax
 
 
